@@ -1,0 +1,179 @@
+// Package storage is the contract between package passport and the places
+// where sessions are kept. A backend implements [TokenStore]; the smaller
+// interfaces beside it ([Ledger], [Lister], [Notifier]) are optional, and
+// package passport looks for them once, in passport.New.
+//
+// A store sees no secret: the ID is a hash of the session id, and Data is
+// sealed by package passport before it gets here. A store does not interpret
+// Data, and keeps no copy of a record that it has deleted.
+//
+// What the sentences below promise, the suite in storage/storagetest checks.
+package storage
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Errors that callers act on. A store may wrap them; callers use errors.Is.
+// Any other error means that the store could not answer, and that the state of
+// the record is unknown.
+var (
+	// ErrNotFound reports that there is no live record under that ID: it was
+	// never stored, was deleted, or has expired.
+	ErrNotFound = errors.New("storage: no such record")
+
+	// ErrConflict reports that the record, or the debt, is no longer as the
+	// caller read it, or that one to be created is there already.
+	ErrConflict = errors.New("storage: changed by another writer")
+
+	// ErrFull reports that a bounded store has no room for another record.
+	// Records that are already stored can still be read, replaced and deleted.
+	ErrFull = errors.New("storage: full")
+
+	// ErrEmptyMatch reports a Match with neither Subject nor SID. It never
+	// means "all records".
+	ErrEmptyMatch = errors.New("storage: match names neither a subject nor a sid")
+)
+
+// Record is one stored entry.
+type Record struct {
+	// ID is the key. Package passport derives it from a random value and uses
+	// it for one entry only. It must not be empty.
+	ID string
+
+	// Subject is the OpenID Connect subject (sub), indexed unless empty.
+	Subject string
+
+	// SID is the OpenID Connect session id (sid), indexed unless empty.
+	SID string
+
+	// Revision is 0 for a record that is not stored yet; the store makes it 1
+	// when it creates the record and adds 1 with each Save.
+	Revision uint64
+
+	// Expiry is absolute, and kept at least to the millisecond. A record is
+	// absent from that moment on, whether or not it has been swept.
+	Expiry time.Time
+
+	// Data is opaque to the store. The bytes that a store hands out are shared
+	// and must not be modified; the bytes that it is handed stay the caller's,
+	// so it copies what it keeps in memory.
+	Data []byte
+}
+
+// Match selects records by what they are indexed by. Every field that is not
+// empty must be equal. At least one of Subject and SID must be set.
+type Match struct {
+	Subject string
+	SID     string
+
+	// Except is the ID of one record to leave alone. Empty spares none.
+	Except string
+}
+
+// TokenStore keeps records. All methods may be called from many goroutines at
+// once. They honour ctx: one that is done before the call has an effect makes
+// the call return its error and leave no half-written record behind.
+type TokenStore interface {
+	// Load returns the live record, or ErrNotFound.
+	Load(ctx context.Context, id string) (Record, error)
+
+	// Save stores r and returns it with its new Revision.
+	//
+	// At Revision 0 it creates the record, and returns ErrConflict if a live
+	// one is there already. At any other Revision it replaces the record only
+	// if the stored one is still at that Revision: otherwise it returns
+	// ErrConflict, or ErrNotFound if there is none. So a writer that comes
+	// after a Delete cannot bring a record back.
+	//
+	// Subject, SID and Expiry may change with a Save, and the indexes follow.
+	// A record without an ID, or one that has already expired, is refused with
+	// an error that is none of the sentinels.
+	Save(ctx context.Context, r Record) (Record, error)
+
+	// Delete removes the record and returns it as it was, or ErrNotFound. Of
+	// any number of callers at once, one gets the record.
+	Delete(ctx context.Context, id string) (Record, error)
+
+	// DeleteMatching removes every live record that m selects and returns
+	// them, in no particular order; none is not an error. It goes through an
+	// index: the cost follows the number of records removed, not the number
+	// stored. A record is returned to one caller only.
+	DeleteMatching(ctx context.Context, m Match) ([]Record, error)
+}
+
+// Lister is implemented by stores that can list a user's records.
+type Lister interface {
+	// List returns the live records that m selects, through the same index as
+	// DeleteMatching, in no particular order.
+	List(ctx context.Context, m Match) ([]Record, error)
+}
+
+// Debt is a removed record whose refresh token has yet to be revoked.
+type Debt struct {
+	// Record is the record as it was when it was removed, Data still sealed.
+	// Record.ID is the debt's key too. Record.Expiry plays no part: a debt
+	// outlives the session it came from.
+	Record Record
+
+	// Since is when the debt was entered, and Attempts how often it was
+	// postponed.
+	Since    time.Time
+	Attempts int
+
+	// Due is the next moment at which the debt may be claimed. Whoever entered
+	// or claimed it holds it until then, and hands it back with Settle or
+	// Postpone; Due is what proves that the hold is still theirs.
+	Due time.Time
+}
+
+// Ledger is implemented by stores that remember what a logout still owes. The
+// ledger lives as long as the records do: in a durable store it survives
+// restarts. For a store without one, package passport keeps the ledger in
+// memory.
+//
+// Record IDs are random and not used again, so a ledger holds one debt an ID.
+// Times are kept at least to the millisecond.
+type Ledger interface {
+	// DeleteOwing is Delete and, in the same atomic step, enters the record as
+	// a debt that the caller holds for the duration hold.
+	DeleteOwing(ctx context.Context, id string, hold time.Duration) (Debt, error)
+
+	// DeleteMatchingOwing is DeleteMatching and, in the same atomic step for
+	// each record, enters it as a debt that the caller holds.
+	DeleteMatchingOwing(ctx context.Context, m Match, hold time.Duration) ([]Debt, error)
+
+	// Owe enters r, which need not have been stored, as a debt that the caller
+	// holds. ErrConflict if there is a debt under that ID already.
+	Owe(ctx context.Context, r Record, hold time.Duration) (Debt, error)
+
+	// Claim hands at most n debts whose Due has come to the caller, the oldest
+	// Due first, and holds each for the duration hold. No debt is handed to
+	// two callers at once. None due is not an error.
+	Claim(ctx context.Context, n int, hold time.Duration) ([]Debt, error)
+
+	// Postpone hands d back: Attempts grows by one and Due becomes due.
+	// ErrConflict if d.Due is not the stored one (another caller has it now),
+	// ErrNotFound if the debt has been settled.
+	Postpone(ctx context.Context, d Debt, due time.Time) error
+
+	// Settle removes d, with the errors of Postpone.
+	Settle(ctx context.Context, d Debt) error
+}
+
+// Notifier is implemented by stores that carry notices between the instances
+// of a program that share them.
+type Notifier interface {
+	// Notify tells every listener, in this process and in others, that the
+	// records with these IDs have ended. Delivery is best effort: listeners
+	// look again from time to time.
+	Notify(ctx context.Context, ids ...string) error
+
+	// Listen calls ended, from one goroutine, with each ID it is told of, and
+	// ready, which may be nil, once it is sure to hear of what comes next. It
+	// returns when ctx is done or the connection is lost, always with a
+	// non-nil error; the caller calls it again.
+	Listen(ctx context.Context, ready func(), ended func(id string)) error
+}
