@@ -1,0 +1,104 @@
+// Package authdomain knows the addresses of the Passport auth domain.
+package authdomain
+
+import (
+	"errors"
+	"net"
+	"net/url"
+	"strings"
+)
+
+// Default is the auth domain of both environments, sandbox and production.
+const Default = "https://auth.immutable.com"
+
+// Origin brings the ways in which people write a domain (bare host, trailing
+// slash, upper case) to one form, scheme://host[:port], that all addresses are
+// built from.
+func Origin(raw string) (string, error) {
+	if !strings.Contains(raw, "://") {
+		raw = "https://" + raw
+	}
+	u, err := ParseHTTP(raw)
+	if err != nil {
+		return "", err
+	}
+	if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+		return "", errors.New("must be a bare origin such as https://auth.example.com, without path or query")
+	}
+	return OriginOf(u), nil
+}
+
+// ParseHTTP parses an absolute http or https URL without user and fragment.
+// Plain http is for loopback hosts only. The error says what is wrong and never
+// repeats the value, which may hold anything.
+func ParseHTTP(raw string) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return nil, errors.New("is not a URL")
+	case u.Scheme != "http" && u.Scheme != "https", u.Host == "", u.Hostname() == "":
+		return nil, errors.New("must be an absolute URL that begins with https:// (or http:// on a loopback host)")
+	case u.User != nil:
+		return nil, errors.New("must not contain a user name or password")
+	case u.Fragment != "" || strings.Contains(raw, "#"):
+		return nil, errors.New("must not have a fragment (#...)")
+	case u.Scheme == "http" && !Loopback(u.Hostname()):
+		return nil, errors.New("must use https: http is for loopback hosts such as localhost only")
+	}
+	return u, nil
+}
+
+// OriginOf returns the origin of u as a browser serialises it: lower case,
+// without the scheme's own port.
+func OriginOf(u *url.URL) string {
+	host := strings.ToLower(u.Hostname())
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	port := u.Port()
+	if port == "" || u.Scheme == "http" && port == "80" || u.Scheme == "https" && port == "443" {
+		return u.Scheme + "://" + host
+	}
+	return u.Scheme + "://" + host + ":" + port
+}
+
+// Loopback reports whether a host name is this machine by definition: localhost
+// and the names below it (RFC 6761 §6.3), 127.0.0.0/8 and ::1.
+func Loopback(host string) bool {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// Endpoints are the addresses of one provider.
+type Endpoints struct {
+	Authorize string
+	Token     string
+	Revoke    string
+	Logout    string
+	Keys      string
+}
+
+// At returns the endpoints of the auth domain at origin.
+func At(origin string) Endpoints {
+	return Endpoints{
+		Authorize: origin + "/authorize",
+		Token:     origin + "/oauth/token",
+		Revoke:    origin + "/oauth/revoke",
+		Logout:    origin + "/v2/logout",
+		Keys:      origin + "/.well-known/jwks.json",
+	}
+}
+
+// LogoutURL is where the browser ends the Passport session. Without returnTo
+// the auth domain goes on to the first logout URL registered for the client.
+func (e Endpoints) LogoutURL(clientID, returnTo string) string {
+	q := url.Values{"client_id": {clientID}}
+	if returnTo != "" {
+		q.Set("returnTo", returnTo)
+	}
+	return e.Logout + "?" + q.Encode()
+}

@@ -1,0 +1,94 @@
+// Package seal encrypts what leaves for a store, bound to the place where it
+// belongs, so that what comes back is what was sent or an error.
+package seal
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+)
+
+// KeySize is the length of a key in bytes: AES-256.
+const KeySize = 32
+
+// ErrOpen reports sealed bytes that no key opens: altered, cut, moved to
+// another place, or sealed with a key that is no longer listed.
+var ErrOpen = errors.New("sealed data does not open: it was altered, or its encryption key is no longer configured")
+
+const (
+	format    = 1
+	nonceSize = 12
+	prefix    = 1 + 4 // format, key id
+)
+
+// Keys seals with the newest key and opens with any of them. It is safe for
+// concurrent use.
+//
+// Nonces are random, 96 bits long (NIST SP 800-38D §8.2.2): a key must not seal
+// more than 2^32 times.
+type Keys struct {
+	keys []key
+}
+
+type key struct {
+	id   [4]byte
+	aead cipher.AEAD
+}
+
+// New takes keys of KeySize bytes, newest first. Without any it makes a random
+// one, which dies with the process.
+func New(raw [][]byte) (*Keys, error) {
+	if len(raw) == 0 {
+		fresh := make([]byte, KeySize)
+		_, _ = rand.Read(fresh) // never fails
+		raw = [][]byte{fresh}
+	}
+	k := &Keys{}
+	for i, r := range raw {
+		if len(r) != KeySize {
+			return nil, fmt.Errorf("key %d is %d bytes long, not %d", i, len(r), KeySize)
+		}
+		block, err := aes.NewCipher(r)
+		if err != nil {
+			return nil, err
+		}
+		aead, err := cipher.NewGCM(block)
+		if err != nil {
+			return nil, err
+		}
+		sum := sha256.Sum256(append([]byte("passport key id "), r...))
+		k.keys = append(k.keys, key{id: [4]byte(sum[:4]), aead: aead})
+	}
+	return k, nil
+}
+
+// Seal appends plain, sealed and bound to place, to dst.
+func (k *Keys) Seal(dst, plain, place []byte) []byte {
+	newest := k.keys[0]
+	dst = append(dst, format)
+	dst = append(dst, newest.id[:]...)
+	var nonce [nonceSize]byte
+	_, _ = rand.Read(nonce[:]) // never fails
+	dst = append(dst, nonce[:]...)
+	return newest.aead.Seal(dst, nonce[:], plain, place)
+}
+
+// Open appends what was sealed for place to dst, or returns ErrOpen.
+func (k *Keys) Open(dst, sealed, place []byte) ([]byte, error) {
+	if len(sealed) < prefix+nonceSize || sealed[0] != format {
+		return nil, ErrOpen
+	}
+	id, nonce, box := [4]byte(sealed[1:prefix]), sealed[prefix:prefix+nonceSize], sealed[prefix+nonceSize:]
+	for i := range k.keys {
+		if k.keys[i].id != id {
+			continue
+		}
+		if plain, err := k.keys[i].aead.Open(dst, nonce, box, place); err == nil {
+			return plain, nil
+		}
+	}
+	return nil, ErrOpen
+}
