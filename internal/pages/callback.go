@@ -1,0 +1,65 @@
+package pages
+
+import (
+	_ "embed"
+	"html/template"
+	"net/http"
+	"net/url"
+)
+
+var (
+	//go:embed callback.html
+	callbackHTML string
+	//go:embed callback.js
+	callbackSource string
+
+	callbackPage = template.Must(template.New("callback").Parse(callbackHTML))
+	callbackJS   = template.JS(strip(callbackSource))
+)
+
+// Callback is the page at LogoutRedirectURI. In an iframe it posts the message
+// that completes a silent logout, the JavaScript SDK's too, to the parent's
+// origin and to no other; at top level it goes on to the parent URL. It is the
+// same for every user, and is made once.
+type Callback struct {
+	policy            string
+	done, unconfirmed []byte
+}
+
+// NewCallback makes the page for one parent URL: absolute, http or https. The
+// error does not name the field; the caller does.
+func NewCallback(parentURL string) (*Callback, error) {
+	u, err := url.Parse(parentURL)
+	if err != nil {
+		return nil, err
+	}
+	parent, err := origin(u)
+	if err != nil {
+		return nil, err
+	}
+	page := func(passport string) []byte {
+		return render(callbackPage, map[string]any{
+			"Next": parentURL,
+			// The JavaScript SDK takes error and state in a query for an
+			// answer of the auth domain, so the message goes without one.
+			"URL":      parent + u.EscapedPath(),
+			"Passport": passport,
+			"Script":   callbackJS,
+		})
+	}
+	return &Callback{
+		policy:      policy("script-src "+hash(callbackJS), "frame-ancestors "+parent),
+		done:        page("done"),
+		unconfirmed: page("unconfirmed"),
+	}, nil
+}
+
+// Serve sends the page. done says whether the Passport session is known to have
+// ended; the parent is told "done" or "unconfirmed".
+func (c *Callback) Serve(w http.ResponseWriter, done bool) {
+	page := c.unconfirmed
+	if done {
+		page = c.done
+	}
+	send(w, http.StatusOK, c.policy, page)
+}

@@ -1,0 +1,50 @@
+package pages
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"html/template"
+	"net/http"
+	"time"
+)
+
+//go:embed passport.js
+var passportSource string
+
+// passportJS is passport.js as it goes out. The program's own logout path is
+// not in it but on the script tag, so it is one constant with one hash.
+var passportJS = template.JS(strip(passportSource))
+
+// Answer is what a logout handler tells passport.js, as JSON, and what the
+// no-script page carries for the same code. The statuses are those of package
+// passport: done, pending, failed, skipped, unconfirmed.
+type Answer struct {
+	Mode     string `json:"mode"`               // "redirect" or "silent"
+	URL      string `json:"url"`                // the logout URL on the auth domain
+	Callback string `json:"callback,omitempty"` // silent: the Origin of LogoutRedirectURI
+	Timeout  int64  `json:"timeout,omitempty"`  // silent: milliseconds, above 0
+	Fallback string `json:"fallback,omitempty"` // silent: "redirect" or "report"
+	ReturnTo string `json:"returnTo,omitempty"` // where a form's logout ends: a path that the server has checked
+
+	App        string `json:"app"`
+	Revocation string `json:"revocation"`
+	Passport   string `json:"passport"`
+}
+
+// Script serves passport.js. A browser that has it asks only whether it has
+// changed, so that script and server are of one version.
+func Script() http.Handler {
+	script := []byte(passportJS)
+	sum := sha256.Sum256(script)
+	etag := `"` + hex.EncodeToString(sum[:8]) + `"`
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Type", "text/javascript; charset=utf-8")
+		h.Set("Cache-Control", "no-cache")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("ETag", etag)
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(script))
+	})
+}

@@ -1,0 +1,59 @@
+package pages
+
+import (
+	_ "embed"
+	"fmt"
+	"html/template"
+	"net/http"
+)
+
+var (
+	//go:embed silent.html
+	silentHTML string
+	//go:embed silent.js
+	silentSource string
+
+	silentPage = template.Must(template.New("silent").Parse(silentHTML))
+	silentJS   = template.JS(strip(silentSource))
+)
+
+// ServeSilent answers a form that was posted without passport.js, in silent
+// mode: a page that runs the same code from the inside, and then gives way to
+// a.ReturnTo, which must be set. Where the browser runs no scripts at all it
+// goes to a.URL at top level. The status is 200, or 503 if a.App is "failed".
+//
+// It fails if a.URL or a.Callback is not an http or https URL, and has then
+// written nothing.
+func ServeSilent(w http.ResponseWriter, a Answer) error {
+	auth, err := Origin(a.URL)
+	if err != nil {
+		return fmt.Errorf("logout URL: %w", err)
+	}
+	callback, err := Origin(a.Callback)
+	if err != nil {
+		return fmt.Errorf("callback: %w", err)
+	}
+	failed := a.App == "failed"
+	page := render(silentPage, map[string]any{
+		"Answer":   a,
+		"Failed":   failed,
+		"Style":    pageStyle,
+		"Passport": passportJS,
+		"Script":   silentJS,
+	})
+	csp := policy(
+		"script-src "+hash(passportJS)+" "+hash(silentJS),
+		"style-src "+hash(pageStyle),
+		"frame-src "+auth+" "+callback,
+		"frame-ancestors 'self'",
+	)
+	send(w, statusOf(failed), csp, page)
+	return nil
+}
+
+func statusOf(failed bool) int {
+	if failed {
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusOK
+}
