@@ -1,0 +1,213 @@
+package pages
+
+import (
+	"bytes"
+	"compress/gzip"
+	"flag"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// golden compares the whole answer, headers and all, with testdata/name.
+func golden(t *testing.T, name string, w *httptest.ResponseRecorder) {
+	t.Helper()
+	var got bytes.Buffer
+	require.NoError(t, w.Result().Write(&got))
+	text := strings.ReplaceAll(got.String(), "\r\n", "\n")
+
+	file := filepath.Join("testdata", name)
+	if *update {
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
+	}
+	want, err := os.ReadFile(file)
+	require.NoError(t, err)
+	assert.Equal(t, string(want), text, "run go test with -update if the change is meant")
+}
+
+func answer() Answer {
+	return Answer{
+		Mode:       "silent",
+		URL:        "https://auth.immutable.com/v2/logout?client_id=c&returnTo=https%3A%2F%2Fgame.example%2Fsilent-logout",
+		Callback:   "https://game.example",
+		Timeout:    10_000,
+		Fallback:   "redirect",
+		ReturnTo:   "/bye?from=game&x=1",
+		App:        "done",
+		Revocation: "done",
+		Passport:   "pending",
+	}
+}
+
+func serveCallback(t *testing.T, parentURL string, done bool) *httptest.ResponseRecorder {
+	t.Helper()
+	c, err := NewCallback(parentURL)
+	require.NoError(t, err)
+	w := httptest.NewRecorder()
+	c.Serve(w, done)
+	return w
+}
+
+func serveSilent(t *testing.T, a Answer) *httptest.ResponseRecorder {
+	t.Helper()
+	w := httptest.NewRecorder()
+	require.NoError(t, ServeSilent(w, a))
+	return w
+}
+
+func TestPagesAreAsTheyWere(t *testing.T) {
+	golden(t, "callback-done.golden", serveCallback(t, "https://game.example/play?level=1&mode=a#top", true))
+	golden(t, "callback-unconfirmed.golden", serveCallback(t, "https://game.example", false))
+	golden(t, "silent.golden", serveSilent(t, answer()))
+
+	failed := answer()
+	failed.App = "failed"
+	golden(t, "silent-failed.golden", serveSilent(t, failed))
+
+	w := httptest.NewRecorder()
+	Error{
+		Status: http.StatusBadRequest,
+		Title:  "Sign-in was not completed",
+		Text:   "It took too long. Please try again.",
+		Links:  []Link{{URL: "/login", Text: "Try again"}, {URL: "/", Text: "Home"}},
+	}.Serve(w)
+	golden(t, "error.golden", w)
+}
+
+func TestErrorPageNeedsNoMoreThanATitle(t *testing.T) {
+	w := httptest.NewRecorder()
+	Error{Title: "Sign-in failed"}.Serve(w)
+	assert.Equal(t, http.StatusInternalServerError, w.Code)
+	assert.Equal(t, 1, strings.Count(w.Body.String(), "<h1>Sign-in failed</h1>"))
+	assert.NotContains(t, w.Body.String(), "<p>")
+	assert.NotContains(t, w.Body.String(), "<a")
+}
+
+func TestPagesEscapeWhatTheyAreGiven(t *testing.T) {
+	const hostile = `"'></script><script>alert(1)</script>`
+
+	a := answer()
+	a.URL += "#" + hostile
+	a.ReturnTo = "/" + hostile
+	w := httptest.NewRecorder()
+	Error{Title: hostile, Text: hostile, Links: []Link{{URL: "javascript:alert(1)", Text: hostile}}}.Serve(w)
+
+	for name, w := range map[string]*httptest.ResponseRecorder{
+		"callback": serveCallback(t, "https://game.example/"+hostile, true),
+		"silent":   serveSilent(t, a),
+		"error":    w,
+	} {
+		assert.NotContains(t, w.Body.String(), "alert(1)</script>", name)
+		assert.NotContains(t, w.Body.String(), `"'>`, name)
+		assert.NotContains(t, w.Body.String(), "javascript:", name)
+	}
+}
+
+func TestOuterMiddlewareDoesNotBreakThePages(t *testing.T) {
+	for name, serve := range map[string]func(http.ResponseWriter){
+		"callback": func(w http.ResponseWriter) {
+			c, err := NewCallback("https://game.example")
+			require.NoError(t, err)
+			c.Serve(w, true)
+		},
+		"silent": func(w http.ResponseWriter) { require.NoError(t, ServeSilent(w, answer())) },
+		"error":  func(w http.ResponseWriter) { Error{Title: "x"}.Serve(w) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := httptest.NewRecorder()
+			w.Header().Set("X-Frame-Options", "DENY")
+			w.Header().Add("Content-Security-Policy", "default-src 'self'")
+			w.Header().Add("Content-Security-Policy", "frame-ancestors 'none'")
+			w.Header().Set("Cache-Control", "max-age=60")
+			w.Header().Set("Referrer-Policy", "unsafe-url")
+			serve(w)
+
+			h := w.Result().Header
+			assert.Empty(t, h.Values("X-Frame-Options"))
+			require.Len(t, h.Values("Content-Security-Policy"), 1)
+			assert.True(t, strings.HasPrefix(h.Get("Content-Security-Policy"), "default-src 'none'; "))
+			assert.Equal(t, "no-store", h.Get("Cache-Control"))
+			assert.Equal(t, "no-referrer", h.Get("Referrer-Policy"))
+		})
+	}
+}
+
+func TestCallbackIsFramableByTheParentsOriginAlone(t *testing.T) {
+	w := serveCallback(t, "HTTPS://Game.Example:443/play", true)
+	assert.Contains(t, w.Header().Get("Content-Security-Policy"), "; frame-ancestors https://game.example; ")
+}
+
+func TestCallbackMessageCarriesNoQueryThatTheJavaScriptSDKWouldRead(t *testing.T) {
+	w := serveCallback(t, "https://game.example/a%2Fb?error=x&state=y#z", true)
+	assert.Contains(t, w.Body.String(), ` data-url="https://game.example/a%2Fb" `)
+}
+
+func TestCallbackRefusesAParentThatIsNoWebPage(t *testing.T) {
+	for _, parent := range []string{"", "/play", "game.example", "javascript:alert(1)", "https://", "https://a;b", "http://[::1"} {
+		_, err := NewCallback(parent)
+		assert.Error(t, err, parent)
+	}
+}
+
+func TestSilentPageWithoutAnOriginIsAnErrorAndNoPage(t *testing.T) {
+	for _, broken := range []Answer{{Callback: "https://game.example"}, {URL: "https://auth.example/v2/logout"}} {
+		w := httptest.NewRecorder()
+		assert.Error(t, ServeSilent(w, broken))
+		assert.Zero(t, w.Body.Len())
+		assert.Empty(t, w.Header())
+	}
+}
+
+func TestSilentPageLoadsFramesFromTheTwoOriginsAlone(t *testing.T) {
+	a := answer()
+	a.Callback = "https://logout.game.example:8443/silent-logout"
+	assert.Contains(t, serveSilent(t, a).Header().Get("Content-Security-Policy"),
+		"; frame-src https://auth.immutable.com https://logout.game.example:8443; ")
+}
+
+func TestWhatTheBrowserLoadsIsSmall(t *testing.T) {
+	script := gzipped(t, []byte(passportJS))
+	callback := gzipped(t, serveCallback(t, "https://game.example", true).Body.Bytes())
+	t.Logf("gzipped: passport.js %d bytes, callback page %d bytes", script, callback)
+	assert.LessOrEqual(t, script, 2048)
+	assert.LessOrEqual(t, script+callback, 3072)
+}
+
+func gzipped(t *testing.T, b []byte) int {
+	t.Helper()
+	var out bytes.Buffer
+	z := gzip.NewWriter(&out)
+	_, err := z.Write(b)
+	require.NoError(t, err)
+	require.NoError(t, z.Close())
+	return out.Len()
+}
+
+func TestStripLeavesTheCodeAlone(t *testing.T) {
+	assert.Equal(t, "a(); // kept\nb(\"// kept\");\n", strip("// gone\n\n  a(); // kept\n\t// gone\n  b(\"// kept\");"))
+}
+
+func TestScriptIsAskedForOnceAndThenRevalidated(t *testing.T) {
+	first := httptest.NewRecorder()
+	Script().ServeHTTP(first, httptest.NewRequest("GET", "/passport.js", nil))
+	require.Equal(t, http.StatusOK, first.Code)
+	assert.Equal(t, string(passportJS), first.Body.String())
+	assert.Equal(t, "text/javascript; charset=utf-8", first.Header().Get("Content-Type"))
+	assert.Equal(t, "nosniff", first.Header().Get("X-Content-Type-Options"))
+	assert.Equal(t, "no-cache", first.Header().Get("Cache-Control"))
+
+	again := httptest.NewRequest("GET", "/passport.js", nil)
+	again.Header.Set("If-None-Match", first.Header().Get("ETag"))
+	second := httptest.NewRecorder()
+	Script().ServeHTTP(second, again)
+	assert.Equal(t, http.StatusNotModified, second.Code)
+	assert.Zero(t, second.Body.Len())
+}
