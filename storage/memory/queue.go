@@ -1,0 +1,84 @@
+package memory
+
+// queue is a heap that yields what has the smallest time first. It tells each
+// item where it is, so that any item can be moved and removed.
+type queue[T interface{ moved(to int) }] struct {
+	slots []slot[T]
+}
+
+// slot holds the time beside the item, so that comparing two items does not
+// fetch both into the cache.
+type slot[T any] struct {
+	at   int64 // milliseconds since 1970
+	item T
+}
+
+func (q *queue[T]) first() (item T, ok bool) {
+	if len(q.slots) == 0 {
+		return item, false
+	}
+	return q.slots[0].item, true
+}
+
+func (q *queue[T]) push(at int64, item T) {
+	q.slots = append(q.slots, slot[T]{})
+	q.up(len(q.slots)-1, slot[T]{at, item})
+}
+
+func (q *queue[T]) move(i int, at int64) {
+	q.settle(i, slot[T]{at, q.slots[i].item})
+}
+
+func (q *queue[T]) remove(i int) {
+	end := len(q.slots) - 1
+	last := q.slots[end]
+	q.slots[end] = slot[T]{}
+	q.slots = q.slots[:end]
+	if i < end {
+		q.settle(i, last)
+	}
+}
+
+// settle fills the hole at i with s, or moves the hole to where s belongs.
+func (q *queue[T]) settle(i int, s slot[T]) {
+	if i > 0 && s.at < q.slots[(i-1)/2].at {
+		q.up(i, s)
+		return
+	}
+	q.down(i, s)
+}
+
+func (q *queue[T]) up(i int, s slot[T]) {
+	for i > 0 {
+		parent := (i - 1) / 2
+		if q.slots[parent].at <= s.at {
+			break
+		}
+		q.put(i, q.slots[parent])
+		i = parent
+	}
+	q.put(i, s)
+}
+
+func (q *queue[T]) down(i int, s slot[T]) {
+	for {
+		child := 2*i + 1
+		if child >= len(q.slots) {
+			break
+		}
+		if next := child + 1; next < len(q.slots) && q.slots[next].at < q.slots[child].at {
+			child = next
+		}
+		if s.at <= q.slots[child].at {
+			break
+		}
+		q.put(i, q.slots[child])
+		i = child
+	}
+	q.put(i, s)
+}
+
+func (q *queue[T]) put(i int, s slot[T]) {
+	q.slots[i] = s
+	s.item.moved(i)
+}

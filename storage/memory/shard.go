@@ -1,0 +1,117 @@
+package memory
+
+import (
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"github.com/passport-go/passport/storage"
+)
+
+// shardCount keeps the cores out of each other's way, and each map and queue
+// so small that its growth is no pause.
+const shardCount = 256
+
+// sweepsPerWrite is above 1, so that what expires is swept faster than it is
+// written, and small, because a reader may wait for it.
+const sweepsPerWrite = 4
+
+// entry is a stored record. It is guarded by the lock of its shard, but for
+// record.ID, which never changes, and indexed, which belongs to the indexes.
+type entry struct {
+	record  storage.Record
+	queued  int    // position in the shard's queue
+	indexed [2]int // position in the set of the same key, by indexKind
+}
+
+func (e *entry) moved(to int) { e.queued = to }
+
+type shard struct {
+	mu      sync.RWMutex
+	entries map[string]*entry
+	expiry  queue[*entry]
+}
+
+func (s *Store) shard(id string) *shard {
+	return &s.shards[maphash.String(s.seed, id)%shardCount]
+}
+
+func (sh *shard) live(id string, now time.Time) *entry {
+	e := sh.entries[id]
+	if e == nil || expired(&e.record, now) {
+		return nil
+	}
+	return e
+}
+
+func expired(r *storage.Record, now time.Time) bool { return !now.Before(r.Expiry) }
+
+// insert, update and drop keep map, queue and indexes in step. The caller holds
+// the lock of sh.
+
+func (s *Store) insert(sh *shard, e *entry) {
+	sh.entries[e.record.ID] = e
+	sh.expiry.push(e.record.Expiry.UnixMilli(), e)
+	s.subjects.add(e.record.Subject, e)
+	s.sids.add(e.record.SID, e)
+}
+
+func (s *Store) update(sh *shard, e *entry, r storage.Record) {
+	old := e.record
+	e.record.Subject, e.record.SID = r.Subject, r.SID
+	e.record.Revision, e.record.Expiry, e.record.Data = r.Revision, r.Expiry, r.Data
+	if !old.Expiry.Equal(r.Expiry) {
+		sh.expiry.move(e.queued, r.Expiry.UnixMilli())
+	}
+	s.subjects.change(old.Subject, r.Subject, e)
+	s.sids.change(old.SID, r.SID, e)
+}
+
+func (s *Store) drop(sh *shard, e *entry) {
+	delete(sh.entries, e.record.ID)
+	sh.expiry.remove(e.queued)
+	s.subjects.remove(e.record.Subject, e)
+	s.sids.remove(e.record.SID, e)
+	s.count.Add(-1)
+}
+
+// reserve takes room for one record, if there is any.
+func (s *Store) reserve() bool {
+	for {
+		n := s.count.Load()
+		if n >= s.limit {
+			return false
+		}
+		if s.count.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// sweep drops a few records of sh that have expired. The caller holds its lock.
+func (s *Store) sweep(sh *shard, now time.Time) (swept int) {
+	for swept < sweepsPerWrite {
+		e, ok := sh.expiry.first()
+		if !ok || !expired(&e.record, now) {
+			break
+		}
+		s.drop(sh, e)
+		swept++
+	}
+	return swept
+}
+
+// sweepAny sweeps the first shard that has something to sweep, and reports
+// whether there was one. It holds one shard at a time.
+func (s *Store) sweepAny() bool {
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.Lock()
+		swept := s.sweep(sh, s.now())
+		sh.mu.Unlock()
+		if swept > 0 {
+			return true
+		}
+	}
+	return false
+}
