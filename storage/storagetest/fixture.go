@@ -1,0 +1,180 @@
+package storagetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/passport-go/passport/storage"
+)
+
+// tester is what the checks use of testing.T. The suite's own tests put
+// something else in its place, to see that a broken store is found out.
+type tester interface {
+	Helper()
+	Context() context.Context
+	Logf(format string, args ...any)
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}
+
+// fixture is an empty store, its clock, and the ways in which checks use them.
+type fixture struct {
+	tester
+	ctx   context.Context
+	clock *clock
+	store storage.TokenStore
+}
+
+func newFixture(t tester, clock *clock, store storage.TokenStore) *fixture {
+	return &fixture{tester: t, ctx: t.Context(), clock: clock, store: store}
+}
+
+// lifetime is how long the records of the checks live. It is long enough for a
+// server that goes by its own clock not to interfere.
+const lifetime = time.Hour
+
+// record returns one to be created, with a subject and a sid of its own.
+func (f *fixture) record(id string) storage.Record {
+	return storage.Record{
+		ID:      id,
+		Subject: "subject of " + id,
+		SID:     "sid of " + id,
+		Expiry:  f.clock.Now().Add(lifetime),
+		Data:    []byte("data of " + id),
+	}
+}
+
+// save saves r, which must succeed, and returns what is stored now.
+func (f *fixture) save(r storage.Record) storage.Record {
+	f.Helper()
+	saved, err := f.store.Save(f.ctx, r)
+	if err != nil {
+		f.Fatalf("Save(%s): %v", show(r), err)
+	}
+	want := r
+	want.Revision++
+	f.same(saved, want, "Save")
+	return saved
+}
+
+// saveFails checks that r is not saved, and why.
+func (f *fixture) saveFails(r storage.Record, want error) {
+	f.Helper()
+	_, err := f.store.Save(f.ctx, r)
+	f.failed(err, want, "Save("+show(r)+")")
+}
+
+// present checks that Load returns r.
+func (f *fixture) present(r storage.Record) {
+	f.Helper()
+	got, err := f.store.Load(f.ctx, r.ID)
+	if err != nil {
+		f.Fatalf("Load(%q): %v; want %s", r.ID, err, show(r))
+	}
+	f.same(got, r, "Load")
+}
+
+// absent checks that Load finds nothing under id.
+func (f *fixture) absent(id string) {
+	f.Helper()
+	_, err := f.store.Load(f.ctx, id)
+	f.failed(err, storage.ErrNotFound, fmt.Sprintf("Load(%q)", id))
+}
+
+// remove deletes r, which must be there just so.
+func (f *fixture) remove(r storage.Record) {
+	f.Helper()
+	got, err := f.store.Delete(f.ctx, r.ID)
+	if err != nil {
+		f.Fatalf("Delete(%q): %v", r.ID, err)
+	}
+	f.same(got, r, "Delete")
+}
+
+// removeMatching checks that DeleteMatching returns just those records.
+func (f *fixture) removeMatching(m storage.Match, want ...storage.Record) {
+	f.Helper()
+	got, err := f.store.DeleteMatching(f.ctx, m)
+	if err != nil {
+		f.Fatalf("DeleteMatching(%+v): %v", m, err)
+	}
+	f.sameSet(got, want, fmt.Sprintf("DeleteMatching(%+v)", m))
+}
+
+func (f *fixture) failed(err, want error, doing string) {
+	f.Helper()
+	if !errors.Is(err, want) {
+		f.Fatalf("%s: %v; want the error %q", doing, err, want)
+	}
+}
+
+func (f *fixture) same(got, want storage.Record, doing string) {
+	f.Helper()
+	if !equal(got, want) {
+		f.Fatalf("%s returned %s; want %s", doing, show(got), show(want))
+	}
+}
+
+func (f *fixture) sameSet(got, want []storage.Record, doing string) {
+	f.Helper()
+	if !equalSets(got, want) {
+		f.Fatalf("%s returned %s; want %s", doing, showAll(got), showAll(want))
+	}
+}
+
+// parallel calls do n times at once and waits for all. As testing has it, do
+// reports with Errorf, not Fatalf.
+func parallel(n int, do func(i int)) {
+	var wg sync.WaitGroup
+	start := make(chan struct{})
+	for i := range n {
+		wg.Go(func() {
+			<-start
+			do(i)
+		})
+	}
+	close(start)
+	wg.Wait()
+}
+
+func equal(a, b storage.Record) bool {
+	return a.ID == b.ID && a.Subject == b.Subject && a.SID == b.SID && a.Revision == b.Revision &&
+		sameTime(a.Expiry, b.Expiry) && bytes.Equal(a.Data, b.Data)
+}
+
+// sameTime compares what every store keeps of a time.
+func sameTime(a, b time.Time) bool { return a.UnixMilli() == b.UnixMilli() }
+
+func equalSets(a, b []storage.Record) bool {
+	return slices.EqualFunc(sorted(a), sorted(b), equal)
+}
+
+func sorted(records []storage.Record) []storage.Record {
+	return slices.SortedFunc(slices.Values(records), func(a, b storage.Record) int { return strings.Compare(a.ID, b.ID) })
+}
+
+func show(r storage.Record) string {
+	return fmt.Sprintf("{ID:%s Subject:%s SID:%s Revision:%d Expiry:%s Data:%s}", brief(r.ID), brief(r.Subject), brief(r.SID),
+		r.Revision, r.Expiry.UTC().Format(time.RFC3339Nano), brief(string(r.Data)))
+}
+
+func showAll(records []storage.Record) string {
+	shown := make([]string, 0, len(records))
+	for _, r := range sorted(records) {
+		shown = append(shown, show(r))
+	}
+	return "[" + strings.Join(shown, " ") + "]"
+}
+
+func brief(s string) string {
+	if len(s) > 80 {
+		return fmt.Sprintf("%q... (%d bytes)", s[:60], len(s))
+	}
+	return fmt.Sprintf("%q", s)
+}

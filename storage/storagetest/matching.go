@@ -1,0 +1,170 @@
+package storagetest
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/passport-go/passport/storage"
+)
+
+var matchChecks = []check{
+	{"DeleteMatching by subject", matchSubject},
+	{"DeleteMatching by sid", matchSID},
+	{"DeleteMatching by subject and sid", matchBoth},
+	{"DeleteMatching spares Except", matchExcept},
+	{"an empty match is refused", matchEmpty},
+	{"an empty field is not indexed", matchUnindexed},
+	{"the index follows a changed subject and sid", matchChanged},
+	{"DeleteMatching leaves out what has expired", matchExpired},
+	{"DeleteMatching removes many", matchMany},
+}
+
+// owned creates a record with that subject and sid.
+func (f *fixture) owned(id, subject, sid string) storage.Record {
+	f.Helper()
+	r := f.record(id)
+	r.Subject, r.SID = subject, sid
+	return f.save(r)
+}
+
+func matchSubject(f *fixture) {
+	a1 := f.owned("a1", "alice", "s1")
+	a2 := f.owned("a2", "alice", "s2")
+	a3 := f.owned("a3", "alice", "")
+	b := f.owned("b", "bob", "alice") // her name, as a sid
+	f.removeMatching(storage.Match{Subject: "alic"})
+	f.removeMatching(storage.Match{Subject: "alice2"})
+	f.removeMatching(storage.Match{Subject: "Alice"})
+	f.removeMatching(storage.Match{Subject: "alice"}, a1, a2, a3)
+	f.removeMatching(storage.Match{Subject: "alice"})
+	f.absent("a1")
+	f.absent("a2")
+	f.absent("a3")
+	f.removeMatching(storage.Match{SID: "s1"})
+	f.present(b)
+}
+
+func matchSID(f *fixture) {
+	a := f.owned("a", "alice", "s1")
+	b := f.owned("b", "bob", "s1")
+	c := f.owned("c", "s1", "s2")
+	f.removeMatching(storage.Match{SID: "s"})
+	f.removeMatching(storage.Match{SID: "s1"}, a, b)
+	f.removeMatching(storage.Match{SID: "s1"})
+	f.absent("a")
+	f.absent("b")
+	f.present(c)
+	f.removeMatching(storage.Match{Subject: "alice"})
+}
+
+func matchBoth(f *fixture) {
+	a := f.owned("a", "alice", "s1")
+	f.owned("b", "alice", "s2")
+	f.owned("c", "bob", "s1")
+	f.owned("d", "alice", "")
+	f.owned("e", "", "s1")
+	f.removeMatching(storage.Match{Subject: "carol", SID: "s1"})
+	f.removeMatching(storage.Match{Subject: "alice", SID: "s3"})
+	f.removeMatching(storage.Match{Subject: "alice", SID: "s1"}, a)
+	f.removeMatching(storage.Match{Subject: "alice", SID: "s1"})
+	for _, id := range []string{"b", "c", "d", "e"} {
+		if _, err := f.store.Load(f.ctx, id); err != nil {
+			f.Errorf("Load(%q) after a match that does not select it: %v", id, err)
+		}
+	}
+}
+
+func matchExcept(f *fixture) {
+	a := f.owned("a", "alice", "s1")
+	b := f.owned("b", "alice", "s1")
+	c := f.owned("c", "alice", "s2")
+	f.removeMatching(storage.Match{Subject: "alice", Except: "b"}, a, c)
+	f.present(b)
+	f.removeMatching(storage.Match{Subject: "alice", Except: "b"})
+	f.removeMatching(storage.Match{SID: "s1", Except: "b"})
+	f.removeMatching(storage.Match{Subject: "alice", SID: "s1", Except: "b"})
+	f.present(b)
+	f.removeMatching(storage.Match{SID: "s1", Except: "no such record"}, b)
+}
+
+func matchEmpty(f *fixture) {
+	r := f.save(f.record("a"))
+	bare := f.owned("b", "", "")
+	for _, m := range []storage.Match{{}, {Except: "a"}} {
+		got, err := f.store.DeleteMatching(f.ctx, m)
+		f.failed(err, storage.ErrEmptyMatch, fmt.Sprintf("DeleteMatching(%+v)", m))
+		f.sameSet(got, nil, "refused DeleteMatching")
+	}
+	f.present(r)
+	f.present(bare)
+}
+
+func matchUnindexed(f *fixture) {
+	f.owned("no subject", "", "s1")
+	f.owned("no sid", "alice", "")
+	f.owned("neither", "", "")
+	f.removeMatching(storage.Match{Subject: "alice", SID: "s1"})
+	for _, id := range []string{"no subject", "no sid", "neither"} {
+		if _, err := f.store.Load(f.ctx, id); err != nil {
+			f.Errorf("Load(%q): %v", id, err)
+		}
+	}
+}
+
+func matchChanged(f *fixture) {
+	r := f.owned("a", "alice", "s1")
+	f.owned("b", "alice", "s1")
+	r.Subject = "bob"
+	r = f.save(r)
+	f.removeMatching(storage.Match{Subject: "alice", SID: "s1", Except: "b"})
+	f.present(r)
+	r.SID = "s2"
+	r = f.save(r)
+	f.removeMatching(storage.Match{SID: "s1", Except: "b"})
+	f.present(r)
+
+	r.Subject, r.SID = "", ""
+	r = f.save(r)
+	f.removeMatching(storage.Match{Subject: "bob"})
+	f.removeMatching(storage.Match{SID: "s2"})
+	f.present(r)
+
+	r.Subject, r.SID = "alice", "s1" // back where it was
+	r = f.save(r)
+	f.removeMatching(storage.Match{Subject: "alice", SID: "s1", Except: "b"}, r)
+}
+
+func matchExpired(f *fixture) {
+	f.owned("early", "alice", "s1")
+	late := f.record("late")
+	late.Subject, late.SID = "alice", "s1"
+	late.Expiry = late.Expiry.Add(time.Millisecond)
+	late = f.save(late)
+	f.clock.advance(lifetime)
+	f.removeMatching(storage.Match{Subject: "alice", SID: "s1"}, late)
+
+	f.owned("again", "alice", "s1")
+	f.clock.advance(lifetime)
+	f.removeMatching(storage.Match{SID: "s1"})
+	f.removeMatching(storage.Match{Subject: "alice"})
+	f.absent("again")
+}
+
+// matchMany takes more records than any reasonable batch.
+func matchMany(f *fixture) {
+	spared := f.owned("spared", "alice", "s1")
+	var want []storage.Record
+	for i := range 1200 {
+		if i%5 == 0 {
+			f.owned(fmt.Sprint("bob's ", i), "bob", "s1")
+			continue
+		}
+		want = append(want, f.owned(fmt.Sprint("hers ", i), "alice", "s1"))
+	}
+	f.removeMatching(storage.Match{Subject: "alice", Except: "spared"}, want...)
+	f.present(spared)
+	f.removeMatching(storage.Match{Subject: "alice", SID: "s1"}, spared)
+	for _, r := range want {
+		f.absent(r.ID)
+	}
+}

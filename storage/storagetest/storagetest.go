@@ -1,0 +1,75 @@
+// Package storagetest is the contract of package storage as a test suite, for
+// the stores of this module and for anybody else's.
+//
+//	func TestStore(t *testing.T) {
+//		storagetest.Run(t, func(t *testing.T, now func() time.Time) storage.TokenStore {
+//			return mystore.New(mystore.Options{Now: now})
+//		})
+//	}
+//
+// The suite is strict, and takes a few seconds with a server a millisecond
+// away; go test -short does less. Part of it is random: a failure prints the
+// seed, and the environment variable STORAGETEST_SEED repeats it.
+package storagetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/passport-go/passport/storage"
+)
+
+// Run checks that a store keeps the contract of storage.TokenStore, and those
+// of storage.Lister, storage.Ledger and storage.Notifier if it implements them.
+//
+// Every call of open returns a fresh, empty store, and leaves it to t.Cleanup
+// to close it. The store takes the time from now and from nothing else: the
+// suite moves that clock, by hours, and never back. It starts at the present,
+// so that a server that drops records by its own clock drops none too early.
+func Run(t *testing.T, open func(t *testing.T, now func() time.Time) storage.TokenStore) {
+	sample := open(t, time.Now)
+	for _, s := range sections {
+		if !s.covers(sample) {
+			continue
+		}
+		t.Run(s.name, func(t *testing.T) {
+			for _, c := range s.checks {
+				t.Run(c.name, func(t *testing.T) {
+					clock := newClock()
+					c.run(newFixture(t, clock, open(t, clock.Now)))
+				})
+			}
+		})
+	}
+}
+
+// section is the part of the suite for one interface.
+type section struct {
+	name   string
+	covers func(storage.TokenStore) bool
+	checks []check
+}
+
+type check struct {
+	name string
+	run  func(*fixture)
+}
+
+var sections = []section{
+	{"TokenStore", is[storage.TokenStore], tokenStoreChecks},
+	{"Lister", is[storage.Lister], listerChecks},
+}
+
+func is[I any](store storage.TokenStore) bool {
+	_, ok := store.(I)
+	return ok
+}
+
+var tokenStoreChecks = join(recordChecks, matchChecks)
+
+func join(lists ...[]check) (all []check) {
+	for _, l := range lists {
+		all = append(all, l...)
+	}
+	return all
+}
