@@ -1,0 +1,60 @@
+package passporttest
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+)
+
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	if err := json.NewEncoder(w).Encode(body); err != nil {
+		panic("passporttest: " + err.Error())
+	}
+}
+
+// oauthError is an error in the shape of RFC 6749 §5.2.
+type oauthError struct {
+	Code        string `json:"error"`
+	Description string `json:"error_description"`
+}
+
+// status is Auth0's: it answers 403 where the RFC asks for 400.
+func (e *oauthError) status() int {
+	switch e.Code {
+	case "invalid_client":
+		return http.StatusUnauthorized
+	case "invalid_grant", "unauthorized_client", "access_denied":
+		return http.StatusForbidden
+	default:
+		return http.StatusBadRequest
+	}
+}
+
+func writeError(w http.ResponseWriter, e *oauthError) {
+	if e.Code == "invalid_client" {
+		w.Header().Set("WWW-Authenticate", `Basic realm="passporttest"`)
+	}
+	writeJSON(w, e.status(), e)
+}
+
+// redirect sends the browser to target with more added to its query.
+func redirect(w http.ResponseWriter, r *http.Request, target string, more url.Values) {
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r, addQuery(target, more), http.StatusFound)
+}
+
+// addQuery leaves the query that target has as it is, byte for byte, for the
+// URL is somebody else's.
+func addQuery(target string, more url.Values) string {
+	u, err := url.Parse(target)
+	if err != nil || len(more) == 0 {
+		return target
+	}
+	if u.RawQuery != "" {
+		u.RawQuery += "&"
+	}
+	u.RawQuery += more.Encode()
+	return u.String()
+}

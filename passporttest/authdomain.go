@@ -1,0 +1,88 @@
+package passporttest
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// AuthDomain is a stand-in for the Passport auth domain. It is an
+// [http.Handler]; [New] makes one for a server of your own, and [NewServer]
+// one that is served already. All methods may be called from many goroutines
+// at once, and at any time.
+type AuthDomain struct {
+	options Options // never changed after New
+	mux     *http.ServeMux
+	keys    keyring
+	vault   vault
+	faults  faults
+	record  recorder
+	outbox  outbox
+
+	issuerMu sync.Mutex
+	issuer   string
+}
+
+// New returns an auth domain that is not served yet. It panics if o makes no
+// sense: a client without an ID, a user without a Subject, the same one twice.
+func New(o Options) *AuthDomain {
+	o = o.withDefaults()
+	o.check()
+	d := &AuthDomain{options: o, issuer: o.Issuer}
+	d.outbox.open()
+	d.mux = d.routes()
+	return d
+}
+
+func (d *AuthDomain) routes() *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /.well-known/openid-configuration", d.discovery)
+	mux.HandleFunc("GET /.well-known/jwks.json", d.jwks)
+	mux.HandleFunc("GET /authorize", d.authorize)
+	mux.HandleFunc("POST /authorize", d.authorize)
+	mux.HandleFunc("GET "+loginPath, d.loginPage)
+	mux.HandleFunc("POST "+loginPath, d.submitLogin)
+	mux.HandleFunc("POST /oauth/token", d.token)
+	mux.HandleFunc("POST /oauth/revoke", d.revoke)
+	mux.HandleFunc("GET /userinfo", d.userinfo)
+	mux.HandleFunc("POST /userinfo", d.userinfo)
+	mux.HandleFunc("GET /v2/logout", d.logout)
+	return mux
+}
+
+// Issuer returns the issuer as it stands in tokens. It is empty as long as
+// [Options.Issuer] is not set and nobody has called: see there.
+func (d *AuthDomain) Issuer() string {
+	d.issuerMu.Lock()
+	defer d.issuerMu.Unlock()
+	return d.issuer
+}
+
+// learnIssuer takes the issuer from the first request, so that a handler works
+// behind any server without being told its address.
+func (d *AuthDomain) learnIssuer(r *http.Request) {
+	d.issuerMu.Lock()
+	defer d.issuerMu.Unlock()
+	if d.issuer != "" {
+		return
+	}
+	scheme := "http://"
+	if r.TLS != nil {
+		scheme = "https://"
+	}
+	d.issuer = scheme + r.Host + "/"
+}
+
+func (d *AuthDomain) setIssuer(issuer string) {
+	d.issuerMu.Lock()
+	defer d.issuerMu.Unlock()
+	d.issuer = issuer
+}
+
+// endpoint returns the full URL of a path such as "/oauth/token".
+func (d *AuthDomain) endpoint(path string) string {
+	return strings.TrimSuffix(d.Issuer(), "/") + path
+}
+
+func (d *AuthDomain) now() time.Time { return d.options.Now() }

@@ -1,0 +1,113 @@
+package passporttest
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+)
+
+// Request is one request as it reached the auth domain.
+type Request struct {
+	Time   time.Time
+	Method string
+	Path   string
+	Query  url.Values
+	Form   url.Values // what a form in the body held
+	Header http.Header
+
+	// SID is that of the live Passport session whose cookie the request
+	// carried; empty if it carried none.
+	SID string
+
+	// Status is what was answered. It is 0 before there is an answer, and for
+	// good if a fault cut the connection.
+	Status int
+}
+
+// Requests returns the requests that have arrived, in order: those for one of
+// the paths, or all of them if none is given. The preflight requests of CORS
+// are not among them. What it returns must not be modified.
+func (d *AuthDomain) Requests(paths ...string) []Request {
+	found, _, _ := d.record.find(paths)
+	return found
+}
+
+// Await waits until n requests for path have been dealt with, and returns
+// those that have arrived by then. A request has been dealt with when all its
+// effects are there (a token is revoked, a session ended) and its answer is on
+// its way, or as soon as a fault makes it hang. Await returns an error if ctx
+// ends first.
+func (d *AuthDomain) Await(ctx context.Context, path string, n int) ([]Request, error) {
+	for {
+		found, settled, changed := d.record.find([]string{path})
+		if settled >= n {
+			return found, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return found, fmt.Errorf("passporttest: %d of %d requests for %s came: %w", settled, n, path, ctx.Err())
+		}
+	}
+}
+
+type recorder struct {
+	mu      sync.Mutex
+	entries []*entry
+	changed chan struct{} // closed at the next change
+}
+
+type entry struct {
+	Request
+	settled bool
+}
+
+func (c *recorder) add(r *http.Request, now time.Time, sid string) *entry {
+	e := &entry{Request: Request{
+		Time:   now,
+		Method: r.Method,
+		Path:   r.URL.Path,
+		Query:  r.URL.Query(),
+		Form:   maps.Clone(r.PostForm),
+		Header: r.Header.Clone(),
+		SID:    sid,
+	}}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.entries = append(c.entries, e)
+	return e
+}
+
+// settle says that e has been dealt with; status is 0 if it is held by a
+// fault.
+func (c *recorder) settle(e *entry, status int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e.Status, e.settled = status, true
+	if c.changed != nil {
+		close(c.changed)
+		c.changed = nil
+	}
+}
+
+func (c *recorder) find(paths []string) (found []Request, settled int, changed <-chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, e := range c.entries {
+		if len(paths) > 0 && !contains(paths, e.Path) {
+			continue
+		}
+		found = append(found, e.Request)
+		if e.settled {
+			settled++
+		}
+	}
+	if c.changed == nil {
+		c.changed = make(chan struct{})
+	}
+	return found, settled, c.changed
+}

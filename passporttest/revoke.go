@@ -1,0 +1,24 @@
+package passporttest
+
+import "net/http"
+
+// revoke ends a refresh token as RFC 7009 §2 describes. The answer does not
+// tell whether there was anything to end.
+func (d *AuthDomain) revoke(w http.ResponseWriter, r *http.Request) {
+	client, err := d.authenticate(r)
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	token := r.PostForm.Get("token")
+	if token == "" {
+		writeError(w, &oauthError{"invalid_request", "Missing required parameter: token"})
+		return
+	}
+	if effectOf(r).keepsTokens() {
+		return
+	}
+	if err := d.vault.revoke(token, client.ID, d.now()); err != nil {
+		writeError(w, err)
+	}
+}

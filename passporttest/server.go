@@ -1,0 +1,130 @@
+package passporttest
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"sync"
+)
+
+// Server is an auth domain that is being served, on a port of the loopback
+// interface.
+type Server struct {
+	*AuthDomain
+
+	// URL is the base URL, of the form "http://127.0.0.1:1234", without a
+	// slash at the end.
+	URL string
+
+	server      *http.Server
+	certificate *x509.Certificate // nil without TLS
+	transport   *http.Transport
+	running     sync.WaitGroup // the accept loop and the requests
+}
+
+// NewServer starts an auth domain; the caller must Close it. Like httptest's
+// NewServer it panics if it cannot listen, and like [New] if o makes no sense.
+func NewServer(o Options) *Server {
+	d := New(o)
+	listener, err := net.Listen("tcp", d.options.Addr)
+	if err != nil {
+		panic("passporttest: " + err.Error())
+	}
+	s := &Server{AuthDomain: d}
+	s.server = &http.Server{Handler: s.counted(d), ErrorLog: log.New(io.Discard, "", 0)}
+	host := publicHost(d.options.Host, listener.Addr())
+	s.URL = "http://" + host
+	if o.TLS {
+		s.URL = "https://" + host
+		s.server.TLSConfig = s.newTLSConfig(host)
+	}
+	if o.Issuer == "" {
+		d.setIssuer(s.URL + "/")
+	}
+	s.transport = s.newTransport(host, listener.Addr().String())
+	s.running.Go(func() { s.serve(listener) })
+	return s
+}
+
+// publicHost returns the host and port for the URL of a server at addr.
+func publicHost(host string, addr net.Addr) string {
+	if host == "" {
+		return addr.String()
+	}
+	_, port, _ := net.SplitHostPort(addr.String()) // a listener's address has one
+	return net.JoinHostPort(host, port)
+}
+
+// serve returns when the server is closed, with an error that says so.
+func (s *Server) serve(l net.Listener) {
+	if s.server.TLSConfig != nil {
+		_ = s.server.ServeTLS(l, "", "")
+		return
+	}
+	_ = s.server.Serve(l)
+}
+
+// counted lets Close wait for the requests that are being answered.
+func (s *Server) counted(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.running.Add(1)
+		defer s.running.Done()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Close stops the server: it lifts all faults, cuts what is open, and returns
+// when nothing of the server is running any more. Closing twice does no harm.
+func (s *Server) Close() {
+	s.Lift()
+	_ = s.server.Close()
+	s.outbox.close()
+	s.running.Wait()
+	s.transport.CloseIdleConnections()
+}
+
+// Client returns an HTTP client for the program under test, such as its
+// HTTPClient: it finds the server under its host name, and all names under
+// localhost, without asking DNS, and trusts the server's certificate. It keeps
+// no cookies.
+func (s *Server) Client() *http.Client {
+	return &http.Client{Transport: s.transport}
+}
+
+// Browser returns what stands in for a user's browser in a test without one: a
+// [Server.Client] that follows redirects and keeps cookies. Each call returns
+// another browser.
+//
+// Cookies do not tell ports apart: one that the program under test sets on
+// 127.0.0.1 is sent to the auth domain on 127.0.0.1 too, and the other way
+// round, just as in a real browser.
+func (s *Server) Browser() *http.Client {
+	jar, _ := cookiejar.New(nil) // never fails
+	return &http.Client{Transport: s.transport, Jar: jar}
+}
+
+// Certificate returns the certificate that the server presents, nil without
+// [Options.TLS].
+func (s *Server) Certificate() *x509.Certificate { return s.certificate }
+
+// newTransport returns a transport that finds host, the server's name, at addr.
+func (s *Server) newTransport(host, addr string) *http.Transport {
+	t := &http.Transport{ForceAttemptHTTP2: true}
+	t.DialContext = func(ctx context.Context, network, target string) (net.Conn, error) {
+		if target == host {
+			target = addr
+		}
+		return dialLocalhost(ctx, network, target)
+	}
+	if s.certificate != nil {
+		roots := x509.NewCertPool()
+		roots.AddCert(s.certificate)
+		t.TLSClientConfig = &tls.Config{RootCAs: roots}
+	}
+	return t
+}

@@ -1,0 +1,189 @@
+package passporttest
+
+import (
+	"net/http"
+	"slices"
+	"time"
+)
+
+// The names of the cookies that hold a Passport session. Browsers that do not
+// know SameSite=None get by with the second.
+const (
+	sessionCookie = "auth0"
+	compatCookie  = "auth0_compat"
+)
+
+// Session is a Passport session: what the auth domain knows about a browser in
+// which a user has signed in.
+type Session struct {
+	// SID is the sid claim of the tokens that were obtained in the session.
+	SID string
+
+	User User
+
+	// AuthTime is when the user signed in, and Expires when the session ends
+	// if nobody ends it before; zero means never.
+	AuthTime time.Time
+	Expires  time.Time
+
+	// ClientIDs are the clients that obtained tokens in the session, in the
+	// order in which they first did.
+	ClientIDs []string
+}
+
+type liveSession struct {
+	Session
+	cookie string // the secret that the browser holds
+}
+
+// Sessions returns the Passport sessions that are alive, oldest first.
+func (d *AuthDomain) Sessions() []Session {
+	return d.vault.liveSessions(d.now())
+}
+
+// Logins returns how many times a user signed in: by the login page, or
+// through [Options.AutoLogin]. A visit to /authorize that a Passport session
+// answered is not among them, which tells a real login from one that was let
+// through.
+func (d *AuthDomain) Logins() int {
+	d.vault.mu.Lock()
+	defer d.vault.mu.Unlock()
+	return d.vault.logins
+}
+
+// signIn begins a session for user, in place of the one that the browser has,
+// and hands the browser its cookies.
+func (d *AuthDomain) signIn(w http.ResponseWriter, r *http.Request, user User) Session {
+	now := d.now()
+	s := liveSession{
+		Session: Session{SID: randomID(), User: user, AuthTime: now, Expires: expiry(now, d.options.SessionLifetime)},
+		cookie:  randomID(),
+	}
+	d.vault.replaceSession(cookies(r), s)
+	for _, c := range d.sessionCookies(r, s.cookie) {
+		c.Expires = s.Expires
+		http.SetCookie(w, c)
+	}
+	return s.Session
+}
+
+// session returns the live session whose cookie came with the request.
+func (d *AuthDomain) session(r *http.Request) (Session, bool) {
+	return d.vault.session(cookies(r), d.now())
+}
+
+// endSession ends the session whose cookie came with the request, if there is
+// one, and takes the cookies back.
+func (d *AuthDomain) endSession(w http.ResponseWriter, r *http.Request) (Session, bool) {
+	for _, c := range d.sessionCookies(r, "") {
+		c.MaxAge = -1
+		http.SetCookie(w, c)
+	}
+	return d.vault.endSession(cookies(r), d.now())
+}
+
+// sessionCookies are the two that Auth0 sets. Both are Secure at Auth0, where
+// everything is https. Over plain http only the first is: browsers take http
+// on a loopback host for secure and keep it, while net/http/cookiejar and
+// Safari do not and go by the second.
+func (d *AuthDomain) sessionCookies(r *http.Request, value string) []*http.Cookie {
+	return []*http.Cookie{
+		{Name: sessionCookie, Value: value, Path: "/", HttpOnly: true, Secure: true, SameSite: d.options.CookieSameSite},
+		{Name: compatCookie, Value: value, Path: "/", HttpOnly: true, Secure: r.TLS != nil},
+	}
+}
+
+// cookies returns the session cookies that the browser sent.
+func cookies(r *http.Request) []string {
+	var values []string
+	for _, name := range []string{sessionCookie, compatCookie} {
+		if c, err := r.Cookie(name); err == nil && c.Value != "" {
+			values = append(values, c.Value)
+		}
+	}
+	return values
+}
+
+// expiry returns the moment that lies lifetime after now, or zero for never.
+func expiry(now time.Time, lifetime time.Duration) time.Time {
+	if lifetime < 0 {
+		return time.Time{}
+	}
+	return now.Add(lifetime)
+}
+
+func expired(expires, now time.Time) bool {
+	return !expires.IsZero() && !now.Before(expires)
+}
+
+func (v *vault) liveSessions(now time.Time) []Session {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var live []Session
+	for _, s := range v.sessions {
+		if !expired(s.Expires, now) {
+			live = append(live, s.copy())
+		}
+	}
+	return live
+}
+
+// copy returns the session with a list of clients of its own, for more may
+// join while the caller reads.
+func (s *liveSession) copy() Session {
+	c := s.Session
+	c.ClientIDs = slices.Clone(c.ClientIDs)
+	return c
+}
+
+func (v *vault) session(cookies []string, now time.Time) (Session, bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	i := v.indexOfSession(cookies, now)
+	if i < 0 {
+		return Session{}, false
+	}
+	return v.sessions[i].copy(), true
+}
+
+func (v *vault) replaceSession(cookies []string, s liveSession) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.logins++
+	v.dropExpired(s.AuthTime)
+	if i := v.indexOfSession(cookies, s.AuthTime); i >= 0 {
+		v.sessions = slices.Delete(v.sessions, i, i+1)
+	}
+	v.sessions = append(v.sessions, &s)
+}
+
+func (v *vault) endSession(cookies []string, now time.Time) (Session, bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	i := v.indexOfSession(cookies, now)
+	if i < 0 {
+		return Session{}, false
+	}
+	ended := v.sessions[i].copy()
+	v.sessions = slices.Delete(v.sessions, i, i+1)
+	return ended, true
+}
+
+// joinSession notes that a client obtained tokens in a session.
+func (v *vault) joinSession(sid, clientID string) {
+	for _, s := range v.sessions {
+		if s.SID == sid && !slices.Contains(s.ClientIDs, clientID) {
+			s.ClientIDs = append(s.ClientIDs, clientID)
+		}
+	}
+}
+
+func (v *vault) indexOfSession(cookies []string, now time.Time) int {
+	return slices.IndexFunc(v.sessions, func(s *liveSession) bool {
+		return slices.Contains(cookies, s.cookie) && !expired(s.Expires, now)
+	})
+}
+
+func (v *vault) dropExpired(now time.Time) {
+	v.sessions = slices.DeleteFunc(v.sessions, func(s *liveSession) bool { return expired(s.Expires, now) })
+}

@@ -1,0 +1,151 @@
+package passporttest
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+func (d *AuthDomain) token(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	client, err := d.authenticate(r)
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	answer, err := d.exchange(r, client)
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, answer)
+}
+
+func (d *AuthDomain) exchange(r *http.Request, client Client) (map[string]any, *oauthError) {
+	switch t := r.PostForm.Get("grant_type"); t {
+	case "authorization_code":
+		return d.exchangeCode(r, client)
+	case "refresh_token":
+		return d.refresh(r, client)
+	case "":
+		return nil, &oauthError{"invalid_request", "Missing required parameter: grant_type"}
+	default:
+		return nil, &oauthError{"unsupported_grant_type", "Unsupported grant type: " + t}
+	}
+}
+
+// authenticate finds out which client is calling (RFC 6749 §2.3.1). A public
+// client may send an empty secret, as libraries do that try the header first.
+func (d *AuthDomain) authenticate(r *http.Request) (Client, *oauthError) {
+	id, secret, inHeader := basicAuth(r)
+	if !inHeader {
+		id, secret = r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
+	}
+	if id == "" {
+		return Client{}, &oauthError{"invalid_request", "Missing required parameter: client_id"}
+	}
+	client, known := d.options.client(id)
+	if !known || subtle.ConstantTimeCompare([]byte(client.Secret), []byte(secret)) != 1 {
+		return Client{}, &oauthError{"invalid_client", "Unknown client, or wrong client secret"}
+	}
+	return client, nil
+}
+
+// basicAuth undoes the form encoding that RFC 6749 §2.3.1 puts inside Basic.
+func basicAuth(r *http.Request) (id, secret string, ok bool) {
+	id, secret, ok = r.BasicAuth()
+	if !ok {
+		return "", "", false
+	}
+	id, errID := url.QueryUnescape(id)
+	secret, errSecret := url.QueryUnescape(secret)
+	return id, secret, errID == nil && errSecret == nil
+}
+
+func (d *AuthDomain) exchangeCode(r *http.Request, client Client) (map[string]any, *oauthError) {
+	now := d.now()
+	accept := func(c *code) *oauthError { return c.accepts(client, r.PostForm) }
+	g, refreshToken, err := d.vault.redeem(r.PostForm.Get("code"), now, expiry(now, d.options.RefreshTokenLifetime), accept)
+	if err != nil {
+		return nil, err
+	}
+	answer := d.tokens(r, g)
+	setIfNotEmpty(answer, "refresh_token", refreshToken)
+	return answer, nil
+}
+
+// accepts checks what binds the code to the client that asked for it: RFC 6749
+// §4.1.3 and RFC 7636 §4.6.
+func (c *code) accepts(client Client, form url.Values) *oauthError {
+	if c.clientID != client.ID {
+		return errBadCode
+	}
+	if c.redirectURI != form.Get("redirect_uri") {
+		return &oauthError{"invalid_grant", "The redirect_uri is not the one of the authorization request"}
+	}
+	verifier := form.Get("code_verifier")
+	if c.challenge == "" && verifier == "" {
+		return nil
+	}
+	if sum := sha256.Sum256([]byte(verifier)); base64.RawURLEncoding.EncodeToString(sum[:]) != c.challenge {
+		return &oauthError{"invalid_grant", "Failed to verify code verifier"}
+	}
+	return nil
+}
+
+func (d *AuthDomain) refresh(r *http.Request, client Client) (map[string]any, *oauthError) {
+	value := r.PostForm.Get("refresh_token")
+	if value == "" {
+		return nil, &oauthError{"invalid_request", "Missing required parameter: refresh_token"}
+	}
+	g, next, err := d.vault.use(value, client.ID, !d.options.StaticRefreshTokens, d.now())
+	if err != nil {
+		return nil, err
+	}
+	// Only the first ID token answers the request that the nonce belongs to
+	// (OpenID Connect Core 1.0 §12.2).
+	g.nonce = ""
+	if narrower := r.PostForm.Get("scope"); narrower != "" {
+		g.scope = intersect(g.scope, narrower)
+	}
+	answer := d.tokens(r, g)
+	setIfNotEmpty(answer, "refresh_token", next)
+	return answer, nil
+}
+
+// tokens returns the answer to a successful request (RFC 6749 §5.1), without a
+// refresh token.
+func (d *AuthDomain) tokens(r *http.Request, g grant) map[string]any {
+	answer := map[string]any{
+		"access_token": d.sign(d.accessClaims(g)),
+		"token_type":   "Bearer",
+		"scope":        g.scope,
+	}
+	if d.options.AccessTokenLifetime > 0 {
+		answer["expires_in"] = int(d.options.AccessTokenLifetime.Seconds())
+	}
+	if hasScope(g.scope, "openid") {
+		claims := d.idClaims(g)
+		effectOf(r).editClaims(claims)
+		answer["id_token"] = d.sign(claims)
+	}
+	return answer
+}
+
+func hasScope(scope, name string) bool {
+	return contains(strings.Fields(scope), name)
+}
+
+// intersect returns what both lists of scopes have, in the order of the first.
+func intersect(granted, asked string) string {
+	var both []string
+	for _, name := range strings.Fields(granted) {
+		if hasScope(asked, name) {
+			both = append(both, name)
+		}
+	}
+	return strings.Join(both, " ")
+}
