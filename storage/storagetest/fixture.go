@@ -29,10 +29,13 @@ type fixture struct {
 	ctx   context.Context
 	clock *clock
 	store storage.TokenStore
+
+	// stores are all that share the backend: store, and maybe more.
+	stores []storage.TokenStore
 }
 
-func newFixture(t tester, clock *clock, store storage.TokenStore) *fixture {
-	return &fixture{tester: t, ctx: t.Context(), clock: clock, store: store}
+func newFixture(t tester, clock *clock, stores ...storage.TokenStore) *fixture {
+	return &fixture{tester: t, ctx: t.Context(), clock: clock, store: stores[0], stores: stores}
 }
 
 // lifetime is how long the records of the checks live. It is long enough for a

@@ -56,16 +56,15 @@ type check struct {
 }
 
 var sections = []section{
-	{"TokenStore", is[storage.TokenStore], tokenStoreChecks},
+	{"TokenStore", is[storage.TokenStore], join(recordChecks, matchChecks, dataChecks, contextChecks, concurrentChecks)},
 	{"Lister", is[storage.Lister], listerChecks},
+	{"Ledger", is[storage.Ledger], join(ledgerChecks, ledgerConcurrentChecks)},
 }
 
 func is[I any](store storage.TokenStore) bool {
 	_, ok := store.(I)
 	return ok
 }
-
-var tokenStoreChecks = join(recordChecks, matchChecks)
 
 func join(lists ...[]check) (all []check) {
 	for _, l := range lists {

@@ -1,0 +1,464 @@
+package storagetest
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/passport-go/passport/storage"
+)
+
+// concurrentChecks run on one store, and on two that share a backend.
+var concurrentChecks = []check{
+	{"of many creators one wins", oneCreator},
+	{"of many writers one wins", oneWriter},
+	{"of many deleters one gets the record", oneDeleter},
+	{"nothing comes back after a delete", deleteAgainstSave},
+	{"thousands of callers lose no update", noLostUpdate},
+	{"logins and logouts of one user leave nothing behind", noLeftovers},
+}
+
+// rounds is how often something is tried: n times, or less with -short.
+func rounds(n int) int {
+	if testing.Short() {
+		return (n + 3) / 4
+	}
+	return n
+}
+
+// at returns one of the stores, for the i-th of many callers.
+func (f *fixture) at(i int) storage.TokenStore { return f.stores[i%len(f.stores)] }
+
+// outcome counts how calls ended, of those that may end in one other way.
+type outcome struct{ won, lost atomic.Int64 }
+
+func (o *outcome) count(f *fixture, err, losing error, doing string) {
+	switch {
+	case err == nil:
+		o.won.Add(1)
+	case errors.Is(err, losing):
+		o.lost.Add(1)
+	default:
+		f.Errorf("%s: %v; want success or %q", doing, err, losing)
+	}
+}
+
+func (o *outcome) want(f *fixture, won int64, doing string) {
+	f.Helper()
+	if got := o.won.Load(); got != won {
+		f.Fatalf("%s succeeded for %d callers; want %d", doing, got, won)
+	}
+}
+
+func oneCreator(f *fixture) {
+	for round := range rounds(40) {
+		var o outcome
+		var winner atomic.Pointer[storage.Record]
+		parallel(8, func(i int) {
+			r := f.record(fmt.Sprint("record ", round))
+			r.Data = fmt.Append(nil, "of caller ", i)
+			saved, err := f.at(i).Save(f.ctx, r)
+			o.count(f, err, storage.ErrConflict, "Save")
+			if err == nil {
+				winner.Store(&saved)
+			}
+		})
+		o.want(f, 1, "Save of a new record")
+		f.present(*winner.Load())
+	}
+}
+
+func oneWriter(f *fixture) {
+	for round := range rounds(40) {
+		read := f.save(f.record(fmt.Sprint("record ", round)))
+		var o outcome
+		var winner atomic.Pointer[storage.Record]
+		parallel(8, func(i int) {
+			r := read
+			r.Subject, r.SID = fmt.Sprint("subject ", i), fmt.Sprint("sid ", i)
+			saved, err := f.at(i).Save(f.ctx, r)
+			o.count(f, err, storage.ErrConflict, "Save")
+			if err == nil {
+				winner.Store(&saved)
+			}
+		})
+		o.want(f, 1, "Save at one revision")
+		w := *winner.Load()
+		f.present(w)
+		f.removeMatching(storage.Match{Subject: read.Subject})
+		for i := range 8 {
+			if m := (storage.Match{SID: fmt.Sprint("sid ", i)}); m.SID != w.SID {
+				f.removeMatching(m)
+			}
+		}
+		f.removeMatching(storage.Match{Subject: w.Subject, SID: w.SID}, w)
+	}
+}
+
+// oneDeleter has callers that go for the same record in every way there is.
+func oneDeleter(f *fixture) {
+	for round := range rounds(40) {
+		r := f.save(f.record(fmt.Sprint("record ", round)))
+		var got, debts atomic.Int64
+		parallel(10, func(i int) {
+			n, owing, err := deleteSomehow(f, i, r)
+			if err != nil && !errors.Is(err, storage.ErrNotFound) {
+				f.Errorf("delete: %v", err)
+			}
+			got.Add(int64(n))
+			debts.Add(int64(owing))
+		})
+		if got.Load() != 1 {
+			f.Fatalf("%d of 10 callers that delete at once got the record; want one", got.Load())
+		}
+		f.absent(r.ID)
+		f.debtsAre(int(debts.Load()))
+	}
+}
+
+// deleteSomehow deletes r in a way that depends on i, and returns how many
+// records, and how many of those as debts, it got.
+func deleteSomehow(f *fixture, i int, r storage.Record) (n, owing int, err error) {
+	store := f.at(i)
+	ledger, ok := store.(storage.Ledger)
+	kinds := 3
+	if ok {
+		kinds = 5
+	}
+	switch i / len(f.stores) % kinds {
+	case 0:
+		if _, err := store.Delete(f.ctx, r.ID); err != nil {
+			return 0, 0, err
+		}
+		return 1, 0, nil
+	case 1:
+		got, err := store.DeleteMatching(f.ctx, storage.Match{Subject: r.Subject})
+		return len(got), 0, err
+	case 2:
+		got, err := store.DeleteMatching(f.ctx, storage.Match{SID: r.SID})
+		return len(got), 0, err
+	case 3:
+		if _, err := ledger.DeleteOwing(f.ctx, r.ID, hold); err != nil {
+			return 0, 0, err
+		}
+		return 1, 1, nil
+	default:
+		got, err := ledger.DeleteMatchingOwing(f.ctx, storage.Match{Subject: r.Subject, SID: r.SID}, hold)
+		return len(got), len(got), err
+	}
+}
+
+// debtsAre checks how many debts there are, and settles them.
+func (f *fixture) debtsAre(want int) {
+	f.Helper()
+	if _, ok := f.store.(storage.Ledger); !ok {
+		return
+	}
+	f.clock.advance(hold)
+	debts, err := f.ledger().Claim(f.ctx, want+10, hold)
+	if err != nil || len(debts) != want {
+		f.Fatalf("Claim returned %d debts, %v; want %d", len(debts), err, want)
+	}
+	for _, d := range debts {
+		if err := f.ledger().Settle(f.ctx, d); err != nil {
+			f.Fatalf("Settle: %v", err)
+		}
+	}
+}
+
+// deleteAgainstSave has writers that refresh a record as fast as they can while
+// it is deleted.
+func deleteAgainstSave(f *fixture) {
+	for round := range rounds(60) {
+		created := f.save(f.record(fmt.Sprint("record ", round)))
+		var o outcome
+		var deleted storage.Record
+		const writers = 4
+		parallel(writers+1, func(i int) {
+			if i < writers {
+				o.won.Add(refreshUntilGone(f, i, created))
+				return
+			}
+			var err error
+			if deleted, err = f.at(round).Delete(f.ctx, created.ID); err != nil {
+				f.Errorf("Delete: %v", err)
+			}
+			for j := range f.stores {
+				if r, err := f.at(j).Load(f.ctx, created.ID); !errors.Is(err, storage.ErrNotFound) {
+					f.Errorf("Load after Delete returned: %s, %v", show(r), err)
+				}
+			}
+		})
+		if saves := uint64(o.won.Load()); deleted.Revision != 1+saves {
+			f.Errorf("%d saves succeeded, but the record was deleted at revision %d; want %d", saves, deleted.Revision, 1+saves)
+		}
+		f.absent(created.ID)
+		f.removeMatching(storage.Match{Subject: created.Subject})
+		f.removeMatching(storage.Match{SID: created.SID})
+	}
+}
+
+// refreshUntilGone returns how many of its saves succeeded. No save may once
+// one has found the record gone.
+func refreshUntilGone(f *fixture, i int, r storage.Record) (saved int64) {
+	store := f.at(i)
+	for {
+		next, err := store.Save(f.ctx, r)
+		switch {
+		case err == nil:
+			saved++
+			r = next
+		case errors.Is(err, storage.ErrConflict):
+			if r, err = store.Load(f.ctx, r.ID); errors.Is(err, storage.ErrNotFound) {
+				return saved
+			}
+			if err != nil {
+				f.Errorf("Load: %v", err)
+				return saved
+			}
+		case errors.Is(err, storage.ErrNotFound):
+			if _, err := store.Save(f.ctx, r); !errors.Is(err, storage.ErrNotFound) {
+				f.Errorf("Save after the record was gone: %v; want %q", err, storage.ErrNotFound)
+			}
+			return saved
+		default:
+			f.Errorf("Save: %v", err)
+			return saved
+		}
+	}
+}
+
+// noLostUpdate has a counter in each record, which each of thousands of callers
+// wants to raise by one.
+func noLostUpdate(f *fixture) {
+	callers := rounds(3000)
+	records := callers / 8
+	id := func(i int) string { return fmt.Sprint("counter ", i%records) }
+	parallel(records, func(i int) {
+		r := f.record(id(i))
+		r.Data = []byte("0")
+		if _, err := f.at(i).Save(f.ctx, r); err != nil {
+			f.Errorf("Save: %v", err)
+		}
+	})
+	parallel(callers, func(i int) {
+		if err := increment(f, f.at(i), id(i)); err != nil {
+			f.Errorf("increment: %v", err)
+		}
+	})
+	total := 0
+	for i := range records {
+		r, err := f.store.Load(f.ctx, id(i))
+		if err != nil {
+			f.Fatalf("Load: %v", err)
+		}
+		n, _ := strconv.Atoi(string(r.Data))
+		if r.Revision != uint64(n)+1 {
+			f.Errorf("%q was raised to %d, but is at revision %d", r.ID, n, r.Revision)
+		}
+		total += n
+	}
+	if total != callers {
+		f.Errorf("%d callers raised a counter by one; the sum is %d", callers, total)
+	}
+}
+
+func increment(f *fixture, store storage.TokenStore, id string) error {
+	for {
+		r, err := store.Load(f.ctx, id)
+		if err != nil {
+			return err
+		}
+		n, err := strconv.Atoi(string(r.Data))
+		if err != nil {
+			return err
+		}
+		r.Data = strconv.AppendInt(nil, int64(n)+1, 10)
+		if _, err = store.Save(f.ctx, r); !errors.Is(err, storage.ErrConflict) {
+			return err
+		}
+	}
+}
+
+// noLeftovers has callers that log one user in and out, everywhere, at once.
+// Every record is removed by one of them, exactly once, by the end.
+func noLeftovers(f *fixture) {
+	const callers = 16
+	var created, removed atomic.Int64
+	removeAll := func(i int, m storage.Match) {
+		got, err := f.at(i).DeleteMatching(f.ctx, m)
+		if err != nil {
+			f.Errorf("DeleteMatching(%+v): %v", m, err)
+		}
+		removed.Add(int64(len(got)))
+	}
+	parallel(callers, func(i int) {
+		for n := range rounds(24) {
+			r := f.record(fmt.Sprintf("%d of %d", n, i))
+			r.Subject, r.SID = "alice", fmt.Sprint("sid ", n%3)
+			saved, err := f.at(i).Save(f.ctx, r)
+			if err != nil {
+				f.Errorf("Save: %v", err)
+				return
+			}
+			created.Add(1)
+			saved.SID = fmt.Sprint("sid ", (n+1)%3)
+			if _, err := f.at(i+n).Save(f.ctx, saved); err != nil && !errors.Is(err, storage.ErrNotFound) {
+				f.Errorf("Save: %v", err)
+			}
+			switch n % 8 {
+			case 3:
+				removeAll(i, storage.Match{SID: r.SID})
+			case 5:
+				removeAll(i, storage.Match{Subject: "alice", SID: saved.SID})
+			case 7:
+				removeAll(i, storage.Match{Subject: "alice"})
+			}
+		}
+	})
+	removeAll(0, storage.Match{Subject: "alice"})
+	if created.Load() != removed.Load() {
+		f.Errorf("%d records were created, but %d removed", created.Load(), removed.Load())
+	}
+	for sid := range 3 {
+		f.removeMatching(storage.Match{SID: fmt.Sprint("sid ", sid)})
+	}
+	f.absent("0 of 0")
+}
+
+// ledgerConcurrentChecks are those for two claimants.
+var ledgerConcurrentChecks = []check{
+	{"a debt is handed to one claimant", oneClaimant},
+	{"of many that owe one wins", oneDebtor},
+	{"a debt is there once the record is not", debtBeforeGone},
+	{"every debt is settled once", settledOnce},
+}
+
+func oneClaimant(f *fixture) {
+	const debts = 40
+	for range rounds(10) {
+		parallel(debts, func(i int) {
+			if _, err := f.at(i).(storage.Ledger).Owe(f.ctx, f.record(fmt.Sprint("debt ", i)), hold); err != nil {
+				f.Errorf("Owe: %v", err)
+			}
+		})
+		f.clock.advance(hold)
+		var handed [debts]atomic.Int64
+		parallel(8, func(i int) {
+			ledger := f.at(i).(storage.Ledger)
+			for {
+				got, err := ledger.Claim(f.ctx, 1+i%4, hold)
+				if err != nil {
+					f.Errorf("Claim: %v", err)
+				}
+				if len(got) == 0 {
+					return
+				}
+				for _, d := range got {
+					var n int
+					fmt.Sscanf(d.Record.ID, "debt %d", &n)
+					handed[n].Add(1)
+				}
+			}
+		})
+		for i := range handed {
+			if n := handed[i].Load(); n != 1 {
+				f.Fatalf("a debt was handed to %d claimants at once; want one", n)
+			}
+		}
+		f.debtsAre(debts)
+	}
+}
+
+func oneDebtor(f *fixture) {
+	for round := range rounds(20) {
+		var o outcome
+		parallel(8, func(i int) {
+			_, err := f.at(i).(storage.Ledger).Owe(f.ctx, f.record(fmt.Sprint("debt ", round)), hold)
+			o.count(f, err, storage.ErrConflict, "Owe")
+		})
+		o.want(f, 1, "Owe")
+	}
+	f.debtsAre(rounds(20))
+}
+
+// debtBeforeGone looks for a moment at which a crash would lose the debt: one
+// at which the record is gone, and nothing is owed.
+func debtBeforeGone(f *fixture) {
+	for round := range rounds(60) {
+		r := f.save(f.record(fmt.Sprint("record ", round)))
+		parallel(2, func(i int) {
+			ledger := f.at(i).(storage.Ledger)
+			if i == 0 {
+				var err error
+				if round%2 == 0 {
+					_, err = ledger.DeleteOwing(f.ctx, r.ID, hold)
+				} else {
+					_, err = ledger.DeleteMatchingOwing(f.ctx, storage.Match{SID: r.SID}, hold)
+				}
+				if err != nil {
+					f.Errorf("delete: %v", err)
+				}
+				return
+			}
+			var err error
+			for err == nil {
+				_, err = f.at(i).Load(f.ctx, r.ID)
+			}
+			if _, err := ledger.Owe(f.ctx, r, hold); !errors.Is(err, storage.ErrConflict) {
+				f.Errorf("the record was gone before the debt was there: Owe: %v; want %q", err, storage.ErrConflict)
+			}
+		})
+	}
+	f.debtsAre(rounds(60))
+}
+
+// settledOnce has workers that claim, lose their hold at times, postpone and
+// settle, while the clock moves on.
+func settledOnce(f *fixture) {
+	const debts = 60
+	for i := range debts {
+		f.owes(f.record(fmt.Sprint("debt ", i)))
+	}
+	f.clock.advance(hold)
+	var settled atomic.Int64
+	parallel(6, func(i int) {
+		ledger := f.at(i).(storage.Ledger)
+		for n := 0; settled.Load() < debts && n < 10_000; n++ {
+			got, err := ledger.Claim(f.ctx, 3, hold)
+			if err != nil {
+				f.Errorf("Claim: %v", err)
+				return
+			}
+			for j, d := range got {
+				f.finish(ledger, d, i+j+n, &settled)
+			}
+			if len(got) == 0 {
+				f.clock.advance(hold / 2)
+			}
+		}
+	})
+	if settled.Load() != debts {
+		f.Errorf("%d of %d debts were settled", settled.Load(), debts)
+	}
+	f.debtsAre(0)
+}
+
+func (f *fixture) finish(ledger storage.Ledger, d storage.Debt, way int, settled *atomic.Int64) {
+	var err error
+	switch way % 3 {
+	case 0:
+		if err = ledger.Settle(f.ctx, d); err == nil {
+			settled.Add(1)
+		}
+	case 1:
+		err = ledger.Postpone(f.ctx, d, f.clock.Now().Add(time.Second))
+	case 2: // forgotten, as by a worker that crashed
+	}
+	if err != nil && !errors.Is(err, storage.ErrConflict) && !errors.Is(err, storage.ErrNotFound) {
+		f.Errorf("Settle or Postpone: %v", err)
+	}
+}

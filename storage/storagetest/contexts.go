@@ -1,0 +1,123 @@
+package storagetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/passport-go/passport/storage"
+)
+
+var contextChecks = []check{
+	{"a cancelled context has no effect", cancelledBefore},
+	{"a passed deadline has no effect", deadlineBefore},
+	{"a context cancelled meanwhile leaves nothing half done", cancelledMeanwhile},
+}
+
+func cancelledBefore(f *fixture) {
+	ctx, cancel := context.WithCancel(f.ctx)
+	cancel()
+	noEffect(f, ctx, context.Canceled)
+}
+
+func deadlineBefore(f *fixture) {
+	ctx, cancel := context.WithDeadline(f.ctx, time.Now().Add(-time.Second))
+	defer cancel()
+	noEffect(f, ctx, context.DeadlineExceeded)
+}
+
+// noEffect calls everything there is with ctx, which is done.
+func noEffect(f *fixture, ctx context.Context, want error) {
+	stored := f.save(f.record("stored"))
+	changed := stored
+	changed.Subject, changed.Data = "another subject", []byte("other data")
+	match := storage.Match{Subject: stored.Subject}
+
+	calls := map[string]func() error{
+		"Load":           func() error { _, err := f.store.Load(ctx, "stored"); return err },
+		"creating Save":  func() error { _, err := f.store.Save(ctx, f.record("new")); return err },
+		"replacing Save": func() error { _, err := f.store.Save(ctx, changed); return err },
+		"Delete":         func() error { _, err := f.store.Delete(ctx, "stored"); return err },
+		"DeleteMatching": func() error { _, err := f.store.DeleteMatching(ctx, match); return err },
+	}
+	if lister, ok := f.store.(storage.Lister); ok {
+		calls["List"] = func() error { _, err := lister.List(ctx, match); return err }
+	}
+	if notifier, ok := f.store.(storage.Notifier); ok {
+		calls["Notify"] = func() error { return notifier.Notify(ctx, "stored") }
+		calls["Listen"] = func() error { return notifier.Listen(ctx, nil, func(string) {}) }
+	}
+	for name, call := range calls {
+		f.failed(call(), want, name+" with a context that is done")
+	}
+	f.present(stored)
+	f.absent("new")
+	f.removeMatching(storage.Match{Subject: "another subject"})
+	f.removeMatching(match, stored)
+
+	if ledger, ok := f.store.(storage.Ledger); ok {
+		noEffectOnLedger(f, ledger, ctx, want)
+	}
+}
+
+func noEffectOnLedger(f *fixture, ledger storage.Ledger, ctx context.Context, want error) {
+	stored := f.save(f.record("owing"))
+	owed, err := ledger.Owe(f.ctx, f.record("debt"), time.Minute)
+	if err != nil {
+		f.Fatalf("Owe: %v", err)
+	}
+	f.clock.advance(time.Minute)
+	for name, call := range map[string]func() error{
+		"DeleteOwing": func() error { _, err := ledger.DeleteOwing(ctx, "owing", time.Minute); return err },
+		"DeleteMatchingOwing": func() error {
+			_, err := ledger.DeleteMatchingOwing(ctx, storage.Match{SID: stored.SID}, time.Minute)
+			return err
+		},
+		"Owe":      func() error { _, err := ledger.Owe(ctx, f.record("other debt"), time.Minute); return err },
+		"Claim":    func() error { _, err := ledger.Claim(ctx, 10, time.Minute); return err },
+		"Postpone": func() error { return ledger.Postpone(ctx, owed, f.clock.Now().Add(time.Hour)) },
+		"Settle":   func() error { return ledger.Settle(ctx, owed) },
+	} {
+		f.failed(call(), want, name+" with a context that is done")
+	}
+	f.present(stored)
+	f.claims(10, time.Minute, owed)
+}
+
+// cancelledMeanwhile lets the cancellation race with a Save. Whether that had
+// an effect nobody knows, not even soon after: a server may still be at it. So
+// what counts is what a Delete then gets, which nothing may come after.
+func cancelledMeanwhile(f *fixture) {
+	for i := range rounds(100) {
+		before := f.save(f.record(fmt.Sprint("record ", i)))
+		after := before
+		after.Subject, after.SID, after.Data = "new "+before.Subject, "new "+before.SID, sequence(5000)
+		f.saveAndCancel(after, time.Duration(i)*20*time.Microsecond)
+		after.Revision++
+
+		got, err := f.store.Delete(f.ctx, before.ID)
+		if err != nil {
+			f.Fatalf("Delete after a Save that was cancelled: %v", err)
+		}
+		if !equal(got, before) && !equal(got, after) {
+			f.Fatalf("a Save that was cancelled left %s; want %s or %s", show(got), show(before), show(after))
+		}
+		for _, r := range []storage.Record{before, after} {
+			f.removeMatching(storage.Match{Subject: r.Subject})
+			f.removeMatching(storage.Match{SID: r.SID})
+		}
+		f.absent(before.ID)
+	}
+}
+
+func (f *fixture) saveAndCancel(r storage.Record, after time.Duration) {
+	ctx, cancel := context.WithCancel(f.ctx)
+	defer cancel()
+	timer := time.AfterFunc(after, cancel)
+	defer timer.Stop()
+	_, err := f.store.Save(ctx, r)
+	if err != nil && !errors.Is(err, context.Canceled) {
+		f.Errorf("Save whose context is cancelled meanwhile: %v; want nil or context.Canceled", err)
+	}
+}

@@ -1,0 +1,170 @@
+package storagetest
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/passport-go/passport/storage"
+)
+
+var dataChecks = []check{
+	{"Data of any size and content", anyData},
+	{"the bytes handed in stay the caller's", keepsNoAlias},
+	{"the bytes handed out do not change", handsOutStable},
+	{"appending to the bytes handed out is safe", appendStable},
+	{"any text is an ID, a subject and a sid", anyText},
+	{"keys are not taken apart or joined", keysApart},
+}
+
+// sequence returns n bytes of every value, in no short period.
+func sequence(n int) []byte {
+	data := make([]byte, n)
+	for i := range data {
+		data[i] = byte(i*i/251 + i)
+	}
+	return data
+}
+
+func anyData(f *fixture) {
+	for _, size := range []int{0, 1, 255, 2600, 64 << 10, 1 << 20} {
+		r := f.record(fmt.Sprintf("%d bytes", size))
+		r.Data = sequence(size)
+		r = f.save(r)
+		f.present(r)
+		r.Data = []byte("\x00\xff\xfe'\"\\\r\n%s\x80 {}")
+		r = f.save(r)
+		f.present(r)
+		r.Data = sequence(size)
+		r = f.save(r)
+		f.removeMatching(storage.Match{SID: r.SID}, r)
+	}
+}
+
+func keepsNoAlias(f *fixture) {
+	r := f.record("a")
+	for range 2 { // as created, and as replaced
+		want := r
+		want.Data = bytes.Repeat([]byte("x"), 100)
+		r.Data = bytes.Clone(want.Data)
+		saved, err := f.store.Save(f.ctx, r)
+		if err != nil {
+			f.Fatalf("Save: %v", err)
+		}
+		for i := range r.Data {
+			r.Data[i] = 'y'
+		}
+		want.Revision = saved.Revision
+		f.present(want)
+		r.Revision = saved.Revision
+	}
+}
+
+// handsOutStable holds on to bytes from every method while the store is busy
+// with other records of the same size.
+func handsOutStable(f *fixture) {
+	letters := func(letter string) []byte { return []byte(strings.Repeat(letter, 500)) }
+	r := f.record("a")
+	r.Data = letters("a")
+	saved := f.save(r)
+	loaded, err := f.store.Load(f.ctx, "a")
+	if err != nil {
+		f.Fatalf("Load: %v", err)
+	}
+	next := saved
+	next.Data = letters("b")
+	next = f.save(next)
+	deleted, err := f.store.Delete(f.ctx, "a")
+	if err != nil {
+		f.Fatalf("Delete: %v", err)
+	}
+	r.Data = letters("c")
+	f.save(r)
+	matched, err := f.store.DeleteMatching(f.ctx, storage.Match{SID: r.SID})
+	if err != nil || len(matched) != 1 {
+		f.Fatalf("DeleteMatching: %d records, %v", len(matched), err)
+	}
+	for i := range 50 {
+		busy := f.record(fmt.Sprint("busy ", i))
+		busy.Data = letters("z")
+		f.save(busy)
+	}
+	for _, h := range []struct {
+		from   string
+		got    []byte
+		letter string
+	}{{"Save", saved.Data, "a"}, {"Load", loaded.Data, "a"}, {"Save", next.Data, "b"}, {"Delete", deleted.Data, "b"}, {"DeleteMatching", matched[0].Data, "c"}} {
+		if !bytes.Equal(h.got, letters(h.letter)) {
+			f.Errorf("the bytes that %s returned have changed to %s", h.from, brief(string(h.got)))
+		}
+	}
+}
+
+func appendStable(f *fixture) {
+	f.save(f.record("a"))
+	load := func() []byte {
+		r, err := f.store.Load(f.ctx, "a")
+		if err != nil {
+			f.Fatalf("Load: %v", err)
+		}
+		return r.Data
+	}
+	first := append(load(), "first"...)
+	second := append(load(), "other"...)
+	if !bytes.HasSuffix(first, []byte("first")) || !bytes.HasSuffix(second, []byte("other")) {
+		f.Errorf("two callers appended to their Data and share the result: %q, %q", first, second)
+	}
+}
+
+// oddTexts are what an identity provider, or somebody with bad intentions, may
+// send for a subject or a sid.
+var oddTexts = []string{
+	" ", "a", "A", "a ", " a", "a\t", "a\n", "a\r\n", "\na", "a:b", "a/b", "a+b=", "a%2Fb", "a|b", "a,b", "a;b", "a*", "*", "?", "a?", "[a]", "{a}", "}{", "{}", "a{b}c",
+	"auth0|0123456789", "email|6123", "$1", "${a}", "a'b", `a"b`, "a`b", `a\b`, `a\\b`, "a--b", "'; DROP TABLE sessions; --", "%", "_", "a_", "a%", "../a", "..", ".",
+	"\x01", "\x7f", "\u0080", "\u00e9", "e\u0301", "ß", "ss", "İ", "i", "日本語", "\U0001f511", "\u202eabc", "\ufeffa", "null", "nil", "0", "00", "-1",
+	strings.Repeat("k", 1024), strings.Repeat("k", 1023) + "l", strings.Repeat("é", 512),
+}
+
+func anyText(f *fixture) {
+	stored := make([]storage.Record, len(oddTexts))
+	for i, text := range oddTexts {
+		stored[i] = f.owned(text, text, oddTexts[len(oddTexts)-1-i])
+	}
+	for _, r := range stored {
+		f.present(r)
+	}
+	for i, r := range stored {
+		switch i % 4 {
+		case 0:
+			f.remove(r)
+		case 1:
+			f.removeMatching(storage.Match{Subject: r.Subject}, r)
+		case 2:
+			f.removeMatching(storage.Match{SID: r.SID}, r)
+		case 3:
+			f.removeMatching(storage.Match{Subject: r.Subject, SID: r.SID}, r)
+		}
+		f.absent(r.ID)
+	}
+}
+
+// keysApart has pairs that meet if a store joins subject and sid, or a key and
+// a prefix of its own, to one string.
+func keysApart(f *fixture) {
+	for _, separator := range []string{"", ":", "/", "|", "\x1f", " ", "}", "%"} {
+		left := f.owned("left"+separator, "a"+separator+"b", "c")
+		right := f.owned("right"+separator, "a", "b"+separator+"c")
+		f.removeMatching(storage.Match{Subject: "a" + separator + "b", SID: "b" + separator + "c"})
+		f.removeMatching(storage.Match{Subject: left.Subject, SID: left.SID}, left)
+		f.removeMatching(storage.Match{Subject: right.Subject, SID: right.SID}, right)
+	}
+	for _, prefix := range []string{"r", "record", "session", "sub", "subject", "sid", "idx", "debt", "due"} {
+		for _, separator := range []string{":", "/", ""} {
+			r := f.owned("x", "y", "z")
+			f.absent(prefix + separator + "x")
+			other := f.owned(prefix+separator+"x", prefix+separator+"y", prefix+separator+"z")
+			f.removeMatching(storage.Match{Subject: "y"}, r)
+			f.removeMatching(storage.Match{SID: prefix + separator + "z"}, other)
+		}
+	}
+}

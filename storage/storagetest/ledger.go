@@ -1,0 +1,349 @@
+package storagetest
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/passport-go/passport/storage"
+)
+
+var ledgerChecks = []check{
+	{"DeleteOwing turns a record into a debt", deleteOwing},
+	{"DeleteOwing of what is not there owes nothing", deleteOwingAbsent},
+	{"DeleteMatchingOwing turns what it selects into debts", deleteMatchingOwing},
+	{"Owe enters a record that was never stored", owe},
+	{"Owe of what is owed already is a conflict", oweTwice},
+	{"Owe copies what it is handed", oweKeepsNoAlias},
+	{"a debt is held until its Due", heldUntilDue},
+	{"Claim hands out the oldest Due first", claimOrder},
+	{"Postpone hands a debt back", postpone},
+	{"a postponed debt can come due at once", postponeToNow},
+	{"Settle ends a debt", settle},
+	{"a lost hold changes nothing", fencing},
+	{"a debt outlives its record's expiry", debtOutlives},
+	{"debts and records do not mix", debtsApart},
+	{"debts of any size and content", anyDebt},
+}
+
+const hold = time.Minute
+
+func (f *fixture) ledger() storage.Ledger { return f.store.(storage.Ledger) }
+
+// owes enters r as a debt, held from now on.
+func (f *fixture) owes(r storage.Record) storage.Debt {
+	f.Helper()
+	d, err := f.ledger().Owe(f.ctx, r, hold)
+	if err != nil {
+		f.Fatalf("Owe(%s): %v", show(r), err)
+	}
+	f.sameDebt(d, f.fresh(r), "Owe")
+	return d
+}
+
+// fresh is the debt that r becomes if it is entered now.
+func (f *fixture) fresh(r storage.Record) storage.Debt {
+	return storage.Debt{Record: r, Since: f.clock.Now(), Due: f.clock.Now().Add(hold)}
+}
+
+// claims checks that Claim hands out just these debts, as they are but for the
+// new Due, and returns what it handed out.
+func (f *fixture) claims(n int, hold time.Duration, want ...storage.Debt) []storage.Debt {
+	f.Helper()
+	got, err := f.ledger().Claim(f.ctx, n, hold)
+	if err != nil {
+		f.Fatalf("Claim: %v", err)
+	}
+	for i := range want {
+		want[i].Due = f.clock.Now().Add(hold)
+	}
+	f.sameDebts(got, want, "Claim")
+	return got
+}
+
+func (f *fixture) sameDebt(got, want storage.Debt, doing string) {
+	f.Helper()
+	f.sameDebts([]storage.Debt{got}, []storage.Debt{want}, doing)
+}
+
+func (f *fixture) sameDebts(got, want []storage.Debt, doing string) {
+	f.Helper()
+	if !equalDebts(got, want) {
+		f.Fatalf("%s returned %s; want %s", doing, showDebts(got), showDebts(want))
+	}
+}
+
+func equalDebts(a, b []storage.Debt) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	byID := map[string]storage.Debt{}
+	for _, d := range a {
+		byID[d.Record.ID] = d
+	}
+	for _, d := range b {
+		other, ok := byID[d.Record.ID]
+		if !ok || !equal(other.Record, d.Record) || other.Attempts != d.Attempts ||
+			!sameTime(other.Since, d.Since) || !sameTime(other.Due, d.Due) {
+			return false
+		}
+	}
+	return len(byID) == len(b)
+}
+
+func showDebts(debts []storage.Debt) string {
+	shown := make([]string, 0, len(debts))
+	for _, d := range debts {
+		shown = append(shown, fmt.Sprintf("{%s Since:%s Attempts:%d Due:%s}", show(d.Record),
+			d.Since.UTC().Format(time.RFC3339Nano), d.Attempts, d.Due.UTC().Format(time.RFC3339Nano)))
+	}
+	return "[" + strings.Join(shown, " ") + "]"
+}
+
+func deleteOwing(f *fixture) {
+	r := f.save(f.save(f.record("a")))
+	d, err := f.ledger().DeleteOwing(f.ctx, "a", hold)
+	if err != nil {
+		f.Fatalf("DeleteOwing: %v", err)
+	}
+	f.sameDebt(d, f.fresh(r), "DeleteOwing")
+	f.absent("a")
+	f.removeMatching(storage.Match{Subject: r.Subject})
+	f.removeMatching(storage.Match{SID: r.SID})
+	f.saveFails(r, storage.ErrNotFound)
+
+	f.claims(10, hold) // it is held
+	f.clock.advance(hold)
+	f.claims(10, hold, d)
+}
+
+func deleteOwingAbsent(f *fixture) {
+	f.save(f.record("expired"))
+	f.remove(f.save(f.record("deleted")))
+	f.clock.advance(lifetime)
+	for _, id := range []string{"never", "deleted", "expired", ""} {
+		_, err := f.ledger().DeleteOwing(f.ctx, id, hold)
+		f.failed(err, storage.ErrNotFound, fmt.Sprintf("DeleteOwing(%q)", id))
+	}
+	f.owed(storage.Match{Subject: "subject of expired"})
+	f.clock.advance(hold)
+	f.claims(10, hold)
+}
+
+// owed checks that DeleteMatchingOwing returns just those records, as debts.
+func (f *fixture) owed(m storage.Match, want ...storage.Record) {
+	f.Helper()
+	got, err := f.ledger().DeleteMatchingOwing(f.ctx, m, hold)
+	if err != nil {
+		f.Fatalf("DeleteMatchingOwing(%+v): %v", m, err)
+	}
+	debts := make([]storage.Debt, len(want))
+	for i, r := range want {
+		debts[i] = f.fresh(r)
+	}
+	f.sameDebts(got, debts, fmt.Sprintf("DeleteMatchingOwing(%+v)", m))
+}
+
+func deleteMatchingOwing(f *fixture) {
+	a := f.owned("a", "alice", "s1")
+	b := f.owned("b", "alice", "s2")
+	c := f.owned("c", "bob", "s1")
+	d := f.owned("d", "alice", "s1")
+	f.owed(storage.Match{Subject: "carol"})
+	f.owed(storage.Match{Subject: "alice", SID: "s1", Except: "a"}, d)
+	f.owed(storage.Match{SID: "s2"}, b)
+	f.owed(storage.Match{Subject: "alice"}, a)
+	f.present(c)
+	_, err := f.ledger().DeleteMatchingOwing(f.ctx, storage.Match{Except: "c"}, hold)
+	f.failed(err, storage.ErrEmptyMatch, "DeleteMatchingOwing of an empty match")
+	f.present(c)
+	f.clock.advance(hold)
+	f.claims(10, hold, storage.Debt{Record: a, Since: d.Expiry.Add(-lifetime)},
+		storage.Debt{Record: b, Since: d.Expiry.Add(-lifetime)}, storage.Debt{Record: d, Since: d.Expiry.Add(-lifetime)})
+}
+
+func owe(f *fixture) {
+	r := f.record("a")
+	d := f.owes(r)
+	f.absent("a")
+	f.removeMatching(storage.Match{Subject: r.Subject})
+	f.clock.advance(hold)
+	f.claims(10, hold, d)
+
+	bare := f.owes(storage.Record{ID: "bare"}) // without even an expiry
+	f.clock.advance(hold)
+	f.claims(10, hold, d, bare)
+
+	if _, err := f.ledger().Owe(f.ctx, f.record(""), hold); err == nil {
+		f.Errorf("Owe accepts a record without an ID")
+	}
+}
+
+func oweTwice(f *fixture) {
+	d := f.owes(f.record("a"))
+	again := f.record("a")
+	again.Data = []byte("of the loser")
+	for range 2 { // while it is held, and when it is due
+		_, err := f.ledger().Owe(f.ctx, again, hold)
+		f.failed(err, storage.ErrConflict, "second Owe")
+		f.clock.advance(hold)
+	}
+	f.claims(10, hold, d)
+}
+
+func oweKeepsNoAlias(f *fixture) {
+	r := f.record("a")
+	handed := r
+	handed.Data = []byte(string(r.Data))
+	want := f.fresh(r)
+	if _, err := f.ledger().Owe(f.ctx, handed, hold); err != nil {
+		f.Fatalf("Owe: %v", err)
+	}
+	clear(handed.Data)
+	f.clock.advance(hold)
+	f.claims(1, hold, want)
+}
+
+func heldUntilDue(f *fixture) {
+	d := f.owes(f.record("a"))
+	f.clock.advance(hold - time.Millisecond)
+	f.claims(1, hold)
+	f.clock.advance(time.Millisecond)
+	f.claims(1, 2*hold, d)
+	f.claims(1, hold)
+	f.clock.advance(2*hold - time.Millisecond)
+	f.claims(1, hold)
+	f.clock.advance(time.Millisecond)
+	f.claims(0, hold)
+	f.claims(1, hold, d)
+}
+
+func claimOrder(f *fixture) {
+	var debts []storage.Debt
+	for _, id := range []string{"c", "a", "d", "b", "e"} {
+		debts = append(debts, f.owes(f.record(id)))
+		f.clock.advance(time.Second)
+	}
+	f.clock.advance(hold - 2*time.Second) // all but e are due
+	if err := f.ledger().Postpone(f.ctx, debts[0], debts[2].Due.Add(time.Millisecond)); err != nil {
+		f.Fatalf("Postpone: %v", err)
+	}
+	debts[0].Attempts = 1 // and comes after d now
+	f.claims(1, time.Hour, debts[1])
+	f.claims(2, time.Hour, debts[2], debts[0])
+	f.claims(3, time.Hour, debts[3])
+	f.claims(3, time.Hour)
+	f.clock.advance(time.Second)
+	f.claims(3, time.Hour, debts[4])
+}
+
+func postpone(f *fixture) {
+	d := f.owes(f.record("a"))
+	for attempt := 1; attempt <= 5; attempt++ {
+		due := f.clock.Now().Add(time.Duration(attempt) * time.Hour)
+		if err := f.ledger().Postpone(f.ctx, d, due); err != nil {
+			f.Fatalf("Postpone: %v", err)
+		}
+		d.Attempts = attempt
+		f.clock.advance(due.Sub(f.clock.Now()) - time.Millisecond)
+		f.claims(1, hold)
+		f.clock.advance(time.Millisecond)
+		d = f.claims(1, hold, d)[0]
+	}
+}
+
+func postponeToNow(f *fixture) {
+	d := f.owes(f.record("a"))
+	if err := f.ledger().Postpone(f.ctx, d, f.clock.Now()); err != nil {
+		f.Fatalf("Postpone: %v", err)
+	}
+	d.Attempts = 1
+	f.claims(1, hold, d)
+}
+
+// settle needs no more of a debt than its ID and Due.
+func settle(f *fixture) {
+	a := f.owes(f.record("a"))
+	b := f.owes(f.record("b"))
+	if err := f.ledger().Settle(f.ctx, storage.Debt{Record: storage.Record{ID: "a"}, Due: a.Due}); err != nil {
+		f.Fatalf("Settle: %v", err)
+	}
+	f.failed(f.ledger().Settle(f.ctx, a), storage.ErrNotFound, "second Settle")
+	f.failed(f.ledger().Postpone(f.ctx, a, f.clock.Now()), storage.ErrNotFound, "Postpone of a settled debt")
+	f.clock.advance(hold)
+	f.claims(10, hold, b)
+	f.owes(f.record("a")) // there is no trace of the first
+}
+
+func fencing(f *fixture) {
+	lost := f.owes(f.record("a"))
+	f.clock.advance(hold)
+	held := f.claims(1, hold, lost)[0]
+	f.failed(f.ledger().Settle(f.ctx, lost), storage.ErrConflict, "Settle by one who lost the hold")
+	f.failed(f.ledger().Postpone(f.ctx, lost, f.clock.Now()), storage.ErrConflict, "Postpone by one who lost the hold")
+	f.claims(1, hold)
+
+	// Its time is up, but nobody else has claimed it.
+	f.clock.advance(hold)
+	if err := f.ledger().Postpone(f.ctx, held, f.clock.Now().Add(hold)); err != nil {
+		f.Fatalf("Postpone: %v", err)
+	}
+	f.failed(f.ledger().Settle(f.ctx, held), storage.ErrConflict, "Settle after Postpone")
+	f.failed(f.ledger().Postpone(f.ctx, held, f.clock.Now()), storage.ErrConflict, "second Postpone")
+	held.Attempts = 1
+	f.claims(1, hold)
+	f.clock.advance(hold)
+	held = f.claims(1, hold, held)[0]
+	if err := f.ledger().Settle(f.ctx, held); err != nil {
+		f.Fatalf("Settle: %v", err)
+	}
+}
+
+func debtOutlives(f *fixture) {
+	r := f.save(f.record("a"))
+	since := f.clock.Now()
+	f.owed(storage.Match{SID: r.SID}, r)
+	f.clock.advance(1000 * lifetime)
+	f.save(f.record("something else to do"))
+	f.claims(1, hold, storage.Debt{Record: r, Since: since})
+}
+
+func debtsApart(f *fixture) {
+	r := f.save(f.record("a"))
+	d := f.owes(f.record("a")) // the same ID, as another instance may have left it
+	f.present(r)
+	f.removeMatching(storage.Match{Subject: "of nobody"})
+	f.remove(r)
+	if err := f.ledger().Settle(f.ctx, d); err != nil {
+		f.Fatalf("Settle: %v", err)
+	}
+	f.clock.advance(hold)
+	f.claims(1, hold)
+}
+
+func anyDebt(f *fixture) {
+	var owed []storage.Debt
+	for i, text := range oddTexts {
+		r := f.record(text)
+		r.Subject, r.SID, r.Data = text, text, sequence(i*i*i)
+		if i%2 == 0 {
+			owed = append(owed, f.owes(r))
+			continue
+		}
+		d, err := f.ledger().DeleteOwing(f.ctx, f.save(r).ID, hold)
+		if err != nil {
+			f.Fatalf("DeleteOwing(%q): %v", text, err)
+		}
+		owed = append(owed, d)
+	}
+	f.clock.advance(hold)
+	for _, d := range f.claims(len(owed), hold, owed...) {
+		if err := f.ledger().Settle(f.ctx, d); err != nil {
+			f.Errorf("Settle(%q): %v", d.Record.ID, err)
+		}
+	}
+	if _, err := f.ledger().DeleteOwing(f.ctx, "a", hold); !errors.Is(err, storage.ErrNotFound) {
+		f.Errorf("DeleteOwing of a settled debt's record: %v", err)
+	}
+}
