@@ -1,0 +1,54 @@
+package passport
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/passport-go/passport/internal/authdomain"
+)
+
+// Client returns an HTTP client for calls to Immutable's API on behalf of a
+// session's user: each request gets the session's access token, refreshed when
+// needed, and the publishable key. A request to any origin but Config.APIDomain
+// fails, and so does a redirect to one, before anything is sent there.
+//
+// The client is based on Config.HTTPClient. It is good for as long as the
+// session.
+func (p *Passport) Client(s *Session) *http.Client {
+	client := *p.c.HTTPClient
+	client.Transport = &apiTransport{p: p, s: s, base: either(client.Transport, http.DefaultTransport)}
+	return &client
+}
+
+type apiTransport struct {
+	p    *Passport
+	s    *Session
+	base http.RoundTripper
+}
+
+func (t *apiTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := t.roundTrip(r)
+	if res == nil && r.Body != nil {
+		_ = r.Body.Close() // a RoundTripper closes it in every case
+	}
+	return res, err
+}
+
+func (t *apiTransport) roundTrip(r *http.Request) (*http.Response, error) {
+	if t.s == nil {
+		return nil, ErrNoSession
+	}
+	if authdomain.OriginOf(r.URL) != t.p.c.apiDomain {
+		return nil, fmt.Errorf("passport: this client sends a user's tokens to %s and nowhere else: use another http.Client for %q", t.p.c.apiDomain, r.URL.Host)
+	}
+	token, err := t.s.AccessToken(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	own := r.Clone(r.Context())
+	own.Header.Set("Authorization", "Bearer "+token.Reveal())
+	if t.p.c.PublishableKey != "" {
+		own.Header.Set("x-immutable-publishable-key", t.p.c.PublishableKey)
+	}
+	return t.base.RoundTrip(own)
+}

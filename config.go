@@ -1,0 +1,415 @@
+package passport
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/passport-go/passport/internal/authdomain"
+	"github.com/passport-go/passport/internal/seal"
+	"github.com/passport-go/passport/storage"
+	"github.com/passport-go/passport/storage/memory"
+)
+
+// Environment chooses which of Immutable's APIs the tokens are for. Both
+// environments share one auth domain.
+type Environment string
+
+// The environments. The default is Sandbox.
+const (
+	Sandbox    Environment = "sandbox"
+	Production Environment = "production"
+)
+
+// LogoutMode says how the browser ends the Passport session.
+type LogoutMode string
+
+// The logout modes. The default is LogoutRedirect.
+const (
+	// LogoutRedirect sends the browser to the auth domain and from there back
+	// to LogoutRedirectURI.
+	LogoutRedirect LogoutMode = "redirect"
+
+	// LogoutSilent visits the auth domain in a hidden iframe. It needs a
+	// LogoutRedirectURI at which LogoutSilentCallback is served.
+	LogoutSilent LogoutMode = "silent"
+)
+
+// SilentFallback says what happens when a silent logout does not come to its
+// end: it was refused, lost, or took longer than SilentTimeout.
+type SilentFallback string
+
+// The fallbacks. The default is FallbackRedirect.
+const (
+	// FallbackRedirect makes up for it with a top-level redirect through the
+	// same LogoutRedirectURI.
+	FallbackRedirect SilentFallback = "redirect"
+
+	// FallbackReport leaves the browser where it is and hands the failure to
+	// the caller of passport.logout(), with the URL that finishes the logout.
+	FallbackReport SilentFallback = "report"
+)
+
+// Config is what [New] builds a [Passport] from. ClientID and RedirectURI are
+// required; for all else the zero value is a good default. New copies it, so
+// later changes have no effect.
+//
+// Of the durations, 0 means the default and a negative one means off.
+type Config struct {
+	// Environment is Sandbox or Production. Default: Sandbox.
+	Environment Environment
+
+	// PublishableKey is the publishable API key from Hub. It goes out as
+	// x-immutable-publishable-key with calls through [Passport.Client].
+	// Default: none.
+	PublishableKey string
+
+	// ClientID is the Passport client's ID from Hub. Required.
+	ClientID string
+
+	// ClientSecret is for confidential clients. Default: none, a public
+	// client, which PKCE protects.
+	ClientSecret Secret
+
+	// RedirectURI is where the auth domain sends the browser after a login,
+	// one of the redirect URIs registered in Hub; LoginCallback is served
+	// there. Its scheme decides the cookies: https makes them Secure with the
+	// __Host- prefix; http is accepted on loopback hosts only. Required.
+	RedirectURI string
+
+	// LogoutRedirectURI is where the auth domain sends the browser after a
+	// logout, one of the logout URIs registered in Hub. In silent mode
+	// LogoutSilentCallback is served there. Default: in redirect mode, the
+	// first logout URI registered for the client; silent mode requires one.
+	LogoutRedirectURI string
+
+	// LogoutMode is LogoutRedirect or LogoutSilent. Default: LogoutRedirect.
+	LogoutMode LogoutMode
+
+	// Audience is the API that access tokens are for. Default: platform_api.
+	Audience string
+
+	// Scopes default to openid, profile, email, offline_access and transact.
+	// openid is required; without offline_access there is no refresh token,
+	// and a session cannot call the API once its access token has expired.
+	Scopes []string
+
+	// AuthDomain is the origin of the auth domain, such as
+	// https://auth.example.com, for tests and other tenants. Default:
+	// https://auth.immutable.com.
+	AuthDomain string
+
+	// Issuer is the iss of its ID tokens. Default: AuthDomain and a slash, as
+	// on Auth0.
+	Issuer string
+
+	// APIDomain is the origin of Immutable's API, the only one that
+	// [Passport.Client] sends tokens to. Default: https://api.immutable.com,
+	// or https://api.sandbox.immutable.com in the sandbox.
+	APIDomain string
+
+	// Store keeps the app sessions. Default: a new memory.Store, which is
+	// bounded, and empty after a restart.
+	Store storage.TokenStore
+
+	// EncryptionKeys seal what goes into the Store: 32 random bytes each, the
+	// newest first. The first seals, all of them open, so a key is replaced by
+	// putting the new one in front and dropping the old one after
+	// SessionLifetime. Required for every Store but memory.Store, for which
+	// the default is a random key.
+	EncryptionKeys [][]byte
+
+	// SessionLifetime is how long after the login a session ends whatever
+	// happens. Default: 30 days. It cannot be off.
+	SessionLifetime time.Duration
+
+	// IdleTimeout is how long after the last request a session ends. It is
+	// written down now and then, not with each request: a session ends between
+	// one and one and a sixtieth times IdleTimeout (at most a minute late).
+	// Default: 7 days. Negative: sessions end by SessionLifetime alone.
+	IdleTimeout time.Duration
+
+	// SilentTimeout bounds a silent logout in the browser. Default: 10 s, as
+	// in the JavaScript SDK. It cannot be off: a logout is never stuck.
+	SilentTimeout time.Duration
+
+	// SilentFallback is FallbackRedirect or FallbackReport. Default:
+	// FallbackRedirect.
+	SilentFallback SilentFallback
+
+	// RevocationWait bounds how long EndSession waits for the auth domain to
+	// confirm that the refresh token is revoked. When it is over the outcome
+	// is Pending, and the revocation goes on by itself. The handler Logout
+	// never waits. Default: 1 s. Negative: do not wait.
+	RevocationWait time.Duration
+
+	// LoginPath and LogoutPath are where the app serves Login and Logout.
+	// RequireLogin sends people to the first; passport.js posts to the second,
+	// and [Passport.Handler] lets requests for it pass even when the Store is
+	// down. Default: /login and /logout.
+	LoginPath  string
+	LogoutPath string
+
+	// LogoutByGET lets Logout answer GET requests too, if the browser says
+	// that they are navigations begun by the same origin or by its user. Any
+	// other GET, and any prefetch, is refused either way. Default: POST only.
+	LogoutByGET bool
+
+	// CookieName is the session cookie's name, before the prefix. Programs
+	// that share a host, such as localhost, need names of their own. Default:
+	// passport.
+	CookieName string
+
+	// HTTPClient makes the calls to the auth domain and the API. It is copied,
+	// not changed. Default: a client with a time-out of 10 s.
+	HTTPClient *http.Client
+
+	// Logger gets what an operator wants to know, never a secret. Default:
+	// nothing is logged.
+	Logger *slog.Logger
+
+	// OnEvent is told what happens to sessions; see [Event]. It is called from
+	// many goroutines at once and must not block. Default: none.
+	OnEvent func(Event)
+
+	// OnError answers requests that a handler of this package could not
+	// serve; status is the HTTP status that fits, and err says why, without
+	// secrets. Default: a short page for people, JSON for programs.
+	OnError func(w http.ResponseWriter, r *http.Request, status int, err error)
+
+	// Now is the clock. Default: time.Now.
+	Now func() time.Time
+}
+
+// Format prints the fields that identify a configuration and none that could
+// hold a secret, whatever the verb.
+func (c Config) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "passport.Config{Environment: %q, ClientID: %q, LogoutMode: %q}", c.Environment, c.ClientID, c.LogoutMode)
+}
+
+// LogValue is Format for slog.
+func (c Config) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
+
+// ConfigFromEnv reads a Config from the environment:
+//
+//	PASSPORT_ENVIRONMENT          sandbox or production
+//	PASSPORT_PUBLISHABLE_KEY
+//	PASSPORT_CLIENT_ID
+//	PASSPORT_CLIENT_SECRET
+//	PASSPORT_REDIRECT_URI
+//	PASSPORT_LOGOUT_REDIRECT_URI
+//	PASSPORT_LOGOUT_MODE          redirect or silent
+//	PASSPORT_AUDIENCE
+//	PASSPORT_SCOPE                separated by spaces
+//	PASSPORT_AUTH_DOMAIN
+//	PASSPORT_ENCRYPTION_KEYS      base64, separated by commas, newest first
+//
+// A variable that is not set leaves its field at the default. The error names
+// a variable that cannot be read; everything else is for [New] to judge.
+func ConfigFromEnv() (Config, error) {
+	c := Config{
+		Environment:       Environment(os.Getenv("PASSPORT_ENVIRONMENT")),
+		PublishableKey:    os.Getenv("PASSPORT_PUBLISHABLE_KEY"),
+		ClientID:          os.Getenv("PASSPORT_CLIENT_ID"),
+		ClientSecret:      Secret(os.Getenv("PASSPORT_CLIENT_SECRET")),
+		RedirectURI:       os.Getenv("PASSPORT_REDIRECT_URI"),
+		LogoutRedirectURI: os.Getenv("PASSPORT_LOGOUT_REDIRECT_URI"),
+		LogoutMode:        LogoutMode(os.Getenv("PASSPORT_LOGOUT_MODE")),
+		Audience:          os.Getenv("PASSPORT_AUDIENCE"),
+		Scopes:            strings.Fields(os.Getenv("PASSPORT_SCOPE")),
+		AuthDomain:        os.Getenv("PASSPORT_AUTH_DOMAIN"),
+	}
+	for i, text := range strings.FieldsFunc(os.Getenv("PASSPORT_ENCRYPTION_KEYS"), func(r rune) bool { return r == ',' || r == ' ' }) {
+		key, err := base64.StdEncoding.DecodeString(text)
+		if err != nil {
+			return Config{}, fmt.Errorf("passport: PASSPORT_ENCRYPTION_KEYS: key %d is not base64; make one with: openssl rand -base64 32", i+1)
+		}
+		c.EncryptionKeys = append(c.EncryptionKeys, key)
+	}
+	return c, nil
+}
+
+// settled is a Config with its defaults filled in and its URLs normalised.
+type settled struct {
+	Config
+	authDomain string // origin
+	apiDomain  string // origin
+	endpoints  authdomain.Endpoints
+	keys       *seal.Keys
+}
+
+const (
+	defaultSessionLifetime = 30 * 24 * time.Hour
+	defaultIdleTimeout     = 7 * 24 * time.Hour
+	defaultSilentTimeout   = 10 * time.Second
+	defaultRevocationWait  = time.Second
+	defaultHTTPTimeout     = 10 * time.Second
+)
+
+// settle checks c and fills in the defaults. Its error joins every problem.
+func (c Config) settle() (*settled, error) {
+	p := &problems{}
+	s := &settled{Config: c}
+	if c.Now == nil {
+		s.Now = time.Now
+	}
+	s.Environment = either(c.Environment, Sandbox)
+	if s.Environment != Sandbox && s.Environment != Production {
+		p.add("Environment", "%q is unknown: use passport.Sandbox or passport.Production", c.Environment)
+	}
+	if c.ClientID == "" {
+		p.add("ClientID", "is empty: set it to the ID of your Passport client in Hub")
+	}
+	s.settleURLs(p)
+	s.settleLogout(p)
+	s.settleScopes(p)
+	s.settleStore(p)
+	s.settleDurations(p)
+
+	s.CookieName = either(c.CookieName, "passport")
+	if (&http.Cookie{Name: s.CookieName, Value: "x"}).Valid() != nil || strings.HasPrefix(strings.ToLower(s.CookieName), "__") {
+		p.add("CookieName", "%q is not a cookie name of its own: use letters, digits and hyphens (the __Host- prefix is added by itself)", c.CookieName)
+	}
+	if c.Logger == nil {
+		s.Logger = slog.New(slog.DiscardHandler)
+	}
+	s.HTTPClient = &http.Client{Timeout: defaultHTTPTimeout}
+	if c.HTTPClient != nil {
+		own := *c.HTTPClient
+		s.HTTPClient = &own
+	}
+	return s, p.join()
+}
+
+func (s *settled) settleURLs(p *problems) {
+	if s.RedirectURI == "" {
+		p.add("RedirectURI", "is empty: set it to one of the redirect URIs of your Passport client in Hub")
+	} else if _, err := authdomain.ParseHTTP(s.RedirectURI); err != nil {
+		p.add("RedirectURI", "%v", err)
+	}
+	if s.LogoutRedirectURI != "" {
+		if _, err := authdomain.ParseHTTP(s.LogoutRedirectURI); err != nil {
+			p.add("LogoutRedirectURI", "%v", err)
+		}
+	}
+	var err error
+	if s.authDomain, err = authdomain.Origin(either(s.AuthDomain, authdomain.Default)); err != nil {
+		p.add("AuthDomain", "%v", err)
+	}
+	s.endpoints = authdomain.At(s.authDomain)
+
+	if s.Issuer == "" {
+		s.Issuer = s.authDomain + "/"
+	} else if _, err := authdomain.ParseHTTP(s.Issuer); err != nil {
+		p.add("Issuer", "%v", err)
+	}
+
+	api := "https://api.sandbox.immutable.com"
+	if s.Environment == Production {
+		api = "https://api.immutable.com"
+	}
+	if s.apiDomain, err = authdomain.Origin(either(s.APIDomain, api)); err != nil {
+		p.add("APIDomain", "%v", err)
+	}
+}
+
+func (s *settled) settleLogout(p *problems) {
+	s.LogoutMode = either(s.LogoutMode, LogoutRedirect)
+	switch {
+	case s.LogoutMode != LogoutRedirect && s.LogoutMode != LogoutSilent:
+		p.add("LogoutMode", "%q is unknown: use passport.LogoutRedirect or passport.LogoutSilent", s.LogoutMode)
+	case s.LogoutMode == LogoutSilent && s.LogoutRedirectURI == "":
+		p.add("LogoutRedirectURI", "is empty, and a silent logout could never complete: set it to a logout URI registered in Hub and serve Passport.LogoutSilentCallback there, or use passport.LogoutRedirect")
+	}
+	s.SilentFallback = either(s.SilentFallback, FallbackRedirect)
+	if s.SilentFallback != FallbackRedirect && s.SilentFallback != FallbackReport {
+		p.add("SilentFallback", "%q is unknown: use passport.FallbackRedirect or passport.FallbackReport", s.SilentFallback)
+	}
+	s.LoginPath, s.LogoutPath = either(s.LoginPath, "/login"), either(s.LogoutPath, "/logout")
+	if !isLocalPath(s.LoginPath) {
+		p.add("LoginPath", "must be a path of this site that begins with a single slash")
+	}
+	if !isLocalPath(s.LogoutPath) {
+		p.add("LogoutPath", "must be a path of this site that begins with a single slash")
+	}
+}
+
+func (s *settled) settleScopes(p *problems) {
+	s.Audience = either(s.Audience, "platform_api")
+	if len(s.Scopes) == 0 {
+		s.Scopes = []string{"openid", "profile", "email", "offline_access", "transact"}
+		return
+	}
+	s.Scopes = append([]string(nil), s.Scopes...)
+	openid := false
+	for _, scope := range s.Scopes {
+		openid = openid || scope == "openid"
+		if scope == "" || strings.ContainsAny(scope, " \t\r\n\"\\") {
+			p.add("Scopes", "%q is not one scope: give each scope an element of its own", scope)
+		}
+	}
+	if !openid {
+		p.add("Scopes", `lacks "openid", without which there is no ID token: add it`)
+	}
+}
+
+func (s *settled) settleStore(p *problems) {
+	raw := make([][]byte, len(s.EncryptionKeys))
+	usable := true
+	for i, key := range s.EncryptionKeys {
+		raw[i] = append([]byte(nil), key...)
+		if len(key) != seal.KeySize {
+			usable = false
+			p.add("EncryptionKeys", "key %d is %d bytes long: each must be 32 random bytes; make one with: openssl rand -base64 32", i+1, len(key))
+		}
+	}
+	s.EncryptionKeys = nil // not needed again, and not to be found
+	if s.Store == nil {
+		s.Store = memory.New(memory.Options{Now: s.Now})
+	}
+	if _, inProcess := s.Store.(*memory.Store); !inProcess && len(raw) == 0 {
+		p.add("EncryptionKeys", "is empty, but the Store keeps sessions outside this process: add a key of 32 random bytes, the same on every instance; make one with: openssl rand -base64 32")
+	}
+	if usable {
+		var err error
+		if s.keys, err = seal.New(raw); err != nil {
+			p.add("EncryptionKeys", "%v", err)
+		}
+	}
+}
+
+func (s *settled) settleDurations(p *problems) {
+	if s.SessionLifetime < 0 {
+		p.add("SessionLifetime", "is negative, but a session must end at some time: set a positive duration, or 0 for 30 days")
+	}
+	if s.SilentTimeout < 0 {
+		p.add("SilentTimeout", "is negative, but a silent logout must end at some time: set a positive duration, or 0 for 10 s")
+	}
+	s.SessionLifetime = either(s.SessionLifetime, defaultSessionLifetime)
+	s.IdleTimeout = max(either(s.IdleTimeout, defaultIdleTimeout), 0)
+	s.SilentTimeout = either(s.SilentTimeout, defaultSilentTimeout)
+	s.RevocationWait = max(either(s.RevocationWait, defaultRevocationWait), 0)
+}
+
+// either returns v, or fallback if v is zero.
+func either[T comparable](v, fallback T) T {
+	var zero T
+	if v == zero {
+		return fallback
+	}
+	return v
+}
+
+// problems collects what is wrong with a Config.
+type problems struct{ errs []error }
+
+func (p *problems) add(field, format string, args ...any) {
+	p.errs = append(p.errs, fmt.Errorf("passport: Config.%s %s", field, fmt.Sprintf(format, args...)))
+}
+
+func (p *problems) join() error { return errors.Join(p.errs...) }

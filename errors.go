@@ -1,0 +1,87 @@
+package passport
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Errors that callers act on, with errors.Is.
+var (
+	// ErrNoSession reports that there is no such session: it never was, has
+	// been ended, or has expired.
+	ErrNoSession = errors.New("passport: no session")
+
+	// ErrNoLogin reports a callback that answers no login begun in this
+	// browser: it took longer than ten minutes, was answered already, or was
+	// begun elsewhere. The way out is to begin again.
+	ErrNoLogin = errors.New("passport: no such login in progress in this browser")
+
+	// ErrTokenExpired reports an access token that has expired and cannot be
+	// refreshed, because the login brought no refresh token (scope
+	// offline_access). The session itself lives on.
+	ErrTokenExpired = errors.New("passport: the access token has expired and there is no refresh token")
+
+	// ErrClosed reports a call that came after Close.
+	ErrClosed = errors.New("passport: closed")
+)
+
+// ProviderError is an error answer of the auth domain, to a login (RFC 6749
+// §4.1.2.1, OpenID Connect Core 1.0 §3.1.2.6), a refresh or a revocation.
+type ProviderError struct {
+	// Status is the HTTP status, or 0 for an error that came with the
+	// browser's return.
+	Status int
+
+	// Code is the OAuth error code, such as access_denied, or empty if the
+	// answer had none.
+	Code string
+
+	// Description is the provider's own text. It was written by another party:
+	// do not take it for safe HTML.
+	Description string
+}
+
+// Error names the status and the code; the description is left to those who ask.
+func (e *ProviderError) Error() string {
+	text := "passport: the auth domain answered"
+	if e.Status != 0 {
+		text += fmt.Sprintf(" with status %d", e.Status)
+	}
+	if e.Code != "" {
+		text += " " + e.Code
+	}
+	return text
+}
+
+// newProviderError keeps from a provider's words what is fit to be shown: an
+// error code of the characters that RFC 6749 §5.2 allows, and a text of limited
+// length without control characters.
+func newProviderError(status int, code, description string) *ProviderError {
+	e := &ProviderError{Status: status, Description: clip(printable(description), 300)}
+	if len(code) <= 64 && strings.IndexFunc(code, notInCode) < 0 {
+		e.Code = code
+	}
+	return e
+}
+
+func notInCode(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-' && r != '.'
+}
+
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// clip cuts s after at most n bytes, between two characters.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "")
+}

@@ -1,0 +1,198 @@
+package passport
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/passport-go/passport/internal/pages"
+)
+
+// Handler looks up the session of every request, for [SessionFrom] to find, and
+// passes the request on to next whether or not there is one. Responses to a
+// signed-in user get Cache-Control: no-store, which next may replace.
+//
+// When the Store cannot answer, a request with a session cookie gets a 503
+// (Config.OnError), for next would take a signed-in user for a stranger; only
+// Config.LogoutPath is let through, so that a logout still reaches the auth
+// domain.
+//
+// It also notices the browser's return from a logout at LogoutRedirectURI.
+func (p *Passport) Handler(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.revoker.begin()
+		if r.URL.Path == p.logoutReturn {
+			p.noticeReturn(w, r)
+		}
+		id := p.cookies.get(r, p.cookies.session)
+		if id == "" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		ctx := &sessionContext{Context: r.Context()}
+		switch err := p.find(ctx.Context, id, &ctx.session); {
+		case err == nil:
+			noStore(w)
+			ctx.session.ctx = ctx.Context
+			next.ServeHTTP(w, r.WithContext(ctx))
+		case errors.Is(err, ErrNoSession), r.URL.Path == p.c.LogoutPath:
+			next.ServeHTTP(w, r)
+		default:
+			p.refuse(w, r, http.StatusServiceUnavailable, err)
+		}
+	})
+}
+
+// sessionContext carries a request's session: both in one piece of memory.
+type sessionContext struct {
+	context.Context
+	session Session
+}
+
+type sessionKey struct{}
+
+func (c *sessionContext) Value(key any) any {
+	if key == (sessionKey{}) {
+		return &c.session
+	}
+	return c.Context.Value(key)
+}
+
+// SessionFrom returns the session of a request that came through
+// [Passport.Handler], or nil if its user is not signed in.
+func SessionFrom(ctx context.Context) *Session {
+	s, _ := ctx.Value(sessionKey{}).(*Session)
+	return s
+}
+
+// RequireLogin passes on requests with a session and stops all others: a
+// navigation is sent to Config.LoginPath, to come back after the login; any
+// other request gets a 401. It works inside [Passport.Handler] or by itself.
+func (p *Passport) RequireLogin(next http.Handler) http.Handler {
+	only := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if SessionFrom(r.Context()) != nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Cache-Control", "no-store")
+		if !isNavigation(r) {
+			p.refuse(w, r, http.StatusUnauthorized, ErrNoSession)
+			return
+		}
+		to := p.c.LoginPath + "?" + url.Values{"return_to": {localPath(r.URL.RequestURI(), "/")}}.Encode()
+		http.Redirect(w, r, to, http.StatusSeeOther)
+	})
+	alone := p.Handler(only)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if SessionFrom(r.Context()) != nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		alone.ServeHTTP(w, r)
+	})
+}
+
+// isNavigation reports whether a person is about to see the answer as a page.
+// Browsers that do not send Sec-Fetch-Mode are judged by what they accept.
+func isNavigation(r *http.Request) bool {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead || isHTMX(r) {
+		return false
+	}
+	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
+		return mode == "navigate"
+	}
+	return accepts(r, "text/html")
+}
+
+// isPrefetch reports whether a browser fetches ahead of a click that may never
+// come.
+func isPrefetch(r *http.Request) bool {
+	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
+		value := strings.ToLower(r.Header.Get(name))
+		if strings.Contains(value, "prefetch") || strings.Contains(value, "prerender") || strings.Contains(value, "preview") {
+			return true
+		}
+	}
+	return false
+}
+
+func isHTMX(r *http.Request) bool { return r.Header.Get("HX-Request") == "true" }
+
+// accepts reports whether the Accept header names a media type itself.
+func accepts(r *http.Request, mediaType string) bool {
+	for _, accept := range r.Header.Values("Accept") {
+		for part := range strings.SplitSeq(accept, ",") {
+			name, _, _ := strings.Cut(part, ";")
+			if strings.EqualFold(strings.TrimSpace(name), mediaType) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+var noStoreValue = []string{"no-store"}
+
+func noStore(w http.ResponseWriter) { w.Header()["Cache-Control"] = noStoreValue }
+
+// refuse answers a request that cannot be served.
+func (p *Passport) refuse(w http.ResponseWriter, r *http.Request, status int, err error) {
+	p.c.Logger.WarnContext(r.Context(), "passport: request refused", "path", r.URL.Path, "status", status, "error", err)
+	noStore(w)
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "5")
+	}
+	if p.c.OnError != nil {
+		p.c.OnError(w, r, status, err)
+		return
+	}
+	what := explain(status, err)
+	if accepts(r, "application/json") || isHTMX(r) {
+		writeJSON(w, status, map[string]string{"error": what.title, "detail": what.text})
+		return
+	}
+	page := pages.Error{Status: status, Title: what.title, Text: what.text}
+	if what.again {
+		page.Links = append(page.Links, pages.Link{URL: p.c.LoginPath, Text: "Sign in again"})
+	}
+	page.Links = append(page.Links, pages.Link{URL: "/", Text: "Go to the start page"})
+	page.Serve(w)
+}
+
+type explanation struct {
+	title, text string
+	again       bool // a new login may help
+}
+
+// explain says in a user's words what an error means for them.
+func explain(status int, err error) explanation {
+	var provider *ProviderError
+	switch {
+	case errors.As(err, &provider) && provider.Code == "access_denied":
+		return explanation{"You are not signed in", "The sign-in was cancelled or refused. You can try again whenever you like.", true}
+	case errors.As(err, &provider):
+		return explanation{"The sign-in did not work", "Passport answered with an error: " + either(provider.Code, "no further word") + ".", true}
+	case errors.Is(err, ErrNoLogin):
+		return explanation{"This sign-in is no longer valid", "It took too long, was used already, or was begun in another browser.", true}
+	case errors.Is(err, errCrossOrigin):
+		return explanation{"This request came from another site", "Nothing was changed. Sign out from the site itself.", false}
+	case status == http.StatusUnauthorized:
+		return explanation{"You are not signed in", "Sign in to see this.", true}
+	case status == http.StatusServiceUnavailable:
+		return explanation{"This does not work at the moment", "The sessions of this site cannot be reached. Please try again in a moment.", false}
+	case status >= 500:
+		return explanation{"This did not work", "Something went wrong on the way to Passport. Please try again.", true}
+	}
+	return explanation{"This did not work", "The request cannot be answered here.", false}
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	noStore(w)
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the connection is gone if this fails
+}

@@ -1,0 +1,341 @@
+package passport
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+
+	"github.com/passport-go/passport/storage"
+)
+
+// LoginOptions are what one login asks for beyond the Config. The zero value is
+// a plain login.
+type LoginOptions struct {
+	// ReturnTo is where the user goes after the login: a path of this site.
+	// Default: /. Anything else counts as the default.
+	ReturnTo string
+
+	// Prompt is the OpenID Connect prompt parameter: login, none, consent or
+	// select_account. Default: left to the auth domain.
+	Prompt string
+
+	// Direct names a login method, such as google, apple or email, to go to
+	// without the page on which the user chooses. Default: the user chooses.
+	Direct string
+
+	// Email is the address for Direct: email. Default: the user types it.
+	Email string
+
+	// MarketingConsent is what the user chose before a direct login: opted_in
+	// or unsubscribed. Default: not said.
+	MarketingConsent string
+
+	// Browser is the value of an earlier BeginLogin for the same browser, so
+	// that several tabs can sign in at once. Default: a new one.
+	Browser Secret
+}
+
+// Login is a login in progress.
+type Login struct {
+	// URL is the address at the auth domain to which the browser must go.
+	URL string
+
+	// Browser binds the login to the browser that began it: keep it there, in
+	// a cookie of its own, and give it to FinishLogin.
+	Browser Secret
+}
+
+// Callback is the browser's return from the auth domain.
+type Callback struct {
+	// Query is that of the request to RedirectURI.
+	Query url.Values
+
+	// Browser is [Login.Browser], as the browser brought it back.
+	Browser Secret
+
+	// SessionID is the secret id of a session that the browser has already. It
+	// is ended when the new one begins. Empty: none.
+	SessionID Secret
+}
+
+// SignIn is a login that has succeeded.
+type SignIn struct {
+	// Session is the new session.
+	Session *Session
+
+	// SessionID is its secret id, for the browser and nobody else to keep.
+	SessionID Secret
+
+	// ReturnTo is where the user wanted to go: a path of this site.
+	ReturnTo string
+
+	// Prompted says that the auth domain was asked for prompt=login, so that
+	// a logout that was not known to be complete before is now of no account.
+	Prompted bool
+}
+
+const (
+	// loginLife is how long a login may take.
+	loginLife = 10 * time.Minute
+
+	// exchangeTimeout bounds the work of FinishLogin.
+	exchangeTimeout = 30 * time.Second
+)
+
+// pendingLogin is what is stored of a login in progress, under the hash of its
+// state, which makes it single use.
+type pendingLogin struct {
+	Verifier string `json:"verifier"`
+	Nonce    string `json:"nonce"`
+	Browser  string `json:"browser"` // storeID of Login.Browser
+	ReturnTo string `json:"return_to"`
+	Prompt   string `json:"prompt,omitempty"`
+}
+
+// BeginLogin starts a login: authorization code with PKCE S256 (RFC 7636), with
+// a state and a nonce that are good for one use within ten minutes. Send the
+// browser to the URL that it returns. An error means that the Store could not
+// take it.
+func (p *Passport) BeginLogin(ctx context.Context, o LoginOptions) (Login, error) {
+	if !plausibleID(o.Browser.Reveal()) {
+		o.Browser = newID()
+	}
+	state := newID()
+	pending := pendingLogin{
+		Verifier: oauth2.GenerateVerifier(),
+		Nonce:    newID().Reveal(),
+		Browser:  storeID(spaceLogin, o.Browser),
+		ReturnTo: localPath(o.ReturnTo, "/"),
+		Prompt:   o.Prompt,
+	}
+	body, err := json.Marshal(pending)
+	if err != nil {
+		return Login{}, fmt.Errorf("passport: the login could not be stored: %w", err)
+	}
+	rec := storage.Record{ID: storeID(spaceLogin, state), Expiry: p.c.Now().Add(loginLife)}
+	if _, err := p.store.Save(ctx, sealRecord(p.c.keys, rec, head{}, body)); err != nil {
+		return Login{}, storeError(err)
+	}
+	return Login{URL: p.authorizeURL(state, pending, o), Browser: o.Browser}, nil
+}
+
+func (p *Passport) authorizeURL(state Secret, l pendingLogin, o LoginOptions) string {
+	params := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(l.Verifier), oidc.Nonce(l.Nonce)}
+	for name, value := range map[string]string{
+		"audience":         p.c.Audience,
+		"prompt":           o.Prompt,
+		"direct":           o.Direct,
+		"email":            o.Email,
+		"marketingConsent": o.MarketingConsent,
+	} {
+		if value != "" {
+			params = append(params, oauth2.SetAuthURLParam(name, value))
+		}
+	}
+	return p.provider.oauth.AuthCodeURL(state.Reveal(), params...)
+}
+
+// FinishLogin ends a login when the browser is back at RedirectURI: it checks
+// that this browser began it, trades the code for tokens, verifies the ID token
+// and begins a new session under a new id. The session that the browser had
+// before is ended.
+//
+// ErrNoLogin: there is no such login in this browser; the way out is a new one.
+// A *ProviderError: the auth domain, or the user there, refused. Other errors:
+// the auth domain or the Store could not be reached, or the ID token is not
+// valid. In each case the session that the browser had before lives on.
+func (p *Passport) FinishLogin(ctx context.Context, c Callback) (SignIn, error) {
+	p.revoker.begin()
+	pending, err := p.takePending(ctx, c)
+	if err != nil {
+		return SignIn{}, err
+	}
+	if code := c.Query.Get("error"); code != "" {
+		return SignIn{}, newProviderError(0, code, c.Query.Get("error_description"))
+	}
+	// RFC 9207 §2.4: an answer that names another issuer is a mix-up.
+	if iss := c.Query.Get("iss"); iss != "" && iss != p.c.Issuer {
+		return SignIn{}, errors.New("passport: the callback comes from another issuer than Config.Issuer")
+	}
+	code := c.Query.Get("code")
+	if code == "" {
+		return SignIn{}, errors.New("passport: the callback has neither a code nor an error")
+	}
+	// From here on there are tokens, which must not be lost because a browser
+	// went away.
+	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), exchangeTimeout)
+	defer cancel()
+	t, id, err := p.provider.exchange(work, code, pending)
+	if err != nil {
+		p.oweToken(storage.Record{}, t)
+		return SignIn{}, err
+	}
+	in, err := p.beginSession(work, t, id)
+	if err != nil {
+		p.oweToken(storage.Record{Subject: id.Subject}, t)
+		return SignIn{}, err
+	}
+	in.Session.ctx = ctx
+	p.replace(ctx, c.SessionID)
+	in.ReturnTo, in.Prompted = pending.ReturnTo, pending.Prompt == "login"
+	return in, nil
+}
+
+// takePending finds the login that a callback answers, and uses it up.
+func (p *Passport) takePending(ctx context.Context, c Callback) (pendingLogin, error) {
+	state := Secret(c.Query.Get("state"))
+	if !plausibleID(state.Reveal()) {
+		return pendingLogin{}, ErrNoLogin
+	}
+	rec, err := p.store.Delete(ctx, storeID(spaceLogin, state))
+	if errors.Is(err, storage.ErrNotFound) {
+		return pendingLogin{}, ErrNoLogin
+	}
+	if err != nil {
+		return pendingLogin{}, storeError(err)
+	}
+	body, err := openBody(p.c.keys, rec)
+	if err != nil {
+		return pendingLogin{}, fmt.Errorf("%w: %w", ErrNoLogin, err)
+	}
+	var pending pendingLogin
+	if json.Unmarshal(body, &pending) != nil {
+		return pendingLogin{}, ErrNoLogin
+	}
+	browser := storeID(spaceLogin, c.Browser)
+	if subtle.ConstantTimeCompare([]byte(browser), []byte(pending.Browser)) != 1 {
+		return pendingLogin{}, ErrNoLogin
+	}
+	return pending, nil
+}
+
+// beginSession stores a new session.
+func (p *Passport) beginSession(ctx context.Context, t tokens, id *oidc.IDToken) (SignIn, error) {
+	var claims struct {
+		SID string `json:"sid"`
+	}
+	if err := id.Claims(&claims); err != nil {
+		return SignIn{}, errors.New("passport: the ID token's sid is not a string")
+	}
+	now := p.c.Now()
+	h := head{Begun: now.Unix(), Seen: now.Unix(), End: now.Add(p.c.SessionLifetime).Unix()}
+	secret := newID()
+	rec := storage.Record{
+		ID:      storeID(spaceSession, secret),
+		Subject: id.Subject,
+		SID:     claims.SID,
+		Expiry:  p.expiry(h),
+	}
+	saved, err := p.store.Save(ctx, sealRecord(p.c.keys, rec, h, t.marshal()))
+	if err != nil {
+		return SignIn{}, storeError(err)
+	}
+	p.emit(Event{Name: "login", Session: saved.ID, Subject: saved.Subject})
+	return SignIn{
+		Session:   &Session{p: p, rec: saved, head: h, tokens: &t},
+		SessionID: secret,
+	}, nil
+}
+
+// replace ends the session that a browser had before it signed in again.
+func (p *Passport) replace(ctx context.Context, old Secret) {
+	if !plausibleID(old.Reveal()) {
+		return
+	}
+	if _, _, err := p.endSession(ctx, storeID(spaceSession, old), "session.replaced"); err != nil {
+		p.c.Logger.WarnContext(ctx, "passport: the session before this login could not be ended", "error", err)
+	}
+}
+
+// newID makes a secret that cannot be guessed: 32 random bytes, in characters
+// that survive every URL and cookie.
+func newID() Secret {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return Secret(base64.RawURLEncoding.EncodeToString(b[:]))
+}
+
+// Login sends the browser to the auth domain to sign in, and afterwards to the
+// path in the request's return_to parameter. For more than that, see
+// [Passport.StartLogin].
+func (p *Passport) Login(w http.ResponseWriter, r *http.Request) {
+	p.StartLogin(w, r, LoginOptions{})
+}
+
+// StartLogin is Login with options, for a handler of the app's: a button for
+// one login method, say. The request's return_to parameter counts if o has no
+// ReturnTo. o.Browser is taken from the browser's cookie.
+//
+// After a logout that is not known to have ended the Passport session, the
+// login asks for prompt=login, so that nobody is signed straight back in.
+func (p *Passport) StartLogin(w http.ResponseWriter, r *http.Request, o LoginOptions) {
+	noStore(w)
+	if isPrefetch(r) {
+		p.refuse(w, r, http.StatusServiceUnavailable, errPrefetch)
+		return
+	}
+	o.ReturnTo = either(o.ReturnTo, r.URL.Query().Get("return_to"))
+	o.Browser = p.cookies.get(r, p.cookies.login)
+	if p.cookies.get(r, p.cookies.logout) != "" {
+		o.Prompt = "login"
+	}
+	login, err := p.BeginLogin(r.Context(), o)
+	if err != nil {
+		p.refuse(w, r, http.StatusServiceUnavailable, err)
+		return
+	}
+	p.cookies.set(w, p.cookies.login, login.Browser, loginLife)
+	http.Redirect(w, r, login.URL, http.StatusSeeOther)
+}
+
+// LoginCallback is what the app serves at RedirectURI: it finishes the login,
+// gives the browser its new session and sends the user on. A callback that was
+// answered before, because the page was loaded again, sends a user who is
+// signed in to the start page. Errors end in Config.OnError.
+func (p *Passport) LoginCallback(w http.ResponseWriter, r *http.Request) {
+	noStore(w)
+	w.Header().Set("Referrer-Policy", "no-referrer") // the URL holds the code
+	old := p.cookies.get(r, p.cookies.session)
+	in, err := p.FinishLogin(r.Context(), Callback{
+		Query:     r.URL.Query(),
+		Browser:   p.cookies.get(r, p.cookies.login),
+		SessionID: old,
+	})
+	if err != nil {
+		if errors.Is(err, ErrNoLogin) && p.find(r.Context(), old, new(Session)) == nil {
+			http.Redirect(w, r, "/", http.StatusSeeOther)
+			return
+		}
+		p.refuse(w, r, loginStatus(err), err)
+		return
+	}
+	p.cookies.set(w, p.cookies.session, in.SessionID, p.c.SessionLifetime)
+	if in.Prompted {
+		p.cookies.remove(w, p.cookies.logout)
+	}
+	http.Redirect(w, r, in.ReturnTo, http.StatusSeeOther)
+}
+
+// loginStatus is the HTTP status that fits a failed login.
+func loginStatus(err error) int {
+	var provider *ProviderError
+	switch {
+	case errors.Is(err, ErrNoLogin):
+		return http.StatusBadRequest
+	case errors.As(err, &provider) && provider.Status == 0 && provider.Code == "access_denied":
+		return http.StatusForbidden
+	}
+	return http.StatusBadGateway
+}
+
+var errPrefetch = errors.New("passport: a login or logout is not for prefetching")

@@ -1,0 +1,151 @@
+package passport
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/passport-go/passport/storage"
+)
+
+// Outcome says what became of one layer of a logout.
+type Outcome string
+
+// The outcomes.
+const (
+	// Done: it is known to have ended.
+	Done Outcome = "done"
+
+	// Pending: it is under way and goes on by itself. Of the Passport session:
+	// the browser has yet to visit Logout.URL.
+	Pending Outcome = "pending"
+
+	// Failed: it could not be done; see the error.
+	Failed Outcome = "failed"
+
+	// Skipped: there was nothing to do.
+	Skipped Outcome = "skipped"
+
+	// Unconfirmed: the browser went through the motions, but nothing proves
+	// that the Passport session has ended: browsers that block third-party
+	// cookies make a silent logout look just the same. The user can finish it
+	// at Logout.URL, and the next login from that browser asks for
+	// credentials again.
+	Unconfirmed Outcome = "unconfirmed"
+)
+
+// Logout is an account of a logout, layer by layer, and what is left to do.
+type Logout struct {
+	// Mode is how the browser is to visit URL.
+	Mode LogoutMode
+
+	// URL is the address that the user's browser must visit, for nothing else
+	// can end the Passport session.
+	URL string
+
+	// App is the app session in the store: Done, Skipped (there was none), or
+	// Failed (the store did not answer; it is tried again in the background
+	// for as long as the process lives).
+	App Outcome
+
+	// Revocation is the refresh token: Done, Skipped (there was none), Pending
+	// (it is tried again until it is done) or Failed (the auth domain refuses).
+	Revocation Outcome
+
+	// Passport is the Passport session: Pending, Unconfirmed or Done.
+	Passport Outcome
+}
+
+const (
+	// storeTimeout bounds what is done in the store on behalf of a logout,
+	// which does not end with the request that asked for it.
+	storeTimeout = 10 * time.Second
+
+	// endRetry is how often a session that the store could not end is tried
+	// again.
+	endRetry = time.Second
+)
+
+// EndSession logs out one session, by its [Session.ID]: it removes the app
+// session from the store, has the refresh token revoked, and says what the
+// user's browser must visit to end the Passport session. An unknown ID is no
+// error: App is Skipped, and the browser has to visit the URL all the same.
+//
+// The session is gone from the store, or the error says that it is not,
+// whatever the auth domain does, and whether or not ctx is cancelled on the
+// way. The revocation is waited for up to Config.RevocationWait; one that fails
+// is tried again, with back-off, and is not an error.
+func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
+	l, revoked, err := p.endSession(ctx, id, "logout")
+	if revoked != nil {
+		l.Revocation = p.await(ctx, revoked)
+	}
+	return l, err
+}
+
+// endSession is EndSession without the wait: revoked brings the outcome of the
+// revocation, and is nil if there is none to wait for.
+func (p *Passport) endSession(ctx context.Context, id, event string) (l Logout, revoked <-chan Outcome, err error) {
+	p.revoker.begin()
+	l = Logout{Mode: p.c.LogoutMode, URL: p.LogoutURL(), App: Skipped, Revocation: Skipped, Passport: Pending}
+	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	debt, err := p.ledger.DeleteOwing(call, id, revocationHold)
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return l, nil, nil
+	case err != nil:
+		l.App, l.Revocation = Failed, Pending
+		p.endLater(id, event)
+		return l, nil, storeError(err)
+	}
+	p.ended(event, debt.Record)
+	l.App, l.Revocation = Done, Pending
+	return l, p.revoker.pay(debt), nil
+}
+
+// ended tells everybody that sessions have ended.
+func (p *Passport) ended(event string, records ...storage.Record) {
+	for _, r := range records {
+		p.watches.end(r.ID)
+		p.emit(Event{Name: event, Session: r.ID, Subject: r.Subject})
+	}
+}
+
+// endLater goes on trying to end a session that the store could not end: the
+// browser has lost its cookie, and nobody else will come and try.
+func (p *Passport) endLater(id, event string) {
+	p.tasks.start(func(ctx context.Context) {
+		for {
+			select {
+			case <-p.tasks.stop:
+				return
+			case <-time.After(endRetry):
+			}
+			call, cancel := context.WithTimeout(ctx, storeTimeout)
+			debt, err := p.ledger.DeleteOwing(call, id, revocationHold)
+			cancel()
+			switch {
+			case err == nil:
+				p.ended(event, debt.Record)
+				p.revoker.pay(debt)
+				return
+			case errors.Is(err, storage.ErrNotFound):
+				return
+			}
+		}
+	})
+}
+
+// await waits for the outcome of a revocation, but not for long.
+func (p *Passport) await(ctx context.Context, revoked <-chan Outcome) Outcome {
+	timer := time.NewTimer(p.c.RevocationWait)
+	defer timer.Stop()
+	select {
+	case outcome := <-revoked:
+		return outcome
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return Pending
+}

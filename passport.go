@@ -1,0 +1,123 @@
+package passport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/passport-go/passport/internal/authdomain"
+	"github.com/passport-go/passport/storage"
+	"github.com/passport-go/passport/storage/memory"
+)
+
+// Passport signs users in and out. [New] makes one, which a program keeps for
+// its lifetime. All of its methods may be called from many goroutines at once.
+type Passport struct {
+	c        *settled
+	store    storage.TokenStore
+	ledger   storage.Ledger // of the store, or one in memory beside it
+	provider *provider
+	revoker  *revoker
+	watches  *watches
+	tasks    *tasks
+	flights  singleflight.Group // refreshes, by session ID
+
+	cookies        cookies
+	crossOrigin    *http.CrossOriginProtection
+	callbackOrigin string // of LogoutRedirectURI
+	logoutReturn   string // its path, for Handler to watch
+}
+
+// New checks c and builds a Passport from it. It makes no call to the network
+// and starts nothing; the goroutines that later calls start end with
+// [Passport.Close]. The error joins every problem of c, each with the name of
+// its field.
+func New(c Config) (*Passport, error) {
+	s, err := c.settle()
+	if err != nil {
+		return nil, err
+	}
+	p := &Passport{c: s, store: s.Store, provider: newProvider(s), watches: newWatches(), tasks: newTasks()}
+	ledger, own := s.Store.(storage.Ledger)
+	if !own {
+		ledger = besideStore{TokenStore: s.Store, Ledger: memory.New(memory.Options{Now: s.Now})}
+	}
+	_, inProcess := s.Store.(*memory.Store)
+	p.ledger = ledger
+	p.revoker = newRevoker(p, inProcess || !own)
+	p.cookies = newCookies(s)
+	p.crossOrigin = http.NewCrossOriginProtection()
+	if u, err := url.Parse(s.LogoutRedirectURI); err == nil && s.LogoutRedirectURI != "" {
+		p.callbackOrigin = authdomain.OriginOf(u)
+		if s.LogoutMode == LogoutRedirect { // else LogoutSilentCallback is served there, which looks itself
+			p.logoutReturn = either(u.Path, "/")
+		}
+	}
+	return p, nil
+}
+
+// Close ends what the Passport has under way: it lets refreshes come to their
+// end and tries once more to revoke what is owed, until ctx is done. Call it
+// after the HTTP server's Shutdown. It closes neither the Store nor the
+// HTTPClient, which are the caller's. Calling it again is harmless.
+//
+// The error says how many refresh tokens could not be revoked and are now lost
+// to us, which can only happen with a Store that does not survive the process;
+// any other keeps them for the next start.
+func (p *Passport) Close(ctx context.Context) error {
+	p.revoker.drain(ctx)
+	p.tasks.finish(ctx)
+	if lost := p.revoker.lost(); lost > 0 {
+		return fmt.Errorf("passport: %d refresh tokens could not be revoked before the end: %w", lost, either(ctx.Err(), errAuthDomain))
+	}
+	return nil
+}
+
+var errAuthDomain = errors.New("the auth domain did not revoke them")
+
+// LogoutURL is the address at which a browser ends its Passport session, and
+// from which it comes back to LogoutRedirectURI. Only the browser can do that:
+// fetching it from a server ends nothing.
+func (p *Passport) LogoutURL() string {
+	return p.c.endpoints.LogoutURL(p.c.ClientID, p.c.LogoutRedirectURI)
+}
+
+// Format prints the client ID and nothing else, whatever the verb.
+func (p *Passport) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "passport.Passport("+p.c.ClientID+")")
+}
+
+// besideStore gives a store that has no ledger one in memory. Its two halves
+// are not one atomic step: a crash between them loses the debt.
+type besideStore struct {
+	storage.TokenStore
+	storage.Ledger
+}
+
+func (b besideStore) DeleteOwing(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
+	r, err := b.TokenStore.Delete(ctx, id)
+	if err != nil {
+		return storage.Debt{}, err
+	}
+	return b.Ledger.Owe(ctx, r, hold)
+}
+
+func (b besideStore) DeleteMatchingOwing(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Debt, error) {
+	records, err := b.TokenStore.DeleteMatching(ctx, m)
+	var debts []storage.Debt
+	for _, r := range records {
+		d, oweErr := b.Ledger.Owe(ctx, r, hold)
+		if oweErr != nil {
+			err = errors.Join(err, oweErr)
+			continue
+		}
+		debts = append(debts, d)
+	}
+	return debts, err
+}

@@ -1,0 +1,30 @@
+package passport
+
+import (
+	"net/url"
+	"strings"
+)
+
+// isLocalPath reports whether a browser that is told to go to s stays on this
+// origin: one slash at the beginning, not two, and none of the characters that
+// browsers take for a slash or leave out.
+func isLocalPath(s string) bool {
+	if !strings.HasPrefix(s, "/") || strings.HasPrefix(s, "//") || len(s) > 2048 {
+		return false
+	}
+	for _, r := range s {
+		if r < ' ' || r == 0x7f || r == '\\' {
+			return false
+		}
+	}
+	u, err := url.Parse(s)
+	return err == nil && u.Scheme == "" && u.Host == "" && u.User == nil
+}
+
+// localPath returns s if it is a path of this site, and fallback if it is not.
+func localPath(s, fallback string) string {
+	if isLocalPath(s) {
+		return s
+	}
+	return fallback
+}

@@ -1,0 +1,336 @@
+package passport
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	mathrand "math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/passport-go/passport/internal/seal"
+	"github.com/passport-go/passport/storage"
+)
+
+const (
+	// revocationHold is how long a debt is ours to work on. It is longer than
+	// everything that is done in that time.
+	revocationHold = time.Minute
+
+	// revocationTimeout bounds one call to the auth domain.
+	revocationTimeout = 15 * time.Second
+
+	// The back-off: 5 s, doubled each time up to an hour, less up to a half by
+	// chance; longer if Retry-After says so, up to a day.
+	firstRetry   = 5 * time.Second
+	longestRetry = time.Hour
+	longestAsked = 24 * time.Hour
+
+	// revocationAge is when a debt is given up. Auth0 lets a refresh token
+	// live 30 days by default.
+	revocationAge = 30 * 24 * time.Hour
+
+	// ledgerPoll is how often the ledger is looked through for debts of other
+	// instances, or of an earlier run; claimAtOnce how many are taken at a time.
+	ledgerPoll  = 15 * time.Second
+	claimAtOnce = 16
+
+	// revocationsAtOnce bounds the calls that one process has under way.
+	revocationsAtOnce = 32
+)
+
+// revoker pays the debts of logouts: refresh tokens that are owed a revocation.
+// The ledger is the truth. In hand is what would be lost with this process:
+// every debt if the ledger is in memory, else what the ledger could not take.
+type revoker struct {
+	p        *Passport
+	volatile bool          // the ledger ends with the process
+	once     sync.Once     // starts the loop
+	wake     chan struct{} // there may be something to do sooner
+	room     chan struct{} // a slot for each call under way
+
+	mu      sync.Mutex
+	hand    map[string]inHand // by Record.ID
+	soonest time.Time         // when a debt that this process postponed falls due
+}
+
+type inHand struct {
+	debt  storage.Debt
+	stray bool // in no ledger
+}
+
+func newRevoker(p *Passport, volatile bool) *revoker {
+	return &revoker{
+		p:        p,
+		volatile: volatile,
+		wake:     make(chan struct{}, 1),
+		room:     make(chan struct{}, revocationsAtOnce),
+		hand:     map[string]inHand{},
+	}
+}
+
+// pay tries to settle debts that this process holds, each in a goroutine of its
+// own, and returns where the outcomes will come: one a debt.
+func (v *revoker) pay(debts ...storage.Debt) <-chan Outcome {
+	outcomes := make(chan Outcome, len(debts))
+	for _, d := range debts {
+		if !v.isStray(d) {
+			v.take(d, false)
+		}
+		started := v.p.tasks.start(func(ctx context.Context) {
+			select {
+			case v.room <- struct{}{}:
+				defer func() { <-v.room }()
+				outcome, _ := v.attempt(ctx, d)
+				outcomes <- outcome
+			case <-ctx.Done():
+				outcomes <- Pending // stays in the ledger or in hand
+			}
+		})
+		if !started {
+			outcomes <- Pending
+		}
+	}
+	return outcomes
+}
+
+// attempt asks the auth domain once and enters in the ledger what came of it.
+func (v *revoker) attempt(ctx context.Context, d storage.Debt) (Outcome, error) {
+	about := Event{Session: d.Record.ID, Subject: d.Record.Subject}
+	t, err := openTokens(v.p.c.keys, d.Record)
+	if err != nil {
+		err = fmt.Errorf("passport: a refresh token that is owed a revocation cannot be read: %w", err)
+		if errors.Is(err, seal.ErrNoKey) && v.p.c.Now().Sub(d.Since) < revocationAge {
+			return v.postpone(ctx, d, longestRetry, about, err), err
+		}
+		return v.giveUp(ctx, d, about, err), err
+	}
+	if t.RefreshToken == "" {
+		v.settle(ctx, d)
+		return Skipped, nil
+	}
+	call, cancel := context.WithTimeout(ctx, revocationTimeout)
+	defer cancel()
+	err = v.p.provider.revoke(call, t.RefreshToken)
+	var answer *revocationError
+	switch {
+	case err == nil:
+		v.settle(ctx, d)
+		about.Name = "revocation.done"
+		v.p.emit(about)
+		return Done, nil
+	case errors.As(err, &answer) && answer.final, v.p.c.Now().Sub(d.Since) >= revocationAge:
+		return v.giveUp(ctx, d, about, err), err
+	}
+	wait := backOff(d.Attempts)
+	if answer != nil {
+		wait = max(wait, min(answer.retryAfter, longestAsked))
+	}
+	return v.postpone(ctx, d, wait, about, err), err
+}
+
+// backOff is how long to wait after a number of failed attempts before.
+func backOff(attempts int) time.Duration {
+	wait := longestRetry
+	if attempts < 16 {
+		wait = min(firstRetry<<attempts, longestRetry)
+	}
+	return wait - mathrand.N(wait/2)
+}
+
+func (v *revoker) settle(ctx context.Context, d storage.Debt) {
+	v.forget(d)
+	err := v.p.ledger.Settle(context.WithoutCancel(ctx), d)
+	if err != nil && !errors.Is(err, storage.ErrNotFound) && !errors.Is(err, storage.ErrConflict) {
+		// It will be claimed once more, and revoking twice does no harm.
+		v.p.c.Logger.Warn("passport: a revocation that is done could not be struck off", "error", err)
+	}
+}
+
+func (v *revoker) giveUp(ctx context.Context, d storage.Debt, about Event, err error) Outcome {
+	v.settle(ctx, d)
+	about.Name, about.Err = "revocation.failed", err
+	v.p.emit(about)
+	return Failed
+}
+
+func (v *revoker) postpone(ctx context.Context, d storage.Debt, wait time.Duration, about Event, reason error) Outcome {
+	postponed := d
+	postponed.Due = v.p.c.Now().Add(wait).Truncate(time.Millisecond)
+	postponed.Attempts++
+	if v.isStray(d) {
+		v.take(postponed, true)
+	} else {
+		switch err := v.p.ledger.Postpone(context.WithoutCancel(ctx), d, postponed.Due); {
+		case err == nil:
+			v.take(postponed, false)
+		case errors.Is(err, storage.ErrConflict), errors.Is(err, storage.ErrNotFound):
+			v.forget(d) // another has it, or has paid it
+		}
+		// Else it is ours until the hold ends, and then anybody's.
+	}
+	about.Name, about.Err = "revocation.retry", reason
+	v.p.emit(about)
+	v.begin()
+	v.nudge()
+	return Pending
+}
+
+// oweToken enters the refresh token of t, which belongs to no stored session,
+// as a debt and begins to pay it. Should the ledger not answer, the token stays
+// in hand, so that it is lost only with the process.
+func (p *Passport) oweToken(from storage.Record, t tokens) {
+	if t.RefreshToken == "" {
+		return
+	}
+	r := storage.Record{
+		ID:      storeID(spaceDebt, Secret(rand.Text())),
+		Subject: from.Subject,
+		SID:     from.SID,
+		Expiry:  p.c.Now().Add(revocationAge),
+	}
+	r = sealRecord(p.c.keys, r, head{}, tokens{RefreshToken: t.RefreshToken}.marshal())
+	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+	defer cancel()
+	d, err := p.ledger.Owe(ctx, r, revocationHold)
+	if err != nil {
+		now := p.c.Now()
+		d = storage.Debt{Record: r, Since: now, Due: now.Add(revocationHold)}
+		p.revoker.take(d, true)
+	}
+	p.revoker.pay(d)
+}
+
+// begin starts the loop that works off the ledger; at the first use of the
+// Passport, so that what an earlier run still owed is paid too.
+func (v *revoker) begin() {
+	v.once.Do(func() { v.p.tasks.start(v.loop) })
+}
+
+func (v *revoker) nudge() {
+	select {
+	case v.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (v *revoker) loop(ctx context.Context) {
+	for {
+		v.claim(ctx)
+		timer := time.NewTimer(v.untilNext())
+		select {
+		case <-timer.C:
+		case <-v.wake:
+		case <-v.p.tasks.stop:
+			timer.Stop()
+			return
+		}
+		timer.Stop()
+	}
+}
+
+// claim takes what is due and works it off.
+func (v *revoker) claim(ctx context.Context) {
+	for {
+		call, cancel := context.WithTimeout(ctx, storeTimeout)
+		debts, err := v.p.ledger.Claim(call, claimAtOnce, revocationHold)
+		cancel()
+		if err != nil {
+			v.p.c.Logger.Warn("passport: the ledger of revocations could not be read", "error", err)
+		}
+		debts = append(debts, v.dueStrays()...)
+		if len(debts) == 0 {
+			return
+		}
+		outcomes := v.pay(debts...)
+		for range debts {
+			<-outcomes
+		}
+	}
+}
+
+// untilNext is how long the loop may sleep.
+func (v *revoker) untilNext() time.Duration {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.soonest.IsZero() {
+		return ledgerPoll
+	}
+	return min(ledgerPoll, max(v.soonest.Sub(v.p.c.Now()), 10*time.Millisecond))
+}
+
+// drain tries everything in hand once more, at the beginning of Close.
+func (v *revoker) drain(ctx context.Context) {
+	v.mu.Lock()
+	var debts []storage.Debt
+	for _, h := range v.hand {
+		debts = append(debts, h.debt)
+	}
+	v.mu.Unlock()
+	outcomes := v.pay(debts...)
+	for range debts {
+		select {
+		case <-outcomes:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// lost counts the debts that end with this process.
+func (v *revoker) lost() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return len(v.hand)
+}
+
+// dueStrays are the debts that no ledger hands out, and whose time has come.
+func (v *revoker) dueStrays() []storage.Debt {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	now := v.p.c.Now()
+	v.soonest = time.Time{}
+	var due []storage.Debt
+	for id, h := range v.hand {
+		switch {
+		case !h.stray:
+		case h.debt.Due.After(now):
+			v.expect(h.debt.Due)
+		default:
+			h.debt.Due = now.Add(revocationHold)
+			v.hand[id] = h
+			due = append(due, h.debt)
+		}
+	}
+	return due
+}
+
+// take notes a debt that this process knows of.
+func (v *revoker) take(d storage.Debt, stray bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.expect(d.Due)
+	if stray || v.volatile {
+		v.hand[d.Record.ID] = inHand{debt: d, stray: stray}
+	}
+}
+
+// expect notes when there will be something to do. The lock is held.
+func (v *revoker) expect(due time.Time) {
+	if v.soonest.IsZero() || due.Before(v.soonest) {
+		v.soonest = due
+	}
+}
+
+func (v *revoker) forget(d storage.Debt) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	delete(v.hand, d.Record.ID)
+}
+
+func (v *revoker) isStray(d storage.Debt) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.hand[d.Record.ID].stray
+}

@@ -1,0 +1,271 @@
+package passport
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/passport-go/passport/internal/seal"
+	"github.com/passport-go/passport/storage"
+)
+
+// Session is a user's app session, as it was when it was looked up. The tokens
+// in it are decrypted when they are first asked for. It may be used from many
+// goroutines at once, for as long as the request (or the context) for which it
+// was looked up.
+type Session struct {
+	p    *Passport
+	ctx  context.Context // of the look-up; bounds Done
+	head head
+
+	mu     sync.Mutex
+	rec    storage.Record
+	tokens *tokens // nil until somebody asks
+	watch  *watch  // nil until somebody asks
+}
+
+// Session looks up the session whose secret id a browser holds. It is what
+// [Passport.Handler] does for net/http, for other frameworks. ErrNoSession
+// means that there is none; any other error that the Store could not answer.
+// ctx bounds how long [Session.Done] is kept up.
+func (p *Passport) Session(ctx context.Context, id Secret) (*Session, error) {
+	s := &Session{ctx: ctx}
+	if err := p.find(ctx, id, s); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// find looks a session up into s, and writes down now and then that it was seen.
+func (p *Passport) find(ctx context.Context, id Secret, s *Session) error {
+	if !plausibleID(string(id)) {
+		return ErrNoSession
+	}
+	rec, err := p.store.Load(ctx, storeID(spaceSession, id))
+	if err != nil {
+		return storeError(err)
+	}
+	s.p, s.rec = p, rec
+	if s.head, err = p.openHead(rec); err != nil {
+		return p.unreadable(ctx, rec, err)
+	}
+	now := p.c.Now()
+	if !p.expiry(s.head).After(now) {
+		return ErrNoSession
+	}
+	if p.c.IdleTimeout > 0 && now.Unix()-s.head.Seen >= int64(p.touchEvery()/time.Second) {
+		return p.touch(ctx, s, now)
+	}
+	return nil
+}
+
+// touch writes down that the session is in use. That another request or a
+// refresh got in first is as good; that the session is gone is the news of the
+// day; and a store that cannot write now can do so at the next request.
+func (p *Passport) touch(ctx context.Context, s *Session, now time.Time) error {
+	body, err := openBody(p.c.keys, s.rec)
+	if err != nil {
+		return p.unreadable(ctx, s.rec, err)
+	}
+	h, rec := s.head, s.rec
+	h.Seen = now.Unix()
+	rec.Expiry = p.expiry(h)
+	saved, err := p.store.Save(ctx, sealRecord(p.c.keys, rec, h, body))
+	switch {
+	case err == nil:
+		s.rec, s.head = saved, h
+	case errors.Is(err, storage.ErrNotFound):
+		return ErrNoSession
+	case !errors.Is(err, storage.ErrConflict):
+		p.c.Logger.Warn("passport: a session's last use could not be written down", "error", err)
+	}
+	return nil
+}
+
+// touchEvery is how exact the idle time-out is kept.
+func (p *Passport) touchEvery() time.Duration {
+	return min(max(p.c.IdleTimeout/60, time.Second), time.Minute)
+}
+
+// expiry is when a session with head h ends by itself.
+func (p *Passport) expiry(h head) time.Time {
+	end := time.Unix(h.End, 0)
+	if p.c.IdleTimeout == 0 {
+		return end
+	}
+	idle := time.Unix(h.Seen, 0).Add(p.c.IdleTimeout + p.touchEvery())
+	if idle.Before(end) {
+		return idle
+	}
+	return end
+}
+
+// unreadable ends a session whose record was tampered with. One whose key is
+// not configured is left alone: the key may yet come, on the next deployment.
+func (p *Passport) unreadable(ctx context.Context, rec storage.Record, err error) error {
+	if errors.Is(err, seal.ErrOpen) {
+		_, delErr := p.store.Delete(context.WithoutCancel(ctx), rec.ID)
+		if errors.Is(delErr, storage.ErrNotFound) {
+			delErr = nil
+		}
+		err = errors.Join(err, delErr)
+		p.watches.end(rec.ID)
+	}
+	p.emit(Event{Name: "session.lost", Session: rec.ID, Err: err})
+	return fmt.Errorf("%w: %w", ErrNoSession, err)
+}
+
+// storeError tells "there is none" from "the store could not answer".
+func storeError(err error) error {
+	if errors.Is(err, storage.ErrNotFound) {
+		return ErrNoSession
+	}
+	return fmt.Errorf("passport: the session store could not answer: %w", err)
+}
+
+var headBuffers = sync.Pool{New: func() any { return new([768]byte) }}
+
+func (p *Passport) openHead(r storage.Record) (head, error) {
+	buf := headBuffers.Get().(*[768]byte)
+	defer headBuffers.Put(buf)
+	return openHead(p.c.keys, r, buf)
+}
+
+// ID names the session to the app: for [Passport.EndSession], for a list of
+// sessions, for a log. It is derived from the secret id in the browser's cookie
+// and does not lead back to it.
+func (s *Session) ID() string { return s.rec.ID }
+
+// Subject is the user: the sub of the ID token.
+func (s *Session) Subject() string { return s.rec.Subject }
+
+// Begun is when the user signed in.
+func (s *Session) Begun() time.Time { return time.Unix(s.head.Begun, 0) }
+
+// Profile is what the ID token says of the user. Fields that the token does not
+// have are empty.
+type Profile struct {
+	Subject  string `json:"sub"`
+	Email    string `json:"email,omitempty"`
+	Nickname string `json:"nickname,omitempty"`
+	Username string `json:"username,omitempty"`
+
+	// The user's addresses on Immutable zkEVM, once registered.
+	ZkEVMEthAddress       string `json:"zkevm_eth_address,omitempty"`
+	ZkEVMUserAdminAddress string `json:"zkevm_user_admin_address,omitempty"`
+}
+
+// Profile reads the ID token that the session holds; it makes no call to the
+// network. An error means that the stored session cannot be read, and that it
+// has been ended.
+func (s *Session) Profile(ctx context.Context) (Profile, error) {
+	t, err := s.read(ctx)
+	if err != nil {
+		return Profile{}, err
+	}
+	var claims struct {
+		Profile
+		Passport struct {
+			EthAddress       string `json:"zkevm_eth_address"`
+			UserAdminAddress string `json:"zkevm_user_admin_address"`
+		} `json:"passport"`
+	}
+	if err := readClaims(t.IDToken, &claims); err != nil {
+		return Profile{}, errors.New("passport: the ID token's claims are not readable")
+	}
+	claims.Profile.ZkEVMEthAddress = either(claims.Passport.EthAddress, claims.Profile.ZkEVMEthAddress)
+	claims.Profile.ZkEVMUserAdminAddress = either(claims.Passport.UserAdminAddress, claims.Profile.ZkEVMUserAdminAddress)
+	return claims.Profile, nil
+}
+
+// IDToken is the ID token of the login, or of a later refresh that brought a
+// new one. It was verified when it came, and may have expired since. Errors as
+// for [Session.Profile].
+func (s *Session) IDToken(ctx context.Context) (Secret, error) {
+	t, err := s.read(ctx)
+	return t.IDToken, err
+}
+
+// AccessToken is an access token that lives for 30 s at least. If it has to be
+// refreshed, that is done once for all who ask at the same time, on this
+// instance and on others, and the new tokens are stored before they are handed
+// out. ctx bounds the caller's wait, not the refresh.
+//
+// ErrNoSession: the session has ended, maybe just now, because the auth domain
+// refused the refresh token for good. ErrTokenExpired: there is no refresh
+// token. Any other error is a passing one, and the session lives on.
+func (s *Session) AccessToken(ctx context.Context) (Secret, error) {
+	t, err := s.read(ctx)
+	if err != nil {
+		return "", err
+	}
+	now := s.p.c.Now()
+	if t.fresh(now) {
+		return t.AccessToken, nil
+	}
+	if t.RefreshToken == "" {
+		if now.Before(t.Expiry) {
+			return t.AccessToken, nil
+		}
+		return "", ErrTokenExpired
+	}
+	renewed, err := s.p.refresh(ctx, s.ID())
+	if err != nil {
+		// The last 30 s are for such a moment.
+		if !errors.Is(err, ErrNoSession) && now.Before(t.Expiry) {
+			return t.AccessToken, nil
+		}
+		return "", err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tokens = &renewed
+	return renewed.AccessToken, nil
+}
+
+// expiryMargin is how early a token counts as expired.
+const expiryMargin = 30 * time.Second
+
+// fresh reports whether the access token may be handed out as it is. One that
+// does not say when it expires counts as expired.
+func (t tokens) fresh(now time.Time) bool {
+	return t.AccessToken != "" && now.Add(expiryMargin).Before(t.Expiry)
+}
+
+// read opens the tokens, once.
+func (s *Session) read(ctx context.Context) (tokens, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tokens == nil {
+		t, err := openTokens(s.p.c.keys, s.rec)
+		if err != nil {
+			return tokens{}, s.p.unreadable(ctx, s.rec, err)
+		}
+		s.tokens = &t
+	}
+	return *s.tokens, nil
+}
+
+// Format prints the user and nothing else, whatever the verb.
+func (s *Session) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "passport.Session("+s.rec.Subject+")")
+}
+
+// readClaims decodes the payload of a JWT that was verified before.
+func readClaims(token Secret, claims any) error {
+	parts := strings.Split(token.Reveal(), ".")
+	if len(parts) != 3 {
+		return errors.New("not a JWT")
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(payload, claims)
+}

@@ -1,0 +1,53 @@
+package passport
+
+import (
+	"context"
+	"sync"
+)
+
+// tasks owns every goroutine that a Passport starts. Close stops it.
+type tasks struct {
+	mu     sync.Mutex
+	closed bool
+	wg     sync.WaitGroup
+	ctx    context.Context // done when the patience of Close is over
+	cancel context.CancelFunc
+	stop   chan struct{} // closed when Close begins: loops end, work under way goes on
+}
+
+func newTasks() *tasks {
+	t := &tasks{stop: make(chan struct{})}
+	t.ctx, t.cancel = context.WithCancel(context.Background())
+	return t
+}
+
+// start runs f in a goroutine of its own, unless Close has begun.
+func (t *tasks) start(f func(ctx context.Context)) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return false
+	}
+	t.wg.Go(func() { f(t.ctx) })
+	return true
+}
+
+// finish refuses new work and waits for what is under way, until ctx is done;
+// then it cancels the rest and waits for that.
+func (t *tasks) finish(ctx context.Context) {
+	t.mu.Lock()
+	if !t.closed {
+		t.closed = true
+		close(t.stop)
+	}
+	t.mu.Unlock()
+
+	done := make(chan struct{})
+	go func() { t.wg.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		t.cancel()
+		<-done
+	}
+}
