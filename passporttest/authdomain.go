@@ -36,18 +36,22 @@ func New(o Options) *AuthDomain {
 }
 
 func (d *AuthDomain) routes() *http.ServeMux {
+	sameOrigin := http.NewCrossOriginProtection()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", d.discovery)
 	mux.HandleFunc("GET /.well-known/jwks.json", d.jwks)
 	mux.HandleFunc("GET /authorize", d.authorize)
 	mux.HandleFunc("POST /authorize", d.authorize)
 	mux.HandleFunc("GET "+loginPath, d.loginPage)
-	mux.HandleFunc("POST "+loginPath, d.submitLogin)
+	mux.Handle("POST "+loginPath, sameOrigin.Handler(http.HandlerFunc(d.submitLogin)))
 	mux.HandleFunc("POST /oauth/token", d.token)
 	mux.HandleFunc("POST /oauth/revoke", d.revoke)
 	mux.HandleFunc("GET /userinfo", d.userinfo)
 	mux.HandleFunc("POST /userinfo", d.userinfo)
 	mux.HandleFunc("GET /v2/logout", d.logout)
+	mux.HandleFunc("GET /oidc/logout", d.oidcLogout)
+	mux.HandleFunc("POST /oidc/logout", d.oidcLogout)
+	mux.Handle("POST "+confirmPath, sameOrigin.Handler(http.HandlerFunc(d.confirmLogout)))
 	return mux
 }
 

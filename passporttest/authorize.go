@@ -3,6 +3,7 @@ package passporttest
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,7 +21,7 @@ type authRequest struct {
 }
 
 func (d *AuthDomain) authorize(w http.ResponseWriter, r *http.Request) {
-	req, ok := d.authRequest(w, r)
+	req, ok := d.authRequest(w, r, r.Form)
 	if !ok {
 		return
 	}
@@ -47,16 +48,15 @@ func (d *AuthDomain) authorize(w http.ResponseWriter, r *http.Request) {
 // authRequest reads and checks the request. If it returns false it has
 // answered: with a page where the redirect URI cannot be trusted, otherwise
 // with an error sent to the client.
-func (d *AuthDomain) authRequest(w http.ResponseWriter, r *http.Request) (*authRequest, bool) {
-	params := r.Form
+func (d *AuthDomain) authRequest(w http.ResponseWriter, r *http.Request, params url.Values) (*authRequest, bool) {
 	client, known := d.options.client(params.Get("client_id"))
 	if !known {
-		d.errorPage(w, r, "Unknown client", "No application is registered under this client_id.", params.Get("client_id"))
+		errorPage(w, "Unknown client", "No application is registered under this client_id.", params.Get("client_id"))
 		return nil, false
 	}
 	uri := params.Get("redirect_uri")
 	if !client.allowsRedirect(uri) {
-		d.errorPage(w, r, "Callback URL mismatch", "This redirect_uri is not among the client's callback URLs.", uri)
+		errorPage(w, "Callback URL mismatch", "This redirect_uri is not among the client's callback URLs.", uri)
 		return nil, false
 	}
 	req := &authRequest{client: client, redirectURI: uri, state: params.Get("state"), params: params}
@@ -108,7 +108,7 @@ func (q *authRequest) checkPKCE() *oauthError {
 
 func (q *authRequest) prompts() []string { return strings.Fields(q.params.Get("prompt")) }
 
-func (q *authRequest) hasPrompt(value string) bool { return contains(q.prompts(), value) }
+func (q *authRequest) hasPrompt(value string) bool { return slices.Contains(q.prompts(), value) }
 
 // hint is the e-mail address that the client expects the user to have.
 func (q *authRequest) hint() string {

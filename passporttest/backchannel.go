@@ -105,7 +105,7 @@ func (d *AuthDomain) sendLogoutTokens(ended Session) {
 			continue
 		}
 		sending.Go(func() {
-			token := d.LogoutToken(LogoutToken{ClientID: id, Subject: ended.User.Subject, SID: ended.SID})
+			token := d.SignLogoutToken(LogoutToken{ClientID: id, Subject: ended.User.Subject, SID: ended.SID})
 			sent, _ := d.SendLogoutToken(d.outbox.ctx, client.BackChannelLogoutURI, token)
 			sent.ClientID = id
 			d.outbox.add(sent)

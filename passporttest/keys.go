@@ -15,6 +15,9 @@ import (
 // everything else that a test does here, and tests start many auth domains.
 var firstKey = sync.OnceValue(newKey)
 
+// foreignKey is one that no auth domain publishes.
+var foreignKey = sync.OnceValue(newKey)
+
 func newKey() jose.JSONWebKey {
 	private, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -33,6 +36,12 @@ type keyring struct {
 func (k *keyring) published() []jose.JSONWebKey {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	return k.start()
+}
+
+// start fills an empty ring. The caller holds the lock, and may keep what it
+// returns: a ring is replaced as a whole.
+func (k *keyring) start() []jose.JSONWebKey {
 	if k.keys == nil {
 		k.keys = []jose.JSONWebKey{firstKey()}
 	}
@@ -42,10 +51,18 @@ func (k *keyring) published() []jose.JSONWebKey {
 func (k *keyring) current() jose.JSONWebKey { return k.published()[0] }
 
 func (k *keyring) rotate() {
-	previous, next := k.current(), newKey()
+	next := newKey()
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.keys = []jose.JSONWebKey{next, previous}
+	k.keys = []jose.JSONWebKey{next, k.start()[0]}
+}
+
+func (k *keyring) jwks() jose.JSONWebKeySet {
+	var set jose.JSONWebKeySet
+	for _, key := range k.published() {
+		set.Keys = append(set.Keys, key.Public())
+	}
+	return set
 }
 
 // RotateKeys makes a new signing key and uses it from now on. The key before
@@ -57,25 +74,17 @@ func (k *keyring) rotate() {
 func (d *AuthDomain) RotateKeys() { d.keys.rotate() }
 
 func (d *AuthDomain) jwks(w http.ResponseWriter, _ *http.Request) {
-	var set jose.JSONWebKeySet
-	for _, key := range d.keys.published() {
-		set.Keys = append(set.Keys, key.Public())
-	}
-	writeJSON(w, http.StatusOK, set)
+	writeJSON(w, http.StatusOK, d.keys.jwks())
 }
 
 // sign returns a JWT of the kind that Auth0 makes.
 func (d *AuthDomain) sign(claims map[string]any) string {
-	options := (&jose.SignerOptions{}).WithType("JWT")
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: d.keys.current()}, options)
-	if err != nil {
-		panic("passporttest: " + err.Error())
-	}
-	token, err := jwt.Signed(signer).Claims(claims).Serialize()
-	if err != nil {
-		panic("passporttest: claims that cannot be encoded: " + err.Error())
-	}
-	return token
+	key := d.keys.current()
+	return signJWT(key, jwtHeader(key), claims)
+}
+
+func jwtHeader(key jose.JSONWebKey) map[string]any {
+	return map[string]any{"alg": "RS256", "typ": "JWT", "kid": key.KeyID}
 }
 
 // verify checks a token of ours and decodes its claims.
@@ -84,11 +93,7 @@ func (d *AuthDomain) verify(token string, claims any) error {
 	if err != nil {
 		return err
 	}
-	var set jose.JSONWebKeySet
-	for _, key := range d.keys.published() {
-		set.Keys = append(set.Keys, key.Public())
-	}
-	return parsed.Claims(set, claims)
+	return parsed.Claims(d.keys.jwks(), claims)
 }
 
 // randomID returns 192 random bits in 32 URL-safe characters.

@@ -3,32 +3,33 @@ package passporttest
 import (
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 )
 
 // logout is Auth0's own logout endpoint: it knows neither state nor
 // id_token_hint, and ignores them.
 func (d *AuthDomain) logout(w http.ResponseWriter, r *http.Request) {
-	query := r.URL.Query()
-	target, ok := d.logoutTarget(w, r, query)
+	target, ok := d.logoutTarget(w, r.URL.Query())
 	if !ok {
 		return
 	}
 	d.endBrowserSession(w, r)
 	if target == "" {
-		d.signedOutPage(w, r)
+		signedOutPage(w)
 		return
 	}
 	redirect(w, r, target, nil)
 }
 
 // logoutTarget returns where the browser goes, "" if nothing is registered. If
-// it returns false it has answered, and nothing ends.
-func (d *AuthDomain) logoutTarget(w http.ResponseWriter, r *http.Request, query url.Values) (string, bool) {
+// it returns false it has answered with a page, and nothing ends.
+func (d *AuthDomain) logoutTarget(w http.ResponseWriter, query url.Values) (string, bool) {
 	client := Client{LogoutURLs: d.options.LogoutURLs}
 	if id := query.Get("client_id"); id != "" {
 		registered, known := d.options.client(id)
 		if !known {
-			d.errorPage(w, r, "Unknown client", "No application is registered under this client_id.", id)
+			errorPage(w, "Unknown client", "No application is registered under this client_id.", id)
 			return "", false
 		}
 		client = registered
@@ -38,8 +39,7 @@ func (d *AuthDomain) logoutTarget(w http.ResponseWriter, r *http.Request, query 
 		return client.firstLogoutURL(), true
 	}
 	if !client.allowsReturnTo(returnTo) {
-		d.errorPage(w, r, "Logout URL not allowed",
-			"This returnTo is not among the allowed logout URLs.", returnTo)
+		errorPage(w, "Logout URL not allowed", "This returnTo is not among the allowed logout URLs.", returnTo)
 		return "", false
 	}
 	return returnTo, true
@@ -52,9 +52,22 @@ func (d *AuthDomain) endBrowserSession(w http.ResponseWriter, r *http.Request) {
 	if effectOf(r).keepsSession() {
 		return
 	}
-	if ended, ok := d.endSession(w, r); ok {
+	d.clearCookies(w, r)
+	if ended, ok := d.vault.endSession(d.now(), withCookie(cookies(r))); ok {
 		d.sendLogoutTokens(ended)
 	}
+}
+
+// EndSession ends a Passport session from the auth domain's side, as happens
+// when its user signs out in another application: the clients of the session
+// are sent their logout tokens before it returns. It returns false if no live
+// session has that SID.
+func (d *AuthDomain) EndSession(sid string) bool {
+	ended, ok := d.vault.endSession(d.now(), withSID(sid))
+	if ok {
+		d.sendLogoutTokens(ended)
+	}
+	return ok
 }
 
 func (c Client) firstLogoutURL() string {
@@ -69,23 +82,20 @@ func (c Client) allowsReturnTo(raw string) bool {
 	if c.AnyLoopback && isLoopbackURL(raw) {
 		return true
 	}
-	bare, ok := withoutQuery(raw)
-	if !ok {
-		return false
-	}
-	for _, allowed := range c.LogoutURLs {
-		if a, ok := withoutQuery(allowed); ok && a == bare {
-			return true
-		}
-	}
-	return false
+	bare, ok := bareURL(raw)
+	return ok && slices.ContainsFunc(c.LogoutURLs, func(allowed string) bool {
+		a, ok := bareURL(allowed)
+		return ok && a == bare
+	})
 }
 
-func withoutQuery(raw string) (string, bool) {
+// bareURL returns what of a URL is compared.
+func bareURL(raw string) (string, bool) {
 	u, err := url.Parse(raw)
-	if err != nil || !u.IsAbs() || u.Host == "" {
+	if err != nil || u.Scheme == "" || u.Host == "" {
 		return "", false
 	}
+	u.Host = strings.ToLower(u.Host)
 	u.RawQuery, u.ForceQuery = "", false
 	u.Fragment, u.RawFragment = "", ""
 	return u.String(), true

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -163,11 +164,11 @@ func (o Options) withDefaults() Options {
 	if len(o.Clients) == 0 {
 		o.Clients = []Client{{ID: ClientID, AnyLoopback: true}}
 	}
-	o.Users = append([]User(nil), o.Users...)
+	o.Users = slices.Clone(o.Users)
 	if len(o.Users) == 0 {
 		o.Users = []User{DefaultUser()}
 	}
-	o.LogoutURLs = append([]string(nil), o.LogoutURLs...)
+	o.LogoutURLs = slices.Clone(o.LogoutURLs)
 	if o.CookieSameSite == 0 {
 		o.CookieSameSite = http.SameSiteNoneMode
 	}
@@ -194,10 +195,10 @@ func setDefault(d *time.Duration, value time.Duration) {
 }
 
 func copyClients(clients []Client) []Client {
-	copied := append([]Client(nil), clients...)
+	copied := slices.Clone(clients)
 	for i, c := range copied {
-		copied[i].RedirectURIs = append([]string(nil), c.RedirectURIs...)
-		copied[i].LogoutURLs = append([]string(nil), c.LogoutURLs...)
+		copied[i].RedirectURIs = slices.Clone(c.RedirectURIs)
+		copied[i].LogoutURLs = slices.Clone(c.LogoutURLs)
 	}
 	return copied
 }
@@ -258,16 +259,7 @@ func (o *Options) userByEmail(email string) User {
 func (c Client) confidential() bool { return c.Secret != "" }
 
 func (c Client) allowsRedirect(uri string) bool {
-	return contains(c.RedirectURIs, uri) || c.AnyLoopback && isLoopbackURL(uri)
-}
-
-func contains(list []string, s string) bool {
-	for _, item := range list {
-		if item == s {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(c.RedirectURIs, uri) || c.AnyLoopback && isLoopbackURL(uri)
 }
 
 func isLoopbackURL(raw string) bool {

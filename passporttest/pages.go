@@ -5,12 +5,19 @@ import (
 	"embed"
 	"html/template"
 	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
 )
 
 //go:embed pages/*.html
 var pageFiles embed.FS
 
 var pages = template.Must(template.ParseFS(pageFiles, "pages/*.html"))
+
+// No form-action here: browsers apply it to the redirect that answers a form
+// too, and ours goes to the application.
+const pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'"
 
 // page answers with one of the pages. None of them may be stored, or tell
 // another site its address, which holds the parameters of a login or a logout.
@@ -22,18 +29,66 @@ func page(w http.ResponseWriter, status int, name string, data any) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Content-Security-Policy", pagePolicy)
 	w.WriteHeader(status)
 	_, _ = w.Write(body.Bytes())
 }
 
-// errorPage is for requests that no client can be told about: nothing in them
-// says where to send the browser.
-func (d *AuthDomain) errorPage(w http.ResponseWriter, _ *http.Request, title, detail, value string) {
-	page(w, http.StatusBadRequest, "error.html", map[string]string{"Title": title, "Detail": detail, "Value": value})
+// decisionPage is a page whose buttons change something, and which must
+// therefore not be framed by a site that lures its visitors into clicking.
+func decisionPage(w http.ResponseWriter, name string, data any) {
+	w.Header().Set("X-Frame-Options", "DENY")
+	page(w, http.StatusOK, name, data)
 }
 
-func (d *AuthDomain) signedOutPage(w http.ResponseWriter, _ *http.Request) {
-	page(w, http.StatusOK, "signedout.html", map[string]string{"Title": "You are signed out"})
+// errorPage is for requests that no client can be told about: nothing in them
+// says where to send the browser.
+func errorPage(w http.ResponseWriter, title, detail, value string) {
+	page(w, http.StatusBadRequest, "error.html", struct{ Title, Detail, Value string }{title, detail, value})
+}
+
+func signedOutPage(w http.ResponseWriter) {
+	page(w, http.StatusOK, "signedout.html", struct{ Title string }{"You are signed out"})
+}
+
+func stillSignedInPage(w http.ResponseWriter) {
+	page(w, http.StatusOK, "signedin.html", struct{ Title string }{"You are still signed in"})
+}
+
+type loginData struct {
+	Title  string
+	Client string
+	Users  []userChoice
+}
+
+type userChoice struct {
+	Subject, Name, Email, Initial string
+	Hinted                        bool // the client said that it is this one
+}
+
+func (u User) choice(hint string) userChoice {
+	name := u.name()
+	_, size := utf8.DecodeRuneInString(name)
+	return userChoice{
+		Subject: u.Subject, Name: name, Email: u.Email, Initial: name[:size],
+		Hinted: hint != "" && strings.EqualFold(u.Email, hint),
+	}
+}
+
+func (u User) name() string {
+	for _, name := range []string{u.Nickname, u.Username, u.Email} {
+		if name != "" {
+			return name
+		}
+	}
+	return u.Subject
+}
+
+type confirmData struct {
+	Title  string
+	Client string
+	User   string
+	Action string
+	Params url.Values
 }

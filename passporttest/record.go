@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 )
@@ -98,7 +99,7 @@ func (c *recorder) find(paths []string) (found []Request, settled int, changed <
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, e := range c.entries {
-		if len(paths) > 0 && !contains(paths, e.Path) {
+		if len(paths) > 0 && !slices.Contains(paths, e.Path) {
 			continue
 		}
 		found = append(found, e.Request)

@@ -55,11 +55,11 @@ func (d *AuthDomain) Logins() int {
 // and hands the browser its cookies.
 func (d *AuthDomain) signIn(w http.ResponseWriter, r *http.Request, user User) Session {
 	now := d.now()
-	s := liveSession{
+	s := &liveSession{
 		Session: Session{SID: randomID(), User: user, AuthTime: now, Expires: expiry(now, d.options.SessionLifetime)},
 		cookie:  randomID(),
 	}
-	d.vault.replaceSession(cookies(r), s)
+	d.vault.beginSession(s, withCookie(cookies(r)))
 	for _, c := range d.sessionCookies(r, s.cookie) {
 		c.Expires = s.Expires
 		http.SetCookie(w, c)
@@ -69,17 +69,14 @@ func (d *AuthDomain) signIn(w http.ResponseWriter, r *http.Request, user User) S
 
 // session returns the live session whose cookie came with the request.
 func (d *AuthDomain) session(r *http.Request) (Session, bool) {
-	return d.vault.session(cookies(r), d.now())
+	return d.vault.session(d.now(), withCookie(cookies(r)))
 }
 
-// endSession ends the session whose cookie came with the request, if there is
-// one, and takes the cookies back.
-func (d *AuthDomain) endSession(w http.ResponseWriter, r *http.Request) (Session, bool) {
+func (d *AuthDomain) clearCookies(w http.ResponseWriter, r *http.Request) {
 	for _, c := range d.sessionCookies(r, "") {
 		c.MaxAge = -1
 		http.SetCookie(w, c)
 	}
-	return d.vault.endSession(cookies(r), d.now())
 }
 
 // sessionCookies are the two that Auth0 sets. Both are Secure at Auth0, where
@@ -136,31 +133,31 @@ func (s *liveSession) copy() Session {
 	return c
 }
 
-func (v *vault) session(cookies []string, now time.Time) (Session, bool) {
+func (v *vault) session(now time.Time, is func(*liveSession) bool) (Session, bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	i := v.indexOfSession(cookies, now)
+	i := v.indexOfSession(now, is)
 	if i < 0 {
 		return Session{}, false
 	}
 	return v.sessions[i].copy(), true
 }
 
-func (v *vault) replaceSession(cookies []string, s liveSession) {
+// beginSession adds s in place of the session that is, if there is one.
+func (v *vault) beginSession(s *liveSession, is func(*liveSession) bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.logins++
-	v.dropExpired(s.AuthTime)
-	if i := v.indexOfSession(cookies, s.AuthTime); i >= 0 {
-		v.sessions = slices.Delete(v.sessions, i, i+1)
-	}
-	v.sessions = append(v.sessions, &s)
+	v.sessions = slices.DeleteFunc(v.sessions, func(old *liveSession) bool {
+		return is(old) || expired(old.Expires, s.AuthTime)
+	})
+	v.sessions = append(v.sessions, s)
 }
 
-func (v *vault) endSession(cookies []string, now time.Time) (Session, bool) {
+func (v *vault) endSession(now time.Time, is func(*liveSession) bool) (Session, bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	i := v.indexOfSession(cookies, now)
+	i := v.indexOfSession(now, is)
 	if i < 0 {
 		return Session{}, false
 	}
@@ -169,7 +166,8 @@ func (v *vault) endSession(cookies []string, now time.Time) (Session, bool) {
 	return ended, true
 }
 
-// joinSession notes that a client obtained tokens in a session.
+// joinSession notes that a client obtained tokens in a session. The caller
+// holds the lock.
 func (v *vault) joinSession(sid, clientID string) {
 	for _, s := range v.sessions {
 		if s.SID == sid && !slices.Contains(s.ClientIDs, clientID) {
@@ -178,12 +176,16 @@ func (v *vault) joinSession(sid, clientID string) {
 	}
 }
 
-func (v *vault) indexOfSession(cookies []string, now time.Time) int {
+func (v *vault) indexOfSession(now time.Time, is func(*liveSession) bool) int {
 	return slices.IndexFunc(v.sessions, func(s *liveSession) bool {
-		return slices.Contains(cookies, s.cookie) && !expired(s.Expires, now)
+		return is(s) && !expired(s.Expires, now)
 	})
 }
 
-func (v *vault) dropExpired(now time.Time) {
-	v.sessions = slices.DeleteFunc(v.sessions, func(s *liveSession) bool { return expired(s.Expires, now) })
+func withCookie(values []string) func(*liveSession) bool {
+	return func(s *liveSession) bool { return slices.Contains(values, s.cookie) }
+}
+
+func withSID(sid string) func(*liveSession) bool {
+	return func(s *liveSession) bool { return s.SID == sid }
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -136,7 +137,7 @@ func (d *AuthDomain) tokens(r *http.Request, g grant) map[string]any {
 }
 
 func hasScope(scope, name string) bool {
-	return contains(strings.Fields(scope), name)
+	return slices.Contains(strings.Fields(scope), name)
 }
 
 // intersect returns what both lists of scopes have, in the order of the first.

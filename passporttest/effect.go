@@ -1,0 +1,123 @@
+package passporttest
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// effect is what strikes one request.
+type effect []*activeFault
+
+type effectKey struct{}
+
+func withEffect(r *http.Request, e effect) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), effectKey{}, e))
+}
+
+func effectOf(r *http.Request) effect {
+	e, _ := r.Context().Value(effectKey{}).(effect)
+	return e
+}
+
+func (e effect) any(has func(*Fault) bool) bool {
+	return slices.ContainsFunc(e, func(a *activeFault) bool { return has(&a.Fault) })
+}
+
+func (e effect) keepsSession() bool  { return e.any(func(f *Fault) bool { return f.KeepSession }) }
+func (e effect) keepsTokens() bool   { return e.any(func(f *Fault) bool { return f.KeepTokens }) }
+func (e effect) deniesFraming() bool { return e.any(func(f *Fault) bool { return f.DenyFraming }) }
+func (e effect) noCORS() bool        { return e.any(func(f *Fault) bool { return f.NoCORS }) }
+
+// errorCode is the OAuth error that /authorize must send, if any.
+func (e effect) errorCode() string {
+	for _, a := range slices.Backward(e) {
+		if a.Error != "" {
+			return a.Error
+		}
+	}
+	return ""
+}
+
+func (e effect) editClaims(claims map[string]any) {
+	for _, a := range e {
+		if a.EditClaims != nil {
+			a.EditClaims(claims)
+		}
+	}
+}
+
+// obstruct waits, hangs and cuts, before or after the endpoint has worked.
+// Where there is nobody left to answer it does not return.
+func (e effect) obstruct(ctx context.Context, late bool, hanging func()) {
+	for _, a := range e {
+		if a.Late != late {
+			continue
+		}
+		if a.Delay > 0 {
+			await(ctx, time.After(a.Delay))
+		}
+		if a.Hang {
+			hanging()
+			await(ctx, a.lifted)
+		}
+		if a.Cut {
+			panic(http.ErrAbortHandler)
+		}
+	}
+}
+
+func await[T any](ctx context.Context, event <-chan T) {
+	select {
+	case <-event:
+	case <-ctx.Done():
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// replace answers in the endpoint's place, if a fault says so.
+func (e effect) replace(w *answer, path string, late bool) bool {
+	for _, a := range slices.Backward(e) {
+		byAuthorize := a.Error != "" && path == "/authorize"
+		if a.Late == late && !byAuthorize && (a.Status != 0 || a.Error != "") {
+			a.answer(w)
+			return true
+		}
+	}
+	return false
+}
+
+func (f *Fault) answer(w *answer) {
+	w.reset()
+	if f.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(f.RetryAfter.Seconds())))
+	}
+	if f.Error == "" {
+		w.WriteHeader(f.Status)
+		_, _ = w.Write([]byte(f.Body))
+		return
+	}
+	e := &oauthError{f.Error, "The test asked for this error."}
+	status := f.Status
+	if status == 0 {
+		status = e.status()
+	}
+	writeJSON(w, status, e)
+}
+
+// edit changes an answer that is there already.
+func (e effect) edit(w *answer) {
+	if e.deniesFraming() {
+		w.Header().Set("X-Frame-Options", "DENY")
+	}
+	if e.noCORS() {
+		dropCORS(w.Header())
+	}
+	for _, a := range e {
+		if a.EditAnswer != nil {
+			w.editJSON(a.EditAnswer)
+		}
+	}
+}

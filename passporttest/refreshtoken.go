@@ -1,0 +1,105 @@
+package passporttest
+
+import (
+	"slices"
+	"time"
+)
+
+// TokenState says what has become of a refresh token.
+type TokenState int
+
+const (
+	// Unknown is a value that the auth domain never issued.
+	Unknown TokenState = iota
+	// Live is a token that can be used.
+	Live
+	// Rotated is a token that was used, and replaced by another. Using it once
+	// more is an [Incident].
+	Rotated
+	// Revoked is a token that was revoked at /oauth/revoke.
+	Revoked
+	// Expired is a token that has outlived [Options.RefreshTokenLifetime].
+	Expired
+	// Killed is a token that was revoked by the auth domain, because another
+	// of its family, or the code that it came from, was used twice.
+	Killed
+)
+
+// String returns the name of the state in lower case.
+func (s TokenState) String() string {
+	names := [...]string{"unknown", "live", "rotated", "revoked", "expired", "killed"}
+	if s < 0 || int(s) >= len(names) {
+		return "unknown"
+	}
+	return names[s]
+}
+
+// RefreshToken is what the auth domain knows of a refresh token.
+type RefreshToken struct {
+	Value    string
+	State    TokenState
+	ClientID string
+	Subject  string
+	SID      string // of the Passport session in which it was issued
+}
+
+// Incident is the use of something that had been used up: what a thief and his
+// victim look like from here, and also an application that refreshes twice at
+// once.
+type Incident struct {
+	// Kind is "refresh_token" or "authorization_code".
+	Kind     string
+	Time     time.Time
+	ClientID string
+	Subject  string
+}
+
+// RefreshTokens returns the refresh tokens in one of the given states, or all
+// that were ever issued if none is given, in the order of issue.
+func (d *AuthDomain) RefreshTokens(states ...TokenState) []RefreshToken {
+	return d.vault.list(d.now(), states)
+}
+
+// RefreshToken returns what there is to know about one refresh token. Its
+// State is Unknown if it was never issued.
+func (d *AuthDomain) RefreshToken(value string) RefreshToken {
+	d.vault.mu.Lock()
+	defer d.vault.mu.Unlock()
+	t, ok := d.vault.tokens[value]
+	if !ok {
+		return RefreshToken{Value: value}
+	}
+	return t.public(d.now())
+}
+
+// Incidents returns what was used more than once, in order.
+func (d *AuthDomain) Incidents() []Incident {
+	d.vault.mu.Lock()
+	defer d.vault.mu.Unlock()
+	return slices.Clone(d.vault.incidents)
+}
+
+func (v *vault) list(now time.Time, states []TokenState) []RefreshToken {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var found []RefreshToken
+	for _, t := range v.issued {
+		if p := t.public(now); len(states) == 0 || slices.Contains(states, p.State) {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
+func (t *refreshToken) public(now time.Time) RefreshToken {
+	return RefreshToken{
+		Value: t.value, State: t.stateAt(now), ClientID: t.clientID, Subject: t.user.Subject, SID: t.sid,
+	}
+}
+
+func (t *refreshToken) stateAt(now time.Time) TokenState {
+	if t.state == Live && expired(t.expires, now) {
+		return Expired
+	}
+	return t.state
+}
