@@ -12,6 +12,9 @@ const (
 	bySID
 )
 
+// notIndexed is the position of an entry that another has replaced.
+const notIndexed = -1
+
 // index finds the entries that share a key. It is written to only under the
 // lock of the entry's shard, and before that is released, so it is never
 // behind the records.
@@ -38,9 +41,16 @@ func (x *index) shard(key string) *indexShard {
 	return &x.shards[maphash.String(x.seed, key)%shardCount]
 }
 
-// add, change and remove ignore the empty key: it is not indexed.
+func (x *index) key(e *entry) string {
+	if x.kind == bySID {
+		return e.record.SID
+	}
+	return e.record.Subject
+}
 
-func (x *index) add(key string, e *entry) {
+// add enters e, unless its key is empty.
+func (x *index) add(e *entry) {
+	key := x.key(e)
 	if key == "" {
 		return
 	}
@@ -53,31 +63,44 @@ func (x *index) add(key string, e *entry) {
 	sh.sets[key] = s
 }
 
-func (x *index) change(from, to string, e *entry) {
-	if from == to {
-		return
-	}
-	x.remove(from, e)
-	x.add(to, e)
-}
-
-func (x *index) remove(key string, e *entry) {
-	if key == "" {
+// replace enters e: in the place of old, if they have the same key.
+func (x *index) replace(old, e *entry) {
+	key := x.key(e)
+	if key == "" || key != x.key(old) {
+		x.add(e)
 		return
 	}
 	sh := x.shard(key)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	s := sh.sets[key]
-	last := s.pop()
+	e.indexed[x.kind], old.indexed[x.kind] = old.indexed[x.kind], notIndexed
+	s.put(e.indexed[x.kind], e)
+	sh.sets[key] = s
+}
+
+// remove takes e out, if it is in.
+func (x *index) remove(e *entry) {
+	key := x.key(e)
+	if key == "" {
+		return
+	}
+	sh := x.shard(key)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	at := e.indexed[x.kind]
+	if at == notIndexed {
+		return
+	}
+	e.indexed[x.kind] = notIndexed
+	s := sh.sets[key]
+	if last := s.pop(); last != e {
+		last.indexed[x.kind] = at
+		s.put(at, last)
+	}
 	if s.len() == 0 {
 		delete(sh.sets, key)
 		return
-	}
-	if last != e {
-		at := e.indexed[x.kind]
-		s.put(at, last)
-		last.indexed[x.kind] = at
 	}
 	sh.sets[key] = s
 }

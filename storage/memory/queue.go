@@ -29,6 +29,11 @@ func (q *queue[T]) move(i int, at int64) {
 	q.settle(i, slot[T]{at, q.slots[i].item})
 }
 
+// replace puts another item, of the same time, in the place of that at i.
+func (q *queue[T]) replace(i int, item T) {
+	q.put(i, slot[T]{q.slots[i].at, item})
+}
+
 func (q *queue[T]) remove(i int) {
 	end := len(q.slots) - 1
 	last := q.slots[end]

@@ -16,8 +16,9 @@ const shardCount = 256
 // written, and small, because a reader may wait for it.
 const sweepsPerWrite = 4
 
-// entry is a stored record. It is guarded by the lock of its shard, but for
-// record.ID, which never changes, and indexed, which belongs to the indexes.
+// entry is a stored record. It is guarded by the lock of its shard, but for ID,
+// Subject and SID, which never change, and indexed, which belongs to the
+// indexes.
 type entry struct {
 	record  storage.Record
 	queued  int    // position in the shard's queue
@@ -52,26 +53,40 @@ func expired(r *storage.Record, now time.Time) bool { return !now.Before(r.Expir
 func (s *Store) insert(sh *shard, e *entry) {
 	sh.entries[e.record.ID] = e
 	sh.expiry.push(e.record.Expiry.UnixMilli(), e)
-	s.subjects.add(e.record.Subject, e)
-	s.sids.add(e.record.SID, e)
+	s.subjects.add(e)
+	s.sids.add(e)
 }
 
 func (s *Store) update(sh *shard, e *entry, r storage.Record) {
-	old := e.record
-	e.record.Subject, e.record.SID = r.Subject, r.SID
-	e.record.Revision, e.record.Expiry, e.record.Data = r.Revision, r.Expiry, r.Data
-	if !old.Expiry.Equal(r.Expiry) {
+	if e.record.Subject != r.Subject || e.record.SID != r.SID {
+		e = s.reindex(sh, e, r)
+	}
+	if !e.record.Expiry.Equal(r.Expiry) {
 		sh.expiry.move(e.queued, r.Expiry.UnixMilli())
 	}
-	s.subjects.change(old.Subject, r.Subject, e)
-	s.sids.change(old.SID, r.SID, e)
+	e.record.Revision, e.record.Expiry, e.record.Data = r.Revision, r.Expiry, r.Data
+}
+
+// reindex replaces old by an entry with the keys of r. That one enters the
+// indexes before old leaves them: were a record under neither its old keys nor
+// its new ones for a moment, two logouts in a row could both miss it.
+func (s *Store) reindex(sh *shard, old *entry, r storage.Record) *entry {
+	e := &entry{record: old.record}
+	e.record.Subject, e.record.SID = r.Subject, r.SID
+	sh.entries[r.ID] = e
+	sh.expiry.replace(old.queued, e)
+	s.subjects.replace(old, e)
+	s.sids.replace(old, e)
+	s.subjects.remove(old)
+	s.sids.remove(old)
+	return e
 }
 
 func (s *Store) drop(sh *shard, e *entry) {
 	delete(sh.entries, e.record.ID)
 	sh.expiry.remove(e.queued)
-	s.subjects.remove(e.record.Subject, e)
-	s.sids.remove(e.record.SID, e)
+	s.subjects.remove(e)
+	s.sids.remove(e)
 	s.count.Add(-1)
 }
 
