@@ -1,7 +1,7 @@
 // Package storagetest is the contract of package storage as a test suite, for
 // the stores of this module and for anybody else's.
 //
-//	func TestStore(t *testing.T) {
+//	func TestContract(t *testing.T) {
 //		storagetest.Run(t, func(t *testing.T, now func() time.Time) storage.TokenStore {
 //			return mystore.New(mystore.Options{Now: now})
 //		})
@@ -27,7 +27,27 @@ import (
 // suite moves that clock, by hours, and never back. It starts at the present,
 // so that a server that drops records by its own clock drops none too early.
 func Run(t *testing.T, open func(t *testing.T, now func() time.Time) storage.TokenStore) {
-	sample := open(t, time.Now)
+	runSections(t, sections, func(t *testing.T, now func() time.Time) []storage.TokenStore {
+		return []storage.TokenStore{open(t, now)}
+	})
+}
+
+// RunShared checks what must hold between two stores that share a backend, as
+// those of two instances of a program do: each sees at once what the other has
+// done, their writers and claimants exclude each other, and a listener at one
+// hears what is told to the other. It comes on top of Run.
+//
+// Every call of open returns two stores on one fresh, empty backend; the rest
+// is as for Run.
+func RunShared(t *testing.T, open func(t *testing.T, now func() time.Time) (a, b storage.TokenStore)) {
+	runSections(t, sharedSections, func(t *testing.T, now func() time.Time) []storage.TokenStore {
+		a, b := open(t, now)
+		return []storage.TokenStore{a, b}
+	})
+}
+
+func runSections(t *testing.T, sections []section, open func(t *testing.T, now func() time.Time) []storage.TokenStore) {
+	sample := open(t, time.Now)[0]
 	for _, s := range sections {
 		if !s.covers(sample) {
 			continue
@@ -36,7 +56,7 @@ func Run(t *testing.T, open func(t *testing.T, now func() time.Time) storage.Tok
 			for _, c := range s.checks {
 				t.Run(c.name, func(t *testing.T) {
 					clock := newClock()
-					c.run(newFixture(t, clock, open(t, clock.Now)))
+					c.run(newFixture(t, clock, open(t, clock.Now)...))
 				})
 			}
 		})
@@ -56,9 +76,16 @@ type check struct {
 }
 
 var sections = []section{
-	{"TokenStore", is[storage.TokenStore], join(recordChecks, matchChecks, dataChecks, contextChecks, concurrentChecks)},
+	{"TokenStore", is[storage.TokenStore], join(recordChecks, matchChecks, dataChecks, contextChecks, concurrentChecks, randomChecks, historyChecks)},
 	{"Lister", is[storage.Lister], listerChecks},
 	{"Ledger", is[storage.Ledger], join(ledgerChecks, ledgerConcurrentChecks)},
+	{"Notifier", is[storage.Notifier], notifierChecks},
+}
+
+var sharedSections = []section{
+	{"TokenStore", is[storage.TokenStore], join(sharedChecks, concurrentChecks, historyChecks)},
+	{"Ledger", is[storage.Ledger], join(sharedLedgerChecks, ledgerConcurrentChecks)},
+	{"Notifier", is[storage.Notifier], notifierChecks},
 }
 
 func is[I any](store storage.TokenStore) bool {

@@ -1,0 +1,236 @@
+package storagetest
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/passport-go/passport/storage"
+)
+
+// reference is the contract in as few words as possible: two maps, one lock,
+// and a scan for everything. Random calls compare a store with it.
+type reference struct {
+	now func() time.Time
+
+	mu      sync.Mutex
+	records map[string]storage.Record
+	debts   map[string]storage.Debt
+}
+
+func newReference(now func() time.Time) *reference {
+	return &reference{now: now, records: map[string]storage.Record{}, debts: map[string]storage.Debt{}}
+}
+
+func (s *reference) Load(ctx context.Context, id string) (storage.Record, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return storage.Record{}, err
+	}
+	return s.live(id)
+}
+
+func (s *reference) live(id string) (storage.Record, error) {
+	r, ok := s.records[id]
+	if !ok || !s.now().Before(r.Expiry) {
+		return storage.Record{}, storage.ErrNotFound
+	}
+	return r, nil
+}
+
+func (s *reference) Save(ctx context.Context, r storage.Record) (storage.Record, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return storage.Record{}, err
+	}
+	if r.ID == "" || !s.now().Before(r.Expiry) {
+		return storage.Record{}, errors.New("reference: no ID, or expired")
+	}
+	stored, err := s.live(r.ID)
+	if err != nil && r.Revision != 0 {
+		return storage.Record{}, err
+	}
+	if stored.Revision != r.Revision {
+		return storage.Record{}, storage.ErrConflict
+	}
+	r.Revision++
+	r.Data = slices.Clip(bytes.Clone(r.Data))
+	s.records[r.ID] = r
+	return r, nil
+}
+
+func (s *reference) Delete(ctx context.Context, id string) (storage.Record, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return storage.Record{}, err
+	}
+	r, err := s.live(id)
+	delete(s.records, id)
+	return r, err
+}
+
+func (s *reference) DeleteMatching(ctx context.Context, m storage.Match) ([]storage.Record, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found, err := s.matching(ctx, m)
+	for _, r := range found {
+		delete(s.records, r.ID)
+	}
+	return found, err
+}
+
+func (s *reference) List(ctx context.Context, m storage.Match) ([]storage.Record, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.matching(ctx, m)
+}
+
+func (s *reference) matching(ctx context.Context, m storage.Match) (found []storage.Record, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if m.Subject == "" && m.SID == "" {
+		return nil, storage.ErrEmptyMatch
+	}
+	for id := range s.records {
+		if r, err := s.live(id); err == nil && selects(m, r) {
+			found = append(found, r)
+		}
+	}
+	return found, nil
+}
+
+func selects(m storage.Match, r storage.Record) bool {
+	return (m.Subject == "" || m.Subject == r.Subject) && (m.SID == "" || m.SID == r.SID) && m.Except != r.ID
+}
+
+func (s *reference) DeleteOwing(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return storage.Debt{}, err
+	}
+	r, err := s.live(id)
+	if err != nil {
+		return storage.Debt{}, err
+	}
+	delete(s.records, id)
+	return s.enter(r, hold), nil
+}
+
+func (s *reference) DeleteMatchingOwing(ctx context.Context, m storage.Match, hold time.Duration) (owed []storage.Debt, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found, err := s.matching(ctx, m)
+	for _, r := range found {
+		delete(s.records, r.ID)
+		owed = append(owed, s.enter(r, hold))
+	}
+	return owed, err
+}
+
+func (s *reference) Owe(ctx context.Context, r storage.Record, hold time.Duration) (storage.Debt, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return storage.Debt{}, err
+	}
+	if r.ID == "" {
+		return storage.Debt{}, errors.New("reference: no ID")
+	}
+	if _, ok := s.debts[r.ID]; ok {
+		return storage.Debt{}, storage.ErrConflict
+	}
+	r.Data = slices.Clip(bytes.Clone(r.Data))
+	return s.enter(r, hold), nil
+}
+
+func (s *reference) enter(r storage.Record, hold time.Duration) storage.Debt {
+	d := storage.Debt{Record: r, Since: s.now(), Due: s.now().Add(hold)}
+	s.debts[r.ID] = d
+	return d
+}
+
+func (s *reference) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Debt, error) {
+	return s.claimLike(ctx, n, hold, nil)
+}
+
+// claimLike is Claim, and of debts with the same Due it prefers those in liked.
+func (s *reference) claimLike(ctx context.Context, n int, hold time.Duration, liked []storage.Debt) ([]storage.Debt, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	due := s.due(liked)
+	due = due[:min(n, len(due))]
+	for i := range due {
+		due[i].Due = s.now().Add(hold)
+		s.debts[due[i].Record.ID] = due[i]
+	}
+	return due, nil
+}
+
+// due returns the debts that may be claimed, the oldest Due first.
+func (s *reference) due(liked []storage.Debt) (due []storage.Debt) {
+	for _, d := range s.debts {
+		if !d.Due.After(s.now()) {
+			due = append(due, d)
+		}
+	}
+	rank := func(d storage.Debt) int {
+		if slices.ContainsFunc(liked, func(l storage.Debt) bool { return l.Record.ID == d.Record.ID }) {
+			return 0
+		}
+		return 1
+	}
+	slices.SortFunc(due, func(a, b storage.Debt) int {
+		return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(rank(a), rank(b)))
+	})
+	return due
+}
+
+func (s *reference) Postpone(ctx context.Context, d storage.Debt, due time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stored, err := s.held(ctx, d)
+	if err != nil {
+		return err
+	}
+	stored.Attempts++
+	stored.Due = due
+	s.debts[d.Record.ID] = stored
+	return nil
+}
+
+func (s *reference) Settle(ctx context.Context, d storage.Debt) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, err := s.held(ctx, d)
+	if err != nil {
+		return err
+	}
+	delete(s.debts, d.Record.ID)
+	return nil
+}
+
+func (s *reference) held(ctx context.Context, d storage.Debt) (storage.Debt, error) {
+	if err := ctx.Err(); err != nil {
+		return storage.Debt{}, err
+	}
+	stored, ok := s.debts[d.Record.ID]
+	if !ok {
+		return storage.Debt{}, storage.ErrNotFound
+	}
+	if !stored.Due.Equal(d.Due) {
+		return storage.Debt{}, storage.ErrConflict
+	}
+	return stored, nil
+}
