@@ -1,23 +1,328 @@
 package passport_test
 
 import (
+	"net/http"
+	"net/url"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/passporttest"
+	"github.com/passport-go/passport/storage/memory"
 )
 
-func TestSignInAndOut(t *testing.T) {
+// authorizeRequest begins a login in b and returns where it leads.
+func (b *browser) authorizeRequest(path string) *url.URL {
+	b.s.t.Helper()
+	a := b.stay().get(path)
+	require.Equal(b.s.t, http.StatusSeeOther, a.StatusCode, a.body)
+	u, err := a.Location()
+	require.NoError(b.s.t, err)
+	return u
+}
+
+// callback goes through the auth domain and returns the URL of the callback,
+// without visiting it.
+func (b *browser) callback(path string) string {
+	b.s.t.Helper()
+	a := b.stay().get(b.authorizeRequest(path).String())
+	require.Equal(b.s.t, http.StatusFound, a.StatusCode, a.body)
+	return a.Header.Get("Location")
+}
+
+func TestLoginAsksForWhatPassportNeeds(t *testing.T) {
+	s := newSite(t)
+	u := s.browser().authorizeRequest("/login")
+	q := u.Query()
+	assert.Equal(t, s.auth.URL+"/authorize", u.Scheme+"://"+u.Host+u.Path)
+	assert.Equal(t, "code", q.Get("response_type"))
+	assert.Equal(t, passporttest.ClientID, q.Get("client_id"))
+	assert.Equal(t, s.server.URL+"/redirect", q.Get("redirect_uri"))
+	assert.Equal(t, "openid profile email offline_access transact", q.Get("scope"))
+	assert.Equal(t, "platform_api", q.Get("audience"))
+	assert.Equal(t, "S256", q.Get("code_challenge_method"))
+	assert.Len(t, q.Get("code_challenge"), 43)
+	assert.Regexp(t, "^[A-Za-z0-9_-]{43}$", q.Get("state"), "URL-safe characters alone: some providers return it unencoded")
+	assert.Len(t, q.Get("nonce"), 43)
+	assert.Empty(t, q.Get("prompt"))
+}
+
+func TestLoginPassesItsOptionsOn(t *testing.T) {
+	s := newSite(t)
+	login, err := s.p.BeginLogin(t.Context(), passport.LoginOptions{
+		Prompt: "select_account", Direct: "email", Email: "alice@example.com", MarketingConsent: "opted_in",
+	})
+	require.NoError(t, err)
+	u, err := url.Parse(login.URL)
+	require.NoError(t, err)
+	q := u.Query()
+	assert.Equal(t, "select_account", q.Get("prompt"))
+	assert.Equal(t, "email", q.Get("direct"))
+	assert.Equal(t, "alice@example.com", q.Get("email"))
+	assert.Equal(t, "opted_in", q.Get("marketingConsent"))
+}
+
+func TestLoginReturnsToALocalPathOnly(t *testing.T) {
+	s := newSite(t)
+	for to, want := range map[string]string{
+		"/page":                     "/page",
+		"/page?a=1&b=2":             "/page?a=1&b=2",
+		"":                          "/",
+		"page":                      "/",
+		"//evil.example.com":        "/",
+		`/\evil.example.com`:        "/",
+		`\\evil.example.com`:        "/",
+		"https://evil.example.com/": "/",
+		"/\t/evil.example.com":      "/",
+		"javascript:alert(1)":       "/",
+	} {
+		b := s.browser()
+		a := b.stay().get(b.callback("/login?" + url.Values{"return_to": {to}}.Encode()))
+		assert.Equal(t, want, a.Header.Get("Location"), "return_to=%q", to)
+	}
+}
+
+func TestACallbackWorksInTheBrowserThatBeganAndNowhereElse(t *testing.T) {
+	s := newSite(t)
+	victim, attacker := s.browser(), s.browser()
+	link := attacker.callback("/login")
+	victim.callback("/login") // the victim has a login of its own in progress
+
+	a := victim.get(link)
+	assert.Equal(t, http.StatusBadRequest, a.StatusCode)
+	assert.Contains(t, a.body, "another browser")
+	assert.Equal(t, "nobody", victim.get("/").body, "login CSRF signs nobody in")
+}
+
+func TestACallbackIsGoodForOneUse(t *testing.T) {
 	s := newSite(t)
 	b := s.browser()
-	assert.Equal(t, "nobody", b.get("/").body)
-	b = s.signedIn()
-	a := b.logout()
-	assert.Equal(t, 303, a.StatusCode)
-	assert.Equal(t, s.p.LogoutURL(), a.Header.Get("Location"))
-	assert.Equal(t, "nobody", b.get("/").body)
-	assert.Len(t, s.auth.Sessions(), 1, "only the browser can end the Passport session")
-	assert.Equal(t, "nobody", b.get(a.Header.Get("Location")).body)
-	assert.Empty(t, s.auth.Sessions())
+	link := b.callback("/login")
+	require.Equal(t, passporttest.DefaultUser().Subject, b.get(link).body)
+
+	a := b.stay().get(link)
+	assert.Equal(t, "/", a.Header.Get("Location"), "loading the page again is harmless for who is signed in")
+	assert.Equal(t, passporttest.DefaultUser().Subject, b.get("/").body)
+	assert.Empty(t, s.auth.Incidents(), "the code was not sent twice, which would kill the refresh token")
+
+	b.logout()
+	assert.Equal(t, http.StatusBadRequest, b.get(link).StatusCode, "and signs nobody in after a logout")
+}
+
+func TestALoginExpires(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	link := b.callback("/login")
+	s.clock.add(10 * time.Minute)
+	a := b.get(link)
+	assert.Equal(t, http.StatusBadRequest, a.StatusCode)
+	assert.Contains(t, a.body, "Sign in again")
+}
+
+func TestSeveralTabsSignInAtOnce(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	first, second := b.callback("/login?return_to=/page"), b.callback("/login")
+	assert.Equal(t, "/page", b.stay().get(first).Header.Get("Location"))
+	assert.Equal(t, "/", b.stay().get(second).Header.Get("Location"))
+	assert.Equal(t, passporttest.DefaultUser().Subject, b.get("/").body)
+	s.revoked(1) // the session of the first tab was replaced
+}
+
+func TestEachLoginBeginsASessionUnderANewIDAndEndsTheOldOne(t *testing.T) {
+	s := newSite(t)
+	b := s.signedIn()
+	before := b.cookie("passport")
+	b.get("/login")
+	after := b.cookie("passport")
+	assert.NotEqual(t, before, after)
+
+	_, err := s.p.Session(t.Context(), passport.Secret(before))
+	assert.ErrorIs(t, err, passport.ErrNoSession)
+	_, err = s.p.Session(t.Context(), passport.Secret(after))
+	assert.NoError(t, err)
+	assert.Len(t, s.events.named("session.replaced"), 1)
 	s.revoked(1)
-	t.Log(s.log.String())
+}
+
+func TestAFailedLoginLeavesTheOldSessionAlone(t *testing.T) {
+	s := newSite(t)
+	b := s.signedIn()
+	s.auth.Inject(passporttest.Fault{Path: "/oauth/token", Status: 500})
+	assert.Equal(t, http.StatusBadGateway, b.get("/login").StatusCode)
+	assert.Equal(t, passporttest.DefaultUser().Subject, b.get("/").body)
+}
+
+func TestAnAnswerThatRefusesEndsInAnHonestPage(t *testing.T) {
+	s := newSite(t)
+	s.auth.Inject(passporttest.Fault{Path: "/authorize", Error: "access_denied"})
+	a := s.browser().get("/login")
+	assert.Equal(t, http.StatusForbidden, a.StatusCode)
+	assert.Contains(t, a.body, "You are not signed in")
+	assert.Equal(t, "no-store", a.Header.Get("Cache-Control"))
+	assert.Empty(t, s.auth.Requests("/oauth/token"))
+}
+
+func TestAnAnswerThatRefusesEndsInTheAppsHook(t *testing.T) {
+	var seen error
+	s := newSite(t, func(c *passport.Config) {
+		c.OnError = func(w http.ResponseWriter, _ *http.Request, status int, err error) {
+			seen = err
+			w.WriteHeader(status)
+		}
+	})
+	s.auth.Inject(passporttest.Fault{Path: "/authorize", Error: "access_denied"})
+	assert.Equal(t, http.StatusForbidden, s.browser().get("/login").StatusCode)
+	var refused *passport.ProviderError
+	require.ErrorAs(t, seen, &refused)
+	assert.Equal(t, "access_denied", refused.Code)
+}
+
+func TestAProvidersWordsAreNotTakenForHTMLOrForACode(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	u := b.authorizeRequest("/login")
+	a := b.get("/redirect?" + url.Values{
+		"state":             {u.Query().Get("state")},
+		"error":             {"<script>alert(1)</script>"},
+		"error_description": {"<img src=x onerror=alert(1)>"},
+	}.Encode())
+	assert.Equal(t, http.StatusBadGateway, a.StatusCode)
+	assert.NotContains(t, a.body, "<script>alert")
+	assert.NotContains(t, a.body, "<img")
+}
+
+func TestAnIDTokenThatBreaksARuleIsRefusedAndItsRefreshTokenRevoked(t *testing.T) {
+	for name, edit := range map[string]func(map[string]any){
+		"issuer":     func(c map[string]any) { c["iss"] = "https://evil.example.com/" },
+		"audience":   func(c map[string]any) { c["aud"] = "another client" },
+		"expired":    func(c map[string]any) { c["exp"] = 1 },
+		"nonce":      func(c map[string]any) { c["nonce"] = "another" },
+		"no nonce":   func(c map[string]any) { delete(c, "nonce") },
+		"no subject": func(c map[string]any) { delete(c, "sub") },
+		"logout token": func(c map[string]any) {
+			c["events"] = map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			s.auth.Inject(passporttest.Fault{EditClaims: edit})
+			b := s.browser()
+			assert.Equal(t, http.StatusBadGateway, b.get("/login").StatusCode)
+			assert.Equal(t, "nobody", b.get("/").body)
+			s.revoked(1)
+		})
+	}
+}
+
+func TestASignatureByAnotherKeyIsRefused(t *testing.T) {
+	s := newSite(t)
+	other := passporttest.NewServer(passporttest.Options{AutoLogin: true, Issuer: s.auth.URL + "/"})
+	t.Cleanup(other.Close)
+	forged := ""
+	other.Inject(passporttest.Fault{Path: "/oauth/token", EditAnswer: func(a map[string]any) { forged, _ = a["id_token"].(string) }})
+	stranger := newSite(t, func(c *passport.Config) { c.AuthDomain, c.Issuer = other.URL, s.auth.URL+"/" })
+	stranger.auth = other
+	stranger.browser().get("/login")
+	require.NotEmpty(t, forged)
+
+	s.auth.Inject(passporttest.Fault{Path: "/oauth/token", EditAnswer: func(a map[string]any) { a["id_token"] = forged }})
+	b := s.browser()
+	assert.Equal(t, http.StatusBadGateway, b.get("/login").StatusCode)
+	assert.Equal(t, "nobody", b.get("/").body)
+}
+
+func TestKeysAreCachedAndFollowARotation(t *testing.T) {
+	s := newSite(t)
+	s.signedIn()
+	s.signedIn()
+	assert.Len(t, s.auth.Requests("/.well-known/jwks.json"), 1, "cached")
+	s.auth.RotateKeys()
+	s.signedIn()
+	assert.Len(t, s.auth.Requests("/.well-known/jwks.json"), 2, "fetched for the new key")
+}
+
+func TestACallbackOfAnotherIssuerIsRefused(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	a := b.get(b.callback("/login") + "&iss=" + url.QueryEscape("https://evil.example.com/"))
+	assert.Equal(t, http.StatusBadGateway, a.StatusCode)
+	assert.Empty(t, s.auth.Requests("/oauth/token"), "the code goes to nobody")
+}
+
+func TestPrefetchBeginsNoLogin(t *testing.T) {
+	s := newSite(t)
+	a := s.browser().stay().get("/login", "Sec-Purpose", "prefetch;prerender")
+	assert.Equal(t, http.StatusServiceUnavailable, a.StatusCode)
+	assert.Empty(t, a.Cookies())
+}
+
+func TestLoginsInProgressDoNotPileUpInTheBrowser(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	for range 20 {
+		b.authorizeRequest("/login")
+	}
+	u, err := url.Parse(s.server.URL)
+	require.NoError(t, err)
+	assert.Len(t, b.Jar.Cookies(u), 1)
+}
+
+func TestTheSessionCookieHoldsARandomIDAndNothingElse(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	a := b.stay().get(b.callback("/login"))
+	var session *http.Cookie
+	for _, c := range a.Cookies() {
+		if c.Name == "passport" {
+			session = c
+		}
+	}
+	require.NotNil(t, session)
+	assert.Regexp(t, "^[A-Za-z0-9_-]{43}$", session.Value)
+	assert.True(t, session.HttpOnly)
+	assert.Equal(t, http.SameSiteLaxMode, session.SameSite)
+	assert.Equal(t, "/", session.Path)
+	assert.Empty(t, session.Domain)
+	assert.Equal(t, int((30 * 24 * time.Hour).Seconds()), session.MaxAge)
+	assert.Equal(t, "no-store", a.Header.Get("Cache-Control"))
+	assert.Equal(t, "no-referrer", a.Header.Get("Referrer-Policy"), "the URL holds the code")
+}
+
+func TestCookiesOfAnHTTPSSiteAreSecureWithTheHostPrefix(t *testing.T) {
+	c := least()
+	p := newPassport(t, c)
+	w := record(p.Login, "GET", "/login")
+	require.Len(t, w.Result().Cookies(), 1)
+	login := w.Result().Cookies()[0]
+	assert.Equal(t, "__Host-passport-login", login.Name)
+	assert.True(t, login.Secure && login.HttpOnly)
+
+	w = record(p.Logout, "POST", "/logout")
+	for _, cookie := range w.Result().Cookies() {
+		assert.True(t, strings.HasPrefix(cookie.Name, "__Host-"), cookie.Name)
+		assert.True(t, cookie.Secure && cookie.HttpOnly && cookie.Path == "/" && cookie.Domain == "" && cookie.SameSite == http.SameSiteLaxMode,
+			"a browser deletes a cookie only by all of its attributes: %s", cookie)
+	}
+}
+
+func TestALoginThatTheStoreCannotTakeIsA503(t *testing.T) {
+	s := newSite(t, func(c *passport.Config) { c.Store = memory.New(memory.Options{Limit: 1}) })
+	s.browser().authorizeRequest("/login")
+	a := s.browser().stay().get("/login")
+	assert.Equal(t, http.StatusServiceUnavailable, a.StatusCode)
+}
+
+func TestASessionThatCannotBeStoredHasItsRefreshTokenRevoked(t *testing.T) {
+	faulty := &faultyStore{Store: memory.New(memory.Options{})}
+	s := newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = faulty, someKey() })
+	b := s.browser()
+	link := b.callback("/login")
+	faulty.fail("Save")
+	assert.Equal(t, http.StatusBadGateway, b.get(link).StatusCode)
+	s.revoked(1)
 }

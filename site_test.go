@@ -3,6 +3,7 @@ package passport_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -17,6 +18,8 @@ import (
 
 	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/passporttest"
+	"github.com/passport-go/passport/storage"
+	"github.com/passport-go/passport/storage/memory"
 )
 
 // site is a program that signs users in, with the auth domain that it uses.
@@ -242,4 +245,84 @@ func (s *syncBuffer) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.b.String()
+}
+
+// record calls one handler without a network.
+func record(h http.HandlerFunc, method, path string, header ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, path, nil)
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	h(w, r)
+	return w
+}
+
+func someKey() [][]byte { return [][]byte{[]byte("a key of exactly thirty-two byte")} }
+
+// faultyStore is a store whose methods can be made to fail.
+type faultyStore struct {
+	*memory.Store
+	mu      sync.Mutex
+	failing map[string]bool
+	before  func(method, id string)
+}
+
+var errStoreDown = errors.New("connection refused")
+
+func (f *faultyStore) fail(methods ...string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.failing = map[string]bool{}
+	for _, m := range methods {
+		f.failing[m] = true
+	}
+}
+
+func (f *faultyStore) check(method, id string) error {
+	f.mu.Lock()
+	before, failing := f.before, f.failing[method]
+	f.mu.Unlock()
+	if before != nil {
+		before(method, id)
+	}
+	if failing {
+		return errStoreDown
+	}
+	return nil
+}
+
+func (f *faultyStore) Load(ctx context.Context, id string) (storage.Record, error) {
+	if err := f.check("Load", id); err != nil {
+		return storage.Record{}, err
+	}
+	return f.Store.Load(ctx, id)
+}
+
+func (f *faultyStore) Save(ctx context.Context, r storage.Record) (storage.Record, error) {
+	if err := f.check("Save", r.ID); err != nil {
+		return storage.Record{}, err
+	}
+	return f.Store.Save(ctx, r)
+}
+
+func (f *faultyStore) Delete(ctx context.Context, id string) (storage.Record, error) {
+	if err := f.check("Delete", id); err != nil {
+		return storage.Record{}, err
+	}
+	return f.Store.Delete(ctx, id)
+}
+
+func (f *faultyStore) DeleteOwing(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
+	if err := f.check("DeleteOwing", id); err != nil {
+		return storage.Debt{}, err
+	}
+	return f.Store.DeleteOwing(ctx, id, hold)
+}
+
+func (f *faultyStore) Owe(ctx context.Context, r storage.Record, hold time.Duration) (storage.Debt, error) {
+	if err := f.check("Owe", r.ID); err != nil {
+		return storage.Debt{}, err
+	}
+	return f.Store.Owe(ctx, r, hold)
 }

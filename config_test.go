@@ -1,0 +1,203 @@
+package passport_test
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/storage"
+	"github.com/passport-go/passport/storage/memory"
+)
+
+// least is the smallest Config that New takes.
+func least() passport.Config {
+	return passport.Config{ClientID: "client", RedirectURI: "https://app.example.com/redirect"}
+}
+
+func TestNewTakesTheSmallestConfig(t *testing.T) {
+	p := newPassport(t, least())
+	assert.Equal(t, "https://auth.immutable.com/v2/logout?client_id=client", p.LogoutURL(),
+		"without a LogoutRedirectURI returnTo is left out")
+}
+
+func TestNewNamesTheFieldOfEachProblemAndTheWayOut(t *testing.T) {
+	key := make([]byte, 32)
+	for _, row := range []struct {
+		field, says string
+		edit        func(*passport.Config)
+	}{
+		{"ClientID", "set it to", func(c *passport.Config) { c.ClientID = "" }},
+		{"Environment", "passport.Sandbox or passport.Production", func(c *passport.Config) { c.Environment = "staging" }},
+		{"RedirectURI", "set it to", func(c *passport.Config) { c.RedirectURI = "" }},
+		{"RedirectURI", "absolute URL", func(c *passport.Config) { c.RedirectURI = "/redirect" }},
+		{"RedirectURI", "absolute URL", func(c *passport.Config) { c.RedirectURI = "javascript:alert(1)" }},
+		{"RedirectURI", "absolute URL", func(c *passport.Config) { c.RedirectURI = "mygame://redirect" }},
+		{"RedirectURI", "fragment", func(c *passport.Config) { c.RedirectURI = "https://app.example.com/#x" }},
+		{"RedirectURI", "must use https", func(c *passport.Config) { c.RedirectURI = "http://app.example.com/redirect" }},
+		{"RedirectURI", "user name", func(c *passport.Config) { c.RedirectURI = "https://me:pw@app.example.com/" }},
+		{"LogoutRedirectURI", "absolute URL", func(c *passport.Config) { c.LogoutRedirectURI = "//app.example.com" }},
+		{"LogoutRedirectURI", "must use https", func(c *passport.Config) { c.LogoutRedirectURI = "http://app.example.com" }},
+		{"LogoutRedirectURI", "LogoutSilentCallback", func(c *passport.Config) { c.LogoutMode = passport.LogoutSilent }},
+		{"LogoutMode", "passport.LogoutRedirect or passport.LogoutSilent", func(c *passport.Config) { c.LogoutMode = "popup" }},
+		{"SilentFallback", "passport.FallbackRedirect or passport.FallbackReport", func(c *passport.Config) { c.SilentFallback = "retry" }},
+		{"AuthDomain", "bare origin", func(c *passport.Config) { c.AuthDomain = "https://auth.example.com/tenant" }},
+		{"AuthDomain", "must use https", func(c *passport.Config) { c.AuthDomain = "http://auth.example.com" }},
+		{"Issuer", "absolute URL", func(c *passport.Config) { c.Issuer = "auth.example.com" }},
+		{"APIDomain", "bare origin", func(c *passport.Config) { c.APIDomain = "https://api.example.com/v1" }},
+		{"Scopes", "openid", func(c *passport.Config) { c.Scopes = []string{"email"} }},
+		{"Scopes", "element of its own", func(c *passport.Config) { c.Scopes = []string{"openid", "a b"} }},
+		{"EncryptionKeys", "5 bytes long", func(c *passport.Config) { c.EncryptionKeys = [][]byte{key, []byte("short")} }},
+		{"EncryptionKeys", "openssl rand", func(c *passport.Config) { c.Store = elsewhere{memory.New(memory.Options{})} }},
+		{"SessionLifetime", "negative", func(c *passport.Config) { c.SessionLifetime = -1 }},
+		{"SilentTimeout", "negative", func(c *passport.Config) { c.SilentTimeout = -1 }},
+		{"LoginPath", "path of this site", func(c *passport.Config) { c.LoginPath = "//evil.example.com" }},
+		{"LogoutPath", "path of this site", func(c *passport.Config) { c.LogoutPath = "logout" }},
+		{"CookieName", "letters", func(c *passport.Config) { c.CookieName = "my cookie" }},
+		{"CookieName", "__Host-", func(c *passport.Config) { c.CookieName = "__Host-passport" }},
+	} {
+		c := least()
+		row.edit(&c)
+		_, err := passport.New(c)
+		require.Error(t, err, row.field)
+		assert.Contains(t, err.Error(), "passport: Config."+row.field+" ")
+		assert.Contains(t, err.Error(), row.says, row.field)
+		assert.NotContains(t, err.Error(), "\n", "%s: one problem, one line", row.field)
+	}
+}
+
+// elsewhere is a store that is not known to stay in this process.
+type elsewhere struct{ storage.TokenStore }
+
+func TestNewReportsAllProblemsAtOnce(t *testing.T) {
+	_, err := passport.New(passport.Config{LogoutMode: "popup", AuthDomain: "ftp://x"})
+	require.Error(t, err)
+	for _, field := range []string{"ClientID", "RedirectURI", "LogoutMode", "AuthDomain"} {
+		assert.Contains(t, err.Error(), "Config."+field)
+	}
+}
+
+func TestNewNormalisesTheAuthDomainForAllEndpointsAlike(t *testing.T) {
+	for _, domain := range []string{"auth.example.com", "auth.example.com/", "https://auth.example.com", "https://AUTH.example.com/"} {
+		c := least()
+		c.AuthDomain = domain
+		p := newPassport(t, c)
+		assert.True(t, strings.HasPrefix(p.LogoutURL(), "https://auth.example.com/v2/logout?"), p.LogoutURL())
+		login, err := p.BeginLogin(t.Context(), passport.LoginOptions{})
+		require.NoError(t, err)
+		assert.True(t, strings.HasPrefix(login.URL, "https://auth.example.com/authorize?"), login.URL)
+	}
+}
+
+func TestNewCopiesWhatItIsGiven(t *testing.T) {
+	client := &http.Client{}
+	c := least()
+	c.Scopes = []string{"openid", "email"}
+	c.EncryptionKeys = [][]byte{make([]byte, 32)}
+	c.HTTPClient = client
+	store := memory.New(memory.Options{})
+	c.Store = store
+	p := newPassport(t, c)
+	login, err := p.BeginLogin(t.Context(), passport.LoginOptions{})
+	require.NoError(t, err)
+
+	c.Scopes[1] = "changed"
+	_, _ = rand.Read(c.EncryptionKeys[0])
+	again, err := p.BeginLogin(t.Context(), passport.LoginOptions{})
+	require.NoError(t, err)
+	assert.NotContains(t, again.URL, "changed")
+	assert.Nil(t, client.CheckRedirect, "the caller's HTTPClient is as it was")
+	assert.Nil(t, client.Transport)
+
+	// A login that was sealed before the caller overwrote the key still opens.
+	u, err := url.Parse(login.URL)
+	require.NoError(t, err)
+	_, err = p.FinishLogin(t.Context(), passport.Callback{
+		Query:   url.Values{"state": u.Query()["state"], "error": {"access_denied"}},
+		Browser: login.Browser,
+	})
+	var refused *passport.ProviderError
+	require.ErrorAs(t, err, &refused)
+	assert.Equal(t, "access_denied", refused.Code)
+}
+
+func TestConfigFromEnv(t *testing.T) {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key)
+	for name, value := range map[string]string{
+		"PASSPORT_ENVIRONMENT":         "production",
+		"PASSPORT_PUBLISHABLE_KEY":     "pk_imapik-test",
+		"PASSPORT_CLIENT_ID":           "client",
+		"PASSPORT_CLIENT_SECRET":       "hush",
+		"PASSPORT_REDIRECT_URI":        "http://localhost:3000/redirect",
+		"PASSPORT_LOGOUT_REDIRECT_URI": "http://localhost:3000/silent-logout",
+		"PASSPORT_LOGOUT_MODE":         "silent",
+		"PASSPORT_AUDIENCE":            "other_api",
+		"PASSPORT_SCOPE":               "openid  email",
+		"PASSPORT_AUTH_DOMAIN":         "auth.example.com",
+		"PASSPORT_ENCRYPTION_KEYS":     base64.StdEncoding.EncodeToString(key) + "," + base64.StdEncoding.EncodeToString(make([]byte, 32)),
+	} {
+		t.Setenv(name, value)
+	}
+	c, err := passport.ConfigFromEnv()
+	require.NoError(t, err)
+	assert.Equal(t, passport.Config{
+		Environment:       passport.Production,
+		PublishableKey:    "pk_imapik-test",
+		ClientID:          "client",
+		ClientSecret:      "hush",
+		RedirectURI:       "http://localhost:3000/redirect",
+		LogoutRedirectURI: "http://localhost:3000/silent-logout",
+		LogoutMode:        passport.LogoutSilent,
+		Audience:          "other_api",
+		Scopes:            []string{"openid", "email"},
+		AuthDomain:        "auth.example.com",
+		EncryptionKeys:    [][]byte{key, make([]byte, 32)},
+	}, c)
+	_, err = passport.New(c)
+	assert.NoError(t, err)
+
+	t.Setenv("PASSPORT_ENCRYPTION_KEYS", "hush!")
+	_, err = passport.ConfigFromEnv()
+	require.Error(t, err)
+	assert.Contains(t, err.Error(), "PASSPORT_ENCRYPTION_KEYS")
+	assert.NotContains(t, err.Error(), "hush", "a key is a secret")
+}
+
+func TestNothingThatIsPrintedShowsASecret(t *testing.T) {
+	key := []byte("a key of exactly thirty-two byte")
+	c := least()
+	c.ClientSecret = "client secret"
+	c.EncryptionKeys = [][]byte{key}
+	p := newPassport(t, c)
+	login, err := p.BeginLogin(t.Context(), passport.LoginOptions{})
+	require.NoError(t, err)
+
+	hidden := []string{"client secret", string(key), fmt.Sprint(key), login.Browser.Reveal()}
+	for _, v := range []any{c, &c, p, login.Browser, struct{ S passport.Secret }{login.Browser}, []passport.Secret{login.Browser}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+			for _, secret := range hidden {
+				assert.NotContains(t, fmt.Sprintf(verb, v), secret, "%s of %T", verb, v)
+			}
+		}
+	}
+}
+
+func TestCloseIsQuickWhenThereIsNothingToDo(t *testing.T) {
+	p, err := passport.New(least())
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	assert.NoError(t, p.Close(ctx))
+	assert.NoError(t, p.Close(ctx), "twice does no harm")
+	assert.NoError(t, ctx.Err())
+}

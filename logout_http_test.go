@@ -1,0 +1,281 @@
+package passport_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/passporttest"
+)
+
+func TestAFetchGetsJSON(t *testing.T) {
+	s := newSite(t, silent)
+	a := s.signedIn().logout("Accept", "application/json", "Sec-Fetch-Site", "same-origin")
+	assert.Equal(t, http.StatusOK, a.StatusCode)
+	assert.Equal(t, "application/json", a.Header.Get("Content-Type"))
+	assert.Equal(t, "no-store", a.Header.Get("Cache-Control"))
+	assert.Equal(t, map[string]any{
+		"mode": "silent", "url": s.p.LogoutURL(), "callback": s.server.URL, "timeout": 10_000.0, "fallback": "redirect",
+		"app": "done", "revocation": "pending", "passport": "pending",
+	}, s.json(a))
+}
+
+func TestAFetchInRedirectModeGetsTheURLAlone(t *testing.T) {
+	s := newSite(t)
+	assert.Equal(t, map[string]any{
+		"mode": "redirect", "url": s.p.LogoutURL(), "app": "done", "revocation": "pending", "passport": "pending",
+	}, s.json(s.signedIn().logout("Accept", "application/json")))
+}
+
+func TestHTMXGetsARedirectItFollows(t *testing.T) {
+	for name, edit := range map[string]func(*passport.Config){"redirect": func(*passport.Config) {}, "silent": silent} {
+		s := newSite(t, edit)
+		a := s.signedIn().logout("HX-Request", "true", "Accept", "*/*")
+		assert.Equal(t, http.StatusOK, a.StatusCode, name)
+		assert.Equal(t, s.p.LogoutURL(), a.Header.Get("HX-Redirect"), name)
+	}
+}
+
+func TestAFormInSilentModeGetsAPageThatDoesTheRest(t *testing.T) {
+	s := newSite(t, silent)
+	b := s.signedIn()
+	r := b.request(http.MethodPost, "/logout", strings.NewReader("return_to=%2Fpage"), "Content-Type", "application/x-www-form-urlencoded")
+	a := b.stay().do(r)
+	assert.Equal(t, http.StatusOK, a.StatusCode)
+	assert.Contains(t, a.Header.Get("Content-Security-Policy"), "frame-src "+s.auth.URL)
+	assert.Contains(t, a.body, `"returnTo":"/page"`)
+	assert.Contains(t, a.body, "<noscript><meta http-equiv=\"refresh\"")
+}
+
+func TestAFormGoesBackToALocalPathOnly(t *testing.T) {
+	for to, want := range map[string]string{
+		"/page":                    `"returnTo":"/page"`,
+		"https://evil.example.com": `"returnTo":"/"`,
+		"//evil.example.com":       `"returnTo":"/"`,
+		`/\evil.example.com`:       `"returnTo":"/"`,
+	} {
+		s := newSite(t, silent)
+		b := s.browser()
+		r := b.request(http.MethodPost, "/logout", strings.NewReader(url.Values{"return_to": {to}}.Encode()), "Content-Type", "application/x-www-form-urlencoded")
+		assert.Contains(t, b.stay().do(r).body, want, to)
+	}
+}
+
+func TestAFormWithoutAReturnGoesBackToItsPage(t *testing.T) {
+	s := newSite(t, silent)
+	for referer, want := range map[string]string{
+		s.server.URL + "/page?a=1":          `"returnTo":"/page?a=1"`,
+		s.server.URL + "/logout":            `"returnTo":"/"`,
+		"https://evil.example.com/page":     `"returnTo":"/"`,
+		s.server.URL + "//evil.example.com": `"returnTo":"/"`,
+	} {
+		assert.Contains(t, s.browser().logout("Referer", referer).body, want, referer)
+	}
+}
+
+func TestNobodyElseLogsYouOut(t *testing.T) {
+	s := newSite(t)
+	b := s.signedIn()
+	for name, row := range map[string]struct {
+		method string
+		header []string
+		status int
+	}{
+		"form of another site":       {"POST", []string{"Sec-Fetch-Site", "cross-site"}, http.StatusForbidden},
+		"form of a sister site":      {"POST", []string{"Sec-Fetch-Site", "same-site"}, http.StatusForbidden},
+		"form of an older browser":   {"POST", []string{"Origin", "https://evil.example.com"}, http.StatusForbidden},
+		"form of a sandboxed page":   {"POST", []string{"Origin", "null"}, http.StatusForbidden},
+		"link":                       {"GET", []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}, http.StatusMethodNotAllowed},
+		"head":                       {"HEAD", nil, http.StatusMethodNotAllowed},
+		"prefetch":                   {"GET", []string{"Sec-Purpose", "prefetch"}, http.StatusServiceUnavailable},
+		"prefetch of an old browser": {"POST", []string{"X-Moz", "prefetch"}, http.StatusServiceUnavailable},
+	} {
+		a := b.stay().do(b.request(row.method, "/logout", nil, row.header...))
+		assert.Equal(t, row.status, a.StatusCode, name)
+		assert.NotEqual(t, "nobody", b.get("/").body, name)
+	}
+	assert.NotEmpty(t, b.cookie("passport"))
+	assert.Empty(t, b.cookie("passport-logout"))
+	assert.Equal(t, "POST", b.stay().get("/logout").Header.Get("Allow"))
+}
+
+func TestALogoutByGETIsOptedInToAndTakesTheBrowsersWord(t *testing.T) {
+	s := newSite(t, func(c *passport.Config) { c.LogoutByGET = true })
+	b := s.signedIn()
+	navigation := []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}
+	for name, header := range map[string][]string{
+		"no word":            nil,
+		"link elsewhere":     append([]string{"Sec-Fetch-Site", "cross-site"}, navigation...),
+		"link of a sister":   append([]string{"Sec-Fetch-Site", "same-site"}, navigation...),
+		"image":              {"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image"},
+		"iframe":             {"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"},
+		"prefetch of a link": append([]string{"Sec-Fetch-Site", "same-origin", "Sec-Purpose", "prefetch"}, navigation...),
+	} {
+		a := b.stay().get("/logout", header...)
+		assert.GreaterOrEqual(t, a.StatusCode, 400, name)
+		assert.NotEqual(t, "nobody", b.get("/").body, name)
+	}
+	for _, site := range []string{"same-origin", "none"} {
+		b := s.signedIn()
+		a := b.stay().get("/logout", append([]string{"Sec-Fetch-Site", site}, navigation...)...)
+		assert.Equal(t, http.StatusSeeOther, a.StatusCode, site)
+		assert.Equal(t, "nobody", b.get("/").body, site)
+	}
+}
+
+func TestTheCallbackPageIsFramableByTheParentAlone(t *testing.T) {
+	s := newSite(t, silent)
+	h := s.p.LogoutSilentCallback("http://app.localhost:3000/game?x=1")
+	w := record(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Frame-Options", "DENY") // as outer middleware does
+		h.ServeHTTP(w, r)
+	}, "GET", "/silent-logout")
+	assert.Equal(t, http.StatusOK, w.Code)
+	assert.Empty(t, w.Header().Get("X-Frame-Options"))
+	assert.Contains(t, w.Header().Get("Content-Security-Policy"), "frame-ancestors http://app.localhost:3000")
+	assert.Equal(t, "no-store", w.Header().Get("Cache-Control"))
+}
+
+func TestASilentLogoutIsDoneOnlyIfTheBrowserSaysSo(t *testing.T) {
+	s := newSite(t, silent)
+	for name, row := range map[string]struct {
+		header []string
+		want   string
+	}{
+		"same site":                        {[]string{"Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}, "done"},
+		"cross-site":                       {[]string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}, "unconfirmed"},
+		"no word":                          {nil, "unconfirmed"},
+		"never left this origin":           {[]string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}, "unconfirmed"},
+		"a fetch":                          {[]string{"Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"}, "unconfirmed"},
+		"at top level, by redirect":        {[]string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}, "done"},
+		"at top level, by the address bar": {[]string{"Sec-Fetch-Site", "none", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}, "unconfirmed"},
+	} {
+		b := s.signedIn()
+		b.logout("Accept", "application/json")
+		a := b.get("/silent-logout", row.header...)
+		assert.Contains(t, a.body, `data-passport="`+row.want+`"`, name)
+		assert.Equal(t, row.want == "unconfirmed", b.cookie("passport-logout") != "", "%s: the browser remembers what is not known to be done", name)
+	}
+}
+
+func TestLogoutSilentCallbackPanicsOnAParentThatIsNoURL(t *testing.T) {
+	s := newSite(t, silent)
+	for _, parent := range []string{"", "/", "*", "localhost:3000", "javascript:alert(1)", "http://app.example.com", "https://a.example.com https://b.example.com"} {
+		func() {
+			defer func() { assert.Contains(t, recover(), "pass the URL of the page", parent) }()
+			s.p.LogoutSilentCallback(parent)
+		}()
+	}
+}
+
+func TestAfterALogoutThatIsNotKnownToBeDoneTheNextLoginAsksForCredentials(t *testing.T) {
+	s := newSite(t, silent)
+	b := s.signedIn()
+	b.logout("Accept", "application/json")
+	assert.Equal(t, "login", b.authorizeRequest("/login").Query().Get("prompt"))
+	assert.Equal(t, "login", b.authorizeRequest("/login").Query().Get("prompt"), "a login that was begun and left is no login")
+	assert.Equal(t, "", s.browser().authorizeRequest("/login").Query().Get("prompt"), "another browser's")
+
+	b.get("/login")
+	assert.Equal(t, passporttest.DefaultUser().Subject, b.get("/").body)
+	assert.Equal(t, "", b.authorizeRequest("/login").Query().Get("prompt"), "once")
+}
+
+func TestAnAppCannotBeTalkedOutOfAskingForCredentials(t *testing.T) {
+	s := newSite(t, silent)
+	s.mux.HandleFunc("GET /quiet", func(w http.ResponseWriter, r *http.Request) {
+		s.p.StartLogin(w, r, passport.LoginOptions{Prompt: "none"})
+	})
+	b := s.signedIn()
+	assert.Equal(t, "none", b.authorizeRequest("/quiet").Query().Get("prompt"))
+	b.logout("Accept", "application/json")
+	assert.Equal(t, "login", b.authorizeRequest("/quiet").Query().Get("prompt"))
+}
+
+func TestTheReturnFromARedirectCompletesTheLogout(t *testing.T) {
+	s := newSite(t)
+	b := s.signedIn()
+	b.logout()
+	top := []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}
+	b.get("/", append([]string{"Sec-Fetch-Site", "same-origin"}, top...)...)
+	assert.Equal(t, "login", b.authorizeRequest("/login").Query().Get("prompt"), "a click on a link of this site proves nothing")
+	b.get("/page", append([]string{"Sec-Fetch-Site", "cross-site"}, top...)...)
+	assert.Equal(t, "login", b.authorizeRequest("/login").Query().Get("prompt"), "nor does a link to another page")
+
+	b.get("/", append([]string{"Sec-Fetch-Site", "cross-site"}, top...)...)
+	assert.Equal(t, "", b.authorizeRequest("/login").Query().Get("prompt"))
+	assert.Len(t, s.events.named("passport.done"), 1)
+}
+
+func TestAnUnfinishedLogoutCanBeOffered(t *testing.T) {
+	s := newSite(t, silent)
+	var l passport.Logout
+	var unfinished bool
+	s.mux.HandleFunc("GET /ask", func(_ http.ResponseWriter, r *http.Request) { l, unfinished = s.p.UnfinishedLogout(r) })
+	b := s.signedIn()
+	b.get("/ask")
+	assert.False(t, unfinished)
+	b.logout("Accept", "application/json")
+	b.get("/ask")
+	require.True(t, unfinished)
+	assert.Equal(t, passport.Unconfirmed, l.Passport)
+	assert.Equal(t, s.p.LogoutURL(), l.URL)
+}
+
+func TestDeletingTheCookieRepeatsEveryAttribute(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	set := b.stay().get(b.callback("/login")).Header.Values("Set-Cookie")[0]
+	var removed string
+	for _, line := range b.logout().Header.Values("Set-Cookie") {
+		if strings.HasPrefix(line, "passport=;") {
+			removed = line
+		}
+	}
+	attributes := func(line string) (rest []string) {
+		for _, part := range strings.Split(line, "; ")[1:] {
+			if !strings.HasPrefix(part, "Max-Age=") {
+				rest = append(rest, part)
+			}
+		}
+		return rest
+	}
+	assert.Contains(t, removed, "Max-Age=0")
+	assert.Equal(t, attributes(set), attributes(removed))
+}
+
+func TestNoSecretReachesALogALogoutOrAURL(t *testing.T) {
+	s := newSite(t, silent)
+	b := s.signedIn()
+	secrets := []string{b.cookie("passport"), b.cookie("passport-login"), s.auth.RefreshTokens()[0].Value}
+	session := b.session()
+	for _, get := range []func() (passport.Secret, error){
+		func() (passport.Secret, error) { return session.IDToken(t.Context()) },
+		func() (passport.Secret, error) { return session.AccessToken(t.Context()) },
+	} {
+		token, err := get()
+		require.NoError(t, err)
+		secrets = append(secrets, token.Reveal())
+	}
+	for _, r := range s.auth.Requests("/oauth/token") {
+		secrets = append(secrets, r.Form.Get("code"), r.Form.Get("code_verifier"))
+	}
+	s.auth.Inject(passporttest.Fault{Path: "/oauth/token", Status: 500, Body: secrets[2]})
+	s.auth.Inject(passporttest.Fault{Path: "/oauth/revoke", Status: 500, Body: secrets[2]})
+	b.get("/login")
+	page := b.logout()
+	assert.Error(t, s.p.Close(t.Context()), "a token could not be revoked, and says so")
+	for _, secret := range secrets {
+		require.NotEmpty(t, secret)
+		assert.NotContains(t, s.log.String(), secret)
+		assert.NotContains(t, page.body, secret)
+		assert.NotContains(t, page.Header.Get("Location"), secret)
+		assert.NotContains(t, s.p.LogoutURL(), secret)
+	}
+	assert.NotEmpty(t, s.log.String())
+}
