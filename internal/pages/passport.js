@@ -142,14 +142,21 @@
       const fail = (reason) => end(reject, reason);
 
       addEventListener("message", (e) => {
-        if (e.isTrusted && e.origin === callback && e.source === frame.contentWindow && e.data?.source === "oidc-client") {
+        if (
+          e.isTrusted && e.origin === callback && e.source === frame.contentWindow &&
+          e.data?.source === "oidc-client"
+        ) {
           // Embedded, this page cannot tell whose cookies the iframe was given.
           end(resolve, e.data.passport === "done" && window === top ? "done" : "unconfirmed");
         }
       }, { signal });
 
       document.addEventListener("securitypolicyviolation", (e) => {
-        if (e.isTrusted && e.disposition === "enforce" && e.effectiveDirective === "frame-src" && e.blockedURI && url.startsWith(e.blockedURI)) {
+        const { blockedURI } = e;
+        if (
+          e.isTrusted && e.disposition === "enforce" && e.effectiveDirective === "frame-src" &&
+          blockedURI && (url.startsWith(blockedURI) || blockedURI === callback)
+        ) {
           fail("blocked");
         }
       }, { signal });

@@ -1,0 +1,148 @@
+// Package browsertest drives a real Chromium for the tests beside it.
+//
+// A logout is what a browser makes of it: which cookies an iframe is given,
+// which window a message comes from, what the back button shows. So the tests
+// here let Chromium decide. Nothing of it leaves the machine: every name that
+// is not under localhost fails to resolve.
+package browsertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+// Cookies is a browser's policy for cookies in third-party frames.
+type Cookies string
+
+// Chromium blocks them or not; Debian's build blocks them unless told.
+const (
+	Blocked Cookies = "third-party cookies blocked"
+	Allowed Cookies = "third-party cookies allowed"
+)
+
+// patience is how long a test waits for what should come at once.
+const patience = 20 * time.Second
+
+// browsers holds the processes that a test binary has started, one a policy.
+// The tests share them, each with a profile of its own.
+var browsers struct {
+	sync.Mutex
+	running map[Cookies]*chromium
+}
+
+type chromium struct {
+	ctx   context.Context
+	close func()
+}
+
+// Main runs the tests and then ends the browsers that they started. Call it
+// from TestMain and exit with its result.
+func Main(m *testing.M) int {
+	defer func() {
+		browsers.Lock()
+		defer browsers.Unlock()
+		for _, b := range browsers.running {
+			b.close()
+		}
+	}()
+	return m.Run()
+}
+
+// Profile is a user's browser: its cookies, storage and tabs are its own. It
+// ends with the test that opened it.
+type Profile struct {
+	t   testing.TB
+	ctx context.Context
+}
+
+// Open returns a new profile.
+func Open(t testing.TB, cookies Cookies) *Profile {
+	t.Helper()
+	browsers.Lock()
+	defer browsers.Unlock()
+	b := browsers.running[cookies]
+	if b == nil {
+		var err error
+		b, err = launch(cookies)
+		require.NoError(t, err)
+		if browsers.running == nil {
+			browsers.running = make(map[Cookies]*chromium)
+		}
+		browsers.running[cookies] = b
+	}
+	ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
+	t.Cleanup(cancel)
+	require.NoError(t, chromedp.Do(ctx), "open a profile")
+	return &Profile{t: t, ctx: ctx}
+}
+
+func launch(cookies Cookies) (*chromium, error) {
+	path, err := find()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "browsertest-")
+	if err != nil {
+		return nil, err
+	}
+	if err := writePreferences(dir, cookies); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path),
+		chromedp.UserDataDir(dir),
+		chromedp.NoSandbox,
+		chromedp.DisableGPU,
+		chromedp.IgnoreCertErrors,
+		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, EXCLUDE 127.0.0.1"),
+	)
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, _ := chromedp.NewContext(allocator)
+	b := &chromium{ctx: ctx, close: func() {
+		_ = chromedp.Cancel(ctx)
+		stop()
+		_ = os.RemoveAll(dir)
+	}}
+	if err := chromedp.Do(ctx); err != nil {
+		b.close()
+		return nil, fmt.Errorf("start %s: %w", path, err)
+	}
+	return b, nil
+}
+
+// find looks for Chromium, or the one that CHROMIUM names.
+func find() (string, error) {
+	names := []string{os.Getenv("CHROMIUM"), "chromium", "chromium-browser", "google-chrome"}
+	for _, name := range names {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", errors.New("there is no Chromium: install the package chromium (apt-get install chromium), or set CHROMIUM to the path of a browser")
+}
+
+func writePreferences(dir string, cookies Cookies) error {
+	const allow, block = 0, 1 // chrome's content_settings::CookieControlsMode
+	mode := block
+	if cookies == Allowed {
+		mode = allow
+	}
+	preferences := fmt.Sprintf(`{"profile": {"cookie_controls_mode": %d}}`, mode)
+	profile := filepath.Join(dir, "Default")
+	if err := os.Mkdir(profile, 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(profile, "Preferences"), []byte(preferences), 0o600)
+}

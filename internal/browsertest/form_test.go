@@ -1,0 +1,115 @@
+package browsertest
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestFormLogsOutAndGoesOn(t *testing.T) {
+	l := newLab(t)
+	tab := l.open()
+	tab.Click("button")
+	tab.WaitURL(l.at(appHost, "/bye"))
+	assert.Equal(t, []string{"GET callback.app.localhost/silent-logout"}, l.requests("/silent-logout"))
+	assert.Equal(t, []string{"about:blank", l.at(appHost, "/"), l.at(appHost, "/bye")}, tab.History())
+}
+
+func TestFormWithoutAReturnLoadsThePageAgain(t *testing.T) {
+	l := newLab(t)
+	tab := l.open()
+	tab.Run(`window.old = true; document.querySelector("[name=return_to]").remove()`)
+	tab.Click("button")
+	tab.Wait(`!window.old && document.readyState === "complete"`)
+	assert.Equal(t, l.at(appHost, "/"), tab.URL())
+	assert.Len(t, tab.History(), 2)
+	assert.Len(t, l.requests("app.localhost/logout"), 1)
+}
+
+func TestFormsLogoutCanBeKeptOnThePage(t *testing.T) {
+	l := newLab(t)
+	tab := l.open()
+	tab.Run(`document.addEventListener("passport:logout", e => e.preventDefault())`)
+	tab.Click("button")
+	tab.Wait(`events.length`)
+	assert.Equal(t, "/bye", Eval[[]outcome](tab, `events`)[0].ReturnTo)
+	assert.Equal(t, l.at(appHost, "/"), tab.URL())
+}
+
+func TestFormInRedirectModeGoesToTheAuthDomain(t *testing.T) {
+	l := newLab(t)
+	l.answer.Mode = "redirect"
+	tab := l.open()
+	tab.Click("button")
+	await(t, "the redirect", func() bool { return len(l.requests("/silent-logout")) == 1 })
+	tab.WaitURL(l.at(appHost, "/"))
+	assert.Len(t, l.requests("app.localhost/logout"), 1)
+}
+
+// The program's own handler of the submit event comes first, say to ask.
+func TestFormThatThePageStopsIsLeftAlone(t *testing.T) {
+	l := newLab(t)
+	tab := l.open()
+	tab.Run(`document.querySelector("form").addEventListener("submit", e => e.preventDefault())`)
+	tab.Click("button")
+	assert.Equal(t, "silent", Eval[outcome](tab, settle(`passport.logout()`)).Mode)
+	assert.Len(t, l.requests("app.localhost/logout"), 1, "that of the call")
+}
+
+func TestFormsFieldsAndItsButtonArePosted(t *testing.T) {
+	l := newLab(t)
+	fields := make(chan map[string][]string, 1)
+	l.post = func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		fields <- r.PostForm
+		_ = json.NewEncoder(w).Encode(l.answer)
+	}
+	tab := l.open()
+	tab.Run(`document.querySelector("button").value = "all"`)
+	tab.Click("button")
+	assert.Equal(t, map[string][]string{"return_to": {"/bye"}, "submit": {"all"}}, <-fields)
+}
+
+// The user sees what the program has to say, instead of a page that does
+// nothing.
+func TestFormWhoseRequestFailsIsSubmittedThePlainWay(t *testing.T) {
+	l := newLab(t)
+	l.post = func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "not from here", http.StatusForbidden) }
+	tab := l.open()
+	tab.Click("button")
+	tab.WaitURL(l.at(appHost, "/logout"))
+	assert.Contains(t, tab.Text(), "not from here")
+	assert.Len(t, l.requests("app.localhost/logout"), 2)
+}
+
+func TestFormWhoseRequestFailsCanBeKeptOnThePage(t *testing.T) {
+	l := newLab(t)
+	l.post = func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusForbidden) }
+	tab := l.open()
+	tab.Run(`document.addEventListener("passport:error", e => { e.preventDefault(); window.reason = e.detail.reason })`)
+	tab.Click("button")
+	tab.Wait(`window.reason === "unavailable"`)
+	assert.Equal(t, l.at(appHost, "/"), tab.URL())
+	assert.Len(t, l.requests("app.localhost/logout"), 1)
+}
+
+// The app session has ended, so the page must not stay as it was, whatever
+// became of the Passport session.
+func TestFormGoesOnAlthoughThePassportSessionIsInDoubt(t *testing.T) {
+	l := newLab(t)
+	l.policy = "default-src 'self'"
+	tab := l.open()
+	tab.Click("button")
+	tab.WaitURL(l.at(appHost, "/bye"))
+}
+
+func TestFormsOfThePageAreNoneOfItsBusiness(t *testing.T) {
+	l := newLab(t)
+	l.app = `<form action="/bye"><button id="other">other</button></form>`
+	tab := l.open()
+	tab.Click("#other")
+	tab.WaitURL(l.at(appHost, "/bye?"))
+	assert.Empty(t, l.requests("/logout"))
+}

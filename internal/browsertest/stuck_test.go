@@ -1,0 +1,158 @@
+package browsertest
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// mishaps are the ways in which an iframe never gets to the callback. With each
+// goes the reason that passport.logout() gives.
+var mishaps = []struct {
+	name   string
+	reason string
+	arm    func(l *lab)
+}{
+	{"the auth domain does not answer", "timeout", func(l *lab) {
+		l.answer.Timeout = 500
+		l.logout, _ = held(l.t, nil)
+	}},
+	{"the auth domain answers without a page", "timeout", func(l *lab) {
+		l.answer.Timeout = 500
+		l.logout = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
+	}},
+	{"the connection is cut", "refused", func(l *lab) {
+		l.logout = func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+	}},
+	{"the auth domain answers with an error page", "refused", func(l *lab) {
+		l.logout = func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "oops", http.StatusInternalServerError) }
+	}},
+	{"the auth domain may not be framed", "refused", func(l *lab) {
+		l.logout = func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Frame-Options", "DENY")
+			_, _ = w.Write([]byte("signed out"))
+		}
+	}},
+	{"the app's policy forbids the auth domain", "blocked", func(l *lab) {
+		l.policy = "default-src 'self'; frame-src 'self'"
+	}},
+	{"the app's policy forbids all", "blocked", func(l *lab) {
+		l.policy = "default-src 'none'; script-src 'self'; connect-src 'self'"
+	}},
+	{"the app's policy forbids the callback", "blocked", func(l *lab) {
+		l.policy = "default-src 'self'; frame-src " + l.at(authHost, "")
+	}},
+	{"the page that comes is another than the callback", "refused", func(l *lab) {
+		l.logout = func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, l.at(evilHost, "/"), http.StatusFound) }
+		l.policy = ""
+	}},
+}
+
+func TestSilentLogoutIsNeverStuck(t *testing.T) {
+	profile := Open(t, Blocked)
+	for _, m := range mishaps {
+		t.Run(m.name, func(t *testing.T) {
+			l := newLab(t)
+			m.arm(l)
+			tab := l.openIn(profile)
+			begun := time.Now()
+			got := Eval[outcome](tab, settle(`passport.logout()`))
+			assert.Less(t, time.Since(begun), 5*time.Second)
+			assert.Equal(t, outcome{
+				Mode: "silent", App: "done", Revocation: "done", Passport: "unconfirmed", URL: l.answer.URL,
+				Name: "PassportLogoutError", Message: "passport: logout not completed: " + m.reason, Reason: m.reason,
+			}, got)
+			assert.Equal(t, []string{"passport:error"}, Eval[[]string](tab, `events.map(e => e.type)`))
+			assert.Zero(t, Eval[int](tab, `frames.length`))
+		})
+	}
+}
+
+// The fallback is a redirect through the same registered address: the callback
+// page finds itself at top level and goes on to the app.
+func TestSilentLogoutFallsBackToARedirect(t *testing.T) {
+	profile := Open(t, Blocked)
+	for _, m := range mishaps {
+		t.Run(m.name, func(t *testing.T) {
+			l := newLab(t)
+			l.answer.Fallback = "redirect"
+			m.arm(l)
+			broken := l.logout
+			l.logout = func(w http.ResponseWriter, r *http.Request) {
+				if r.Header.Get("Sec-Fetch-Dest") == "iframe" {
+					broken(w, r)
+					return
+				}
+				http.Redirect(w, r, l.at(callbackHost, "/silent-logout"), http.StatusFound)
+			}
+			tab := l.openIn(profile)
+			got := Eval[outcome](tab, settle(`passport.logout()`))
+			assert.Equal(t, outcome{Mode: "redirect", App: "done", Revocation: "done", Passport: "pending", URL: l.answer.URL}, got)
+			await(t, "the redirect", func() bool { return len(l.requests("/silent-logout")) > 0 })
+			tab.WaitURL(l.at(appHost, "/"))
+			assert.Zero(t, Eval[int](tab, `frames.length`))
+		})
+	}
+}
+
+// A policy is known to forbid the iframe at once; to wait for the time-out is
+// what the JavaScript SDK does.
+func TestABlockedIframeEndsAtOnce(t *testing.T) {
+	l := newLab(t)
+	l.policy = "default-src 'self'"
+	took := Eval[float64](l.open(), `(async () => {
+		const start = performance.now();
+		await passport.logout().catch(() => {});
+		return performance.now() - start;
+	})()`)
+	assert.Less(t, took, 900.0, "milliseconds; the grace for an error page is 1000")
+}
+
+// What another part of the page is forbidden is not the logout's business.
+func TestAnotherBlockedIframeEndsNothing(t *testing.T) {
+	l := newLab(t)
+	var release func()
+	l.logout, release = held(t, l.logout)
+	tab := l.open()
+	tab.Run(`window.violated = 0;
+		document.addEventListener("securitypolicyviolation", () => violated++);
+		window.pending = passport.logout();
+		for (const url of ["http://ads.localhost/", "` + l.at(evilHost, "/v2/logout") + `"]) {
+			const ad = document.createElement("iframe");
+			ad.src = url;
+			document.body.append(ad);
+		}`)
+	tab.Wait(`violated >= 2`)
+	release()
+	assert.Equal(t, "done", Eval[outcome](tab, settle(`pending`)).Passport)
+}
+
+// A provider may show a page of its own on the way, and take its time to go on
+// from there.
+func TestAPageOnTheWayIsGivenTime(t *testing.T) {
+	l := newLab(t)
+	direct := l.logout
+	l.logout = func(w http.ResponseWriter, r *http.Request) {
+		if r.FormValue("confirmed") != "" {
+			direct(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = w.Write([]byte(`<script>onload = () => setTimeout(() => location.search += "&confirmed=1", 700)</script>`))
+	}
+	assert.Equal(t, "done", Eval[outcome](l.open(), settle(`passport.logout()`)).Passport)
+}
+
+// The provider's page is not let at the window around it.
+func TestTheProvidersPageCannotTakeTheAppAway(t *testing.T) {
+	l := newLab(t)
+	l.logout = func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = w.Write([]byte(`<script>alert(1); top.location = "about:blank"</script>`))
+	}
+	tab := l.open()
+	assert.Equal(t, "refused", Eval[outcome](tab, settle(`passport.logout()`)).Reason)
+	assert.Equal(t, l.at(appHost, "/"), tab.URL())
+}
