@@ -61,7 +61,8 @@ func (d *AuthDomain) signIn(w http.ResponseWriter, r *http.Request, user User) S
 	}
 	d.vault.beginSession(s, withCookie(cookies(r)))
 	for _, c := range d.sessionCookies(r, s.cookie) {
-		c.Expires = s.Expires
+		// Not Expires: the browser does not go by Options.Now.
+		c.MaxAge = max(0, int(d.options.SessionLifetime.Seconds()))
 		http.SetCookie(w, c)
 	}
 	return s.Session
