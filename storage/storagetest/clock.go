@@ -11,9 +11,10 @@ type clock struct {
 	now time.Time
 }
 
-// newClock starts at the present, in whole milliseconds: stores keep no less.
+// newClock starts within a second of the present, in whole milliseconds, for
+// stores keep no less, but not in whole seconds.
 func newClock() *clock {
-	return &clock{now: time.Now().Round(0).Truncate(time.Millisecond)}
+	return &clock{now: time.Now().Round(0).Truncate(time.Second).Add(time.Second + 7*time.Millisecond)}
 }
 
 func (c *clock) Now() time.Time {

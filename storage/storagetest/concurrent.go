@@ -29,6 +29,26 @@ func rounds(n int) int {
 	return n
 }
 
+// on is the fixture as seen from one of the stores, for the i-th of many callers.
+func (f *fixture) on(i int) *fixture {
+	other := *f
+	other.store = f.at(i)
+	return &other
+}
+
+// atLeast counts from 0 to n, and on for a moment if that went fast: what only
+// happens when calls meet must be tried more often where they are short.
+func atLeast(n int) func(yield func(int) bool) {
+	return func(yield func(int) bool) {
+		spare := time.Duration(rounds(200)) * time.Millisecond
+		for start, i := time.Now(), 0; i < rounds(n) || time.Since(start) < spare; i++ {
+			if !yield(i) {
+				return
+			}
+		}
+	}
+}
+
 // at returns one of the stores, for the i-th of many callers.
 func (f *fixture) at(i int) storage.TokenStore { return f.stores[i%len(f.stores)] }
 
@@ -54,7 +74,7 @@ func (o *outcome) want(f *fixture, won int64, doing string) {
 }
 
 func oneCreator(f *fixture) {
-	for round := range rounds(40) {
+	for round := range atLeast(40) {
 		var o outcome
 		var winner atomic.Pointer[storage.Record]
 		parallel(8, func(i int) {
@@ -72,7 +92,7 @@ func oneCreator(f *fixture) {
 }
 
 func oneWriter(f *fixture) {
-	for round := range rounds(40) {
+	for round := range atLeast(40) {
 		read := f.save(f.record(fmt.Sprint("record ", round)))
 		var o outcome
 		var winner atomic.Pointer[storage.Record]
@@ -100,11 +120,11 @@ func oneWriter(f *fixture) {
 
 // oneDeleter has callers that go for the same record in every way there is.
 func oneDeleter(f *fixture) {
-	for round := range rounds(40) {
+	for round := range atLeast(40) {
 		r := f.save(f.record(fmt.Sprint("record ", round)))
 		var got, debts atomic.Int64
 		parallel(10, func(i int) {
-			n, owing, err := deleteSomehow(f, i, r)
+			n, owing, err := deleteSomehow(f.on(i), i+round, r)
 			if err != nil && !errors.Is(err, storage.ErrNotFound) {
 				f.Errorf("delete: %v", err)
 			}
@@ -119,34 +139,32 @@ func oneDeleter(f *fixture) {
 	}
 }
 
-// deleteSomehow deletes r in a way that depends on i, and returns how many
+// deleteSomehow deletes r in one of the ways there are, and returns how many
 // records, and how many of those as debts, it got.
-func deleteSomehow(f *fixture, i int, r storage.Record) (n, owing int, err error) {
-	store := f.at(i)
-	ledger, ok := store.(storage.Ledger)
-	kinds := 3
-	if ok {
-		kinds = 5
+func deleteSomehow(f *fixture, way int, r storage.Record) (n, owing int, err error) {
+	ways := 3
+	if is[storage.Ledger](f.store) {
+		ways = 5
 	}
-	switch i / len(f.stores) % kinds {
+	switch way % ways {
 	case 0:
-		if _, err := store.Delete(f.ctx, r.ID); err != nil {
+		if _, err := f.store.Delete(f.ctx, r.ID); err != nil {
 			return 0, 0, err
 		}
 		return 1, 0, nil
 	case 1:
-		got, err := store.DeleteMatching(f.ctx, storage.Match{Subject: r.Subject})
+		got, err := f.store.DeleteMatching(f.ctx, storage.Match{Subject: r.Subject})
 		return len(got), 0, err
 	case 2:
-		got, err := store.DeleteMatching(f.ctx, storage.Match{SID: r.SID})
+		got, err := f.store.DeleteMatching(f.ctx, storage.Match{SID: r.SID})
 		return len(got), 0, err
 	case 3:
-		if _, err := ledger.DeleteOwing(f.ctx, r.ID, hold); err != nil {
+		if _, err := f.ledger().DeleteOwing(f.ctx, r.ID, hold); err != nil {
 			return 0, 0, err
 		}
 		return 1, 1, nil
 	default:
-		got, err := ledger.DeleteMatchingOwing(f.ctx, storage.Match{Subject: r.Subject, SID: r.SID}, hold)
+		got, err := f.ledger().DeleteMatchingOwing(f.ctx, storage.Match{Subject: r.Subject, SID: r.SID}, hold)
 		return len(got), len(got), err
 	}
 }
@@ -154,7 +172,7 @@ func deleteSomehow(f *fixture, i int, r storage.Record) (n, owing int, err error
 // debtsAre checks how many debts there are, and settles them.
 func (f *fixture) debtsAre(want int) {
 	f.Helper()
-	if _, ok := f.store.(storage.Ledger); !ok {
+	if !is[storage.Ledger](f.store) {
 		return
 	}
 	f.clock.advance(hold)
@@ -172,28 +190,30 @@ func (f *fixture) debtsAre(want int) {
 // deleteAgainstSave has writers that refresh a record as fast as they can while
 // it is deleted.
 func deleteAgainstSave(f *fixture) {
-	for round := range rounds(60) {
+	for round := range atLeast(60) {
 		created := f.save(f.record(fmt.Sprint("record ", round)))
-		var o outcome
+		var saves atomic.Int64
+		var gone atomic.Bool
 		var deleted storage.Record
 		const writers = 4
 		parallel(writers+1, func(i int) {
-			if i < writers {
-				o.won.Add(refreshUntilGone(f, i, created))
+			if i != round%(writers+1) {
+				saves.Add(refreshUntilGone(f, f.at(i), created, &gone))
 				return
 			}
 			var err error
 			if deleted, err = f.at(round).Delete(f.ctx, created.ID); err != nil {
 				f.Errorf("Delete: %v", err)
 			}
+			gone.Store(true)
 			for j := range f.stores {
 				if r, err := f.at(j).Load(f.ctx, created.ID); !errors.Is(err, storage.ErrNotFound) {
 					f.Errorf("Load after Delete returned: %s, %v", show(r), err)
 				}
 			}
 		})
-		if saves := uint64(o.won.Load()); deleted.Revision != 1+saves {
-			f.Errorf("%d saves succeeded, but the record was deleted at revision %d; want %d", saves, deleted.Revision, 1+saves)
+		if want := 1 + uint64(saves.Load()); deleted.Revision != want {
+			f.Errorf("the record was deleted at revision %d; want %d, one more than saves succeeded", deleted.Revision, want)
 		}
 		f.absent(created.ID)
 		f.removeMatching(storage.Match{Subject: created.Subject})
@@ -201,33 +221,25 @@ func deleteAgainstSave(f *fixture) {
 	}
 }
 
-// refreshUntilGone returns how many of its saves succeeded. No save may once
-// one has found the record gone.
-func refreshUntilGone(f *fixture, i int, r storage.Record) (saved int64) {
-	store := f.at(i)
+// refreshUntilGone saves r until there is none, and returns how often that
+// succeeded. gone is set once Delete has returned.
+func refreshUntilGone(f *fixture, store storage.TokenStore, r storage.Record, gone *atomic.Bool) (saves int64) {
 	for {
+		late := gone.Load()
 		next, err := store.Save(f.ctx, r)
-		switch {
-		case err == nil:
-			saved++
-			r = next
-		case errors.Is(err, storage.ErrConflict):
-			if r, err = store.Load(f.ctx, r.ID); errors.Is(err, storage.ErrNotFound) {
-				return saved
-			}
-			if err != nil {
-				f.Errorf("Load: %v", err)
-				return saved
-			}
-		case errors.Is(err, storage.ErrNotFound):
-			if _, err := store.Save(f.ctx, r); !errors.Is(err, storage.ErrNotFound) {
-				f.Errorf("Save after the record was gone: %v; want %q", err, storage.ErrNotFound)
-			}
-			return saved
-		default:
-			f.Errorf("Save: %v", err)
-			return saved
+		if errors.Is(err, storage.ErrConflict) && !late {
+			next, err = store.Load(f.ctx, r.ID)
+		} else if err == nil {
+			saves++
 		}
+		if errors.Is(err, storage.ErrNotFound) {
+			return saves
+		}
+		if err != nil || late {
+			f.Errorf("Save of a record that is deleted (for sure: %v): %v; want %q", late, err, storage.ErrNotFound)
+			return saves
+		}
+		r = next
 	}
 }
 
@@ -267,7 +279,7 @@ func noLostUpdate(f *fixture) {
 }
 
 func increment(f *fixture, store storage.TokenStore, id string) error {
-	for {
+	for range 100_000 {
 		r, err := store.Load(f.ctx, id)
 		if err != nil {
 			return err
@@ -281,6 +293,7 @@ func increment(f *fixture, store storage.TokenStore, id string) error {
 			return err
 		}
 	}
+	return errors.New("a conflict every time")
 }
 
 // noLeftovers has callers that log one user in and out, everywhere, at once.
@@ -388,13 +401,15 @@ func oneDebtor(f *fixture) {
 // debtBeforeGone looks for a moment at which a crash would lose the debt: one
 // at which the record is gone, and nothing is owed.
 func debtBeforeGone(f *fixture) {
-	for round := range rounds(60) {
+	owed := 0
+	for round := range atLeast(60) {
+		owed++
 		r := f.save(f.record(fmt.Sprint("record ", round)))
 		parallel(2, func(i int) {
 			ledger := f.at(i).(storage.Ledger)
-			if i == 0 {
+			if i == round%2 {
 				var err error
-				if round%2 == 0 {
+				if round%4 < 2 {
 					_, err = ledger.DeleteOwing(f.ctx, r.ID, hold)
 				} else {
 					_, err = ledger.DeleteMatchingOwing(f.ctx, storage.Match{SID: r.SID}, hold)
@@ -413,7 +428,7 @@ func debtBeforeGone(f *fixture) {
 			}
 		})
 	}
-	f.debtsAre(rounds(60))
+	f.debtsAre(owed)
 }
 
 // settledOnce has workers that claim, lose their hold at times, postpone and

@@ -32,10 +32,14 @@ type fixture struct {
 
 	// stores are all that share the backend: store, and maybe more.
 	stores []storage.TokenStore
+
+	// patience is how long something that should happen is waited for. Only a
+	// broken store makes the suite wait that long.
+	patience time.Duration
 }
 
 func newFixture(t tester, clock *clock, stores ...storage.TokenStore) *fixture {
-	return &fixture{tester: t, ctx: t.Context(), clock: clock, store: stores[0], stores: stores}
+	return &fixture{tester: t, ctx: t.Context(), clock: clock, store: stores[0], stores: stores, patience: 10 * time.Second}
 }
 
 // lifetime is how long the records of the checks live. It is long enough for a

@@ -35,7 +35,7 @@ type history struct {
 
 func randomHistories(f *fixture) {
 	random := f.random()
-	for round := range rounds(160) {
+	for round := range atLeast(100) {
 		h := &history{fixture: f}
 		for i := range h.ids {
 			h.ids[i] = fmt.Sprintf("round %d, %d", round, i)

@@ -17,10 +17,6 @@ var notifierChecks = []check{
 	{"a notice of any size and content", anyNotice},
 }
 
-// patience is how long a listener is waited for. Only a broken store makes the
-// suite wait that long.
-const patience = 10 * time.Second
-
 // listener hears what one store is told.
 type listener struct {
 	*fixture
@@ -45,8 +41,8 @@ func (f *fixture) listen(i int) *listener {
 	case <-ready:
 	case err := <-l.ended:
 		f.Fatalf("Listen: %v", err)
-	case <-time.After(patience):
-		f.Fatalf("Listen is not ready after %v", patience)
+	case <-time.After(f.patience):
+		f.Fatalf("Listen is not ready after %v", f.patience)
 	}
 	return l
 }
@@ -66,7 +62,7 @@ func (l *listener) hears(ids ...string) {
 	for _, id := range ids {
 		missing[id] = true
 	}
-	deadline := time.After(patience)
+	deadline := time.After(l.patience)
 	for len(missing) > 0 {
 		select {
 		case id := <-l.heard:
@@ -74,7 +70,7 @@ func (l *listener) hears(ids ...string) {
 		case err := <-l.ended:
 			l.Fatalf("Listen ended: %v", err)
 		case <-deadline:
-			l.Fatalf("of %d IDs a listener has not heard %d after %v", len(ids), len(missing), patience)
+			l.Fatalf("of %d IDs a listener has not heard %d after %v", len(ids), len(missing), l.patience)
 		}
 	}
 }
@@ -86,8 +82,8 @@ func (l *listener) end() {
 	select {
 	case err := <-l.ended:
 		l.failed(err, context.Canceled, "Listen whose context is cancelled")
-	case <-time.After(patience):
-		l.Fatalf("Listen has not returned %v after its context was cancelled", patience)
+	case <-time.After(l.patience):
+		l.Fatalf("Listen has not returned %v after its context was cancelled", l.patience)
 	}
 }
 
@@ -142,7 +138,7 @@ func listenUnready(f *fixture) {
 			}
 		})
 	}()
-	for deadline := time.After(patience); ; {
+	for deadline := time.After(f.patience); ; {
 		f.notify(0, "a")
 		select {
 		case <-heard:
@@ -150,7 +146,7 @@ func listenUnready(f *fixture) {
 		case err := <-ended:
 			f.Fatalf("Listen: %v", err)
 		case <-deadline:
-			f.Fatalf("a listener without ready has heard nothing after %v", patience)
+			f.Fatalf("a listener without ready has heard nothing after %v", f.patience)
 		case <-time.After(time.Millisecond):
 		}
 	}

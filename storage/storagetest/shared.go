@@ -14,13 +14,6 @@ var sharedLedgerChecks = []check{
 	{"what one store owes the other can settle", settlesOther},
 }
 
-// on is the fixture as seen from the i-th store.
-func (f *fixture) on(i int) *fixture {
-	other := *f
-	other.store = f.at(i)
-	return &other
-}
-
 func seesOther(f *fixture) {
 	a, b := f.on(0), f.on(1)
 	r := a.save(f.record("a"))

@@ -1,0 +1,726 @@
+package storagetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/passport-go/passport/storage"
+)
+
+// mutant is a way to break the reference.
+type mutant struct {
+	name    string
+	open    func(now func() time.Time) []storage.TokenStore
+	foundBy []string
+}
+
+// broken is the reference with a fault: a method that is set takes the place of
+// that of the reference, which it finds under the same name in sound.
+type broken struct {
+	*bus
+	sound *reference
+
+	load        func(ctx context.Context, id string) (storage.Record, error)
+	save        func(ctx context.Context, r storage.Record) (storage.Record, error)
+	del         func(ctx context.Context, id string) (storage.Record, error)
+	delMatching func(ctx context.Context, m storage.Match) ([]storage.Record, error)
+	list        func(ctx context.Context, m storage.Match) ([]storage.Record, error)
+
+	delOwing         func(ctx context.Context, id string, hold time.Duration) (storage.Debt, error)
+	delMatchingOwing func(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Debt, error)
+	owe              func(ctx context.Context, r storage.Record, hold time.Duration) (storage.Debt, error)
+	claim            func(ctx context.Context, n int, hold time.Duration) ([]storage.Debt, error)
+	postpone         func(ctx context.Context, d storage.Debt, due time.Time) error
+	settle           func(ctx context.Context, d storage.Debt) error
+
+	notify func(ctx context.Context, ids ...string) error
+	listen func(ctx context.Context, ready func(), ended func(string)) error
+}
+
+func newBroken(now func() time.Time) *broken {
+	sound := newReference(now)
+	bus := newBus(sound)
+	return &broken{
+		bus: bus, sound: sound,
+		load: sound.Load, save: sound.Save, del: sound.Delete, delMatching: sound.DeleteMatching, list: sound.List,
+		delOwing: sound.DeleteOwing, delMatchingOwing: sound.DeleteMatchingOwing, owe: sound.Owe,
+		claim: sound.Claim, postpone: sound.Postpone, settle: sound.Settle,
+		notify: bus.Notify, listen: bus.Listen,
+	}
+}
+
+func (b *broken) Load(ctx context.Context, id string) (storage.Record, error) { return b.load(ctx, id) }
+func (b *broken) Save(ctx context.Context, r storage.Record) (storage.Record, error) {
+	return b.save(ctx, r)
+}
+func (b *broken) Delete(ctx context.Context, id string) (storage.Record, error) {
+	return b.del(ctx, id)
+}
+func (b *broken) DeleteMatching(ctx context.Context, m storage.Match) ([]storage.Record, error) {
+	return b.delMatching(ctx, m)
+}
+func (b *broken) List(ctx context.Context, m storage.Match) ([]storage.Record, error) {
+	return b.list(ctx, m)
+}
+func (b *broken) DeleteOwing(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
+	return b.delOwing(ctx, id, hold)
+}
+func (b *broken) DeleteMatchingOwing(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Debt, error) {
+	return b.delMatchingOwing(ctx, m, hold)
+}
+func (b *broken) Owe(ctx context.Context, r storage.Record, hold time.Duration) (storage.Debt, error) {
+	return b.owe(ctx, r, hold)
+}
+func (b *broken) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Debt, error) {
+	return b.claim(ctx, n, hold)
+}
+func (b *broken) Postpone(ctx context.Context, d storage.Debt, due time.Time) error {
+	return b.postpone(ctx, d, due)
+}
+func (b *broken) Settle(ctx context.Context, d storage.Debt) error { return b.settle(ctx, d) }
+func (b *broken) Notify(ctx context.Context, ids ...string) error  { return b.notify(ctx, ids...) }
+func (b *broken) Listen(ctx context.Context, ready func(), ended func(string)) error {
+	return b.listen(ctx, ready, ended)
+}
+
+// faulty is a mutant of one store.
+func faulty(name string, fault func(*broken), foundBy ...string) mutant {
+	return mutant{name: name, foundBy: foundBy, open: func(now func() time.Time) []storage.TokenStore {
+		b := newBroken(now)
+		fault(b)
+		return []storage.TokenStore{b}
+	}}
+}
+
+var mutants = slices.Concat(recordMutants, matchMutants, dataMutants, contextMutants, racyMutants, ledgerMutants, notifierMutants, sharedMutants)
+
+var recordMutants = []mutant{
+	faulty("finds an empty record", func(b *broken) {
+		b.load = func(ctx context.Context, id string) (storage.Record, error) {
+			r, err := b.sound.Load(ctx, id)
+			if errors.Is(err, storage.ErrNotFound) {
+				err = nil
+			}
+			return r, err
+		}
+	}, "an empty store has nothing", "a deleted record does not come back"),
+
+	faulty("keeps whole seconds", func(b *broken) {
+		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
+			r.Expiry = r.Expiry.Truncate(time.Second)
+			return b.sound.Save(ctx, r)
+		}
+	}, "a record comes back as it was saved", "a record is absent from its expiry on"),
+
+	faulty("keeps the first sid", func(b *broken) {
+		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
+			if old, err := b.sound.Load(ctx, r.ID); err == nil && r.Revision != 0 {
+				r.SID = old.SID
+			}
+			return b.sound.Save(ctx, r)
+		}
+	}, "a save replaces all but the ID", "the index follows a changed subject and sid"),
+
+	faulty("keeps the first expiry", func(b *broken) {
+		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
+			if old, err := b.sound.Load(ctx, r.ID); err == nil && r.Revision != 0 {
+				r.Expiry = old.Expiry
+			}
+			return b.sound.Save(ctx, r)
+		}
+	}, "expiry moves with a save", "random calls are answered as the contract says"),
+
+	faulty("counts in twos", func(b *broken) {
+		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
+			saved, err := b.sound.Save(ctx, r)
+			return b.rewrite(saved, err, func(r *storage.Record) { r.Revision++ })
+		}
+	}, "revisions count up from one"),
+
+	faulty("lets the last writer win", func(b *broken) {
+		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
+			if old, err := b.sound.Load(ctx, r.ID); err == nil {
+				r.Revision = old.Revision
+			}
+			return b.sound.Save(ctx, r)
+		}
+	}, "an old or future revision is a conflict", "a second create is a conflict", "of many creators one wins", "of many writers one wins"),
+
+	faulty("updates what has expired", func(b *broken) {
+		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
+			b.sound.mu.Lock()
+			if old, ok := b.sound.records[r.ID]; ok {
+				old.Expiry = old.Expiry.Add(24 * lifetime)
+				b.sound.records[r.ID] = old
+			}
+			b.sound.mu.Unlock()
+			return b.sound.Save(ctx, r)
+		}
+	}, "an expired record can only be created anew"),
+
+	faulty("brings back what was deleted", func(b *broken) {
+		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
+			if _, err := b.sound.Load(ctx, r.ID); errors.Is(err, storage.ErrNotFound) {
+				r.Revision = 0
+			}
+			return b.sound.Save(ctx, r)
+		}
+	}, "a deleted record does not come back", "nothing comes back after a delete", "DeleteOwing turns a record into a debt"),
+
+	faulty("remembers the deleted for ever", func(b *broken) {
+		deleted := map[string]bool{}
+		b.del = func(ctx context.Context, id string) (storage.Record, error) {
+			deleted[id] = true
+			return b.sound.Delete(ctx, id)
+		}
+		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
+			if deleted[r.ID] {
+				return storage.Record{}, storage.ErrConflict
+			}
+			return b.sound.Save(ctx, r)
+		}
+	}, "a deleted ID can be created anew"),
+
+	faulty("mistakes bad input for a missing record", func(b *broken) {
+		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
+			saved, err := b.sound.Save(ctx, r)
+			if kind(err) == errOther {
+				err = storage.ErrNotFound
+			}
+			return saved, err
+		}
+	}, "bad records are refused"),
+}
+
+// rewrite changes what has just been stored.
+func (b *broken) rewrite(r storage.Record, err error, change func(*storage.Record)) (storage.Record, error) {
+	if err != nil {
+		return r, err
+	}
+	b.sound.mu.Lock()
+	defer b.sound.mu.Unlock()
+	change(&r)
+	b.sound.records[r.ID] = r
+	return r, nil
+}
+
+// selecting is a store whose DeleteMatching and List go by another selection.
+func selecting(name string, selects func(b *broken, m storage.Match, r storage.Record) bool, foundBy ...string) mutant {
+	return faulty(name, func(b *broken) {
+		b.list = func(ctx context.Context, m storage.Match) (found []storage.Record, err error) {
+			b.sound.mu.Lock()
+			defer b.sound.mu.Unlock()
+			for _, r := range b.sound.records {
+				if selects(b, m, r) {
+					found = append(found, r)
+				}
+			}
+			return found, ctx.Err()
+		}
+		b.delMatching = func(ctx context.Context, m storage.Match) (removed []storage.Record, err error) {
+			found, _ := b.list(ctx, m)
+			for _, r := range found {
+				b.sound.mu.Lock()
+				delete(b.sound.records, r.ID)
+				b.sound.mu.Unlock()
+			}
+			return found, ctx.Err()
+		}
+		b.delMatchingOwing = func(ctx context.Context, m storage.Match, hold time.Duration) (owed []storage.Debt, err error) {
+			found, _ := b.list(ctx, m)
+			for _, r := range found {
+				d, err := b.sound.DeleteOwing(ctx, r.ID, hold)
+				if err == nil {
+					owed = append(owed, d)
+				}
+			}
+			return owed, ctx.Err()
+		}
+	}, foundBy...)
+}
+
+func (b *broken) isLive(r storage.Record) bool { return b.sound.now().Before(r.Expiry) }
+
+var matchMutants = []mutant{
+	selecting("ignores case", func(b *broken, m storage.Match, r storage.Record) bool {
+		m.Subject, r.Subject = strings.ToLower(m.Subject), strings.ToLower(r.Subject)
+		return b.isLive(r) && selects(m, r)
+	}, "DeleteMatching by subject", "any text is an ID, a subject and a sid"),
+
+	selecting("selects by prefix", func(b *broken, m storage.Match, r storage.Record) bool {
+		return b.isLive(r) && strings.HasPrefix(r.Subject, m.Subject) && strings.HasPrefix(r.SID, m.SID) && m.Except != r.ID
+	}, "DeleteMatching by subject", "DeleteMatching by sid"),
+
+	selecting("has one index for both", func(b *broken, m storage.Match, r storage.Record) bool {
+		if m.Subject == "" && r.Subject == m.SID {
+			r.SID = r.Subject
+		}
+		return b.isLive(r) && selects(m, r)
+	}, "DeleteMatching by sid"),
+
+	selecting("selects by either", func(b *broken, m storage.Match, r storage.Record) bool {
+		return b.isLive(r) && (m.Subject == r.Subject && r.Subject != "" || m.SID == r.SID && r.SID != "") && m.Except != r.ID
+	}, "DeleteMatching by subject and sid"),
+
+	selecting("forgets Except", func(b *broken, m storage.Match, r storage.Record) bool {
+		m.Except = ""
+		return b.isLive(r) && selects(m, r)
+	}, "DeleteMatching spares Except", "List selects as DeleteMatching does", "DeleteMatchingOwing turns what it selects into debts"),
+
+	selecting("takes an empty match for all", func(b *broken, m storage.Match, r storage.Record) bool {
+		return b.isLive(r) && selects(m, r)
+	}, "an empty match is refused", "List refuses an empty match"),
+
+	selecting("takes an empty field for any", func(b *broken, m storage.Match, r storage.Record) bool {
+		return b.isLive(r) && (selects(m, r) || r.Subject == "" || r.SID == "")
+	}, "an empty field is not indexed"),
+
+	selecting("finds the expired", func(_ *broken, m storage.Match, r storage.Record) bool {
+		return selects(m, r)
+	}, "DeleteMatching leaves out what has expired", "List leaves out what has expired or is gone"),
+
+	selecting("joins subject and sid", func(b *broken, m storage.Match, r storage.Record) bool {
+		if m.Subject != "" && m.SID != "" {
+			return b.isLive(r) && m.Subject+":"+m.SID == r.Subject+":"+r.SID && m.Except != r.ID
+		}
+		return b.isLive(r) && selects(m, r)
+	}, "keys are not taken apart or joined"),
+
+	faulty("has an index that is never updated", func(b *broken) {
+		first := map[string]storage.Record{}
+		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
+			if r.Revision == 0 {
+				first[r.ID] = r
+			}
+			return b.sound.Save(ctx, r)
+		}
+		b.delMatching = func(ctx context.Context, m storage.Match) (removed []storage.Record, err error) {
+			for id, r := range first {
+				if selects(m, r) {
+					if r, err := b.sound.Delete(ctx, id); err == nil {
+						removed = append(removed, r)
+					}
+				}
+			}
+			return removed, nil
+		}
+	}, "the index follows a changed subject and sid", "random calls are answered as the contract says"),
+
+	faulty("stops after a batch", func(b *broken) {
+		b.delMatching = func(ctx context.Context, m storage.Match) (removed []storage.Record, err error) {
+			found, err := b.sound.List(ctx, m)
+			for _, r := range found[:min(100, len(found))] {
+				_, _ = b.sound.Delete(ctx, r.ID)
+			}
+			return found[:min(100, len(found))], err
+		}
+	}, "DeleteMatching removes many"),
+}
+
+var dataMutants = []mutant{
+	faulty("keeps 64 KB at most", func(b *broken) {
+		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
+			r.Data = r.Data[:min(len(r.Data), 64<<10)]
+			return b.sound.Save(ctx, r)
+		}
+	}, "Data of any size and content"),
+
+	faulty("keeps text", func(b *broken) {
+		text := func(r storage.Record) storage.Record {
+			r.Data = bytes.ToValidUTF8(r.Data, nil)
+			return r
+		}
+		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
+			return b.sound.Save(ctx, text(r))
+		}
+		b.owe = func(ctx context.Context, r storage.Record, hold time.Duration) (storage.Debt, error) {
+			return b.sound.Owe(ctx, text(r), hold)
+		}
+	}, "Data of any size and content", "debts of any size and content"),
+
+	faulty("keeps the caller's bytes", func(b *broken) {
+		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
+			data := r.Data
+			saved, err := b.sound.Save(ctx, r)
+			return b.rewrite(saved, err, func(r *storage.Record) { r.Data = data })
+		}
+		b.owe = func(ctx context.Context, r storage.Record, hold time.Duration) (storage.Debt, error) {
+			d, err := b.sound.Owe(ctx, r, hold)
+			d.Record.Data = r.Data
+			b.sound.debts[r.ID] = d
+			return d, err
+		}
+	}, "the bytes handed in stay the caller's", "Owe copies what it is handed"),
+
+	faulty("writes over the bytes it handed out", func(b *broken) {
+		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
+			old, _ := b.sound.Load(ctx, r.ID)
+			saved, err := b.sound.Save(ctx, r)
+			if err != nil || len(old.Data) != len(r.Data) {
+				return saved, err
+			}
+			return b.rewrite(saved, err, func(r *storage.Record) {
+				copy(old.Data, r.Data)
+				r.Data = old.Data
+			})
+		}
+	}, "the bytes handed out do not change"),
+
+	faulty("leaves room behind the bytes", func(b *broken) {
+		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
+			saved, err := b.sound.Save(ctx, r)
+			return b.rewrite(saved, err, func(r *storage.Record) { r.Data = append(make([]byte, 0, 4096), r.Data...) })
+		}
+	}, "appending to the bytes handed out is safe"),
+
+	faulty("trims space", func(b *broken) {
+		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
+			r.ID = strings.TrimSpace(r.ID)
+			return b.sound.Save(ctx, r)
+		}
+		b.notify = func(ctx context.Context, ids ...string) error {
+			for _, id := range ids {
+				if err := b.bus.Notify(ctx, strings.Fields(id)...); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}, "any text is an ID, a subject and a sid", "a notice of any size and content"),
+}
+
+var contextMutants = []mutant{
+	faulty("ignores the context", func(b *broken) {
+		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
+			return b.sound.Save(context.WithoutCancel(ctx), r)
+		}
+	}, "a cancelled context has no effect", "a passed deadline has no effect"),
+
+	faulty("looks at the context too late", func(b *broken) {
+		b.delMatching = func(ctx context.Context, m storage.Match) ([]storage.Record, error) {
+			removed, _ := b.sound.DeleteMatching(context.WithoutCancel(ctx), m)
+			return removed, ctx.Err()
+		}
+	}, "a cancelled context has no effect", "a passed deadline has no effect"),
+
+	faulty("looks at the context too late for a debt", func(b *broken) {
+		b.claim = func(ctx context.Context, n int, hold time.Duration) ([]storage.Debt, error) {
+			claimed, _ := b.sound.Claim(context.WithoutCancel(ctx), n, hold)
+			return claimed, ctx.Err()
+		}
+	}, "a cancelled context has no effect", "a passed deadline has no effect"),
+
+	faulty("stops in the middle of a save", func(b *broken) {
+		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
+			old, err := b.sound.Load(ctx, r.ID)
+			if err == nil {
+				half := r
+				half.Data = old.Data
+				if r, err = b.sound.Save(ctx, half); err != nil {
+					return r, err
+				}
+				time.Sleep(time.Millisecond) // on its way to the disk
+				r.Data = sequence(5000)
+				r.Revision = half.Revision
+				if ctx.Err() != nil {
+					return storage.Record{}, ctx.Err()
+				}
+				return b.rewrite(r, nil, func(r *storage.Record) { r.Revision++ })
+			}
+			return b.sound.Save(ctx, r)
+		}
+	}, "a context cancelled meanwhile leaves nothing half done"),
+}
+
+// gap is where a store that is not atomic lets others in.
+func gap() { time.Sleep(50 * time.Microsecond) }
+
+func racySave(b *broken) {
+	b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
+		old, err := b.sound.Load(ctx, r.ID)
+		switch {
+		case err != nil && r.Revision != 0:
+			return storage.Record{}, err
+		case old.Revision != r.Revision:
+			return storage.Record{}, storage.ErrConflict
+		}
+		gap()
+		r.Revision++
+		return b.rewrite(r, nil, func(*storage.Record) {})
+	}
+}
+
+var racyMutants = []mutant{
+	faulty("reads, then writes", racySave, "of many creators one wins", "of many writers one wins",
+		"nothing comes back after a delete", "thousands of callers lose no update", "random calls at once are linearizable"),
+
+	faulty("reads, then deletes", func(b *broken) {
+		b.del = func(ctx context.Context, id string) (storage.Record, error) {
+			r, err := b.sound.Load(ctx, id)
+			gap()
+			_, _ = b.sound.Delete(ctx, id)
+			return r, err
+		}
+	}, "of many deleters one gets the record", "random calls at once are linearizable"),
+
+	faulty("lists, then deletes", func(b *broken) {
+		b.delMatching = func(ctx context.Context, m storage.Match) ([]storage.Record, error) {
+			found, err := b.sound.List(ctx, m)
+			gap()
+			for _, r := range found {
+				_, _ = b.sound.Delete(ctx, r.ID)
+			}
+			return found, err
+		}
+	}, "of many deleters one gets the record", "logins and logouts of one user leave nothing behind", "random calls at once are linearizable"),
+
+	faulty("changes the index after the record", func(b *broken) {
+		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
+			hidden := r
+			hidden.Subject, hidden.SID = "", ""
+			saved, err := b.sound.Save(ctx, hidden)
+			gap()
+			b.sound.mu.Lock()
+			defer b.sound.mu.Unlock()
+			if now, ok := b.sound.records[r.ID]; err == nil && ok && now.Revision == saved.Revision {
+				now.Subject, now.SID = r.Subject, r.SID
+				b.sound.records[r.ID] = now
+			}
+			saved.Subject, saved.SID = r.Subject, r.SID
+			return saved, err
+		}
+	}, "random calls at once are linearizable"),
+}
+
+var ledgerMutants = []mutant{
+	faulty("owes and keeps", func(b *broken) {
+		b.delOwing = func(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
+			r, err := b.sound.Load(ctx, id)
+			if err != nil {
+				return storage.Debt{}, err
+			}
+			return b.sound.Owe(ctx, r, hold)
+		}
+	}, "DeleteOwing turns a record into a debt", "of many deleters one gets the record"),
+
+	faulty("owes what is not there", func(b *broken) {
+		b.delOwing = func(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
+			if d, err := b.sound.DeleteOwing(ctx, id, hold); !errors.Is(err, storage.ErrNotFound) {
+				return d, err
+			}
+			_, _ = b.sound.Owe(ctx, storage.Record{ID: id}, hold)
+			return storage.Debt{}, storage.ErrNotFound
+		}
+	}, "DeleteOwing of what is not there owes nothing"),
+
+	faulty("deletes, then owes", func(b *broken) {
+		b.delOwing = func(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
+			r, err := b.sound.Delete(ctx, id)
+			if err != nil {
+				return storage.Debt{}, err
+			}
+			gap()
+			return b.sound.Owe(ctx, r, hold)
+		}
+	}, "a debt is there once the record is not"),
+
+	faulty("stores what is owed", func(b *broken) {
+		b.owe = func(ctx context.Context, r storage.Record, hold time.Duration) (storage.Debt, error) {
+			_, _ = b.sound.Save(ctx, r)
+			return b.sound.Owe(ctx, r, hold)
+		}
+	}, "Owe enters a record that was never stored"),
+
+	faulty("lets the last debt win", func(b *broken) {
+		b.owe = func(ctx context.Context, r storage.Record, hold time.Duration) (storage.Debt, error) {
+			b.sound.mu.Lock()
+			delete(b.sound.debts, r.ID)
+			b.sound.mu.Unlock()
+			return b.sound.Owe(ctx, r, hold)
+		}
+	}, "Owe of what is owed already is a conflict", "of many that owe one wins"),
+
+	faulty("hands out early", func(b *broken) {
+		b.claim = func(ctx context.Context, n int, hold time.Duration) ([]storage.Debt, error) {
+			now := b.sound.now
+			early := &reference{now: func() time.Time { return now().Add(time.Millisecond) }, debts: b.sound.debts}
+			return early.Claim(ctx, n, hold)
+		}
+	}, "a debt is held until its Due"),
+
+	faulty("hands out in any order", func(b *broken) {
+		b.claim = func(ctx context.Context, n int, hold time.Duration) ([]storage.Debt, error) {
+			if n > 0 {
+				all, err := b.sound.Claim(ctx, 1000, 0)
+				slices.Reverse(all)
+				return b.hand(all[:min(n, len(all))], hold), err
+			}
+			return nil, ctx.Err()
+		}
+	}, "Claim hands out the oldest Due first"),
+
+	faulty("hands out and does not hold", func(b *broken) {
+		b.claim = func(ctx context.Context, n int, hold time.Duration) ([]storage.Debt, error) {
+			b.sound.mu.Lock()
+			due := b.sound.due(nil)
+			b.sound.mu.Unlock()
+			gap()
+			return b.hand(due[:min(n, len(due))], hold), ctx.Err()
+		}
+	}, "a debt is handed to one claimant"),
+
+	faulty("does not count attempts", func(b *broken) {
+		b.postpone = func(ctx context.Context, d storage.Debt, due time.Time) error {
+			err := b.sound.Postpone(ctx, d, due)
+			stored := b.sound.debts[d.Record.ID]
+			stored.Attempts = 0
+			b.sound.debts[d.Record.ID] = stored
+			return err
+		}
+	}, "Postpone hands a debt back"),
+
+	faulty("postpones by the hold at least", func(b *broken) {
+		b.postpone = func(ctx context.Context, d storage.Debt, due time.Time) error {
+			if due.Before(d.Due) {
+				due = d.Due
+			}
+			return b.sound.Postpone(ctx, d, due)
+		}
+	}, "a postponed debt can come due at once"),
+
+	faulty("does not settle", func(b *broken) {
+		b.settle = func(context.Context, storage.Debt) error { return nil }
+	}, "Settle ends a debt"),
+
+	faulty("lets anybody settle", func(b *broken) {
+		b.settle = func(ctx context.Context, d storage.Debt) error {
+			d.Due = b.sound.debts[d.Record.ID].Due
+			return b.sound.Settle(ctx, d)
+		}
+	}, "a lost hold changes nothing"),
+
+	faulty("settles for everybody", func(b *broken) {
+		b.settle = func(ctx context.Context, d storage.Debt) error {
+			b.sound.mu.Lock()
+			_, err := b.sound.held(ctx, d)
+			b.sound.mu.Unlock()
+			if err == nil {
+				gap()
+				_ = b.sound.Settle(ctx, d)
+				return b.sound.Postpone(ctx, d, d.Due)
+			}
+			return err
+		}
+	}, "every debt is settled once"),
+
+	faulty("forgets debts with their records", func(b *broken) {
+		b.claim = func(ctx context.Context, n int, hold time.Duration) ([]storage.Debt, error) {
+			claimed, err := b.sound.Claim(ctx, n, hold)
+			return slices.DeleteFunc(claimed, func(d storage.Debt) bool { return !b.isLive(d.Record) }), err
+		}
+	}, "a debt outlives its record's expiry"),
+
+	faulty("keeps a debt in the place of its record", func(b *broken) {
+		b.owe = func(ctx context.Context, r storage.Record, hold time.Duration) (storage.Debt, error) {
+			_, _ = b.sound.Delete(ctx, r.ID)
+			return b.sound.Owe(ctx, r, hold)
+		}
+	}, "debts and records do not mix"),
+}
+
+// hand holds debts without a look at whether others do.
+func (b *broken) hand(debts []storage.Debt, hold time.Duration) []storage.Debt {
+	b.sound.mu.Lock()
+	defer b.sound.mu.Unlock()
+	for i := range debts {
+		debts[i].Due = b.sound.now().Add(hold)
+		b.sound.debts[debts[i].Record.ID] = debts[i]
+	}
+	return debts
+}
+
+var notifierMutants = []mutant{
+	faulty("tells one listener", func(b *broken) {
+		b.notify = func(_ context.Context, ids ...string) error {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			for l := range b.listeners {
+				for _, id := range ids {
+					l <- id
+				}
+				break
+			}
+			return nil
+		}
+	}, "a listener that is ready hears each ID"),
+
+	faulty("tells a hundred at most", func(b *broken) {
+		b.notify = func(ctx context.Context, ids ...string) error {
+			return b.bus.Notify(ctx, ids[:min(100, len(ids))]...)
+		}
+	}, "a notice of any size and content"),
+
+	faulty("is ready too early", func(b *broken) {
+		b.listen = func(ctx context.Context, ready func(), ended func(string)) error {
+			if ready != nil {
+				ready()
+				time.Sleep(10 * time.Millisecond) // on its way to the server
+			}
+			return b.bus.Listen(ctx, nil, ended)
+		}
+	}, "a listener that is ready hears each ID"),
+
+	faulty("ends without an error", func(b *broken) {
+		b.listen = func(ctx context.Context, ready func(), ended func(string)) error {
+			_ = b.bus.Listen(ctx, ready, ended)
+			return nil
+		}
+	}, "Listen ends with its context"),
+
+	faulty("needs ready", func(b *broken) {
+		b.listen = func(ctx context.Context, ready func(), ended func(string)) error {
+			if ready == nil {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			return b.bus.Listen(ctx, ready, ended)
+		}
+	}, "Listen without ready"),
+}
+
+var sharedMutants = []mutant{
+	{"shares nothing", func(now func() time.Time) []storage.TokenStore {
+		return []storage.TokenStore{newBus(newReference(now)), newBus(newReference(now))}
+	}, []string{"each store sees what the other has done", "what one store owes the other can settle", "a listener that is ready hears each ID", "of many writers one wins"}},
+
+	{"remembers what it has read", func(now func() time.Time) []storage.TokenStore {
+		store := newReference(now)
+		return []storage.TokenStore{store, caching(store)}
+	}, []string{"each store sees what the other has done", "random calls at once are linearizable"}},
+}
+
+// caching answers Load from what it has loaded before.
+func caching(store *reference) storage.TokenStore {
+	b := newBroken(store.now)
+	b.sound = store
+	b.save, b.del, b.delMatching, b.list = store.Save, store.Delete, store.DeleteMatching, store.List
+	loaded := make(chan map[string]storage.Record, 1)
+	loaded <- map[string]storage.Record{}
+	b.load = func(ctx context.Context, id string) (storage.Record, error) {
+		cache := <-loaded
+		defer func() { loaded <- cache }()
+		if r, ok := cache[id]; ok {
+			return r, nil
+		}
+		r, err := store.Load(ctx, id)
+		if err == nil {
+			cache[id] = r
+		}
+		return r, err
+	}
+	return b
+}
