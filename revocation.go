@@ -33,7 +33,7 @@ const (
 
 	// ledgerPoll is how often the ledger is looked through for debts of other
 	// instances, or of an earlier run; claimAtOnce how many are taken at a time.
-	ledgerPoll  = 15 * time.Second
+	ledgerPoll  = 30 * time.Second
 	claimAtOnce = 16
 
 	// revocationsAtOnce bounds the calls that one process has under way.
@@ -50,9 +50,9 @@ type revoker struct {
 	wake     chan struct{} // there may be something to do sooner
 	room     chan struct{} // a slot for each call under way
 
-	mu      sync.Mutex
-	hand    map[string]inHand // by Record.ID
-	soonest time.Time         // when a debt that this process postponed falls due
+	mu   sync.Mutex
+	hand map[string]inHand // by Record.ID
+	next time.Time         // when the loop will look again
 }
 
 type inHand struct {
@@ -173,7 +173,6 @@ func (v *revoker) postpone(ctx context.Context, d storage.Debt, wait time.Durati
 	about.Name, about.Err = "revocation.retry", reason
 	v.p.emit(about)
 	v.begin()
-	v.nudge()
 	return Pending
 }
 
@@ -233,14 +232,16 @@ func (v *revoker) loop(ctx context.Context) {
 // claim takes what is due and works it off.
 func (v *revoker) claim(ctx context.Context) {
 	for {
+		asked := v.p.c.Now()
 		call, cancel := context.WithTimeout(ctx, storeTimeout)
 		debts, err := v.p.ledger.Claim(call, claimAtOnce, revocationHold)
 		cancel()
 		if err != nil {
 			v.p.c.Logger.Warn("passport: the ledger of revocations could not be read", "error", err)
 		}
-		debts = append(debts, v.dueStrays()...)
+		debts = append(debts, v.dueStrays(asked)...)
 		if len(debts) == 0 {
+			v.dropForeign(asked)
 			return
 		}
 		outcomes := v.pay(debts...)
@@ -250,14 +251,19 @@ func (v *revoker) claim(ctx context.Context) {
 	}
 }
 
-// untilNext is how long the loop may sleep.
+// untilNext is how long the loop may sleep: until the first debt in hand falls
+// due, but not so long that debts which only the ledger knows of wait for ever.
 func (v *revoker) untilNext() time.Duration {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.soonest.IsZero() {
-		return ledgerPoll
+	now := v.p.c.Now()
+	v.next = now.Add(ledgerPoll)
+	for _, h := range v.hand {
+		if h.debt.Due.Before(v.next) {
+			v.next = h.debt.Due
+		}
 	}
-	return min(ledgerPoll, max(v.soonest.Sub(v.p.c.Now()), 10*time.Millisecond))
+	return max(v.next.Sub(now), 10*time.Millisecond)
 }
 
 // drain tries everything in hand once more, at the beginning of Close.
@@ -286,18 +292,11 @@ func (v *revoker) lost() int {
 }
 
 // dueStrays are the debts that no ledger hands out, and whose time has come.
-func (v *revoker) dueStrays() []storage.Debt {
+func (v *revoker) dueStrays(now time.Time) (due []storage.Debt) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	now := v.p.c.Now()
-	v.soonest = time.Time{}
-	var due []storage.Debt
 	for id, h := range v.hand {
-		switch {
-		case !h.stray:
-		case h.debt.Due.After(now):
-			v.expect(h.debt.Due)
-		default:
+		if h.stray && !h.debt.Due.After(now) {
 			h.debt.Due = now.Add(revocationHold)
 			v.hand[id] = h
 			due = append(due, h.debt)
@@ -306,20 +305,28 @@ func (v *revoker) dueStrays() []storage.Debt {
 	return due
 }
 
-// take notes a debt that this process knows of.
-func (v *revoker) take(d storage.Debt, stray bool) {
+// dropForeign forgets debts that were due and that the ledger did not hand out:
+// another Passport with the same store has them.
+func (v *revoker) dropForeign(asked time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.expect(d.Due)
-	if stray || v.volatile {
-		v.hand[d.Record.ID] = inHand{debt: d, stray: stray}
+	for id, h := range v.hand {
+		if !h.stray && !h.debt.Due.After(asked) {
+			delete(v.hand, id)
+		}
 	}
 }
 
-// expect notes when there will be something to do. The lock is held.
-func (v *revoker) expect(due time.Time) {
-	if v.soonest.IsZero() || due.Before(v.soonest) {
-		v.soonest = due
+// take notes a debt that would be lost with this process.
+func (v *revoker) take(d storage.Debt, stray bool) {
+	if !stray && !v.volatile {
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.hand[d.Record.ID] = inHand{debt: d, stray: stray}
+	if d.Due.Before(v.next) {
+		v.nudge()
 	}
 }
 

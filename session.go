@@ -35,6 +35,7 @@ type Session struct {
 // means that there is none; any other error that the Store could not answer.
 // ctx bounds how long [Session.Done] is kept up.
 func (p *Passport) Session(ctx context.Context, id Secret) (*Session, error) {
+	p.revoker.begin()
 	s := &Session{ctx: ctx}
 	if err := p.find(ctx, id, s); err != nil {
 		return nil, err

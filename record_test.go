@@ -1,0 +1,129 @@
+package passport
+
+import (
+	"bytes"
+	"encoding/base64"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport/internal/seal"
+	"github.com/passport-go/passport/storage"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func testKeys(t testing.TB) *seal.Keys {
+	t.Helper()
+	keys, err := seal.New([][]byte{bytes.Repeat([]byte{7}, seal.KeySize)})
+	require.NoError(t, err)
+	return keys
+}
+
+var (
+	goldenHead   = head{Begun: 1_790_000_000, End: 1_792_592_000, Seen: 1_790_000_100, RefreshBy: 1_790_000_130, Label: "Firefox on a desktop"}
+	goldenTokens = tokens{
+		IDToken: "header.payload.signature", AccessToken: "access", RefreshToken: "refresh",
+		TokenType: "Bearer", Scope: "openid email", Expiry: time.Unix(1_790_086_400, 0),
+	}
+	goldenRecord = storage.Record{ID: "an id", Subject: "email|alice", SID: "a sid"}
+)
+
+// A session that was stored by an earlier version has to open in this one. A
+// record is never the same twice, so the golden file is read and not compared;
+// -update adds one when the format grows a version.
+func TestOldRecordsStillOpen(t *testing.T) {
+	keys := testKeys(t)
+	if *update {
+		data := sealRecord(keys, goldenRecord, goldenHead, goldenTokens.marshal()).Data
+		text := base64.StdEncoding.EncodeToString(data) + "\n"
+		require.NoError(t, os.WriteFile("testdata/session-1.b64", []byte(text), 0o644))
+	}
+	files, err := filepath.Glob("testdata/session-*.b64")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		r := goldenRecord
+		r.Data, err = base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
+		require.NoError(t, err)
+
+		h, err := openHead(keys, r, new([768]byte))
+		require.NoError(t, err, file)
+		assert.Equal(t, goldenHead, h, file)
+		got, err := openTokens(keys, r)
+		require.NoError(t, err, file)
+		assert.Equal(t, goldenTokens, got, file)
+	}
+}
+
+func TestARecordIsBoundToItsPlaceAndItsIndex(t *testing.T) {
+	keys := testKeys(t)
+	sealed := sealRecord(keys, goldenRecord, goldenHead, goldenTokens.marshal())
+	for name, move := range map[string]func(*storage.Record){
+		"id":               func(r *storage.Record) { r.ID = "another id" },
+		"subject":          func(r *storage.Record) { r.Subject = "email|mallory" },
+		"sid":              func(r *storage.Record) { r.SID = "" },
+		"between its keys": func(r *storage.Record) { r.Subject, r.SID = r.Subject+"a", " sid" },
+	} {
+		moved := sealed
+		move(&moved)
+		_, err := openHead(keys, moved, new([768]byte))
+		assert.ErrorIs(t, err, errBroken, name)
+		_, err = openTokens(keys, moved)
+		assert.ErrorIs(t, err, errBroken, name)
+	}
+}
+
+func TestARecordsPartsCannotBeSwapped(t *testing.T) {
+	keys := testKeys(t)
+	other := goldenTokens
+	other.RefreshToken = "another"
+	a := sealRecord(keys, goldenRecord, goldenHead, goldenTokens.marshal())
+	headA, _, err := split(a.Data)
+	require.NoError(t, err)
+	forged := a
+	forged.Data = append(append([]byte{recordFormat, byte(len(headA) >> 8), byte(len(headA))}, headA...), headA...)
+	_, err = openTokens(keys, forged)
+	assert.ErrorIs(t, err, seal.ErrOpen, "a head is no body")
+}
+
+func TestLargeHeadsAndTokensSurvive(t *testing.T) {
+	keys := testKeys(t)
+	h, toks := goldenHead, goldenTokens
+	h.Label = strings.Repeat("L", 2000)
+	toks.IDToken = Secret(strings.Repeat("i", 200_000))
+	r := goldenRecord
+	r.Subject = strings.Repeat("s", 5000)
+	r = sealRecord(keys, r, h, toks.marshal())
+	got, err := openHead(keys, r, new([768]byte))
+	require.NoError(t, err)
+	assert.Equal(t, h, got)
+	opened, err := openTokens(keys, r)
+	require.NoError(t, err)
+	assert.Equal(t, toks, opened)
+}
+
+func FuzzOpenRecord(f *testing.F) {
+	keys := testKeys(f)
+	f.Add(sealRecord(keys, goldenRecord, goldenHead, goldenTokens.marshal()).Data)
+	f.Add([]byte{1, 0, 0})
+	f.Add([]byte{1, 255, 255, 0})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r := goldenRecord
+		r.Data = data
+		if _, err := openHead(keys, r, new([768]byte)); err != nil {
+			require.ErrorIs(t, err, errBroken)
+		}
+		if _, err := openTokens(keys, r); err != nil {
+			require.ErrorIs(t, err, errBroken)
+		}
+	})
+}
