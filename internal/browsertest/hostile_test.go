@@ -34,7 +34,7 @@ func pendingLogout(t *testing.T, l *lab) (tab *Tab, profile *Profile, release fu
 func undisturbed(t *testing.T, tab *Tab, release func()) {
 	t.Helper()
 	assert.False(t, Eval[bool](tab, `settled`))
-	assert.Equal(t, 1, Eval[int](tab, `document.querySelectorAll("iframe[sandbox]").length`))
+	assert.Equal(t, 1, Eval[int](tab, `document.querySelectorAll("iframe[style]").length`))
 	release()
 	got := Eval[outcome](tab, settle(`pending`))
 	assert.Equal(t, "unconfirmed", got.Passport)

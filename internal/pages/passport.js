@@ -169,9 +169,7 @@
       });
       setTimeout(fail, timeout, "timeout");
 
-      // The auth domain's pages may run, but neither open a dialog nor take
-      // this page away. They go beside the body, which some pages swap.
-      frame.sandbox = "allow-scripts allow-same-origin allow-forms";
+      // Beside the body, which some pages swap.
       frame.style.cssText = "display:none!important";
       frame.src = url;
       document.documentElement.append(frame);

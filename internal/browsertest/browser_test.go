@@ -1,0 +1,124 @@
+package browsertest
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/passport-go/passport"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// The back button shows nothing personal after a logout, whether the page was
+// kept alive by the browser or is loaded once more.
+func TestBackButtonShowsNothingPersonal(t *testing.T) {
+	modes := map[string]func(*site, *passport.Config){"redirect": redirect, "silent": fallBack}
+	pages := map[string]string{"as they come": "", "that the browser may keep": "private, max-age=0"}
+	for mode, edit := range modes {
+		for kept, cacheControl := range pages {
+			t.Run(mode+", pages "+kept, func(t *testing.T) {
+				s := newSite(t, "auth.localhost", edit)
+				s.mux.HandleFunc("GET /inventory", func(w http.ResponseWriter, r *http.Request) {
+					if cacheControl != "" {
+						w.Header().Set("Cache-Control", cacheControl)
+					}
+					s.home(w, r)
+				})
+				tab := s.signedIn(Open(t, Blocked))
+				tab.Go(s.at("/inventory"))
+				require.Equal(t, "alice@example.com", who(tab))
+				tab.Click("button")
+				tab.Wait(`location.pathname === "/" && document.querySelector("#who")`)
+				require.Equal(t, "nobody", who(tab))
+
+				tab.Back()
+				tab.Wait(`location.pathname === "/inventory" && document.querySelector("#who").textContent === "nobody"`)
+			})
+		}
+	}
+}
+
+// Without this the test above would prove less than it says.
+func TestBrowserDoesKeepPages(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	s.mux.HandleFunc("GET /inventory", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "private, max-age=0")
+		s.home(w, r)
+	})
+	tab := s.signedIn(Open(t, Blocked))
+	tab.Go(s.at("/inventory"))
+	tab.Run(`window.kept = true`)
+	tab.Run(`location.href = "/away"`)
+	tab.WaitURL(s.at("/away"))
+	tab.Back()
+	tab.WaitURL(s.at("/inventory"))
+	assert.True(t, Eval[bool](tab, `window.kept === true`))
+}
+
+// Nobody else signs a user out, be it a stranger's site or another host of the
+// same one, to whose requests browsers do add the cookie.
+func TestNobodyElseLogsTheUserOut(t *testing.T) {
+	for _, evil := range []string{"evil.localhost", "evil.app.localhost"} {
+		t.Run(evil, func(t *testing.T) {
+			s := newSite(t, "auth.localhost")
+			s.mux.HandleFunc("GET "+evil+"/", func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "text/html")
+				fmt.Fprintf(w, `<link rel="prefetch" href="%[1]s"><form id="f" method="post" action="%[1]s"></form>
+					<iframe name="inner"></iframe>`, s.at("/logout"))
+			})
+			profile := Open(t, Allowed)
+			tab := s.signedIn(profile)
+			attacker := profile.Tab()
+			attacker.Go(strings.Replace(s.at("/"), appHost, evil, 1))
+			attacker.Run(fmt.Sprintf(`window.tried = Promise.allSettled([
+				fetch(%[1]q, {method: "POST", mode: "no-cors", credentials: "include"}),
+				fetch(%[1]q, {method: "POST", mode: "cors", credentials: "include", headers: {Accept: "application/json"}}),
+				fetch(%[1]q, {mode: "no-cors", credentials: "include"}),
+				new Promise(done => Object.assign(new Image(), {onerror: done, src: %[1]q})),
+			]).then(() => true)`, s.at("/logout")))
+			assert.True(t, Eval[bool](attacker, `tried`))
+			attacker.Run(`f.target = "inner"; document.querySelector("iframe").onload = () => window.framed = true; f.submit()`)
+			attacker.Wait(`window.framed`)
+			attacker.Run(`f.target = ""; f.submit()`)
+			attacker.WaitURL(s.at("/logout"))
+			assert.NotContains(t, attacker.Text(), "alice")
+
+			tab.Go(s.at("/"))
+			assert.Equal(t, "alice@example.com", who(tab))
+			assert.Len(t, s.auth.Sessions(), 1)
+		})
+	}
+}
+
+// A page that uses the JavaScript SDK gets its message from our callback.
+func TestCallbackCompletesASilentLogoutOfTheJavaScriptSDK(t *testing.T) {
+	for _, in := range situations {
+		t.Run(in.name, func(t *testing.T) {
+			s := newSite(t, in.auth)
+			tab := s.signedIn(Open(t, in.cookies))
+			got := Eval[map[string]any](tab, fmt.Sprintf(javascriptSDK, s.p.LogoutURL()))
+			assert.Equal(t, "oidc-client", got["source"])
+			assert.Equal(t, s.at("/"), got["url"])
+			assert.Equal(t, false, got["keepOpen"])
+			assert.Equal(t, in.ends, len(s.auth.Sessions()) == 0)
+		})
+	}
+}
+
+// What the JavaScript SDK's page does in a silent logout, as far as the callback
+// is concerned: the iframe, and which messages end it how.
+const javascriptSDK = `new Promise((resolve, reject) => {
+	const frame = document.createElement("iframe");
+	addEventListener("message", e => {
+		if (e.origin !== location.origin || e.source !== frame.contentWindow || e.data?.source !== "oidc-client") return;
+		const query = new URL(e.data.url).searchParams;
+		if (query.has("error") || query.has("state")) reject(new Error("took it for an answer of the auth domain"));
+		else resolve(e.data);
+		frame.remove();
+	});
+	setTimeout(() => reject(new Error("IFrame timed out without a response")), 10000);
+	frame.src = %q;
+	document.body.append(frame);
+})`
