@@ -64,10 +64,14 @@ func (w *watches) ids() []string {
 	return slices.Collect(maps.Keys(w.byID))
 }
 
-// Done is closed when the session ends: for a server-sent event stream or a
-// WebSocket, which would otherwise outlive a logout. It is kept up for as long
-// as the context with which the session was looked up, which behind
-// [Passport.Handler] is the request's.
+// Done is closed when the session ends, on this instance or, if the Store
+// carries notices (storage.Notifier), within a moment on any other: for a
+// server-sent event stream or a WebSocket, which would otherwise outlive a
+// logout. A notice that gets lost, and the end of a session by expiry, are
+// noticed within 15 s.
+//
+// It is kept up for as long as the context with which the session was looked
+// up, which behind [Passport.Handler] is the request's.
 func (s *Session) Done() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -78,28 +82,75 @@ func (s *Session) Done() <-chan struct{} {
 	return s.watch.done
 }
 
-// recheckEvery is how often watched sessions are looked up, for a notice that
-// got lost, and for sessions that ended by themselves.
-const recheckEvery = 15 * time.Second
+const (
+	// recheckEvery is how often watched sessions are looked up.
+	recheckEvery = 15 * time.Second
+
+	// listenAgain is the pause before a lost connection for notices is made
+	// anew.
+	listenAgain = time.Second
+)
 
 // follow drops a watch when ctx is done, and looks at once whether the session
 // ended between its look-up and the beginning of the watch.
 func (p *Passport) follow(ctx context.Context, id string, one *watch) {
 	context.AfterFunc(ctx, func() { p.watches.remove(id, one) })
+	p.watches.once.Do(func() {
+		p.tasks.loop(p.recheckAll)
+		if p.notifier != nil {
+			p.tasks.loop(p.listen)
+		}
+	})
 	p.tasks.start(func(ctx context.Context) { p.recheck(ctx, id) })
-	p.watches.once.Do(func() { p.tasks.start(p.recheckAll) })
+}
+
+// announce tells those who watch these sessions, here and on other instances,
+// that they have ended.
+func (p *Passport) announce(ids ...string) {
+	p.watches.end(ids...)
+	if p.notifier == nil || len(ids) == 0 {
+		return
+	}
+	p.tasks.start(func(ctx context.Context) {
+		call, cancel := context.WithTimeout(ctx, storeTimeout)
+		defer cancel()
+		if err := p.notifier.Notify(call, ids...); err != nil {
+			p.c.Logger.Warn("passport: other instances could not be told of a logout; they will notice by themselves", "error", err)
+		}
+	})
+}
+
+// listen hears what other instances announce. What was announced while nobody
+// listened is found by looking once more as soon as somebody does.
+func (p *Passport) listen(ctx context.Context) {
+	for {
+		err := p.notifier.Listen(ctx, func() { p.lookAgain(ctx) }, func(id string) { p.watches.end(id) })
+		if ctx.Err() != nil {
+			return
+		}
+		p.c.Logger.Warn("passport: the connection for notices between instances was lost", "error", err)
+		if pause(ctx, listenAgain) != nil {
+			return
+		}
+	}
 }
 
 func (p *Passport) recheckAll(ctx context.Context) {
+	ticker := time.NewTicker(recheckEvery)
+	defer ticker.Stop()
 	for {
 		select {
-		case <-p.tasks.stop:
+		case <-ctx.Done():
 			return
-		case <-time.After(recheckEvery):
+		case <-ticker.C:
+			p.lookAgain(ctx)
 		}
-		for _, id := range p.watches.ids() {
-			p.recheck(ctx, id)
-		}
+	}
+}
+
+func (p *Passport) lookAgain(ctx context.Context) {
+	for _, id := range p.watches.ids() {
+		p.recheck(ctx, id)
 	}
 }
 

@@ -54,6 +54,14 @@ type Logout struct {
 
 	// Passport is the Passport session: Pending, Unconfirmed or Done.
 	Passport Outcome
+
+	// Ended is how many app sessions were ended.
+	Ended int
+}
+
+// newLogout is the account of a logout of which nothing is done yet.
+func (p *Passport) newLogout() Logout {
+	return Logout{Mode: p.c.LogoutMode, URL: p.LogoutURL(), App: Skipped, Revocation: Skipped, Passport: Pending}
 }
 
 const (
@@ -78,7 +86,7 @@ const (
 func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
 	l, revoked, err := p.endSession(ctx, id, "logout")
 	if revoked != nil {
-		l.Revocation = p.await(ctx, revoked)
+		l.Revocation = p.await(ctx, revoked, 1)
 	}
 	return l, err
 }
@@ -87,7 +95,7 @@ func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
 // revocation, and is nil if there is none to wait for.
 func (p *Passport) endSession(ctx context.Context, id, event string) (l Logout, revoked <-chan Outcome, err error) {
 	p.revoker.begin()
-	l = Logout{Mode: p.c.LogoutMode, URL: p.LogoutURL(), App: Skipped, Revocation: Skipped, Passport: Pending}
+	l = p.newLogout()
 	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 	debt, err := p.ledger.DeleteOwing(call, id, revocationHold)
@@ -100,14 +108,18 @@ func (p *Passport) endSession(ctx context.Context, id, event string) (l Logout, 
 		return l, nil, storeError(err)
 	}
 	p.ended(event, debt.Record)
-	l.App, l.Revocation = Done, Pending
+	l.App, l.Revocation, l.Ended = Done, Pending, 1
 	return l, p.revoker.pay(debt), nil
 }
 
 // ended tells everybody that sessions have ended.
 func (p *Passport) ended(event string, records ...storage.Record) {
+	ids := make([]string, len(records))
+	for i, r := range records {
+		ids[i] = r.ID
+	}
+	p.announce(ids...)
 	for _, r := range records {
-		p.watches.end(r.ID)
 		p.emit(Event{Name: event, Session: r.ID, Subject: r.Subject})
 	}
 }
@@ -115,13 +127,8 @@ func (p *Passport) ended(event string, records ...storage.Record) {
 // endLater goes on trying to end a session that the store could not end: the
 // browser has lost its cookie, and nobody else will come and try.
 func (p *Passport) endLater(id, event string) {
-	p.tasks.start(func(ctx context.Context) {
-		for {
-			select {
-			case <-p.tasks.stop:
-				return
-			case <-time.After(endRetry):
-			}
+	p.tasks.loop(func(ctx context.Context) {
+		for pause(ctx, endRetry) == nil {
 			call, cancel := context.WithTimeout(ctx, storeTimeout)
 			debt, err := p.ledger.DeleteOwing(call, id, revocationHold)
 			cancel()
@@ -137,15 +144,31 @@ func (p *Passport) endLater(id, event string) {
 	})
 }
 
-// await waits for the outcome of a revocation, but not for long.
-func (p *Passport) await(ctx context.Context, revoked <-chan Outcome) Outcome {
+// await waits for the outcomes of n revocations, but not for long, and sums
+// them up by the worst.
+func (p *Passport) await(ctx context.Context, revoked <-chan Outcome, n int) Outcome {
 	timer := time.NewTimer(p.c.RevocationWait)
 	defer timer.Stop()
-	select {
-	case outcome := <-revoked:
-		return outcome
-	case <-timer.C:
-	case <-ctx.Done():
+	sum := Skipped
+	for range n {
+		select {
+		case o := <-revoked:
+			sum = worse(sum, o)
+		case <-timer.C:
+			return worse(sum, Pending)
+		case <-ctx.Done():
+			return worse(sum, Pending)
+		}
 	}
-	return Pending
+	return sum
+}
+
+// worse returns the outcome that leaves more to worry about.
+func worse(a, b Outcome) Outcome {
+	for _, o := range []Outcome{Failed, Pending, Done} {
+		if a == o || b == o {
+			return o
+		}
+	}
+	return a
 }

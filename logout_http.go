@@ -49,7 +49,7 @@ func (p *Passport) Logout(w http.ResponseWriter, r *http.Request) {
 	if secret := p.cookies.get(r, p.cookies.session); secret != "" {
 		id = storeID(spaceSession, secret)
 	}
-	l := Logout{Mode: p.c.LogoutMode, URL: p.LogoutURL(), App: Skipped, Revocation: Skipped, Passport: Pending}
+	l := p.newLogout()
 	if id != "" {
 		var err error
 		if l, _, err = p.endSession(r.Context(), id, "logout"); err != nil {

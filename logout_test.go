@@ -59,6 +59,7 @@ func TestEndSessionGivesAnAccountOfEachLayer(t *testing.T) {
 		App:        passport.Done,
 		Revocation: passport.Done,
 		Passport:   passport.Pending,
+		Ended:      1,
 	}, l)
 }
 

@@ -21,7 +21,8 @@ import (
 type Passport struct {
 	c        *settled
 	store    storage.TokenStore
-	ledger   storage.Ledger // of the store, or one in memory beside it
+	ledger   storage.Ledger   // of the store, or one in memory beside it
+	notifier storage.Notifier // of the store, or nil
 	provider *provider
 	revoker  *revoker
 	watches  *watches
@@ -50,6 +51,7 @@ func New(c Config) (*Passport, error) {
 	}
 	_, inProcess := s.Store.(*memory.Store)
 	p.ledger = ledger
+	p.notifier, _ = s.Store.(storage.Notifier)
 	p.revoker = newRevoker(p, inProcess || !own)
 	p.cookies = newCookies(s)
 	p.crossOrigin = http.NewCrossOriginProtection()

@@ -162,7 +162,7 @@ func (p *Passport) lose(ctx context.Context, rec storage.Record, old tokens, rea
 	_, err := p.store.Delete(ctx, rec.ID)
 	switch {
 	case err == nil:
-		p.watches.end(rec.ID)
+		p.announce(rec.ID)
 		p.emit(Event{Name: "session.lost", Session: rec.ID, Subject: rec.Subject, Err: reason})
 	case !errors.Is(err, storage.ErrNotFound):
 		return errors.Join(storeError(err), reason)

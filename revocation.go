@@ -58,6 +58,7 @@ type revoker struct {
 type inHand struct {
 	debt  storage.Debt
 	stray bool // in no ledger
+	busy  bool // being worked on
 }
 
 func newRevoker(p *Passport, volatile bool) *revoker {
@@ -75,20 +76,20 @@ func newRevoker(p *Passport, volatile bool) *revoker {
 func (v *revoker) pay(debts ...storage.Debt) <-chan Outcome {
 	outcomes := make(chan Outcome, len(debts))
 	for _, d := range debts {
-		if !v.isStray(d) {
-			v.take(d, false)
-		}
+		v.work(d, true)
 		started := v.p.tasks.start(func(ctx context.Context) {
+			outcome := Pending // if there is no room, it stays in the ledger or in hand
 			select {
 			case v.room <- struct{}{}:
-				defer func() { <-v.room }()
-				outcome, _ := v.attempt(ctx, d)
-				outcomes <- outcome
+				outcome = v.attempt(ctx, d)
+				<-v.room
 			case <-ctx.Done():
-				outcomes <- Pending // stays in the ledger or in hand
 			}
+			v.work(d, false)
+			outcomes <- outcome
 		})
 		if !started {
+			v.work(d, false)
 			outcomes <- Pending
 		}
 	}
@@ -96,19 +97,19 @@ func (v *revoker) pay(debts ...storage.Debt) <-chan Outcome {
 }
 
 // attempt asks the auth domain once and enters in the ledger what came of it.
-func (v *revoker) attempt(ctx context.Context, d storage.Debt) (Outcome, error) {
+func (v *revoker) attempt(ctx context.Context, d storage.Debt) Outcome {
 	about := Event{Session: d.Record.ID, Subject: d.Record.Subject}
 	t, err := openTokens(v.p.c.keys, d.Record)
 	if err != nil {
 		err = fmt.Errorf("passport: a refresh token that is owed a revocation cannot be read: %w", err)
 		if errors.Is(err, seal.ErrNoKey) && v.p.c.Now().Sub(d.Since) < revocationAge {
-			return v.postpone(ctx, d, longestRetry, about, err), err
+			return v.postpone(ctx, d, longestRetry, about, err)
 		}
-		return v.giveUp(ctx, d, about, err), err
+		return v.giveUp(ctx, d, about, err)
 	}
 	if t.RefreshToken == "" {
 		v.settle(ctx, d)
-		return Skipped, nil
+		return Skipped
 	}
 	call, cancel := context.WithTimeout(ctx, revocationTimeout)
 	defer cancel()
@@ -119,15 +120,15 @@ func (v *revoker) attempt(ctx context.Context, d storage.Debt) (Outcome, error) 
 		v.settle(ctx, d)
 		about.Name = "revocation.done"
 		v.p.emit(about)
-		return Done, nil
+		return Done
 	case errors.As(err, &answer) && answer.final, v.p.c.Now().Sub(d.Since) >= revocationAge:
-		return v.giveUp(ctx, d, about, err), err
+		return v.giveUp(ctx, d, about, err)
 	}
 	wait := backOff(d.Attempts)
 	if answer != nil {
 		wait = max(wait, min(answer.retryAfter, longestAsked))
 	}
-	return v.postpone(ctx, d, wait, about, err), err
+	return v.postpone(ctx, d, wait, about, err)
 }
 
 // backOff is how long to wait after a number of failed attempts before.
@@ -204,7 +205,7 @@ func (p *Passport) oweToken(from storage.Record, t tokens) {
 // begin starts the loop that works off the ledger; at the first use of the
 // Passport, so that what an earlier run still owed is paid too.
 func (v *revoker) begin() {
-	v.once.Do(func() { v.p.tasks.start(v.loop) })
+	v.once.Do(func() { v.p.tasks.loop(v.loop) })
 }
 
 func (v *revoker) nudge() {
@@ -221,7 +222,7 @@ func (v *revoker) loop(ctx context.Context) {
 		select {
 		case <-timer.C:
 		case <-v.wake:
-		case <-v.p.tasks.stop:
+		case <-ctx.Done():
 			timer.Stop()
 			return
 		}
@@ -259,7 +260,7 @@ func (v *revoker) untilNext() time.Duration {
 	now := v.p.c.Now()
 	v.next = now.Add(ledgerPoll)
 	for _, h := range v.hand {
-		if h.debt.Due.Before(v.next) {
+		if !h.busy && h.debt.Due.Before(v.next) {
 			v.next = h.debt.Due
 		}
 	}
@@ -271,7 +272,9 @@ func (v *revoker) drain(ctx context.Context) {
 	v.mu.Lock()
 	var debts []storage.Debt
 	for _, h := range v.hand {
-		debts = append(debts, h.debt)
+		if !h.busy {
+			debts = append(debts, h.debt)
+		}
 	}
 	v.mu.Unlock()
 	outcomes := v.pay(debts...)
@@ -296,7 +299,7 @@ func (v *revoker) dueStrays(now time.Time) (due []storage.Debt) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for id, h := range v.hand {
-		if h.stray && !h.debt.Due.After(now) {
+		if h.stray && !h.busy && !h.debt.Due.After(now) {
 			h.debt.Due = now.Add(revocationHold)
 			v.hand[id] = h
 			due = append(due, h.debt)
@@ -311,7 +314,7 @@ func (v *revoker) dropForeign(asked time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for id, h := range v.hand {
-		if !h.stray && !h.debt.Due.After(asked) {
+		if !h.stray && !h.busy && !h.debt.Due.After(asked) {
 			delete(v.hand, id)
 		}
 	}
@@ -324,8 +327,25 @@ func (v *revoker) take(d storage.Debt, stray bool) {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.hand[d.Record.ID] = inHand{debt: d, stray: stray}
-	if d.Due.Before(v.next) {
+	h := v.hand[d.Record.ID]
+	h.debt, h.stray = d, stray
+	v.hand[d.Record.ID] = h
+}
+
+// work marks a debt that somebody begins or ends to work on.
+func (v *revoker) work(d storage.Debt, busy bool) {
+	if busy && !v.isStray(d) {
+		v.take(d, false)
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	h, ok := v.hand[d.Record.ID]
+	if !ok {
+		return
+	}
+	h.busy = busy
+	v.hand[d.Record.ID] = h
+	if !busy && h.debt.Due.Before(v.next) {
 		v.nudge()
 	}
 }

@@ -308,3 +308,46 @@ func TestADebtWhoseKeyIsMissingWaitsForIt(t *testing.T) {
 		require.NoError(t, third.Close(t.Context()))
 	})
 }
+
+func TestANoticeThatGetsLostIsNoticedAllTheSame(t *testing.T) {
+	bubble(t, always(http.StatusOK), func(t *testing.T, p *Passport, _ *revocations) {
+		s := &Session{p: p, ctx: t.Context()}
+		var err error
+		s.rec, err = p.store.Load(t.Context(), p.storeSession(t, ""))
+		require.NoError(t, err)
+		done := s.Done()
+		synctest.Wait()
+		_, err = p.store.Delete(t.Context(), s.rec.ID) // by an instance that nobody hears
+		require.NoError(t, err)
+		began := time.Now()
+		<-done
+		assert.LessOrEqual(t, time.Since(began), recheckEvery)
+	})
+}
+
+func TestDoneClosesWhenASessionExpires(t *testing.T) {
+	bubble(t, always(http.StatusOK), func(t *testing.T, p *Passport, _ *revocations) {
+		s := &Session{p: p, ctx: t.Context()}
+		var err error
+		s.rec, err = p.store.Load(t.Context(), p.storeSession(t, ""))
+		require.NoError(t, err)
+		began := time.Now()
+		<-s.Done()
+		assert.InDelta(t, p.c.SessionLifetime, time.Since(began), float64(recheckEvery))
+	}, func(c *Config) { c.SessionLifetime, c.IdleTimeout = time.Hour, -1 })
+}
+
+func TestAWatchIsForgottenWithItsRequest(t *testing.T) {
+	bubble(t, always(http.StatusOK), func(t *testing.T, p *Passport, _ *revocations) {
+		ctx, cancel := context.WithCancel(t.Context())
+		s := &Session{p: p, ctx: ctx}
+		var err error
+		s.rec, err = p.store.Load(t.Context(), p.storeSession(t, ""))
+		require.NoError(t, err)
+		s.Done()
+		assert.Len(t, p.watches.ids(), 1)
+		cancel()
+		synctest.Wait()
+		assert.Empty(t, p.watches.ids())
+	})
+}

@@ -116,7 +116,7 @@ func (p *Passport) unreadable(ctx context.Context, rec storage.Record, err error
 			delErr = nil
 		}
 		err = errors.Join(err, delErr)
-		p.watches.end(rec.ID)
+		p.announce(rec.ID)
 	}
 	p.emit(Event{Name: "session.lost", Session: rec.ID, Err: err})
 	return fmt.Errorf("%w: %w", ErrNoSession, err)
@@ -145,9 +145,6 @@ func (s *Session) ID() string { return s.rec.ID }
 
 // Subject is the user: the sub of the ID token.
 func (s *Session) Subject() string { return s.rec.Subject }
-
-// Begun is when the user signed in.
-func (s *Session) Begun() time.Time { return time.Unix(s.head.Begun, 0) }
 
 // Profile is what the ID token says of the user. Fields that the token does not
 // have are empty.

@@ -42,7 +42,7 @@ func TestASessionKnowsItsUser(t *testing.T) {
 		ZkEVMUserAdminAddress: user.ZkEVMUserAdminAddress,
 	}, profile)
 	assert.Equal(t, user.Subject, session.Subject())
-	assert.Equal(t, s.clock.Now().Unix(), session.Begun().Unix())
+	assert.Equal(t, s.clock.Now().Unix(), session.Info().Begun.Unix())
 
 	id, err := session.IDToken(t.Context())
 	require.NoError(t, err)

@@ -12,13 +12,22 @@ type tasks struct {
 	wg     sync.WaitGroup
 	ctx    context.Context // done when the patience of Close is over
 	cancel context.CancelFunc
-	stop   chan struct{} // closed when Close begins: loops end, work under way goes on
+
+	// stopping is done when Close begins: loops end, work under way goes on.
+	stopping context.Context
+	stop     context.CancelFunc
 }
 
 func newTasks() *tasks {
-	t := &tasks{stop: make(chan struct{})}
+	t := &tasks{}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
+	t.stopping, t.stop = context.WithCancel(t.ctx)
 	return t
+}
+
+// loop is start for work that goes on until Close begins.
+func (t *tasks) loop(f func(ctx context.Context)) bool {
+	return t.start(func(context.Context) { f(t.stopping) })
 }
 
 // start runs f in a goroutine of its own, unless Close has begun.
@@ -36,11 +45,9 @@ func (t *tasks) start(f func(ctx context.Context)) bool {
 // then it cancels the rest and waits for that.
 func (t *tasks) finish(ctx context.Context) {
 	t.mu.Lock()
-	if !t.closed {
-		t.closed = true
-		close(t.stop)
-	}
+	t.closed = true
 	t.mu.Unlock()
+	t.stop()
 
 	done := make(chan struct{})
 	go func() { t.wg.Wait(); close(done) }()
@@ -50,4 +57,5 @@ func (t *tasks) finish(ctx context.Context) {
 		t.cancel()
 		<-done
 	}
+	t.cancel()
 }

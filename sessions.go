@@ -1,0 +1,139 @@
+package passport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/passport-go/passport/storage"
+)
+
+// SessionInfo is what a list of a user's sessions shows of one of them.
+type SessionInfo struct {
+	// ID is for EndSession; see [Session.ID].
+	ID string
+
+	// Subject is the user, and SID the Passport session in which they signed
+	// in (the sid claim), or empty.
+	Subject string
+	SID     string
+
+	// Begun is when the user signed in, Seen the last request, to within the
+	// precision of Config.IdleTimeout, and Expiry when the session will end if
+	// nothing more happens.
+	Begun  time.Time
+	Seen   time.Time
+	Expiry time.Time
+
+	// Label is the app's own; see [Session.SetLabel].
+	Label string
+}
+
+// Info describes the session as it was when it was looked up.
+func (s *Session) Info() SessionInfo {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return infoOf(s.rec, s.head)
+}
+
+func infoOf(r storage.Record, h head) SessionInfo {
+	return SessionInfo{
+		ID:      r.ID,
+		Subject: r.Subject,
+		SID:     r.SID,
+		Begun:   time.Unix(h.Begun, 0),
+		Seen:    time.Unix(h.Seen, 0),
+		Expiry:  r.Expiry,
+		Label:   h.Label,
+	}
+}
+
+// Sessions lists a user's live sessions, the latest login first. The cost
+// follows their number and not that of all sessions. A session that cannot be
+// read is left out. The error is errors.ErrUnsupported if the Store is no
+// storage.Lister.
+func (p *Passport) Sessions(ctx context.Context, subject string) ([]SessionInfo, error) {
+	lister, ok := p.store.(storage.Lister)
+	if !ok {
+		return nil, fmt.Errorf("passport: the session store cannot list sessions: %w", errors.ErrUnsupported)
+	}
+	records, err := lister.List(ctx, storage.Match{Subject: subject})
+	if err != nil {
+		return nil, storeError(err)
+	}
+	var all []SessionInfo
+	for _, r := range records {
+		if h, err := p.openHead(r); err == nil && p.expiry(h).After(p.c.Now()) {
+			all = append(all, infoOf(r, h))
+		}
+	}
+	slices.SortFunc(all, func(a, b SessionInfo) int { return b.Begun.Compare(a.Begun) })
+	return all, nil
+}
+
+// EndSessions logs out every session that m selects, as EndSession does one:
+// all of a user's (Subject), the user's others (Subject and Except, with the
+// [Session.ID] to spare), or those of one Passport session (SID). The cost
+// follows the number of sessions ended. A match with neither Subject nor SID is
+// an error (storage.ErrEmptyMatch), and ends nothing.
+//
+// The Passport sessions in the users' other browsers are out of reach: only
+// those browsers can end them.
+func (p *Passport) EndSessions(ctx context.Context, m storage.Match) (Logout, error) {
+	p.revoker.begin()
+	l := p.newLogout()
+	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	debts, err := p.ledger.DeleteMatchingOwing(call, m, revocationHold)
+	if err != nil {
+		l.App, err = Failed, storeError(err)
+	}
+	if len(debts) == 0 {
+		return l, err
+	}
+	records := make([]storage.Record, len(debts))
+	for i, d := range debts {
+		records[i] = d.Record
+	}
+	p.ended("logout", records...)
+	l.Ended = len(debts)
+	if err == nil {
+		l.App = Done
+	}
+	l.Revocation = p.await(ctx, p.revoker.pay(debts...), len(debts))
+	return l, err
+}
+
+// SetLabel gives the session a text of the app's, such as "Firefox in Berlin",
+// for [Passport.Sessions] to show. It is cut to 200 bytes. ErrNoSession if the
+// session has ended; it is not brought back.
+func (s *Session) SetLabel(ctx context.Context, label string) error {
+	label = clip(printable(label), 200)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rec := s.rec
+	for {
+		h, err := s.p.openHead(rec)
+		if err != nil {
+			return s.p.unreadable(ctx, rec, err)
+		}
+		body, err := openBody(s.p.c.keys, rec)
+		if err != nil {
+			return s.p.unreadable(ctx, rec, err)
+		}
+		h.Label = label
+		saved, err := s.p.store.Save(ctx, sealRecord(s.p.c.keys, rec, h, body))
+		if err == nil {
+			s.rec, s.head = saved, h
+			return nil
+		}
+		if !errors.Is(err, storage.ErrConflict) {
+			return storeError(err)
+		}
+		if rec, err = s.p.store.Load(ctx, rec.ID); err != nil {
+			return storeError(err)
+		}
+	}
+}
