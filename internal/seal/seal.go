@@ -14,9 +14,15 @@ import (
 // KeySize is the length of a key in bytes: AES-256.
 const KeySize = 32
 
-// ErrOpen reports sealed bytes that no key opens: altered, cut, moved to
-// another place, or sealed with a key that is no longer listed.
-var ErrOpen = errors.New("sealed data does not open: it was altered, or its encryption key is no longer configured")
+var (
+	// ErrOpen reports sealed bytes that do not open: altered, cut, or moved to
+	// another place.
+	ErrOpen = errors.New("sealed data was altered or moved")
+
+	// ErrNoKey reports bytes that seem whole and were sealed with a key that
+	// is not listed.
+	ErrNoKey = errors.New("sealed data needs an encryption key that is not configured")
+)
 
 const (
 	format    = 1
@@ -76,19 +82,21 @@ func (k *Keys) Seal(dst, plain, place []byte) []byte {
 	return newest.aead.Seal(dst, nonce[:], plain, place)
 }
 
-// Open appends what was sealed for place to dst, or returns ErrOpen.
+// Open appends what was sealed for place to dst, or returns ErrOpen or ErrNoKey.
 func (k *Keys) Open(dst, sealed, place []byte) ([]byte, error) {
 	if len(sealed) < prefix+nonceSize || sealed[0] != format {
 		return nil, ErrOpen
 	}
 	id, nonce, box := [4]byte(sealed[1:prefix]), sealed[prefix:prefix+nonceSize], sealed[prefix+nonceSize:]
+	err := ErrNoKey
 	for i := range k.keys {
 		if k.keys[i].id != id {
 			continue
 		}
-		if plain, err := k.keys[i].aead.Open(dst, nonce, box, place); err == nil {
+		if plain, openErr := k.keys[i].aead.Open(dst, nonce, box, place); openErr == nil {
 			return plain, nil
 		}
+		err = ErrOpen
 	}
-	return nil, ErrOpen
+	return nil, err
 }
