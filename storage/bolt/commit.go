@@ -1,0 +1,172 @@
+package bolt
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+)
+
+// An fsync costs far more than anything else in a write, so writes that come in
+// while one is under way wait together, and then share one. Nobody waits for
+// company: a write that finds no other goes ahead at once. (DB.Batch would make
+// it wait for 10 ms, and carries out writes in a goroutine where a panic over a
+// damaged page could not be caught.)
+
+// A write is one caller's change to the store.
+type write struct {
+	ctx    context.Context
+	change func(*tx) error
+
+	// creates says that the change adds a session, which on a full disk is
+	// refused so that others can still be ended.
+	creates bool
+
+	err  error
+	done chan struct{} // closed once err is final
+}
+
+// queue holds the writes that wait. Whoever has the turn commits them all.
+type queue struct {
+	turn chan struct{}
+
+	mu      sync.Mutex
+	waiting []*write
+}
+
+func newQueue() queue { return queue{turn: make(chan struct{}, 1)} }
+
+func (q *queue) add(w *write) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting = append(q.waiting, w)
+}
+
+func (q *queue) takeAll() []*write {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	group := q.waiting
+	q.waiting = nil
+	return group
+}
+
+// withdraw reports whether w was still waiting, and now is not.
+func (q *queue) withdraw(w *write) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	i := slices.Index(q.waiting, w)
+	if i < 0 {
+		return false
+	}
+	q.waiting = slices.Delete(q.waiting, i, i+1)
+	return true
+}
+
+// write carries out change, alone or with others, and returns when it is on disk
+// or has failed. change may be called more than once: what an earlier call did
+// is undone, and its results must be set anew. It returns an error only before
+// it has changed anything.
+func (s *Store) write(ctx context.Context, change func(*tx) error) error {
+	return s.submit(&write{ctx: ctx, change: change})
+}
+
+func (s *Store) submit(w *write) error {
+	if err := s.ready(w.ctx); err != nil {
+		return err
+	}
+	w.done = make(chan struct{})
+	s.queue.add(w)
+	select {
+	case s.queue.turn <- struct{}{}:
+		s.commit(s.queue.takeAll())
+		<-s.queue.turn
+	case <-w.done:
+	case <-w.ctx.Done():
+		if s.queue.withdraw(w) {
+			return w.ctx.Err()
+		}
+	}
+	<-w.done // at once, or somebody is carrying it out
+	return w.err
+}
+
+// commit carries out the group together, or if that fails one by one, so that
+// one that asks too much does not take the others with it.
+func (s *Store) commit(group []*write) {
+	if len(group) == 1 || s.try(group) != nil {
+		for _, w := range group {
+			s.alone(w)
+		}
+	}
+	for _, w := range group {
+		close(w.done)
+	}
+}
+
+// alone carries out w by itself, and on a full disk tries again with the room
+// set aside.
+func (s *Store) alone(w *write) {
+	err := s.try([]*write{w})
+	if err != nil && !w.creates && s.freeReserve() == nil {
+		err = s.try([]*write{w})
+	}
+	if err != nil {
+		w.err = err
+	}
+}
+
+// errUnchanged rolls back a transaction that has nothing to commit.
+var errUnchanged = errors.New("unchanged")
+
+// try carries out the group in one transaction. After nil each write has its
+// outcome. After an error nothing has happened, and the group can be tried again.
+func (s *Store) try(group []*write) error {
+	if err := s.ready(context.Background()); err != nil {
+		return err
+	}
+	id := 0
+	err := s.update(func(t *tx) error {
+		id = t.ID()
+		for _, w := range group {
+			w.err = t.apply(w)
+		}
+		if t.failed == nil && !t.changed {
+			return errUnchanged
+		}
+		t.sweep(sweepPerWrite * len(group))
+		return t.failed
+	})
+	if err == nil || errors.Is(err, errUnchanged) {
+		return nil
+	}
+	if !s.mayHaveCommitted(id) {
+		return err
+	}
+	for _, w := range group {
+		w.err = err
+	}
+	return nil
+}
+
+// apply makes the change of w, unless its caller has given up.
+func (t *tx) apply(w *write) error {
+	if err := w.ctx.Err(); err != nil {
+		return err
+	}
+	if w.creates {
+		t.fillReserve()
+	}
+	return w.change(t)
+}
+
+// mayHaveCommitted reports whether the failed transaction with this id can be
+// seen all the same: its last step, the fsync, is what failed, and whether it
+// would survive a power cut is unknown.
+func (s *Store) mayHaveCommitted(id int) bool {
+	last := 0
+	err := s.view(func(t *tx) error {
+		last = t.ID()
+		return nil
+	})
+	return err == nil && last >= id
+}

@@ -1,0 +1,66 @@
+package bolt
+
+import (
+	"encoding/binary"
+
+	"github.com/passport-go/passport/storage"
+)
+
+// A debt is stored as its checksum, attempts, since and due, and the body of the
+// record.
+func encodeDebt(d storage.Debt) []byte {
+	b := make([]byte, sumLen, sumLen+3*8+bodyLen(d.Record))
+	b = binary.BigEndian.AppendUint64(b, uint64(d.Attempts))
+	b = appendTime(b, d.Since)
+	b = appendTime(b, d.Due)
+	return seal(d.Record.ID, appendBody(b, d.Record))
+}
+
+func decodeDebt(id string, value []byte) (storage.Debt, error) {
+	body, ok := unseal(id, value)
+	if !ok {
+		return storage.Debt{}, errDamaged
+	}
+	c := cutter{rest: body}
+	d := storage.Debt{
+		Attempts: int(c.uint64()),
+		Since:    c.time(),
+		Due:      c.time(),
+		Record:   c.record(id),
+	}
+	if c.failed {
+		return storage.Debt{}, errDamaged
+	}
+	return d, nil
+}
+
+// debt returns the debt under id, or storage.ErrNotFound.
+func (t *tx) debt(id string) (storage.Debt, error) {
+	value := t.Bucket(t.debts).Get([]byte(id))
+	if value == nil {
+		return storage.Debt{}, storage.ErrNotFound
+	}
+	d, err := decodeDebt(id, value)
+	if err != nil {
+		t.log.Error(err.Error())
+	}
+	return d, err
+}
+
+// putDebt stores d in the place of old, the zero Debt if there is none.
+func (t *tx) putDebt(old, d storage.Debt) {
+	t.put(t.debts, []byte(d.Record.ID), encodeDebt(d))
+	t.move(t.dues, dueKey(old), dueKey(d))
+}
+
+func (t *tx) removeDebt(d storage.Debt) {
+	t.delete(t.debts, []byte(d.Record.ID))
+	t.delete(t.dues, dueKey(d))
+}
+
+func dueKey(d storage.Debt) []byte {
+	if d.Record.ID == "" {
+		return nil
+	}
+	return timeKey(d.Due, d.Record.ID)
+}

@@ -1,0 +1,117 @@
+package bolt
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"time"
+)
+
+// formatVersion is the layout that the functions in this file, in record.go and
+// in debt.go describe. It changes with any of them.
+const formatVersion = "1"
+
+var (
+	versionKey = []byte("version")
+	reserveKey = []byte("reserve")
+)
+
+// buckets holds the names of the store's buckets.
+type buckets struct {
+	meta     []byte // "version": formatVersion
+	records  []byte // id: record
+	subjects []byte // subject, id: nothing
+	sids     []byte // sid, id: nothing
+	expiries []byte // expiry, id: nothing
+	debts    []byte // id: debt
+	dues     []byte // due, id: nothing
+	reserve  []byte // "reserve": room for a full disk
+}
+
+func namesOf(prefix string) buckets {
+	name := func(what string) []byte { return []byte(prefix + "." + what) }
+	return buckets{
+		meta:     name("meta"),
+		records:  name("records"),
+		subjects: name("subjects"),
+		sids:     name("sids"),
+		expiries: name("expiries"),
+		debts:    name("debts"),
+		dues:     name("dues"),
+		reserve:  name("reserve"),
+	}
+}
+
+// prepare checks the version of what is there, or lays out a new store. A store
+// that is there is not written to, so that it opens on a full disk too.
+func (s *Store) prepare() error {
+	var version []byte
+	err := s.view(func(t *tx) error {
+		if meta := t.Bucket(t.meta); meta != nil {
+			version = bytes.Clone(meta.Get(versionKey))
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case version == nil:
+		return s.create()
+	case string(version) != formatVersion:
+		return fmt.Errorf("storage/bolt: %s has format %q and this program reads format %q: "+
+			"run the newer version that wrote it, or start with another file", s.db.Path(), version, formatVersion)
+	}
+	return nil
+}
+
+func (s *Store) create() error {
+	return s.update(func(t *tx) error {
+		for _, name := range [][]byte{t.meta, t.records, t.subjects, t.sids, t.expiries, t.debts, t.dues, t.reserve} {
+			if _, err := t.CreateBucketIfNotExists(name); err != nil {
+				return explainFull(err)
+			}
+		}
+		t.fillReserve()
+		t.put(t.meta, versionKey, []byte(formatVersion))
+		return t.failed
+	})
+}
+
+// maxPart bounds what goes into a key, of which bbolt takes 32 KiB.
+const maxPart = 8 << 10
+
+// nameKey is the key of id in the index by subject or sid, and with no id what
+// all keys of that subject or sid begin with. The length in front keeps one name
+// from being the beginning of another. There is no key for an empty name.
+func nameKey(name, id string) []byte {
+	if name == "" {
+		return nil
+	}
+	key := binary.AppendUvarint(make([]byte, 0, binary.MaxVarintLen32+len(name)+len(id)), uint64(len(name)))
+	key = append(key, name...)
+	return append(key, id...)
+}
+
+// timeKey is the key of id in an index by time, in whose order it sorts.
+func timeKey(at time.Time, id string) []byte {
+	key := binary.BigEndian.AppendUint64(make([]byte, 0, timeLen+len(id)), uint64(at.UnixMicro())^signBit)
+	return append(key, id...)
+}
+
+const (
+	timeLen = 8
+	signBit = 1 << 63 // turned over, it puts the times before 1970 first
+)
+
+// timeOf undoes timeKey. ok is false for what is no such key.
+func timeOf(key []byte) (at time.Time, id []byte, ok bool) {
+	if len(key) <= timeLen {
+		return time.Time{}, nil, false
+	}
+	return fromMicro(int64(binary.BigEndian.Uint64(key) ^ signBit)), key[timeLen:], true
+}
+
+// stored is at as the file keeps it: to the microsecond.
+func stored(at time.Time) time.Time { return fromMicro(at.UnixMicro()) }
+
+func fromMicro(us int64) time.Time { return time.UnixMicro(us).UTC() }

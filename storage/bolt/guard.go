@@ -1,0 +1,83 @@
+package bolt
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/passport-go/passport/storage"
+	"go.etcd.io/bbolt"
+)
+
+// errDamaged is what a record that does not match its checksum amounts to. Its
+// session is over, and no other.
+var errDamaged = fmt.Errorf("storage/bolt: the record is damaged: %w", storage.ErrNotFound)
+
+// On pages that make no sense bbolt panics, and reading what the disk cannot
+// deliver is a fault. view and update make errors of both. Usually the
+// transaction has been rolled back by then, its locks are free, and the next one
+// may well succeed. When it has not, nothing may touch the database again.
+
+// view runs read in a read transaction.
+func (s *Store) view(read func(*tx) error) (err error) {
+	var b *bbolt.Tx
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer s.contain(&b, &err)
+
+	b, err = s.db.Begin(false)
+	if err != nil {
+		return fmt.Errorf("storage/bolt: %w", err)
+	}
+	defer b.Rollback()
+	return read(s.tx(b))
+}
+
+// update runs change in a write transaction, and commits it unless change
+// returns an error.
+func (s *Store) update(change func(*tx) error) (err error) {
+	var b *bbolt.Tx
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer s.contain(&b, &err)
+
+	var refused error
+	err = s.db.Update(func(began *bbolt.Tx) error {
+		b = began
+		refused = change(s.tx(began))
+		return refused
+	})
+	if err == nil || refused != nil {
+		return refused
+	}
+	return explainFull(err)
+}
+
+func (s *Store) contain(tx **bbolt.Tx, err *error) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	damaged := fmt.Errorf("storage/bolt: the file is damaged (%v): %s", p, wayOut)
+	s.log.Error(damaged.Error())
+	if rolledBack := *tx != nil && (*tx).DB() == nil; !rolledBack {
+		s.stopped.CompareAndSwap(nil, &damaged)
+	}
+	*err = damaged
+}
+
+// explainFull gives the errors of a disk, or of a file, that has no more room the
+// name by which callers know them.
+func explainFull(err error) error {
+	if isFull(err) {
+		return fmt.Errorf("storage/bolt: %w: %w", storage.ErrFull, err)
+	}
+	return fmt.Errorf("storage/bolt: %w", err)
+}
+
+func isFull(err error) bool {
+	for _, full := range fullErrors {
+		if errors.Is(err, full) {
+			return true
+		}
+	}
+	return false
+}

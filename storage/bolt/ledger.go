@@ -1,0 +1,148 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"github.com/passport-go/passport/storage"
+)
+
+// DeleteOwing implements [storage.Ledger].
+func (s *Store) DeleteOwing(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
+	var owed storage.Debt
+	err := s.write(ctx, func(t *tx) error {
+		r, err := t.live(id)
+		if err != nil {
+			return err
+		}
+		t.remove(r)
+		owed = t.owe(r, hold)
+		return nil
+	})
+	if err != nil {
+		return storage.Debt{}, err
+	}
+	return owed, nil
+}
+
+// DeleteMatchingOwing implements [storage.Ledger]. The records become debts in
+// one step, all or none.
+func (s *Store) DeleteMatchingOwing(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Debt, error) {
+	var owed []storage.Debt
+	err := s.write(ctx, func(t *tx) error {
+		owed = nil
+		removed, err := t.matching(m)
+		if err != nil {
+			return err
+		}
+		for _, r := range removed {
+			t.remove(r)
+			owed = append(owed, t.owe(r, hold))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return owed, nil
+}
+
+// Owe implements [storage.Ledger].
+func (s *Store) Owe(ctx context.Context, r storage.Record, hold time.Duration) (storage.Debt, error) {
+	if err := check(r); err != nil {
+		return storage.Debt{}, err
+	}
+	r.Expiry = stored(r.Expiry)
+	var owed storage.Debt
+	err := s.write(ctx, func(t *tx) error {
+		if t.Bucket(t.debts).Get([]byte(r.ID)) != nil {
+			return storage.ErrConflict
+		}
+		owed = t.owe(r, hold)
+		return nil
+	})
+	if err != nil {
+		return storage.Debt{}, err
+	}
+	return owed, nil
+}
+
+func (t *tx) owe(r storage.Record, hold time.Duration) storage.Debt {
+	d := storage.Debt{Record: r, Since: stored(t.now), Due: stored(t.now.Add(hold))}
+	old, _ := t.debt(r.ID)
+	t.putDebt(old, d)
+	return d
+}
+
+// Claim implements [storage.Ledger].
+func (s *Store) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Debt, error) {
+	var claimed []storage.Debt
+	err := s.write(ctx, func(t *tx) error {
+		claimed = nil
+		for _, key := range t.past(t.dues, n) {
+			if d, ok := t.claim(key, hold); ok {
+				claimed = append(claimed, d)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return claimed, nil
+}
+
+// claim holds the debt that the key leads to. A key that leads nowhere, or to a
+// debt that cannot be read any more, would stand first in the line for ever.
+func (t *tx) claim(key []byte, hold time.Duration) (storage.Debt, bool) {
+	_, id, _ := timeOf(key)
+	old, err := t.debt(string(id))
+	if err != nil || !bytes.Equal(key, dueKey(old)) {
+		t.delete(t.dues, key)
+		return storage.Debt{}, false
+	}
+	d := old
+	d.Due = stored(t.now.Add(hold))
+	t.putDebt(old, d)
+	return d, true
+}
+
+// Postpone implements [storage.Ledger].
+func (s *Store) Postpone(ctx context.Context, d storage.Debt, due time.Time) error {
+	return s.write(ctx, func(t *tx) error {
+		old, err := t.held(d)
+		if err != nil {
+			return err
+		}
+		postponed := old
+		postponed.Attempts++
+		postponed.Due = stored(due)
+		t.putDebt(old, postponed)
+		return nil
+	})
+}
+
+// Settle implements [storage.Ledger].
+func (s *Store) Settle(ctx context.Context, d storage.Debt) error {
+	return s.write(ctx, func(t *tx) error {
+		old, err := t.held(d)
+		if err != nil {
+			return err
+		}
+		t.removeDebt(old)
+		return nil
+	})
+}
+
+// held returns the debt as it is stored, if it is still the caller's.
+func (t *tx) held(d storage.Debt) (storage.Debt, error) {
+	now, err := t.debt(d.Record.ID)
+	if err != nil {
+		return storage.Debt{}, err
+	}
+	if !now.Due.Equal(stored(d.Due)) {
+		return storage.Debt{}, storage.ErrConflict
+	}
+	return now, nil
+}

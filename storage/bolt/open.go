@@ -1,0 +1,162 @@
+package bolt
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"syscall"
+
+	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
+)
+
+// minSize is the least MaxSize: a new file takes half of it.
+const minSize = 1 << 20
+
+const wayOut = "restore it from a backup, or move it out of the way and start without it: " +
+	"every user signs in again, and revocations still owed are lost"
+
+// Open opens the store in the file at path and creates the file if there is
+// none; its directory must exist. The caller closes the store.
+//
+// The file is for the program's user alone, mode 0600: one that others may read
+// or write is tightened to that before it is used, and refused if it cannot be
+// (on Windows, where access follows from the directory, it is left as it is).
+// A file that another process has open, that is damaged, or that a newer version
+// of this package wrote is refused with an error that says so.
+func Open(path string, opts Options) (*Store, error) {
+	if opts.MaxSize != 0 && opts.MaxSize < minSize {
+		return nil, fmt.Errorf("storage/bolt: Options.MaxSize is %d: it must be 0 or at least %d bytes", opts.MaxSize, minSize)
+	}
+	opts = opts.withDefaults()
+	file, db, err := openDatabase(path, opts)
+	if err != nil {
+		return nil, err
+	}
+	s := newStore(db, opts)
+	s.file = file
+	if err := s.prepare(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func openDatabase(path string, opts Options) (file *os.File, db *bbolt.DB, err error) {
+	// Opening reads the list of free pages: in a damaged file that is a panic,
+	// and in one cut short it is a fault.
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("storage/bolt: %s is damaged (%v): %s", path, p, wayOut)
+		}
+	}()
+
+	isNew := false
+	db, err = bbolt.Open(path, 0o600, &bbolt.Options{
+		Timeout:      opts.LockTimeout,
+		MaxSize:      opts.MaxSize,
+		FreelistType: bbolt.FreelistMapType,
+		NoStatistics: true, // counting takes a lock in every read
+		OpenFile: func(name string, flag int, perm os.FileMode) (*os.File, error) {
+			file, isNew, err = openPrivate(name, flag, perm)
+			return file, err
+		},
+	})
+	if err != nil {
+		return nil, nil, explain(path, err)
+	}
+	if err := checkLength(file, db); err != nil {
+		return nil, nil, errors.Join(err, db.Close())
+	}
+	if isNew {
+		if err := syncDir(filepath.Dir(path)); err != nil {
+			return nil, nil, errors.Join(err, db.Close())
+		}
+	}
+	return file, db, nil
+}
+
+// openPrivate opens a regular file and makes sure that it is for its owner
+// alone. isNew reports that it is empty.
+func openPrivate(name string, flag int, perm os.FileMode) (file *os.File, isNew bool, err error) {
+	file, err = os.OpenFile(name, flag, perm)
+	if err != nil {
+		return nil, false, err
+	}
+	info, err := file.Stat()
+	if err == nil {
+		err = tighten(file, info)
+	}
+	if err != nil {
+		return nil, false, errors.Join(err, file.Close())
+	}
+	return file, info.Size() == 0, nil
+}
+
+func tighten(file *os.File, info os.FileInfo) error {
+	if !info.Mode().IsRegular() {
+		return &fs.PathError{Op: "open", Path: file.Name(), Err: errors.New("not a regular file")}
+	}
+	if runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0 {
+		return nil
+	}
+	if err := file.Chmod(0o600); err != nil {
+		return fmt.Errorf("others may use %s (mode %04o), and that cannot be changed: run as its owner, or chmod it 0600: %w",
+			file.Name(), info.Mode().Perm(), err)
+	}
+	return nil
+}
+
+// checkLength refuses a file that ends before its last page, which a later read
+// would run into.
+func checkLength(file *os.File, db *bbolt.DB) error {
+	info, err := file.Stat()
+	if err != nil {
+		return fmt.Errorf("storage/bolt: %w", err)
+	}
+	var want int64
+	err = db.View(func(tx *bbolt.Tx) error {
+		want = tx.Size()
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("storage/bolt: %w", err)
+	}
+	if info.Size() < want {
+		return fmt.Errorf("storage/bolt: %s is cut short, at %d bytes of %d: %s", file.Name(), info.Size(), want, wayOut)
+	}
+	return nil
+}
+
+// syncDir makes a new file's name as durable as its contents. Windows does not
+// sync directories.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("storage/bolt: %w", err)
+	}
+	if err := errors.Join(d.Sync(), d.Close()); err != nil {
+		return fmt.Errorf("storage/bolt: %w", err)
+	}
+	return nil
+}
+
+// explain adds to what bbolt says on opening a file what to do about it.
+func explain(path string, err error) error {
+	switch {
+	case errors.Is(err, bbolterrors.ErrTimeout):
+		return fmt.Errorf("storage/bolt: %s is in use, by another process or by a store that this one has open: "+
+			"stop the other, or share sessions between processes through storage/redis or storage/postgres: %w", path, err)
+	case errors.As(err, new(*fs.PathError)), errors.As(err, new(syscall.Errno)):
+		return fmt.Errorf("storage/bolt: open %s: %w", path, err)
+	default:
+		return fmt.Errorf("storage/bolt: %s is damaged or not a bbolt database (%w): %s", path, err, wayOut)
+	}
+}

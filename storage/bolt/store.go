@@ -1,0 +1,118 @@
+package bolt
+
+import (
+	"context"
+	"errors"
+
+	"github.com/passport-go/passport/storage"
+)
+
+// Load implements [storage.TokenStore]. It takes no lock that a writer holds for
+// longer than a moment, and no fsync stands in its way.
+func (s *Store) Load(ctx context.Context, id string) (storage.Record, error) {
+	if err := s.ready(ctx); err != nil {
+		return storage.Record{}, err
+	}
+	var found storage.Record
+	err := s.view(func(t *tx) (err error) {
+		found, err = t.live(id)
+		return err
+	})
+	return found, err
+}
+
+// List implements [storage.Lister].
+func (s *Store) List(ctx context.Context, m storage.Match) ([]storage.Record, error) {
+	if err := s.ready(ctx); err != nil {
+		return nil, err
+	}
+	var found []storage.Record
+	err := s.view(func(t *tx) (err error) {
+		found, err = t.matching(m)
+		return err
+	})
+	return found, err
+}
+
+// Save implements [storage.TokenStore]. It returns once the record is on disk.
+// ID, Subject and SID may have up to 8 KiB each.
+func (s *Store) Save(ctx context.Context, r storage.Record) (storage.Record, error) {
+	if err := check(r); err != nil {
+		return storage.Record{}, err
+	}
+	r.Expiry = stored(r.Expiry)
+	revision := r.Revision
+	err := s.submit(&write{ctx: ctx, creates: revision == 0, change: func(t *tx) error {
+		if !t.now.Before(r.Expiry) {
+			return errors.New("storage/bolt: Record.Expiry has passed")
+		}
+		old, err := t.replaceable(r.ID, revision)
+		if err != nil {
+			return err
+		}
+		r.Revision = revision + 1
+		t.replace(old, r)
+		return nil
+	}})
+	if err != nil {
+		return storage.Record{}, err
+	}
+	return r, nil
+}
+
+// replaceable returns the record that one read at this revision may take the
+// place of: the zero Record if there is none and need be none.
+func (t *tx) replaceable(id string, revision uint64) (storage.Record, error) {
+	old, err := t.get(id)
+	isLive := err == nil && t.now.Before(old.Expiry)
+	switch {
+	case revision == 0 && isLive:
+		return storage.Record{}, storage.ErrConflict
+	case revision == 0:
+		return old, nil
+	case err != nil:
+		return storage.Record{}, err
+	case !isLive:
+		return storage.Record{}, storage.ErrNotFound
+	case old.Revision != revision:
+		return storage.Record{}, storage.ErrConflict
+	}
+	return old, nil
+}
+
+// Delete implements [storage.TokenStore].
+func (s *Store) Delete(ctx context.Context, id string) (storage.Record, error) {
+	var removed storage.Record
+	err := s.write(ctx, func(t *tx) (err error) {
+		removed, err = t.live(id)
+		if err != nil {
+			return err
+		}
+		t.remove(removed)
+		return nil
+	})
+	if err != nil {
+		return storage.Record{}, err
+	}
+	return removed, nil
+}
+
+// DeleteMatching implements [storage.TokenStore]. The records are removed in one
+// step, all or none.
+func (s *Store) DeleteMatching(ctx context.Context, m storage.Match) ([]storage.Record, error) {
+	var removed []storage.Record
+	err := s.write(ctx, func(t *tx) (err error) {
+		removed, err = t.matching(m)
+		if err != nil {
+			return err
+		}
+		for _, r := range removed {
+			t.remove(r)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return removed, nil
+}
