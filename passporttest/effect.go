@@ -49,13 +49,22 @@ func (e effect) editClaims(claims map[string]any) {
 	}
 }
 
-// obstruct waits, hangs and cuts, before or after the endpoint has worked.
-// Where there is nobody left to answer it does not return.
-func (e effect) obstruct(ctx context.Context, late bool, hanging func()) {
+// split returns what strikes before the endpoint has worked, and after.
+func (e effect) split() (early, late effect) {
 	for _, a := range e {
-		if a.Late != late {
-			continue
+		if a.Late {
+			late = append(late, a)
+		} else {
+			early = append(early, a)
 		}
+	}
+	return early, late
+}
+
+// obstruct waits, hangs and cuts. Where there is nobody left to answer it does
+// not return.
+func (e effect) obstruct(ctx context.Context, hanging func()) {
+	for _, a := range e {
 		if a.Delay > 0 {
 			await(ctx, time.After(a.Delay))
 		}
@@ -78,10 +87,11 @@ func await[T any](ctx context.Context, event <-chan T) {
 }
 
 // replace answers in the endpoint's place, if a fault says so.
-func (e effect) replace(w *answer, path string, late bool) bool {
+// /authorize sends an Error by itself, for it knows where to.
+func (e effect) replace(w *answer, path string) bool {
 	for _, a := range slices.Backward(e) {
 		byAuthorize := a.Error != "" && path == "/authorize"
-		if a.Late == late && !byAuthorize && (a.Status != 0 || a.Error != "") {
+		if !byAuthorize && (a.Status != 0 || a.Error != "") {
 			a.answer(w)
 			return true
 		}
@@ -110,7 +120,7 @@ func (f *Fault) answer(w *answer) {
 // edit changes an answer that is there already.
 func (e effect) edit(w *answer) {
 	if e.deniesFraming() {
-		w.Header().Set("X-Frame-Options", "DENY")
+		denyFraming(w)
 	}
 	if e.noCORS() {
 		dropCORS(w.Header())
@@ -120,4 +130,17 @@ func (e effect) edit(w *answer) {
 			w.editJSON(a.EditAnswer)
 		}
 	}
+}
+
+// denyFraming turns a redirect into a page that goes on by itself, for browsers
+// do not mind X-Frame-Options on a redirect.
+func denyFraming(w *answer) {
+	if target := w.Header().Get("Location"); target != "" {
+		w.Header().Del("Location")
+		w.Header().Set("Refresh", "0; url="+target)
+		w.body.Reset()
+		w.status = 0
+		continuePage(w, target)
+	}
+	w.Header().Set("X-Frame-Options", "DENY")
 }

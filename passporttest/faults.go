@@ -38,8 +38,8 @@ type Fault struct {
 	// they had used before.
 	Cut bool
 
-	// Status is answered instead, with RetryAfter in whole seconds unless it
-	// is 0, and with Body, which may be empty.
+	// Status is answered instead, with Body, which may be empty, and with a
+	// Retry-After of as many whole seconds as RetryAfter has, unless it is 0.
 	Status     int
 	RetryAfter time.Duration
 	Body       string
@@ -49,7 +49,9 @@ type Fault struct {
 	// answer with JSON, and with Status unless that is 0.
 	Error string
 
-	// DenyFraming adds X-Frame-Options: DENY to the answer.
+	// DenyFraming adds X-Frame-Options: DENY to the answer. Since browsers heed
+	// that on a page alone, a redirect becomes a page that goes on to the same
+	// place by itself, where it is not in a frame.
 	DenyFraming bool
 
 	// NoCORS leaves out the headers of CORS, so that a script on another

@@ -285,7 +285,14 @@ func TestFramingCanBeRefused(t *testing.T) {
 	p.auth.Inject(passporttest.Fault{Path: "/v2/logout", DenyFraming: true})
 	resp := p.visit(p.logoutURL())
 	assert.Equal(t, "DENY", resp.Header.Get("X-Frame-Options"))
-	assert.Equal(t, http.StatusFound, resp.StatusCode)
+	assert.Equal(t, http.StatusOK, resp.StatusCode, "browsers ignore the header on a redirect")
+	assert.Equal(t, "0; url="+afterward, resp.Header.Get("Refresh"))
+	assert.Contains(t, body(t, resp), `href="`+afterward+`"`)
+
+	p.auth.Inject(passporttest.Fault{Path: "/v2/logout", DenyFraming: true, Status: 500})
+	resp = p.visit(p.logoutURL())
+	assert.Equal(t, "DENY", resp.Header.Get("X-Frame-Options"))
+	assert.Equal(t, http.StatusInternalServerError, resp.StatusCode)
 }
 
 func TestALogoutCanPretend(t *testing.T) {
@@ -313,6 +320,8 @@ func TestClaimsAndAnswersCanBeEdited(t *testing.T) {
 		EditClaims: func(claims map[string]any) { claims["nonce"] = "forged"; delete(claims, "sid") },
 		EditAnswer: func(answer map[string]any) { answer["expires_in"] = "3600"; delete(answer, "refresh_token") },
 	})
+	resp, _ := post(t, p.auth.Client(), p.auth.URL+"/oauth/token", exchangeForm(p))
+	assert.Equal(t, "no-store", resp.Header.Get("Cache-Control"), "only the body is edited")
 	token := p.login()
 	assert.Empty(t, token.RefreshToken)
 	assert.Equal(t, "3600", token.Extra("expires_in"))

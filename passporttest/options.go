@@ -258,8 +258,12 @@ func (o *Options) userByEmail(email string) User {
 
 func (c Client) confidential() bool { return c.Secret != "" }
 
+// allowsRedirect refuses a fragment, which RFC 6749 §3.1.2 forbids.
 func (c Client) allowsRedirect(uri string) bool {
-	return slices.Contains(c.RedirectURIs, uri) || c.AnyLoopback && isLoopbackURL(uri)
+	if slices.Contains(c.RedirectURIs, uri) {
+		return true
+	}
+	return c.AnyLoopback && isLoopbackURL(uri) && !strings.Contains(uri, "#")
 }
 
 func isLoopbackURL(raw string) bool {

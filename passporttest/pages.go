@@ -56,6 +56,10 @@ func stillSignedInPage(w http.ResponseWriter) {
 	page(w, http.StatusOK, "signedin.html", struct{ Title string }{"You are still signed in"})
 }
 
+func continuePage(w http.ResponseWriter, target string) {
+	page(w, http.StatusOK, "continue.html", struct{ Title, Target string }{"One moment", target})
+}
+
 type loginData struct {
 	Title  string
 	Client string

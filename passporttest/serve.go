@@ -33,12 +33,13 @@ func (d *AuthDomain) serve(w http.ResponseWriter, r *http.Request, e *entry) {
 
 	a := newAnswer()
 	effect := d.faults.strike(e.Request)
-	effect.obstruct(r.Context(), false, settle)
-	if !effect.replace(a, r.URL.Path, false) {
+	early, late := effect.split()
+	early.obstruct(r.Context(), settle)
+	if !early.replace(a, r.URL.Path) {
 		d.mux.ServeHTTP(a, withEffect(r, effect))
 	}
-	effect.obstruct(r.Context(), true, settle)
-	effect.replace(a, r.URL.Path, true)
+	late.obstruct(r.Context(), settle)
+	late.replace(a, r.URL.Path)
 	allowCORS(a, r)
 	effect.edit(a)
 
@@ -84,7 +85,7 @@ func (a *answer) editJSON(edit func(map[string]any)) {
 		return
 	}
 	edit(object)
-	a.reset()
+	a.body.Reset()
 	writeJSON(a, http.StatusOK, object)
 }
 

@@ -12,8 +12,8 @@ import (
 	"sync"
 )
 
-// Server is an auth domain that is being served, on a port of the loopback
-// interface.
+// Server is an auth domain that is being served: on a port of the loopback
+// interface, unless [Options.Addr] says otherwise.
 type Server struct {
 	*AuthDomain
 
@@ -24,7 +24,8 @@ type Server struct {
 	server      *http.Server
 	certificate *x509.Certificate // nil without TLS
 	transport   *http.Transport
-	running     sync.WaitGroup // the accept loop and the requests
+	accepting   sync.WaitGroup
+	answering   sync.RWMutex // held for reading by each request
 }
 
 // NewServer starts an auth domain; the caller must Close it. Like httptest's
@@ -47,7 +48,7 @@ func NewServer(o Options) *Server {
 		d.setIssuer(s.URL + "/")
 	}
 	s.transport = s.newTransport(host, listener.Addr().String())
-	s.running.Go(func() { s.serve(listener) })
+	s.accepting.Go(func() { s.serve(listener) })
 	return s
 }
 
@@ -72,19 +73,22 @@ func (s *Server) serve(l net.Listener) {
 // counted lets Close wait for the requests that are being answered.
 func (s *Server) counted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.running.Add(1)
-		defer s.running.Done()
+		s.answering.RLock()
+		defer s.answering.RUnlock()
 		next.ServeHTTP(w, r)
 	})
 }
 
 // Close stops the server: it lifts all faults, cuts what is open, and returns
 // when nothing of the server is running any more. Closing twice does no harm.
+// What the auth domain knows can still be read.
 func (s *Server) Close() {
 	s.Lift()
 	_ = s.server.Close()
 	s.outbox.close()
-	s.running.Wait()
+	s.accepting.Wait()
+	s.answering.Lock()
+	defer s.answering.Unlock()
 	s.transport.CloseIdleConnections()
 }
 

@@ -102,7 +102,7 @@ func (d *AuthDomain) refresh(r *http.Request, client Client) (map[string]any, *o
 	if value == "" {
 		return nil, &oauthError{"invalid_request", "Missing required parameter: refresh_token"}
 	}
-	g, next, err := d.vault.use(value, client.ID, !d.options.StaticRefreshTokens, d.now())
+	g, next, err := d.renew(value, client.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -115,6 +115,16 @@ func (d *AuthDomain) refresh(r *http.Request, client Client) (map[string]any, *o
 	answer := d.tokens(r, g)
 	setIfNotEmpty(answer, "refresh_token", next)
 	return answer, nil
+}
+
+// renew returns the grant of a refresh token, and the next token if there is
+// one.
+func (d *AuthDomain) renew(value, clientID string) (grant, string, *oauthError) {
+	if d.options.StaticRefreshTokens {
+		g, err := d.vault.use(value, clientID, d.now())
+		return g, "", err
+	}
+	return d.vault.rotate(value, clientID, d.now())
 }
 
 // tokens returns the answer to a successful request (RFC 6749 §5.1), without a

@@ -93,6 +93,7 @@ func (v *vault) redeem(value string, now, tokenExpires time.Time, accept func(*c
 	return c.grant, v.add(c.grant, c.family, tokenExpires), nil
 }
 
+// add makes a refresh token. The caller holds the lock.
 func (v *vault) add(g grant, family string, expires time.Time) string {
 	t := &refreshToken{grant: g, value: "v1." + randomID(), family: family, expires: expires, state: Live}
 	if v.tokens == nil {
@@ -103,30 +104,48 @@ func (v *vault) add(g grant, family string, expires time.Time) string {
 	return t.value
 }
 
-// use takes a refresh token of the client and returns its grant and the token
-// that replaces it: none if tokens do not rotate.
-func (v *vault) use(value, clientID string, rotate bool, now time.Time) (grant, string, *oauthError) {
+// use returns the grant of a client's refresh token, which stays good.
+func (v *vault) use(value, clientID string, now time.Time) (grant, *oauthError) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	t, ok := v.tokens[value]
-	if !ok || t.clientID != clientID {
-		return grant{}, "", errBadRefreshToken
+	t, err := v.usable(value, clientID, now)
+	if err != nil {
+		return grant{}, err
 	}
-	if t.state == Rotated {
-		v.reuse("refresh_token", t.grant, t.family, now)
-		return grant{}, "", errBadRefreshToken
-	}
-	if t.stateAt(now) != Live {
-		return grant{}, "", errBadRefreshToken
-	}
-	if !rotate {
-		return t.grant, "", nil
+	return t.grant, nil
+}
+
+// rotate uses a client's refresh token up and returns its grant and the token
+// that takes its place.
+func (v *vault) rotate(value, clientID string, now time.Time) (grant, string, *oauthError) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	t, err := v.usable(value, clientID, now)
+	if err != nil {
+		return grant{}, "", err
 	}
 	t.state = Rotated
 	return t.grant, v.add(t.grant, t.family, t.expires), nil
 }
 
-// reuse records an incident and kills what is alive of the family.
+// usable finds a live token; one that was used up is an incident. The caller
+// holds the lock.
+func (v *vault) usable(value, clientID string, now time.Time) (*refreshToken, *oauthError) {
+	t, ok := v.tokens[value]
+	if !ok || t.clientID != clientID {
+		return nil, errBadRefreshToken
+	}
+	if t.state == Rotated {
+		v.reuse("refresh_token", t.grant, t.family, now)
+	}
+	if t.stateAt(now) != Live {
+		return nil, errBadRefreshToken
+	}
+	return t, nil
+}
+
+// reuse records an incident and kills what is alive of the family. The caller
+// holds the lock.
 func (v *vault) reuse(kind string, g grant, family string, now time.Time) {
 	v.incidents = append(v.incidents, Incident{Kind: kind, Time: now, ClientID: g.clientID, Subject: g.user.Subject})
 	for _, t := range v.issued {
