@@ -1,0 +1,75 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// wayOut is what to do about the errors of the server that have one known
+// cause, by SQLSTATE.
+var wayOut = map[string]string{
+	"3F000": "call Migrate first, or check Options.Schema",
+	"42P01": "call Migrate first, or check Options.Schema and Options.Prefix",
+	"25006": "the pool has reached a read-only server: lead it to the primary, for example with target_session_attrs=read-write",
+	"26000": preparedLost,
+	"42P05": preparedLost,
+}
+
+const preparedLost = "a proxy between here and the server does not keep prepared statements: set DefaultQueryExecMode to pgx.QueryExecModeExec"
+
+// failed says which verb could not be carried out, and how to get out of it.
+func failed(verb string, err error) error {
+	server := (*pgconn.PgError)(nil)
+	if !errors.As(err, &server) {
+		return fmt.Errorf("storage/postgres: %s: %w", verb, err)
+	}
+	if hint, ok := wayOut[server.Code]; ok {
+		return fmt.Errorf("storage/postgres: %s: %w: %s", verb, discreet(server), hint)
+	}
+	return fmt.Errorf("storage/postgres: %s: %w", verb, discreet(server))
+}
+
+// discreet returns the server's error without the fields that quote rows and
+// statements.
+func discreet(e *pgconn.PgError) *pgconn.PgError {
+	d := *e
+	d.Detail, d.Where, d.InternalQuery = "", "", ""
+	return &d
+}
+
+const (
+	serializationFailure = "40001"
+	deadlockDetected     = "40P01"
+
+	// mostPatience is the longest pause between two tries. With it, a statement
+	// is tried eleven times within a second or so.
+	mostPatience = 512 * time.Millisecond
+)
+
+// patiently runs do again when the server has turned it away only for meeting
+// another transaction. That happens where the database's default isolation is
+// stricter than read committed, or where somebody else locks these tables.
+// Every verb is one statement, so what was turned away has left nothing.
+func patiently(ctx context.Context, do func() error) error {
+	for pause := time.Millisecond; ; pause *= 2 {
+		err := do()
+		if err == nil || pause > mostPatience || !turnedAway(err) {
+			return err
+		}
+		select {
+		case <-time.After(rand.N(pause)):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func turnedAway(err error) bool {
+	server := (*pgconn.PgError)(nil)
+	return errors.As(err, &server) && (server.Code == serializationFailure || server.Code == deadlockDetected)
+}

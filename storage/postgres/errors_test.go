@@ -1,0 +1,93 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport/storage"
+)
+
+func TestErrorsShowTheWayOut(t *testing.T) {
+	t.Run("no tables", func(t *testing.T) {
+		s := newStore(t, newPool(t), Options{})
+		_, err := s.Load(t.Context(), "id")
+		assert.ErrorContains(t, err, "storage/postgres: load: ")
+		assert.ErrorContains(t, err, "call Migrate first")
+	})
+	t.Run("no schema", func(t *testing.T) {
+		s := newStore(t, newPool(t), Options{Schema: "nowhere"})
+		_, err := s.Save(t.Context(), aRecord("id"))
+		assert.ErrorContains(t, err, "call Migrate first")
+	})
+	t.Run("a read-only server", func(t *testing.T) {
+		opts := Options{Prefix: freshPrefix()}
+		openStore(t, newPool(t), opts)
+		config := poolConfig(t, server.URL())
+		config.ConnConfig.RuntimeParams["default_transaction_read_only"] = "on"
+		s := newStore(t, openPool(t, config), opts)
+		_, err := s.Save(t.Context(), aRecord("id"))
+		assert.ErrorContains(t, err, "lead it to the primary")
+		_, err = s.Load(t.Context(), "id")
+		assert.ErrorIs(t, err, storage.ErrNotFound, "reading goes on")
+	})
+	t.Run("no server", func(t *testing.T) {
+		s := newStore(t, openPool(t, poolConfig(t, "postgres://user:hush@127.0.0.1:1/db")), Options{})
+		_, err := s.Load(t.Context(), "id")
+		assert.ErrorContains(t, err, "connection refused")
+		assert.NotContains(t, fmt.Sprintf("%+v %#v", err, err), "hush")
+	})
+}
+
+// The server quotes rows in the detail of some errors, and functions' arguments
+// in the context.
+func TestErrorsDoNotQuoteRows(t *testing.T) {
+	err := failed("owe", fmt.Errorf("wrapped: %w", &pgconn.PgError{
+		Code: "23514", Message: "refused", Detail: "Failing row contains (hush).", Where: "hush", InternalQuery: "hush",
+	}))
+	server := (*pgconn.PgError)(nil)
+	require.ErrorAs(t, err, &server)
+	assert.Equal(t, "23514", server.Code)
+	assert.NotContains(t, fmt.Sprintf("%+v %#v %#v", err, err, server), "hush")
+}
+
+func TestPatienceEndsWithTheContext(t *testing.T) {
+	busy := &pgconn.PgError{Code: serializationFailure}
+	ctx, cancel := context.WithCancel(t.Context())
+	tries := 0
+	err := patiently(ctx, func() error {
+		if tries++; tries == 3 {
+			cancel()
+		}
+		return busy
+	})
+	assert.ErrorIs(t, err, context.Canceled)
+	assert.Equal(t, 3, tries)
+}
+
+func TestPatienceIsForOtherTransactionsOnly(t *testing.T) {
+	for _, want := range []error{errors.New("lost"), &pgconn.PgError{Code: "53100"}} {
+		tries := 0
+		err := patiently(t.Context(), func() error { tries++; return want })
+		assert.Equal(t, want, err)
+		assert.Equal(t, 1, tries)
+	}
+}
+
+func TestPatienceIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		busy := &pgconn.PgError{Code: deadlockDetected}
+		start, tries := time.Now(), 0
+		err := patiently(t.Context(), func() error { tries++; return busy })
+		assert.Equal(t, busy, err)
+		assert.Equal(t, 11, tries)
+		assert.LessOrEqual(t, time.Since(start), 1023*time.Millisecond)
+	})
+}

@@ -1,0 +1,139 @@
+package postgres
+
+import (
+	"context"
+	"embed"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// migrations holds one file a version. A released one is never edited: what
+// changes is a new file, and one that the program before it can live with, for
+// both run during a deployment.
+//
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrate brings the tables to the version that this package works with, and
+// does nothing if they are. It is one transaction under an advisory lock, so
+// any number of instances may call it as they start. A role without the right
+// to create tables may call it too, once they are there. It is an error if the
+// tables are of a later version than the package knows.
+func (s *Store) Migrate(ctx context.Context) error {
+	steps, err := readSteps()
+	if err != nil {
+		return failed("migrate", err)
+	}
+	return s.migrate(ctx, steps)
+}
+
+func (s *Store) migrate(ctx context.Context, steps []string) error {
+	version, err := s.version(ctx, s.pool)
+	if err != nil {
+		return failed("migrate", err)
+	}
+	if version == len(steps) {
+		return nil
+	}
+	// Read committed, for a snapshot from before the lock was had would show
+	// the tables as they were before the instance ahead of this one.
+	err = pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+		return s.upgrade(ctx, tx, steps)
+	})
+	if err != nil {
+		return failed("migrate", err)
+	}
+	return nil
+}
+
+func (s *Store) upgrade(ctx context.Context, tx pgx.Tx, steps []string) error {
+	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, s.names.lock()); err != nil {
+		return err
+	}
+	version, err := s.version(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if version > len(steps) {
+		return fmt.Errorf("the tables are at version %d and this program knows %d: run the newer program", version, len(steps))
+	}
+	if version == 0 {
+		if err := s.prepare(ctx, tx); err != nil {
+			return err
+		}
+	}
+	for ; version < len(steps); version++ {
+		if err := s.step(ctx, tx, version+1, steps[version]); err != nil {
+			return fmt.Errorf("version %d: %w", version+1, err)
+		}
+	}
+	return nil
+}
+
+// version returns the version of the tables, 0 if there are none. It asks the
+// catalog's tables: to_regclass answers from a cache that does not hear of other
+// transactions while this one waits for its lock.
+func (s *Store) version(ctx context.Context, db querier) (version int, err error) {
+	var exists bool
+	err = db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = $1 AND tablename = $2)`,
+		s.names.schema, s.names.prefix+"migrations").Scan(&exists)
+	if err != nil || !exists {
+		return 0, err
+	}
+	err = db.QueryRow(ctx, s.names.fill(`SELECT coalesce(max(version), 0) FROM {migrations}`)).Scan(&version)
+	return version, err
+}
+
+// querier is a pool or a transaction.
+type querier interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// prepare makes what the migrations themselves need. CREATE SCHEMA IF NOT EXISTS
+// would ask for the right to create schemas even where there is nothing to do.
+func (s *Store) prepare(ctx context.Context, tx pgx.Tx) error {
+	var exists bool
+	err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)`, s.names.schema).Scan(&exists)
+	if err != nil {
+		return err
+	}
+	if !exists {
+		if _, err := tx.Exec(ctx, `CREATE SCHEMA `+pgx.Identifier{s.names.schema}.Sanitize()); err != nil {
+			return err
+		}
+	}
+	_, err = tx.Exec(ctx, s.names.fill(`
+		CREATE TABLE {migrations} (
+			version    integer     PRIMARY KEY,
+			applied_at timestamptz NOT NULL DEFAULT now()
+		)`))
+	return err
+}
+
+// step runs one migration. Without arguments pgx sends it as it is, so a file
+// may hold several statements.
+func (s *Store) step(ctx context.Context, tx pgx.Tx, version int, sql string) error {
+	if _, err := tx.Exec(ctx, s.names.fill(sql)); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, s.names.fill(`INSERT INTO {migrations} (version) VALUES ($1)`), version)
+	return err
+}
+
+// readSteps returns the migrations, the first version first.
+func readSteps() ([]string, error) {
+	files, err := migrations.ReadDir("migrations")
+	if err != nil {
+		return nil, err
+	}
+	steps := make([]string, len(files))
+	for i, file := range files {
+		sql, err := migrations.ReadFile("migrations/" + file.Name())
+		if err != nil {
+			return nil, err
+		}
+		steps[i] = string(sql)
+	}
+	return steps, nil
+}

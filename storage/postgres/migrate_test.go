@@ -1,0 +1,145 @@
+package postgres
+
+import (
+	"flag"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+func TestMigrateByManyInstancesAtOnce(t *testing.T) {
+	opts := Options{Schema: freshPrefix() + "many", Prefix: "passport_"}
+	var instances errgroup.Group
+	start := make(chan struct{})
+	for range 8 {
+		s := newStore(t, newPool(t), opts)
+		instances.Go(func() error {
+			<-start
+			return s.Migrate(t.Context())
+		})
+	}
+	close(start)
+	require.NoError(t, instances.Wait())
+
+	pool := newPool(t)
+	applied := query[[]int32](t, pool, newStore(t, pool, opts).names.fill(`SELECT array_agg(version ORDER BY version) FROM {migrations}`))
+	assert.Equal(t, []int32{1, 2}, applied)
+}
+
+// The lock must not be held by a session: behind a proxy, the session is
+// somebody else's a moment later.
+func TestMigrateLeavesNoLock(t *testing.T) {
+	pool := newPool(t)
+	s := openStore(t, pool, Options{})
+	require.NoError(t, s.Migrate(t.Context()))
+	assert.Zero(t, query[int64](t, pool, `
+		SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND (classid::bigint << 32) | objid::bigint = $1`, s.names.lock()))
+}
+
+func TestMigrateUpgradesFromEveryVersion(t *testing.T) {
+	pool := newPool(t)
+	steps, err := readSteps()
+	require.NoError(t, err)
+	for from := range steps {
+		t.Run(fmt.Sprint(from), func(t *testing.T) {
+			s := newStore(t, pool, Options{})
+			require.NoError(t, s.migrate(t.Context(), steps[:from]))
+			if from > 0 {
+				_, err := s.Save(t.Context(), aRecord("kept"))
+				require.NoError(t, err)
+			}
+			require.NoError(t, s.Migrate(t.Context()))
+			if from > 0 {
+				_, err = s.DeleteOwing(t.Context(), "kept", time.Minute)
+				assert.NoError(t, err)
+			}
+		})
+	}
+}
+
+func TestMigrateThatFailsChangesNothing(t *testing.T) {
+	pool := newPool(t)
+	s := newStore(t, pool, Options{})
+	steps, err := readSteps()
+	require.NoError(t, err)
+	err = s.migrate(t.Context(), append(steps, `SELECT 1/0`))
+	assert.ErrorContains(t, err, "division by zero")
+	assert.Nil(t, query[*string](t, pool, `SELECT to_regclass($1)::text`, s.names.table("records")))
+	assert.NoError(t, s.Migrate(t.Context()))
+}
+
+func TestMigrateRefusesTablesOfALaterProgram(t *testing.T) {
+	s := newStore(t, newPool(t), Options{})
+	steps, err := readSteps()
+	require.NoError(t, err)
+	require.NoError(t, s.migrate(t.Context(), append(steps, `SELECT 1`)))
+	assert.ErrorContains(t, s.Migrate(t.Context()), "run the newer program")
+}
+
+// The role that serves requests need not be the one that may create tables.
+func TestRoleWithoutTheRightToCreate(t *testing.T) {
+	owner := newPool(t)
+	opts := Options{Schema: freshPrefix() + "owned", Prefix: "app_"}
+	openStore(t, owner, opts)
+	execute(t, owner, strings.NewReplacer("{schema}", opts.Schema).Replace(`
+		CREATE ROLE {schema} LOGIN;
+		GRANT USAGE ON SCHEMA {schema} TO {schema};
+		GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {schema}`))
+
+	u, err := url.Parse(server.URL())
+	require.NoError(t, err)
+	u.User = url.User(opts.Schema)
+	pool := openPool(t, poolConfig(t, u.String()))
+	s := newStore(t, pool, opts)
+	require.NoError(t, s.Migrate(t.Context()))
+	_, err = s.Save(t.Context(), aRecord("id"))
+	require.NoError(t, err)
+	_, err = s.DeleteOwing(t.Context(), "id", -time.Second)
+	require.NoError(t, err)
+	debts, err := s.Claim(t.Context(), 1, time.Minute)
+	require.NoError(t, err)
+	require.Len(t, debts, 1)
+	require.NoError(t, s.Settle(t.Context(), debts[0]))
+	require.NoError(t, s.Notify(t.Context(), "id"))
+
+	opts.Prefix = freshPrefix()
+	assert.ErrorContains(t, newStore(t, pool, opts).Migrate(t.Context()), "permission denied for schema "+opts.Schema)
+}
+
+func TestSchemaIsAsReviewed(t *testing.T) {
+	pool := newPool(t)
+	openStore(t, pool, Options{Schema: "golden", Prefix: "passport_"})
+	rows, err := pool.Query(t.Context(), `
+		SELECT format('table %s %s', relname, reloptions::text) FROM pg_class
+		WHERE relnamespace = 'golden'::regnamespace AND relkind = 'r'
+		UNION ALL
+		SELECT format('column %s.%s %s %s %s', relname, attname, format_type(atttypid, atttypmod),
+		       CASE WHEN attnotnull THEN 'not null' ELSE 'null' END, attstorage)
+		FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
+		WHERE relnamespace = 'golden'::regnamespace AND relkind = 'r' AND attnum > 0
+		UNION ALL
+		SELECT indexdef FROM pg_indexes WHERE schemaname = 'golden'
+		ORDER BY 1`)
+	require.NoError(t, err)
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	schema := strings.Join(lines, "\n") + "\n"
+
+	const golden = "testdata/schema.golden"
+	if *update {
+		require.NoError(t, os.WriteFile(golden, []byte(schema), 0o644))
+	}
+	want, err := os.ReadFile(golden)
+	require.NoError(t, err)
+	assert.Equal(t, string(want), schema)
+}

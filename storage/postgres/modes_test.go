@@ -1,0 +1,136 @@
+package postgres
+
+import (
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport/storage"
+)
+
+var execModes = []pgx.QueryExecMode{
+	pgx.QueryExecModeCacheStatement,
+	pgx.QueryExecModeCacheDescribe,
+	pgx.QueryExecModeDescribeExec,
+	pgx.QueryExecModeExec,
+	pgx.QueryExecModeSimpleProtocol,
+}
+
+// Each mode sends parameters and results in a form of its own.
+func TestEveryVerbInEveryExecMode(t *testing.T) {
+	for _, mode := range execModes {
+		t.Run(mode.String(), func(t *testing.T) {
+			config := poolConfig(t, server.URL())
+			config.ConnConfig.DefaultQueryExecMode = mode
+			clock := newClock()
+			s := openStore(t, openPool(t, config), Options{Now: clock.Now})
+			useRecords(t, s)
+			useLedger(t, s, clock)
+			clock.advance(3 * time.Hour)
+			assert.Equal(t, 1, sweep(t, s, 10))
+			assert.NoError(t, s.Notify(t.Context(), "a", "b\x00'\\"))
+		})
+	}
+}
+
+// odd is a record with whatever might get lost on the way.
+func odd(id string, s *Store) storage.Record {
+	return storage.Record{
+		ID: id + "\x00\xff'\\", Subject: `subject \x41 ' $1 é`, SID: "sid\x00 of " + id,
+		Expiry: stored(s.now().Add(time.Hour)), Data: []byte("\x00\xff'\\x00$1"),
+	}
+}
+
+func useRecords(t *testing.T, s *Store) {
+	ctx := t.Context()
+	a, err := s.Save(ctx, odd("a", s))
+	require.NoError(t, err)
+	_, err = s.Save(ctx, odd("a", s))
+	assert.ErrorIs(t, err, storage.ErrConflict)
+	a.Data = append(a.Data, "new"...)
+	a, err = s.Save(ctx, a)
+	require.NoError(t, err)
+	bare, err := s.Save(ctx, storage.Record{ID: "bare", Expiry: a.Expiry})
+	require.NoError(t, err)
+	loaded, err := s.Load(ctx, a.ID)
+	require.NoError(t, err)
+	assert.Equal(t, a, loaded)
+
+	for _, m := range []storage.Match{{Subject: a.Subject}, {SID: a.SID}, {Subject: a.Subject, SID: a.SID, Except: bare.ID}} {
+		listed, err := s.List(ctx, m)
+		require.NoError(t, err)
+		assert.Equal(t, []storage.Record{a}, listed)
+		removed, err := s.DeleteMatching(ctx, m)
+		require.NoError(t, err)
+		assert.Equal(t, []storage.Record{a}, removed)
+		_, err = s.Save(ctx, a)
+		assert.ErrorIs(t, err, storage.ErrNotFound)
+		a.Revision = 0
+		a, err = s.Save(ctx, a)
+		require.NoError(t, err)
+	}
+	removed, err := s.Delete(ctx, a.ID)
+	require.NoError(t, err)
+	assert.Equal(t, a, removed)
+}
+
+func useLedger(t *testing.T, s *Store, clock *clock) {
+	ctx := t.Context()
+	a, err := s.Save(ctx, odd("a", s))
+	require.NoError(t, err)
+	b, err := s.Save(ctx, odd("b", s))
+	require.NoError(t, err)
+	first, err := s.DeleteOwing(ctx, a.ID, time.Minute)
+	require.NoError(t, err)
+	assert.Equal(t, storage.Debt{Record: a, Since: s.clock(), Due: s.clock().Add(time.Minute)}, first)
+	for _, m := range []storage.Match{{SID: a.SID}, {Subject: b.Subject, SID: a.SID}} {
+		none, err := s.DeleteMatchingOwing(ctx, m, time.Minute)
+		require.NoError(t, err)
+		assert.Empty(t, none)
+	}
+	second, err := s.DeleteMatchingOwing(ctx, storage.Match{Subject: b.Subject}, 2*time.Minute)
+	require.NoError(t, err)
+	require.Len(t, second, 1)
+	assert.Equal(t, b, second[0].Record)
+	third, err := s.Owe(ctx, storage.Record{ID: "bare"}, 3*time.Minute)
+	require.NoError(t, err)
+	_, err = s.Owe(ctx, a, time.Minute)
+	assert.ErrorIs(t, err, storage.ErrConflict)
+
+	clock.advance(3 * time.Minute)
+	claimed, err := s.Claim(ctx, 10, time.Minute)
+	require.NoError(t, err)
+	require.Len(t, claimed, 3)
+	assert.Equal(t, []string{a.ID, b.ID, third.Record.ID}, []string{claimed[0].Record.ID, claimed[1].Record.ID, claimed[2].Record.ID})
+	assert.ErrorIs(t, s.Settle(ctx, first), storage.ErrConflict)
+	require.NoError(t, s.Postpone(ctx, claimed[0], clock.Now()))
+	assert.ErrorIs(t, s.Postpone(ctx, claimed[0], clock.Now()), storage.ErrConflict)
+	require.NoError(t, s.Settle(ctx, claimed[1]))
+	assert.ErrorIs(t, s.Settle(ctx, claimed[1]), storage.ErrNotFound)
+}
+
+// A debt that is there already keeps what it holds, and the record stays.
+func TestNoDebtIsOverwritten(t *testing.T) {
+	s := openStore(t, newPool(t), Options{})
+	owed := aRecord("id")
+	owed.Data = []byte("still to be revoked")
+	_, err := s.Owe(t.Context(), owed, -time.Minute)
+	require.NoError(t, err)
+	saved, err := s.Save(t.Context(), aRecord("id"))
+	require.NoError(t, err)
+
+	_, err = s.DeleteOwing(t.Context(), "id", time.Minute)
+	assert.ErrorIs(t, err, storage.ErrConflict)
+	_, err = s.DeleteMatchingOwing(t.Context(), storage.Match{SID: saved.SID}, time.Minute)
+	assert.ErrorIs(t, err, storage.ErrConflict)
+	loaded, err := s.Load(t.Context(), "id")
+	require.NoError(t, err)
+	assert.Equal(t, saved, loaded)
+	debts, err := s.Claim(t.Context(), 10, time.Minute)
+	require.NoError(t, err)
+	require.Len(t, debts, 1)
+	assert.Equal(t, owed.Data, debts[0].Record.Data)
+}

@@ -1,0 +1,155 @@
+package postgres
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	// probeWait bounds the wait for the own first notice, and for a sign of
+	// life; checkEvery is how long silence goes unquestioned.
+	probeWait  = 5 * time.Second
+	checkEvery = 30 * time.Second
+
+	// probeMark begins a payload that is no ID: it is outside the alphabet that
+	// IDs are sent in.
+	probeMark = "?"
+)
+
+// errDeaf reports a connection on which LISTEN has no effect.
+var errDeaf = errors.New("the connection does not hear its own notices, as happens behind a proxy that pools transactions: set Options.Listen to a direct connection")
+
+// Notify tells every listener on these tables that the records under ids have
+// ended. It is one statement through the pool, and works behind a proxy that
+// pools transactions. A hot standby cannot send notices.
+func (s *Store) Notify(ctx context.Context, ids ...string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	payloads := make([]string, len(ids))
+	for i, id := range ids {
+		payloads[i] = encoding.EncodeToString([]byte(id))
+	}
+	return s.notify(ctx, payloads)
+}
+
+// encoding carries IDs: a payload is text, an ID any bytes.
+var encoding = base64.RawURLEncoding
+
+func (s *Store) notify(ctx context.Context, payloads []string) error {
+	err := patiently(ctx, func() error {
+		_, err := s.pool.Exec(ctx, s.sql.notify, s.names.channel, payloads)
+		return err
+	})
+	if err != nil {
+		return failed("notify", err)
+	}
+	return nil
+}
+
+// Listen reports ended records as storage.Notifier has it. It takes one
+// connection for itself: a new one where Options.Listen is set, else one that
+// it takes out of the pool for good, whose place the pool may fill again.
+//
+// Before it calls ready it sends itself a notice through the pool, and it fails
+// if that does not arrive within five seconds. While all is quiet it asks the
+// server every 30 seconds whether it is still there.
+func (s *Store) Listen(ctx context.Context, ready func(), ended func(id string)) error {
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return failed("listen", err)
+	}
+	defer hangUp(ctx, conn)
+	if err := s.tune(ctx, conn, ended); err != nil {
+		return failed("listen", err)
+	}
+	if ready != nil {
+		ready()
+	}
+	return failed("listen", follow(ctx, conn, checkEvery, probeWait, ended))
+}
+
+func (s *Store) connect(ctx context.Context) (*pgx.Conn, error) {
+	if s.listen != nil {
+		return pgx.ConnectConfig(ctx, s.listen)
+	}
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return conn.Hijack(), nil
+}
+
+// hangUp says goodbye even where ctx is done, but does not wait long for it.
+func hangUp(ctx context.Context, conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_ = conn.Close(ctx)
+}
+
+// tune starts to listen and waits for proof that it hears.
+func (s *Store) tune(ctx context.Context, conn *pgx.Conn, ended func(id string)) error {
+	if _, err := conn.Exec(ctx, `LISTEN `+pgx.Identifier{s.names.channel}.Sanitize()); err != nil {
+		return err
+	}
+	probe := probeMark + rand.Text()
+	if err := s.notify(ctx, []string{probe}); err != nil {
+		return err
+	}
+	waiting, cancel := context.WithTimeout(ctx, probeWait)
+	defer cancel()
+	err := hear(waiting, conn, probe, ended)
+	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
+		return errDeaf
+	}
+	return err
+}
+
+// follow passes notices on until ctx is done or the connection is lost. After
+// each time of silence it sees whether the server is still there: a connection
+// that was cut off without a word would stay silent for ever.
+func follow(ctx context.Context, conn *pgx.Conn, silence, patience time.Duration, ended func(id string)) error {
+	for {
+		listening, cancel := context.WithTimeout(ctx, silence)
+		err := hear(listening, conn, "", ended)
+		timeUp := listening.Err() != nil
+		cancel()
+		if ctx.Err() != nil || !timeUp {
+			return err
+		}
+		if err := alive(ctx, conn, patience); err != nil {
+			return err
+		}
+	}
+}
+
+func alive(ctx context.Context, conn *pgx.Conn, patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := conn.Ping(ctx); err != nil {
+		return fmt.Errorf("no sign of life from the server: %w", err)
+	}
+	return nil
+}
+
+// hear calls ended for each notice until the one that is awaited arrives.
+func hear(ctx context.Context, conn *pgx.Conn, awaited string, ended func(id string)) error {
+	for {
+		notice, err := conn.WaitForNotification(ctx)
+		if err != nil {
+			return err
+		}
+		if notice.Payload == awaited {
+			return nil
+		}
+		if id, err := encoding.DecodeString(notice.Payload); err == nil {
+			ended(string(id))
+		}
+	}
+}

@@ -1,0 +1,102 @@
+package postgres
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// fill stores n records and as many debts the way the server does it fastest:
+// four records a subject, one a sid, half of them expired.
+func fill(t testing.TB, s *Store, n, size int) {
+	t.Helper()
+	execute(t, s.pool, s.names.fill(`
+		INSERT INTO {records} (id, subject, sid, revision, expiry, sweep_after, data)
+		SELECT convert_to('id' || i, 'UTF8'), convert_to('subject' || i / 4, 'UTF8'), convert_to('sid' || i, 'UTF8'), 1,
+		       at, date_bin('1 hour', at, '2000-01-01') + interval '1 hour', $2::bytea
+		FROM generate_series(1, $1::int) AS i, LATERAL (SELECT $3::timestamptz + (i % 200 - 100) * interval '1 hour') AS expiry (at)`),
+		n, make([]byte, size), s.clock())
+	execute(t, s.pool, s.names.fill(`
+		INSERT INTO {debts}
+		SELECT id, subject, sid, revision, expiry, data, expiry, 0, expiry FROM {records}`))
+}
+
+// What the planner makes of a statement depends on how much it knows: on the
+// values or on none, and on statistics or, right after a start, on none.
+func TestNoStatementReadsAWholeTable(t *testing.T) {
+	pool := newPool(t)
+	s := openStore(t, pool, Options{})
+	execute(t, pool, s.names.fill(`ALTER TABLE {records} SET (autovacuum_enabled = off)`))
+	execute(t, pool, s.names.fill(`ALTER TABLE {debts} SET (autovacuum_enabled = off)`))
+	fill(t, s, 200_000, 16)
+	t.Run("before ANALYZE", func(t *testing.T) { checkPlans(t, pool, s) })
+	execute(t, pool, s.names.fill(`ANALYZE {records}, {debts}`))
+	t.Run("after ANALYZE", func(t *testing.T) { checkPlans(t, pool, s) })
+}
+
+func checkPlans(t *testing.T, pool *pgxpool.Pool, s *Store) {
+	now := s.clock()
+	id, subject, sid, data := []byte("id7"), []byte("subject7"), []byte("sid7"), []byte("data")
+	match := func(name string, sql byMatch, more ...any) (all []statement) {
+		return []statement{
+			{name + " by subject", sql.subject, append([]any{id, now, subject, nil}, more...)},
+			{name + " by sid", sql.sid, append([]any{id, now, nil, sid}, more...)},
+			{name + " by both", sql.both, append([]any{id, now, subject, sid}, more...)},
+		}
+	}
+	all := []statement{
+		{"load", s.sql.load, []any{id}},
+		{"create", s.sql.create, []any{id, subject, sid, now, now, data, now}},
+		{"replace", s.sql.replace, []any{id, 1, subject, sid, now, now, data, now}},
+		{"remove", s.sql.remove, []any{id, now}},
+		{"remove owing", s.sql.removeOwing, []any{id, now, now}},
+		{"owe", s.sql.owe, []any{id, subject, sid, 1, now, data, now, now}},
+		{"claim", s.sql.claim, []any{now, 100, now.Add(time.Minute)}},
+		{"postpone", s.sql.postpone, []any{id, now, now}},
+		{"settle", s.sql.settle, []any{id, now}},
+		{"sweep", s.sql.sweep, []any{now, sweepBatch}},
+	}
+	all = append(all, match("list", s.sql.list)...)
+	all = append(all, match("remove matching", s.sql.removeMatching)...)
+	all = append(all, match("remove matching owing", s.sql.removeMatchingOwing, now)...)
+
+	for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
+		for _, st := range all {
+			plan := st.explain(t, pool, mode)
+			assert.NotContains(t, plan, "Seq Scan", "%s, %s:\n%s\n%s", st.name, mode, st.sql, plan)
+		}
+	}
+}
+
+type statement struct {
+	name string
+	sql  string
+	args []any
+}
+
+func (s statement) explain(t *testing.T, pool *pgxpool.Pool, mode string) string {
+	t.Helper()
+	conn, err := pool.Acquire(t.Context())
+	require.NoError(t, err)
+	defer conn.Release()
+	_, err = conn.Exec(t.Context(), `SET plan_cache_mode = `+mode+`; PREPARE explained AS `+s.sql)
+	require.NoError(t, err, s.name)
+	places := make([]string, len(s.args))
+	for i := range places {
+		places[i] = fmt.Sprintf("$%d", i+1)
+	}
+	rows, err := conn.Query(t.Context(), `EXPLAIN EXECUTE explained (`+strings.Join(places, ", ")+`)`,
+		append([]any{pgx.QueryExecModeSimpleProtocol}, s.args...)...)
+	require.NoError(t, err)
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err, s.name)
+	_, err = conn.Exec(t.Context(), `RESET plan_cache_mode; DEALLOCATE explained`)
+	require.NoError(t, err)
+	return strings.Join(lines, "\n")
+}

@@ -1,0 +1,8 @@
+//go:build unix && !linux
+
+package postgrestest
+
+import "syscall"
+
+// endWithParent does nothing where the kernel has no such service.
+func endWithParent(*syscall.SysProcAttr) {}

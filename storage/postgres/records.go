@@ -1,0 +1,125 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/passport-go/passport/storage"
+)
+
+// maxKey bounds what is indexed. PostgreSQL refuses index entries of more than
+// about 2,700 bytes; OpenID Connect allows a subject 255.
+const maxKey = 2048
+
+// Load returns the live record under id, or storage.ErrNotFound. It is one
+// prepared SELECT through the primary key.
+func (s *Store) Load(ctx context.Context, id string) (storage.Record, error) {
+	r := storage.Record{ID: id}
+	if err := s.row(ctx, "load", s.sql.load, []any{[]byte(id)}, body(&r)); err != nil {
+		return storage.Record{}, err
+	}
+	if !r.Expiry.After(s.now()) {
+		return storage.Record{}, storage.ErrNotFound
+	}
+	return r, nil
+}
+
+// Save creates or replaces a record, as storage.TokenStore has it. It is one
+// statement. Every 64th record created makes it call Sweep for twice as many,
+// so that the expired do not pile up in a program that never sweeps.
+func (s *Store) Save(ctx context.Context, r storage.Record) (storage.Record, error) {
+	r.Expiry = stored(r.Expiry)
+	now := s.clock()
+	if err := checkRecord(r); err != nil {
+		return storage.Record{}, err
+	}
+	if !r.Expiry.After(now) {
+		return storage.Record{}, errors.New("storage/postgres: save: Record.Expiry has passed already")
+	}
+	if r.Revision == 0 {
+		return s.create(ctx, r, now)
+	}
+	return s.replace(ctx, r, now)
+}
+
+func (s *Store) create(ctx context.Context, r storage.Record, now time.Time) (storage.Record, error) {
+	var created bool
+	err := s.row(ctx, "save", s.sql.create, []any{
+		[]byte(r.ID), key(r.Subject), key(r.SID), r.Expiry, sweepAfter(r.Expiry), notNull(r.Data), now,
+	}, []any{&created})
+	if errors.Is(err, storage.ErrNotFound) {
+		return storage.Record{}, storage.ErrConflict
+	}
+	if err != nil {
+		return storage.Record{}, err
+	}
+	s.sweepNowAndThen(ctx)
+	r.Revision = 1
+	return r, nil
+}
+
+func (s *Store) replace(ctx context.Context, r storage.Record, now time.Time) (storage.Record, error) {
+	err := s.fenced(ctx, "save", s.sql.replace,
+		[]byte(r.ID), int64(r.Revision), key(r.Subject), key(r.SID), r.Expiry, sweepAfter(r.Expiry), notNull(r.Data), now)
+	if err != nil {
+		return storage.Record{}, err
+	}
+	r.Revision++
+	return r, nil
+}
+
+// Delete removes the live record under id and returns it, or
+// storage.ErrNotFound. Of any number of callers, one gets it.
+func (s *Store) Delete(ctx context.Context, id string) (storage.Record, error) {
+	var r storage.Record
+	if err := s.row(ctx, "delete", s.sql.remove, []any{[]byte(id), s.clock()}, record(&r)); err != nil {
+		return storage.Record{}, err
+	}
+	return r, nil
+}
+
+// DeleteMatching removes the live records that m selects and returns them, in
+// one statement through the index on subject or on sid.
+func (s *Store) DeleteMatching(ctx context.Context, m storage.Match) ([]storage.Record, error) {
+	return s.matching(ctx, "delete matching", s.sql.removeMatching, m)
+}
+
+// List returns the live records that m selects, in one statement through the
+// index on subject or on sid.
+func (s *Store) List(ctx context.Context, m storage.Match) ([]storage.Record, error) {
+	return s.matching(ctx, "list", s.sql.list, m)
+}
+
+func (s *Store) matching(ctx context.Context, verb string, sql byMatch, m storage.Match) ([]storage.Record, error) {
+	if m.Subject == "" && m.SID == "" {
+		return nil, storage.ErrEmptyMatch
+	}
+	return rows(ctx, s, verb, sql.pick(m), record, []byte(m.Except), s.clock(), key(m.Subject), key(m.SID))
+}
+
+// checkRecord refuses what the tables cannot hold.
+func checkRecord(r storage.Record) error {
+	switch {
+	case r.ID == "":
+		return errors.New("storage/postgres: Record.ID is empty")
+	case len(r.ID) > maxKey:
+		return tooLong("ID", len(r.ID))
+	case len(r.Subject) > maxKey:
+		return tooLong("Subject", len(r.Subject))
+	case len(r.SID) > maxKey:
+		return tooLong("SID", len(r.SID))
+	case r.Revision > math.MaxInt64:
+		return errors.New("storage/postgres: Record.Revision is too large for a bigint")
+	case r.Expiry.Year() > 9999:
+		return errors.New("storage/postgres: Record.Expiry is after the year 9999")
+	default:
+		return nil
+	}
+}
+
+func tooLong(field string, length int) error {
+	return fmt.Errorf("storage/postgres: Record.%s takes %d bytes: the index holds at most %d", field, length, maxKey)
+}

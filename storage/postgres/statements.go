@@ -1,0 +1,159 @@
+package postgres
+
+import "github.com/passport-go/passport/storage"
+
+// statements are the SQL texts of one store, made once, so that each is
+// prepared once on each connection. A verb is one statement: it needs no
+// session, no transaction block, and leaves nothing half done.
+//
+// The time is always a parameter, the store's clock and never the server's.
+type statements struct {
+	load    string
+	create  string
+	replace string
+	remove  string
+
+	list           byMatch
+	removeMatching byMatch
+
+	removeOwing         string
+	removeMatchingOwing byMatch
+	owe                 string
+	claim               string
+	postpone            string
+	settle              string
+
+	sweep  string
+	notify string
+}
+
+// byMatch is one statement for each way to select records. Separate texts let
+// the server plan each through its own index; all of them take $1 the spared
+// ID, $2 the time, $3 the subject and $4 the sid.
+type byMatch struct {
+	subject, sid, both string
+}
+
+func (b byMatch) pick(m storage.Match) string {
+	switch {
+	case m.SID == "":
+		return b.subject
+	case m.Subject == "":
+		return b.sid
+	default:
+		return b.both
+	}
+}
+
+const (
+	columns     = `id, subject, sid, revision, expiry, data`
+	debtColumns = columns + `, since, attempts, due`
+
+	// Without the casts, a parameter that is only tested for NULL has no type.
+	whereSubject = ` WHERE subject = $3 AND $4::bytea IS NULL AND id <> $1 AND expiry > $2`
+	whereSID     = ` WHERE sid = $4 AND $3::bytea IS NULL AND id <> $1 AND expiry > $2`
+	whereBoth    = ` WHERE subject = $3 AND sid = $4 AND id <> $1 AND expiry > $2`
+)
+
+func newStatements(n names) statements {
+	return statements{
+		// The caller checks the expiry: one parameter less on the path of every
+		// request.
+		load: n.fill(`
+			SELECT subject, sid, revision, expiry, data FROM {records} WHERE id = $1`),
+
+		// An expired record is absent, so a new one may take its place.
+		create: n.fill(`
+			INSERT INTO {records} AS r (id, subject, sid, revision, expiry, sweep_after, data)
+			VALUES ($1, $2, $3, 1, $4, $5, $6)
+			ON CONFLICT (id) DO UPDATE
+			SET subject = excluded.subject, sid = excluded.sid, revision = 1,
+			    expiry = excluded.expiry, sweep_after = excluded.sweep_after, data = excluded.data
+			WHERE r.expiry <= $7
+			RETURNING true`),
+
+		replace: n.fill(`
+			WITH done AS (
+				UPDATE {records}
+				SET subject = $3, sid = $4, revision = revision + 1,
+				    expiry = $5, sweep_after = $6, data = $7
+				WHERE id = $1 AND revision = $2 AND expiry > $8
+				RETURNING id)
+			SELECT EXISTS (SELECT FROM done), revision = $2 FROM {records} WHERE id = $1 AND expiry > $8`),
+
+		remove: n.fill(`
+			DELETE FROM {records} WHERE id = $1 AND expiry > $2 RETURNING ` + columns),
+
+		list: n.byMatch(`
+			SELECT `+columns+` FROM {records}`, ``),
+
+		removeMatching: n.byMatch(deleteMatching, inOrder+`)) RETURNING `+columns),
+
+		removeOwing: n.fill(`
+			WITH gone AS (
+				DELETE FROM {records} WHERE id = $1 AND expiry > $2 RETURNING ` + columns + `)
+			INSERT INTO {debts} (` + debtColumns + `)
+			SELECT ` + columns + `, $2::timestamptz, 0, $3::timestamptz FROM gone
+			RETURNING ` + debtColumns),
+
+		removeMatchingOwing: n.byMatch(`
+			WITH gone AS (`+deleteMatching, inOrder+`)) RETURNING `+columns+`)
+			INSERT INTO {debts} (`+debtColumns+`)
+			SELECT `+columns+`, $2::timestamptz, 0, $5::timestamptz FROM gone
+			RETURNING `+debtColumns),
+
+		owe: n.fill(`
+			INSERT INTO {debts} (` + debtColumns + `)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8)
+			ON CONFLICT (id) DO NOTHING
+			RETURNING ` + debtColumns),
+
+		// The array keeps the update on the primary key, whatever the planner
+		// thinks of the limit. The join gives the order by the former due.
+		claim: n.fill(`
+			WITH ripe AS MATERIALIZED (
+				SELECT id, due FROM {debts} WHERE due <= $1 ORDER BY due LIMIT $2
+				FOR UPDATE SKIP LOCKED),
+			held AS (
+				UPDATE {debts} SET due = $3 WHERE id = ANY (ARRAY(SELECT id FROM ripe))
+				RETURNING ` + debtColumns + `)
+			SELECT held.* FROM held JOIN ripe USING (id) ORDER BY ripe.due`),
+
+		postpone: n.fill(`
+			WITH done AS (
+				UPDATE {debts} SET attempts = attempts + 1, due = $3
+				WHERE id = $1 AND due = $2
+				RETURNING id)
+			SELECT EXISTS (SELECT FROM done), due = $2 FROM {debts} WHERE id = $1`),
+
+		settle: n.fill(`
+			WITH done AS (DELETE FROM {debts} WHERE id = $1 AND due = $2 RETURNING id)
+			SELECT EXISTS (SELECT FROM done), due = $2 FROM {debts} WHERE id = $1`),
+
+		sweep: n.fill(`
+			DELETE FROM {records} WHERE id = ANY (ARRAY(
+				SELECT id FROM {records} WHERE sweep_after <= $1
+				ORDER BY sweep_after LIMIT $2
+				FOR UPDATE SKIP LOCKED))`),
+
+		notify: `SELECT pg_notify($1, id) FROM unnest($2::text[]) AS ended (id)`,
+	}
+}
+
+// deleteMatching locks the records in the order of their IDs before it removes
+// them, so that two callers whose selections overlap never wait for each other
+// in a circle. A record that changes while it waits is looked at again.
+const (
+	deleteMatching = `
+			DELETE FROM {records} WHERE id = ANY (ARRAY(
+				SELECT id FROM {records}`
+	inOrder = ` ORDER BY id FOR UPDATE`
+)
+
+func (n names) byMatch(before, after string) byMatch {
+	return byMatch{
+		subject: n.fill(before + whereSubject + after),
+		sid:     n.fill(before + whereSID + after),
+		both:    n.fill(before + whereBoth + after),
+	}
+}
