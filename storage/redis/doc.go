@@ -1,0 +1,68 @@
+// Package redis keeps sessions on a Redis or Valkey server, for programs that
+// run as more than one instance, or that restart. The sessions, the revocations
+// still owed and the notices between instances go through it; the instances
+// need nothing else in common but the encryption keys.
+//
+//	client := goredis.NewClient(&goredis.Options{Addr: "localhost:6379"})
+//	store, err := redis.New(client, redis.Options{})
+//
+// The client is one of github.com/redis/go-redis/v9, and stays the caller's to
+// configure and to close: redis.NewClient for one server, NewFailoverClient for
+// Sentinel, NewClusterClient for a Cluster. ContextTimeoutEnabled makes it heed
+// the deadline of a context while it waits for the server; without it the
+// client's own time-outs apply.
+//
+// # What is atomic
+//
+// Load is one GET. Save, Delete, DeleteOwing and everything on a single debt is
+// one Lua script in one round trip, which changes a record, its place in the
+// indexes and its debt together: there is no moment, and no crash, between them.
+// DeleteMatching, DeleteMatchingOwing and Claim take any number of records or
+// debts. On a single server they are one script too, in batches of 256 records.
+// On a Cluster they are one script in each of up to 32 hash slots: atomic for
+// each record, not for all of them. A record that is saved meanwhile may come
+// just after. Listings go through an index and never through all keys.
+//
+// # What survives
+//
+// A client that loses its connection sends a command again. A Save that was
+// carried out but not answered is then recognised, and so is an Owe; a removal
+// is reported as storage.ErrNotFound, and a debt that it entered is in the
+// ledger.
+//
+// What the server holds after a crash is what it has on disk. With "appendonly
+// yes" and "appendfsync always" that is everything it has answered; with
+// "appendfsync everysec", up to a second less if the machine goes down; without
+// an append-only file, what the last snapshot has, or nothing. The last seconds
+// may hold a logout, and the session is then there again: choose "always" if it
+// must not be.
+//
+// The same goes for a fail-over by Sentinel or Cluster: replicas follow a little
+// behind, and what the old master had not passed on is lost ("min-replicas-to-write 1"
+// and "min-replicas-max-lag" bound that). Never read from replicas: New refuses
+// a Cluster client that does, and a *redis.Client must not be pointed at one.
+// While a slot of a Cluster moves to another node (up to Redis 8 and Valkey 8),
+// its sessions can be read, but a write may fail as long as that takes: it then
+// has changed nothing.
+//
+// # What the server needs
+//
+// Redis 6.2 or later, or Valkey: no command and no feature of scripts is used
+// that came after. Nothing is stored without a time to live: a record ends with
+// its Expiry, an index with the last of its records, and a debt 90 days after
+// somebody last claimed it.
+//
+// Give the server a maxmemory and "maxmemory-policy noeviction". A login is then
+// refused with storage.ErrFull when memory is out, while sessions can still be
+// read, refreshed and ended. Every other policy removes keys as it sees fit:
+// users are signed out, which is a nuisance; an index is gone while its sessions
+// live, so that a logout everywhere misses them; a debt is gone, and its token is
+// never revoked. A server that also serves as a cache is not suitable.
+//
+// A user of an access control list needs the keys and the channels that begin
+// with Options.Prefix (~passport:* and &passport:*), the commands GET, MGET,
+// EXISTS, ZRANGE, ZRANGEBYSCORE, EVAL, EVALSHA, PUBLISH and SUBSCRIBE, those
+// that the scripts use (SET, DEL, SETRANGE, GETRANGE, PEXPIRE, PTTL, ZADD, ZREM
+// and ZSCORE), and those of the client (PING and HELLO; with a Cluster
+// CLUSTER SLOTS and COMMAND).
+package redis

@@ -1,0 +1,134 @@
+package redis
+
+import (
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport/storage"
+)
+
+// keysOf returns how long each key of the store has left, by its name without
+// the prefix.
+func keysOf(t testing.TB, admin *redis.Client, s *Store) map[string]time.Duration {
+	t.Helper()
+	left := map[string]time.Duration{}
+	prefix := string(s.spaces[0])
+	keys := admin.Scan(t.Context(), 0, prefix+"*", 1000).Iterator()
+	for keys.Next(t.Context()) {
+		left[keys.Val()[len(prefix):]] = admin.PTTL(t.Context(), keys.Val()).Val()
+	}
+	require.NoError(t, keys.Err())
+	return left
+}
+
+func TestEveryKeyHasATimeToLive(t *testing.T) {
+	admin := theServer(t).admin(t)
+	var clock clock
+	s := newStore(t, theServer(t).client(t), Options{Now: clock.now})
+	check := func(want ...string) {
+		t.Helper()
+		left := keysOf(t, admin, s)
+		for key, ttl := range left {
+			assert.Positive(t, ttl, key)
+			assert.LessOrEqual(t, ttl, 90*24*time.Hour, key)
+		}
+		for _, key := range want {
+			assert.Contains(t, left, key)
+		}
+		assert.Len(t, left, len(want))
+	}
+	first := save(t, s, newRecord("a"))
+	save(t, s, newRecord("b"))
+	check("record:a", "record:b", "subject:alice", "sid:sid of a", "sid:sid of b")
+	first.Subject = "bob"
+	save(t, s, first)
+	check("record:a", "record:b", "subject:alice", "subject:bob", "sid:sid of a", "sid:sid of b")
+	deleteOwing(t, s, "a")
+	check("record:b", "subject:alice", "sid:sid of b", "debt:a", "due")
+	clock.advance(time.Minute)
+	debts, err := s.Claim(t.Context(), 1, time.Minute)
+	require.NoError(t, err)
+	require.NoError(t, s.Postpone(t.Context(), debts[0], clock.now()))
+	_, err = s.Delete(t.Context(), "b")
+	require.NoError(t, err)
+	check("debt:a", "due")
+	debts, err = s.Claim(t.Context(), 1, time.Minute)
+	require.NoError(t, err)
+	require.NoError(t, s.Settle(t.Context(), debts[0]))
+	check()
+}
+
+func TestADebtOutlivesItsRecordByMonths(t *testing.T) {
+	admin := theServer(t).admin(t)
+	s := newStore(t, theServer(t).client(t), Options{})
+	r := newRecord("a")
+	r.Expiry = time.Now().Add(time.Second)
+	save(t, s, r)
+	deleteOwing(t, s, "a")
+	left := keysOf(t, admin, s)
+	assert.Greater(t, left["debt:a"], 89*24*time.Hour)
+	assert.Greater(t, left["due"], 89*24*time.Hour)
+}
+
+func TestAnIndexLivesAsLongAsItsLastRecord(t *testing.T) {
+	admin := theServer(t).admin(t)
+	s := newStore(t, theServer(t).client(t), Options{})
+	long, short := newRecord("long"), newRecord("short")
+	short.Expiry = time.Now().Add(time.Minute)
+	save(t, s, long)
+	save(t, s, short)
+	assert.Greater(t, keysOf(t, admin, s)["subject:alice"], 59*time.Minute)
+	assert.LessOrEqual(t, keysOf(t, admin, s)["sid:sid of short"], time.Minute)
+}
+
+func TestTheServerDropsWhatHasExpired(t *testing.T) {
+	admin := theServer(t).admin(t)
+	s := newStore(t, theServer(t).client(t), Options{})
+	brief := newRecord("brief")
+	brief.Expiry = time.Now().Add(50 * time.Millisecond)
+	save(t, s, brief)
+	eventually(t, func() bool { return len(keysOf(t, admin, s)) == 0 }, "the keys to go")
+}
+
+// The records of others that the server has dropped leave the index with the
+// next login.
+func TestASaveClearsExpiredRecordsFromTheIndex(t *testing.T) {
+	ctx, admin := t.Context(), theServer(t).admin(t)
+	s := newStore(t, theServer(t).client(t), Options{})
+	for _, id := range []string{"a", "b", "c"} {
+		brief := newRecord(id)
+		brief.Expiry = time.Now().Add(50 * time.Millisecond)
+		save(t, s, brief)
+	}
+	save(t, s, newRecord("long"))
+	index := s.spaces[0].index(storage.Match{Subject: "alice"})
+	require.EqualValues(t, 4, admin.ZCard(ctx, index).Val())
+	eventually(t, func() bool { return len(keysOf(t, admin, s)) == 3 }, "the records to go") // long, and its indexes
+	save(t, s, newRecord("last"))
+	assert.ElementsMatch(t, []string{"last", "long"}, admin.ZRange(ctx, index, 0, -1).Val())
+}
+
+// An instance whose clock is ahead must not hide a record from the logouts of
+// the others.
+func TestAClockAheadLeavesTheIndexAlone(t *testing.T) {
+	client, prefix := theServer(t).client(t), newPrefix()
+	var ahead clock
+	ahead.advance(2 * time.Hour)
+	here := newStore(t, client, Options{Prefix: prefix})
+	there := newStore(t, client, Options{Prefix: prefix, Now: ahead.now})
+
+	save(t, here, newRecord("a"))
+	r := newRecord("b")
+	r.Expiry = ahead.now().Add(time.Second)
+	save(t, there, r)
+	removed, err := there.DeleteMatching(t.Context(), storage.Match{Subject: "alice"})
+	require.NoError(t, err)
+	assert.Len(t, removed, 1)
+	removed, err = here.DeleteMatching(t.Context(), storage.Match{Subject: "alice"})
+	require.NoError(t, err)
+	assert.Len(t, removed, 1)
+}

@@ -1,0 +1,65 @@
+package redis
+
+import "github.com/passport-go/passport/storage"
+
+// A Cluster runs a script, or a command on several keys, only if all the keys
+// are in one hash slot, and it takes the slot from the part of a key between
+// braces. A logout must be one atomic step on a record, its indexes and the
+// ledger, but starts from nothing but the record's ID. So the keys are divided
+// into spaces by a hash of that ID, and all of a space are in one slot:
+//
+//	passport:{10}:record:ID         the record (record.go)
+//	passport:{10}:subject:SUBJECT   the IDs of the subject's records in this space, by expiry
+//	passport:{10}:sid:SID           the same for a sid
+//	passport:{10}:debt:ID           the debt (record.go)
+//	passport:{10}:due               the IDs of this space's debts, by due
+//
+// What goes by subject, by sid or by due asks all spaces, in one round trip to
+// each node. On a single server there is no need for that, and one space, whose
+// keys do without the braces.
+
+// space begins the name of every key in it.
+type space string
+
+// slotTags holds, for each 32nd part of a Cluster's 16384 slots in turn, the
+// smallest number that hashes to a slot in it: so every node gets its share.
+var slotTags = [32]string{
+	"10", "113", "21", "3", "61", "72", "50", "43", "11", "112", "20", "2", "60", "73", "51", "42",
+	"12", "111", "23", "1", "63", "70", "52", "41", "13", "110", "22", "0", "62", "71", "53", "40",
+}
+
+func newSpaces(prefix string, spread bool) []space {
+	if !spread {
+		return []space{space(prefix)}
+	}
+	spaces := make([]space, len(slotTags))
+	for i, tag := range slotTags {
+		spaces[i] = space(prefix + "{" + tag + "}:")
+	}
+	return spaces
+}
+
+// space returns the one that the record, and its debt, belong to. The hash is
+// FNV-1a, and must stay: what is stored under another one is not found.
+func (s *Store) space(id string) space {
+	if len(s.spaces) == 1 {
+		return s.spaces[0]
+	}
+	hash := uint32(2166136261)
+	for i := range len(id) {
+		hash = (hash ^ uint32(id[i])) * 16777619
+	}
+	return s.spaces[hash%uint32(len(s.spaces))]
+}
+
+func (p space) record(id string) string { return string(p) + "record:" + id }
+func (p space) debt(id string) string   { return string(p) + "debt:" + id }
+func (p space) due() string             { return string(p) + "due" }
+
+// index returns the one to go through: that of the sid lists fewer records.
+func (p space) index(m storage.Match) string {
+	if m.SID != "" {
+		return string(p) + "sid:" + m.SID
+	}
+	return string(p) + "subject:" + m.Subject
+}

@@ -1,0 +1,66 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/passport-go/passport/storage"
+)
+
+// Owe implements storage.Ledger with one script. It works on a server that has
+// reached its maxmemory, too: debts are few, and must not be lost.
+func (s *Store) Owe(ctx context.Context, r storage.Record, hold time.Duration) (storage.Debt, error) {
+	if err := ctx.Err(); err != nil {
+		return storage.Debt{}, err
+	}
+	if r.ID == "" {
+		return storage.Debt{}, errNoID
+	}
+	by := s.debtor(hold)
+	head, due := by.arguments()
+	in := s.space(r.ID)
+	err := outcome(s.run(ctx, oweScript, in, in.debt(r.ID), r.ID, appendRecord(head, r), due))
+	if err != nil {
+		return storage.Debt{}, ledgerError("owe", err)
+	}
+	r.Data = slices.Clone(r.Data)
+	return storage.Debt{Record: r, Since: by.since, Due: by.until}, nil
+}
+
+// Postpone implements storage.Ledger with one script. Should the answer be lost
+// on the way, the client's next try reports storage.ErrConflict, although the
+// first has had its effect.
+func (s *Store) Postpone(ctx context.Context, d storage.Debt, due time.Time) error {
+	return s.handBack(ctx, postponeScript, "postpone", d, due.UnixMilli())
+}
+
+// Settle implements storage.Ledger with one script. Should the answer be lost on
+// the way, the client's next try reports storage.ErrNotFound.
+func (s *Store) Settle(ctx context.Context, d storage.Debt) error {
+	return s.handBack(ctx, settleScript, "settle", d)
+}
+
+func (s *Store) handBack(ctx context.Context, script *redis.Script, doing string, d storage.Debt, args ...any) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	id := d.Record.ID
+	in := s.space(id)
+	args = append([]any{id, d.Due.UnixMilli()}, args...)
+	if err := outcome(s.run(ctx, script, in, in.debt(id), args...)); err != nil {
+		return ledgerError(doing, err)
+	}
+	return nil
+}
+
+func ledgerError(doing string, err error) error {
+	if errors.Is(err, storage.ErrConflict) || errors.Is(err, storage.ErrNotFound) {
+		return err
+	}
+	return fmt.Errorf("storage/redis: %s: %w", doing, err)
+}

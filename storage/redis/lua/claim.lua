@@ -1,0 +1,33 @@
+-- KEYS: the queue
+-- ARGV: ..., at most, due
+-- Returns {id, former due, debt, id, former due, debt, ...}, oldest due first.
+
+local most, due = tonumber(ARGV[3]), ARGV[4]
+local claimed = {}
+
+local function claim(id, former)
+  reach({}, KEYS[1], debt_key(id))
+  local debt = redis.call('GET', debt_key(id))
+  if not debt or not parse(string.sub(debt, 13)) then
+    redis.call('DEL', debt_key(id))
+    redis.call('ZREM', KEYS[1], id)
+    return
+  end
+  redis.call('PEXPIRE', debt_key(id), debt_life) -- a full server takes what comes after
+  redis.call('ZADD', KEYS[1], due, id)
+  claimed[#claimed + 1] = id
+  claimed[#claimed + 1] = former
+  claimed[#claimed + 1] = debt
+end
+
+while #claimed < 3 * most do
+  local found = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'WITHSCORES', 'LIMIT', 0, most - #claimed / 3)
+  if #found == 0 then
+    break
+  end
+  for i = 1, #found, 2 do
+    claim(found[i], found[i + 1])
+  end
+end
+redis.call('PEXPIRE', KEYS[1], debt_life)
+return claimed

@@ -1,0 +1,71 @@
+-- What all scripts share. ARGV[1] begins the name of every key that the script
+-- may touch, so that all of them are in the hash slot of KEYS[1]. ARGV[2] is the
+-- caller's clock, in milliseconds.
+
+local space, now = ARGV[1], tonumber(ARGV[2])
+local due_key = space .. 'due'
+
+-- A debt that nobody has claimed for 90 days is forgotten, so that a ledger
+-- without an owner does not stay for ever.
+local debt_life = 90 * 24 * 60 * 60 * 1000
+
+local function record_key(id)
+  return space .. 'record:' .. id
+end
+
+local function debt_key(id)
+  return space .. 'debt:' .. id
+end
+
+-- parse reads a record as record.go lays it out. It returns nil for what is
+-- absent or damaged.
+local function parse(value)
+  if not value or string.byte(value) ~= 1 then
+    return nil
+  end
+  local ok, revision, write, expiry, subject, sid = pcall(struct.unpack, '>xc8c8dI4c0I4c0', value)
+  if not ok then
+    return nil
+  end
+  return {revision = revision, write = write, expiry = expiry, subject = subject, sid = sid}
+end
+
+-- indexes returns the set of indexes that list the record.
+local function indexes(record)
+  local keys = {}
+  if record.subject ~= '' then
+    keys[space .. 'subject:' .. record.subject] = true
+  end
+  if record.sid ~= '' then
+    keys[space .. 'sid:' .. record.sid] = true
+  end
+  return keys
+end
+
+-- reach fails unless all these keys (two at least) are on this node. While a
+-- slot moves to another one they are in two places, and what is missing here
+-- may be there: a script reaches for its keys before it takes one for absent,
+-- and before its first write, so that it does nothing by halves.
+local function reach(index_set, ...)
+  local keys = {...}
+  for index in pairs(index_set) do
+    keys[#keys + 1] = index
+  end
+  redis.call('EXISTS', unpack(keys))
+end
+
+-- take removes a record. DEL comes first: a server that is out of memory lets a
+-- script go on once it has written something, and DEL it never refuses.
+local function take(id, record)
+  redis.call('DEL', record_key(id))
+  for index in pairs(indexes(record)) do
+    redis.call('ZREM', index, id)
+  end
+end
+
+-- enter_debt comes after a DEL, for the same reason.
+local function enter_debt(id, debt, due)
+  redis.call('SET', debt_key(id), debt, 'PX', debt_life)
+  redis.call('ZADD', due_key, due, id)
+  redis.call('PEXPIRE', due_key, debt_life)
+end

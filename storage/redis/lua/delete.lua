@@ -1,0 +1,22 @@
+-- KEYS: the record
+-- ARGV: ..., id, head of the debt ('' to owe nothing), due
+-- Returns the record's bytes, or nil.
+
+local id, head, due = ARGV[3], ARGV[4], ARGV[5]
+local value = redis.call('GET', KEYS[1])
+local record = parse(value)
+
+if not record then
+  redis.call('DEL', KEYS[1]) -- it may be damaged
+  return nil
+end
+if record.expiry <= now then
+  return nil
+end
+
+reach(indexes(record), debt_key(id), due_key)
+take(id, record)
+if head ~= '' then
+  enter_debt(id, head .. value, due)
+end
+return value

@@ -1,0 +1,17 @@
+-- KEYS: the debt
+-- ARGV: ..., id, the debt, due
+
+local id, debt, due = ARGV[3], ARGV[4], ARGV[5]
+local stored = redis.call('GET', KEYS[1])
+
+-- The same debt: its answer was lost, and the client has sent it again.
+if stored == debt then
+  return 'saved'
+end
+if stored then
+  return 'conflict'
+end
+reach({}, KEYS[1], due_key)
+redis.call('DEL', KEYS[1]) -- there is none, but a full server takes what comes after
+enter_debt(id, debt, due)
+return 'saved'

@@ -1,0 +1,119 @@
+package redis
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/passport-go/passport/storage"
+)
+
+// batch is how many records a script removes, and a command reads, at most: so
+// many keep the server's other clients waiting for a few milliseconds.
+const batch = 256
+
+// DeleteMatching implements storage.TokenStore. On a single server it is one
+// script, in one round trip. On a Cluster it asks the 32 slots for the index,
+// in one round trip to each node, and runs the script where there is one.
+//
+// Each record goes in one atomic step, and so do all of one slot, up to 256. If
+// a part of a Cluster is down, DeleteMatching removes what it can reach, and
+// returns that with the error.
+func (s *Store) DeleteMatching(ctx context.Context, m storage.Match) ([]storage.Record, error) {
+	var removed []storage.Record
+	err := s.removeMatching(ctx, m, nil, func(id, value string) error {
+		r, err := decodeRecord(id, value, []byte(value))
+		removed = append(removed, r)
+		return err
+	})
+	return removed, err
+}
+
+// DeleteMatchingOwing implements storage.Ledger, as DeleteMatching does. If the
+// answer is lost on the way, the debts are in the ledger nevertheless, and can
+// be claimed when their hold has ended.
+func (s *Store) DeleteMatchingOwing(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Debt, error) {
+	by := s.debtor(hold)
+	var owed []storage.Debt
+	err := s.removeMatching(ctx, m, by, func(id, value string) error {
+		d, err := by.debt(id, value)
+		owed = append(owed, d)
+		return err
+	})
+	return owed, err
+}
+
+func (s *Store) removeMatching(ctx context.Context, m storage.Match, by *debtor, removed func(id, value string) error) error {
+	if err := check(ctx, m); err != nil {
+		return err
+	}
+	spaces, failed := s.listing(ctx, m)
+	head, due := by.arguments()
+	calls := make([]*call, len(spaces))
+	for i, in := range spaces {
+		calls[i] = &call{in: in, key: in.index(m), args: []any{m.Subject, m.SID, m.Except, batch, head, due}}
+	}
+	for len(calls) > 0 {
+		s.runAll(ctx, deleteMatchingScript, calls)
+		var more []*call
+		for _, c := range calls {
+			n, err := eachRow(c.cmd, 2, func(row []string) error { return removed(row[0], row[1]) })
+			failed = cmp.Or(failed, err)
+			if n == batch {
+				more = append(more, c)
+			}
+		}
+		calls = more
+	}
+	if failed != nil {
+		return fmt.Errorf("storage/redis: delete matching: %w", failed)
+	}
+	return nil
+}
+
+// listing returns the spaces that have an index for m, with an error if it
+// cannot tell of some.
+func (s *Store) listing(ctx context.Context, m storage.Match) (spaces []space, failed error) {
+	if len(s.spaces) == 1 {
+		return s.spaces, nil
+	}
+	pipe := s.client.Pipeline()
+	found := make([]*redis.IntCmd, len(s.spaces))
+	for i, in := range s.spaces {
+		found[i] = pipe.Exists(ctx, in.index(m))
+	}
+	_, failed = pipe.Exec(ctx)
+	for i, in := range s.spaces {
+		if found[i].Val() == 1 {
+			spaces = append(spaces, in)
+		}
+	}
+	return spaces, failed
+}
+
+// eachRow calls do with each row of a script's answer, and counts them.
+func eachRow(cmd *redis.Cmd, width int, do func(row []string) error) (n int, err error) {
+	flat, err := cmd.StringSlice()
+	if err != nil {
+		return 0, err
+	}
+	for ; len(flat) >= width; flat = flat[width:] {
+		err = errors.Join(err, do(flat[:width]))
+		n++
+	}
+	return n, err
+}
+
+func check(ctx context.Context, m storage.Match) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if m.Subject == "" && m.SID == "" {
+		return storage.ErrEmptyMatch
+	}
+	return nil
+}

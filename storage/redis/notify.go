@@ -1,0 +1,88 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// pingAfter is how long a listener hears nothing before it asks whether the
+// connection still stands, and then how long it waits for the answer.
+const pingAfter = 10 * time.Second
+
+// Notify implements storage.Notifier with one PUBLISH for each ID, in one round
+// trip, on the channel "ended" under the prefix.
+func (s *Store) Notify(ctx context.Context, ids ...string) error {
+	if err := ctx.Err(); err != nil || len(ids) == 0 {
+		return err
+	}
+	pipe := s.client.Pipeline()
+	for _, id := range ids {
+		pipe.Publish(ctx, s.channel, id)
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return fmt.Errorf("storage/redis: notify: %w", err)
+	}
+	return nil
+}
+
+// Listen implements storage.Notifier with a subscription on a connection of its
+// own. A server that falls silent is noticed within 20 seconds.
+func (s *Store) Listen(ctx context.Context, ready func(), ended func(id string)) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	subscription := s.client.Subscribe(ctx, s.channel)
+	defer func() { _ = subscription.Close() }()
+	// Reading from a subscription does not heed ctx.
+	stop := context.AfterFunc(ctx, func() { _ = subscription.Close() })
+	defer stop()
+
+	err := s.receive(ctx, subscription, ready, ended)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return fmt.Errorf("storage/redis: listen: %w", err)
+}
+
+var errResubscribed = errors.New("the connection was replaced")
+
+// receive returns as soon as a notice may have been missed.
+func (s *Store) receive(ctx context.Context, subscription *redis.PubSub, ready func(), ended func(id string)) error {
+	subscribed, pinged := false, false
+	for {
+		message, err := subscription.ReceiveTimeout(ctx, s.pingAfter)
+		if isTimeout(err) && subscribed && !pinged {
+			pinged = true
+			if err := subscription.Ping(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		pinged = false
+		switch m := message.(type) {
+		case *redis.Subscription:
+			if subscribed {
+				return errResubscribed
+			}
+			subscribed = true
+			if ready != nil {
+				ready()
+			}
+		case *redis.Message:
+			ended(m.Payload)
+		}
+	}
+}
+
+func isTimeout(err error) bool {
+	var e net.Error
+	return errors.As(err, &e) && e.Timeout()
+}

@@ -1,0 +1,101 @@
+package redis
+
+import (
+	"context"
+	_ "embed"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/passport-go/passport/storage"
+)
+
+var (
+	//go:embed lua/common.lua
+	commonLua string
+	//go:embed lua/save.lua
+	saveLua string
+	//go:embed lua/delete.lua
+	deleteLua string
+	//go:embed lua/delete_matching.lua
+	deleteMatchingLua string
+	//go:embed lua/owe.lua
+	oweLua string
+	//go:embed lua/claim.lua
+	claimLua string
+	//go:embed lua/held.lua
+	heldLua string
+	//go:embed lua/postpone.lua
+	postponeLua string
+	//go:embed lua/settle.lua
+	settleLua string
+)
+
+var (
+	saveScript           = redis.NewScript(commonLua + saveLua)
+	deleteScript         = redis.NewScript(commonLua + deleteLua)
+	deleteMatchingScript = redis.NewScript(commonLua + deleteMatchingLua)
+	oweScript            = redis.NewScript(commonLua + oweLua)
+	claimScript          = redis.NewScript(commonLua + claimLua)
+	postponeScript       = redis.NewScript(commonLua + heldLua + postponeLua)
+	settleScript         = redis.NewScript(commonLua + heldLua + settleLua)
+)
+
+// run runs a script on one space. Scripts that the server has forgotten, as
+// after a restart, are sent again.
+func (s *Store) run(ctx context.Context, script *redis.Script, in space, key string, args ...any) *redis.Cmd {
+	return script.Run(ctx, s.client, []string{key}, s.arguments(in, args)...)
+}
+
+// arguments puts in front of args what lua/common.lua wants.
+func (s *Store) arguments(in space, args []any) []any {
+	return append([]any{string(in), s.now().UnixMilli()}, args...)
+}
+
+// call is one run of a script among many.
+type call struct {
+	in   space
+	key  string
+	args []any
+	cmd  *redis.Cmd // the answer
+}
+
+// runAll runs a script on many spaces in one round trip to each node, or two if
+// the server has forgotten it. Each call has its own result or error.
+func (s *Store) runAll(ctx context.Context, script *redis.Script, calls []*call) {
+	s.pipeline(ctx, script.EvalSha, calls)
+	var forgotten []*call
+	for _, c := range calls {
+		if redis.HasErrorPrefix(c.cmd.Err(), "NOSCRIPT") {
+			forgotten = append(forgotten, c)
+		}
+	}
+	if len(forgotten) > 0 {
+		s.pipeline(ctx, script.Eval, forgotten)
+	}
+}
+
+type evaluate = func(context.Context, redis.Scripter, []string, ...any) *redis.Cmd
+
+func (s *Store) pipeline(ctx context.Context, eval evaluate, calls []*call) {
+	pipe := s.client.Pipeline()
+	for _, c := range calls {
+		c.cmd = eval(ctx, pipe, []string{c.key}, s.arguments(c.in, c.args)...)
+	}
+	// The first error of the commands, each of which has its own.
+	_, _ = pipe.Exec(ctx)
+}
+
+// outcome translates what a script that writes says of it.
+func outcome(cmd *redis.Cmd) error {
+	text, err := cmd.Text()
+	if err != nil {
+		return err
+	}
+	switch text {
+	case "conflict":
+		return storage.ErrConflict
+	case "missing":
+		return storage.ErrNotFound
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+package redis
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/passport-go/passport/storage"
+)
+
+// DefaultPrefix begins the names of all keys unless Options say otherwise.
+const DefaultPrefix = "passport:"
+
+// Options configure a Store. The zero Options are ready to use.
+type Options struct {
+	// Prefix begins the names of all keys and that of the channel for notices.
+	// Stores with the same prefix on the same server share their records; the
+	// channel is shared across a server's numbered databases too. It must not
+	// contain "{", which marks the part of a key that a Cluster goes by. Empty
+	// means DefaultPrefix.
+	Prefix string
+
+	// Spread lays the keys out for a Cluster, in 32 hash slots, although the
+	// client is not a *redis.ClusterClient (for which they always are): for a
+	// proxy in front of a Cluster, or for a single server whose data is to move
+	// to one some day. A store does not find what it stored under the other
+	// layout.
+	Spread bool
+
+	// Now is the clock, by which records expire and debts come due. Those of
+	// the instances that share a server should agree to within a few seconds.
+	// Nil means time.Now.
+	Now func() time.Time
+}
+
+// Store is a storage.TokenStore, storage.Lister, storage.Ledger and
+// storage.Notifier on a server. It is safe for concurrent use, holds no state
+// and needs no closing.
+type Store struct {
+	client    redis.UniversalClient
+	now       func() time.Time
+	spaces    []space
+	channel   string
+	pingAfter time.Duration
+}
+
+var (
+	_ storage.TokenStore = (*Store)(nil)
+	_ storage.Lister     = (*Store)(nil)
+	_ storage.Ledger     = (*Store)(nil)
+	_ storage.Notifier   = (*Store)(nil)
+)
+
+// New returns a store that uses client, which stays the caller's to close. It
+// does no network I/O, and reports all that is wrong with its arguments at once.
+//
+// It refuses clients with which a session could come back after its logout: one
+// that reads from replicas (ClusterOptions.ReadOnly, RouteByLatency and
+// RouteRandomly), which lag behind, and a *redis.Ring, which goes to another
+// server while one is away.
+func New(client redis.UniversalClient, o Options) (*Store, error) {
+	if o.Prefix == "" {
+		o.Prefix = DefaultPrefix
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if err := errors.Join(checkClient(client), checkPrefix(o.Prefix)); err != nil {
+		return nil, err
+	}
+	_, cluster := client.(*redis.ClusterClient)
+	return &Store{
+		client:    client,
+		now:       o.Now,
+		spaces:    newSpaces(o.Prefix, cluster || o.Spread),
+		channel:   o.Prefix + "ended",
+		pingAfter: pingAfter,
+	}, nil
+}
+
+func checkClient(client redis.UniversalClient) error {
+	switch c := client.(type) {
+	case nil:
+		return errors.New("storage/redis: client is nil: hand in what redis.NewUniversalClient returns")
+	case *redis.Ring:
+		return errors.New("storage/redis: client is a Ring, which may forget a logout: use a single server, Sentinel or Cluster client")
+	case *redis.ClusterClient:
+		if c.Options().ReadOnly {
+			return errors.New("storage/redis: client reads from replicas, which may not know of a logout yet: " +
+				"turn off ReadOnly, RouteByLatency and RouteRandomly")
+		}
+	}
+	return nil
+}
+
+func checkPrefix(prefix string) error {
+	if strings.Contains(prefix, "{") {
+		return errors.New(`storage/redis: Options.Prefix contains "{", which marks the part of a key that a Cluster goes by`)
+	}
+	return nil
+}
