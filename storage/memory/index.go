@@ -12,28 +12,30 @@ const (
 	bySID
 )
 
-// notIndexed is the position of an entry that another has replaced.
-const notIndexed = -1
-
-// index finds the entries that share a key. It is written to only under the
-// lock of the entry's shard, and before that is released, so it is never
-// behind the records.
+// index finds the entries that share a key: they form a list, newest first. It
+// is written to only under the lock of the entry's shard, and before that is
+// released, so it is never behind the records.
 type index struct {
 	kind   indexKind
 	seed   maphash.Seed
 	shards [shardCount]indexShard
 }
 
+// indexShard is as big as two cache lines, so that no two locks share one.
 type indexShard struct {
-	mu   sync.Mutex
-	sets map[string]set
+	mu    sync.Mutex
+	heads map[string]*entry
+	_     [128 - 16]byte
 }
+
+// link is a place in the list of an index.
+type link struct{ prev, next *entry }
 
 func (x *index) init(kind indexKind) {
 	x.kind = kind
 	x.seed = maphash.MakeSeed()
 	for i := range x.shards {
-		x.shards[i].sets = make(map[string]set)
+		x.shards[i].heads = make(map[string]*entry)
 	}
 }
 
@@ -57,29 +59,10 @@ func (x *index) add(e *entry) {
 	sh := x.shard(key)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	s := sh.sets[key]
-	e.indexed[x.kind] = s.len()
-	s.append(e)
-	sh.sets[key] = s
+	x.link(sh, nil, e, sh.heads[key])
 }
 
-// replace enters e: in the place of old, if they have the same key.
-func (x *index) replace(old, e *entry) {
-	key := x.key(e)
-	if key == "" || key != x.key(old) {
-		x.add(e)
-		return
-	}
-	sh := x.shard(key)
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	s := sh.sets[key]
-	e.indexed[x.kind], old.indexed[x.kind] = old.indexed[x.kind], notIndexed
-	s.put(e.indexed[x.kind], e)
-	sh.sets[key] = s
-}
-
-// remove takes e out, if it is in.
+// remove takes e out again.
 func (x *index) remove(e *entry) {
 	key := x.key(e)
 	if key == "" {
@@ -88,74 +71,97 @@ func (x *index) remove(e *entry) {
 	sh := x.shard(key)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	at := e.indexed[x.kind]
-	if at == notIndexed {
-		return
-	}
-	e.indexed[x.kind] = notIndexed
-	s := sh.sets[key]
-	if last := s.pop(); last != e {
-		last.indexed[x.kind] = at
-		s.put(at, last)
-	}
-	if s.len() == 0 {
-		delete(sh.sets, key)
-		return
-	}
-	sh.sets[key] = s
+	x.unlink(sh, e)
 }
 
-// entries returns those with that key.
-func (x *index) entries(key string) []*entry {
+// enter adds e, which is to replace old, and puts it in the place of old if
+// they have the same key. Otherwise old stays until it is told to leave.
+func (x *index) enter(old, e *entry) {
+	key := x.key(e)
+	if key != x.key(old) {
+		x.add(e)
+		return
+	}
+	if key == "" {
+		return
+	}
 	sh := x.shard(key)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	s := sh.sets[key]
-	if s.first == nil {
-		return nil
+	place := old.links[x.kind]
+	old.links[x.kind] = link{}
+	x.link(sh, place.prev, e, place.next)
+}
+
+// leave removes old, unless e is in its place.
+func (x *index) leave(old, e *entry) {
+	if x.key(old) != x.key(e) {
+		x.remove(old)
 	}
-	return append([]*entry{s.first}, s.rest...)
 }
 
-// set is a list of entries. The first stands in the map itself, because most
-// sets have no second.
-type set struct {
-	first *entry
-	rest  []*entry
-}
+// link and unlink are for the holder of the lock of sh.
 
-func (s *set) len() int {
-	if s.first == nil {
-		return 0
+func (x *index) link(sh *indexShard, prev, e, next *entry) {
+	e.links[x.kind] = link{prev, next}
+	if next != nil {
+		next.links[x.kind].prev = e
 	}
-	return 1 + len(s.rest)
-}
-
-func (s *set) put(i int, e *entry) {
-	if i == 0 {
-		s.first = e
+	if prev != nil {
+		prev.links[x.kind].next = e
 		return
 	}
-	s.rest[i-1] = e
+	sh.heads[x.key(e)] = e
 }
 
-func (s *set) append(e *entry) {
-	if s.first == nil {
-		s.first = e
-		return
+func (x *index) unlink(sh *indexShard, e *entry) {
+	place := e.links[x.kind]
+	e.links[x.kind] = link{}
+	if place.next != nil {
+		place.next.links[x.kind].prev = place.prev
 	}
-	s.rest = append(s.rest, e)
+	switch {
+	case place.prev != nil:
+		place.prev.links[x.kind].next = place.next
+	case place.next != nil:
+		sh.heads[x.key(e)] = place.next
+	default:
+		delete(sh.heads, x.key(e))
+	}
 }
 
-func (s *set) pop() *entry {
-	end := len(s.rest) - 1
-	if end < 0 {
-		e := s.first
-		s.first = nil
-		return e
+// walkBatch is how many entries of a long list are looked at before others,
+// whom readers may be waiting for, are let in.
+const walkBatch = 256
+
+// entries appends those with that key to found. It misses none that is there
+// all the time.
+func (x *index) entries(key string, found []*entry) []*entry {
+	sh := x.shard(key)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	e := sh.heads[key]
+	for n := 1; e != nil; n++ {
+		if !e.isBookmark() {
+			found = append(found, e)
+		}
+		if n%walkBatch == 0 {
+			e = x.pause(sh, e)
+			continue
+		}
+		e = e.links[x.kind].next
 	}
-	e := s.rest[end]
-	s.rest[end] = nil
-	s.rest = s.rest[:end]
-	return e
+	return found
+}
+
+// pause lets others at sh, and returns what follows e in the list then. A
+// bookmark keeps the place, for e may be in another list by then, or in none.
+func (x *index) pause(sh *indexShard, e *entry) (next *entry) {
+	mark := newBookmark(x.key(e))
+	x.link(sh, e, mark, e.links[x.kind].next)
+	sh.mu.Unlock()
+	sh.mu.Lock()
+	next = mark.links[x.kind].next
+	x.unlink(sh, mark)
+	return next
 }

@@ -38,7 +38,7 @@ func (s *Store) DeleteOwing(ctx context.Context, id string, hold time.Duration) 
 		return storage.Debt{}, err
 	}
 	var owed storage.Debt
-	err := s.take(id, storage.Match{}, func(e *entry) (err error) {
+	err := s.take(id, func(e *entry) (err error) {
 		owed, err = s.ledger.enter(e.record, s.now(), hold)
 		return err
 	})
@@ -121,8 +121,8 @@ func (l *ledger) claim(n int, clock func() time.Time, hold time.Duration) (claim
 	now := clock()
 	var taken []*debt
 	for len(taken) < n {
-		d, ok := l.due.first()
-		if !ok || d.Due.After(now) {
+		d, ok := l.due.first(now.UnixMilli())
+		if !ok {
 			break
 		}
 		l.due.remove(d.queued)

@@ -91,6 +91,10 @@ func (s *Store) Load(ctx context.Context, id string) (storage.Record, error) {
 	if err := ctx.Err(); err != nil {
 		return storage.Record{}, err
 	}
+	return s.load(id)
+}
+
+func (s *Store) load(id string) (storage.Record, error) {
 	// The clock is read first, and outside the lock: a record that is found
 	// live by it was there, and live, at some moment since.
 	now := s.now()
@@ -173,8 +177,8 @@ func (s *Store) replace(r storage.Record) (storage.Record, error) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	now := s.now()
-	e := sh.live(r.ID, now)
-	if e == nil {
+	e := sh.entries[r.ID]
+	if e == nil || expired(&e.record, now) {
 		return storage.Record{}, storage.ErrNotFound
 	}
 	if e.record.Revision != r.Revision {
@@ -192,7 +196,7 @@ func (s *Store) Delete(ctx context.Context, id string) (storage.Record, error) {
 		return storage.Record{}, err
 	}
 	var removed storage.Record
-	err := s.take(id, storage.Match{}, func(e *entry) error {
+	err := s.take(id, func(e *entry) error {
 		removed = e.record
 		return nil
 	})
@@ -209,32 +213,38 @@ func (s *Store) DeleteMatching(ctx context.Context, m storage.Match) ([]storage.
 	return removed, err
 }
 
-// take removes the live record under id, if m selects it, once do has agreed.
-// Record and debt change places under one lock, so nobody sees neither or both.
-func (s *Store) take(id string, m storage.Match, do func(*entry) error) error {
+// take removes the live record under id, once do has agreed.
+func (s *Store) take(id string, do func(*entry) error) error {
 	sh := s.shard(id)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	return s.takeFrom(sh, sh.entries[id], storage.Match{}, do)
+}
+
+// takeFrom removes e, if it is live and m selects it, once do has agreed. The
+// caller holds the lock of sh, so that a record and its debt change places in
+// one step.
+func (s *Store) takeFrom(sh *shard, e *entry, m storage.Match, do func(*entry) error) error {
 	now := s.now()
-	s.sweep(sh, now)
-	e := sh.live(id, now)
-	if e == nil || !matches(&e.record, m) {
+	if e == nil || expired(&e.record, now) || !matches(&e.record, m) {
 		return storage.ErrNotFound
 	}
 	if err := do(e); err != nil {
 		return err
 	}
 	s.drop(sh, e)
+	s.sweep(sh, now)
 	return nil
 }
 
 func (s *Store) takeMatching(ctx context.Context, m storage.Match, do func(*entry) error) error {
-	entries, err := s.candidates(ctx, m)
+	var few [4]*entry
+	entries, err := s.candidates(ctx, m, few[:0])
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		err := s.take(e.record.ID, m, do)
+		err := s.takeMatch(e, m, do)
 		if err != nil && !errors.Is(err, storage.ErrNotFound) {
 			return err
 		}
@@ -242,15 +252,23 @@ func (s *Store) takeMatching(ctx context.Context, m storage.Match, do func(*entr
 	return nil
 }
 
+func (s *Store) takeMatch(e *entry, m storage.Match, do func(*entry) error) error {
+	sh := s.shard(e.record.ID)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return s.takeFrom(sh, sh.current(e), m, do)
+}
+
 // List implements storage.Lister.
 func (s *Store) List(ctx context.Context, m storage.Match) ([]storage.Record, error) {
-	entries, err := s.candidates(ctx, m)
+	var few [4]*entry
+	entries, err := s.candidates(ctx, m, few[:0])
 	if err != nil {
 		return nil, err
 	}
 	var found []storage.Record
 	for _, e := range entries {
-		r, err := s.Load(ctx, e.record.ID)
+		r, err := s.load(e.record.ID)
 		if err == nil && matches(&r, m) {
 			found = append(found, r)
 		}
@@ -258,17 +276,17 @@ func (s *Store) List(ctx context.Context, m storage.Match) ([]storage.Record, er
 	return found, nil
 }
 
-// candidates returns the entries that m may select. The index only proposes:
-// what counts is the record as it is once its shard is locked.
-func (s *Store) candidates(ctx context.Context, m storage.Match) ([]*entry, error) {
+// candidates appends the entries that m may select to found. The index only
+// proposes: what counts is the record as it is once its shard is locked.
+func (s *Store) candidates(ctx context.Context, m storage.Match, found []*entry) ([]*entry, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	if m.SID != "" { // few sessions share one
-		return s.sids.entries(m.SID), nil
+		return s.sids.entries(m.SID, found), nil
 	}
 	if m.Subject != "" {
-		return s.subjects.entries(m.Subject), nil
+		return s.subjects.entries(m.Subject, found), nil
 	}
 	return nil, storage.ErrEmptyMatch
 }

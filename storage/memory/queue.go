@@ -13,8 +13,12 @@ type slot[T any] struct {
 	item T
 }
 
-func (q *queue[T]) first() (item T, ok bool) {
-	if len(q.slots) == 0 {
+// notQueued is the position of an item that has been removed.
+const notQueued = -1
+
+// first returns the item with the smallest time, if that is not after now.
+func (q *queue[T]) first(now int64) (item T, ok bool) {
+	if len(q.slots) == 0 || q.slots[0].at > now {
 		return item, false
 	}
 	return q.slots[0].item, true
@@ -31,10 +35,12 @@ func (q *queue[T]) move(i int, at int64) {
 
 // replace puts another item, of the same time, in the place of that at i.
 func (q *queue[T]) replace(i int, item T) {
+	q.slots[i].item.moved(notQueued)
 	q.put(i, slot[T]{q.slots[i].at, item})
 }
 
 func (q *queue[T]) remove(i int) {
+	q.slots[i].item.moved(notQueued)
 	end := len(q.slots) - 1
 	last := q.slots[end]
 	q.slots[end] = slot[T]{}

@@ -17,30 +17,40 @@ const shardCount = 256
 const sweepsPerWrite = 4
 
 // entry is a stored record. It is guarded by the lock of its shard, but for ID,
-// Subject and SID, which never change, and indexed, which belongs to the
-// indexes.
+// Subject and SID, which never change, and links, which belong to the indexes.
 type entry struct {
-	record  storage.Record
-	queued  int    // position in the shard's queue
-	indexed [2]int // position in the set of the same key, by indexKind
+	record storage.Record
+	queued int     // position in the shard's queue
+	links  [2]link // places in the indexes, by indexKind
 }
 
 func (e *entry) moved(to int) { e.queued = to }
 
+// newBookmark returns an entry that keeps a place in an index, and is none
+// otherwise: a record has an ID.
+func newBookmark(key string) *entry {
+	return &entry{record: storage.Record{Subject: key, SID: key}}
+}
+
+func (e *entry) isBookmark() bool { return e.record.ID == "" }
+
+// shard is as big as two cache lines, so that no two locks share one.
 type shard struct {
 	mu      sync.RWMutex
 	entries map[string]*entry
 	expiry  queue[*entry]
+	_       [128 - 56]byte
 }
 
 func (s *Store) shard(id string) *shard {
 	return &s.shards[maphash.String(s.seed, id)%shardCount]
 }
 
-func (sh *shard) live(id string, now time.Time) *entry {
-	e := sh.entries[id]
-	if e == nil || expired(&e.record, now) {
-		return nil
+// current returns the entry that has come to the place of e, or e itself, or
+// nil.
+func (sh *shard) current(e *entry) *entry {
+	if e.queued == notQueued {
+		return sh.entries[e.record.ID]
 	}
 	return e
 }
@@ -75,10 +85,10 @@ func (s *Store) reindex(sh *shard, old *entry, r storage.Record) *entry {
 	e.record.Subject, e.record.SID = r.Subject, r.SID
 	sh.entries[r.ID] = e
 	sh.expiry.replace(old.queued, e)
-	s.subjects.replace(old, e)
-	s.sids.replace(old, e)
-	s.subjects.remove(old)
-	s.sids.remove(old)
+	s.subjects.enter(old, e)
+	s.sids.enter(old, e)
+	s.subjects.leave(old, e)
+	s.sids.leave(old, e)
 	return e
 }
 
@@ -106,8 +116,8 @@ func (s *Store) reserve() bool {
 // sweep drops a few records of sh that have expired. The caller holds its lock.
 func (s *Store) sweep(sh *shard, now time.Time) (swept int) {
 	for swept < sweepsPerWrite {
-		e, ok := sh.expiry.first()
-		if !ok || !expired(&e.record, now) {
+		e, ok := sh.expiry.first(now.UnixMilli())
+		if !ok || !expired(&e.record, now) { // by less than a millisecond
 			break
 		}
 		s.drop(sh, e)
