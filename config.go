@@ -142,6 +142,17 @@ type Config struct {
 	// FallbackRedirect.
 	SilentFallback SilentFallback
 
+	// StrictLogoutTokens makes BackChannelLogout insist on typ logout+jwt and
+	// on exp, as the specification recommends. Auth0 says typ JWT, and other
+	// providers leave exp out. Default: both are accepted, and iat must be
+	// within five minutes of now in any case.
+	StrictLogoutTokens bool
+
+	// RevokeOnProviderLogout has refresh tokens revoked after a back-channel
+	// or front-channel logout. Default: they are dropped and not revoked
+	// (Back-Channel Logout 1.0 §2.7).
+	RevokeOnProviderLogout bool
+
 	// RevocationWait bounds how long EndSession waits for the auth domain to
 	// confirm that the refresh token is revoked. When it is over the outcome
 	// is Pending, and the revocation goes on by itself. The handler Logout

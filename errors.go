@@ -85,3 +85,10 @@ func clip(s string, n int) string {
 	}
 	return strings.ToValidUTF8(s[:n], "")
 }
+
+var (
+	errPrefetch     = errors.New("passport: a login or logout is not for prefetching")
+	errCrossOrigin  = errors.New("passport: a logout must be asked for by this site itself")
+	errMethod       = errors.New("passport: a logout is a POST")
+	errFrontChannel = errors.New("passport: a front-channel logout is a GET with iss and sid, or with neither")
+)

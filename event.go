@@ -9,7 +9,8 @@ import (
 // Event tells Config.OnEvent what happened. It holds nothing secret.
 //
 //	login              a session began
-//	logout             a session was ended by the app or its user
+//	logout             a session was ended by the app, its user or the provider
+//	provider.logout    the provider asked for a logout; logout follows for each session
 //	session.replaced   a session was ended by the next login in its browser
 //	session.lost       a session was ended because it could not go on; Err says why
 //	refresh.failed     tokens could not be refreshed for now; the session goes on

@@ -100,6 +100,7 @@ type pendingLogin struct {
 	Browser  string `json:"browser"` // storeID of Login.Browser
 	ReturnTo string `json:"return_to"`
 	Prompt   string `json:"prompt,omitempty"`
+	Begun    int64  `json:"begun"` // in Unix milliseconds
 }
 
 // BeginLogin starts a login: authorization code with PKCE S256 (RFC 7636), with
@@ -117,6 +118,7 @@ func (p *Passport) BeginLogin(ctx context.Context, o LoginOptions) (Login, error
 		Browser:  storeID(spaceLogin, o.Browser),
 		ReturnTo: localPath(o.ReturnTo, "/"),
 		Prompt:   o.Prompt,
+		Begun:    p.c.Now().UnixMilli(),
 	}
 	body, err := json.Marshal(pending)
 	if err != nil {
@@ -185,6 +187,10 @@ func (p *Passport) FinishLogin(ctx context.Context, c Callback) (SignIn, error) 
 		p.oweToken(storage.Record{Subject: id.Subject}, t)
 		return SignIn{}, err
 	}
+	if err := p.confirmLogin(work, in.Session, id, time.UnixMilli(pending.Begun)); err != nil {
+		return SignIn{}, err
+	}
+	p.emit(Event{Name: "login", Session: in.Session.ID(), Subject: in.Session.Subject()})
 	in.Session.ctx = ctx
 	p.replace(ctx, c.SessionID)
 	in.ReturnTo, in.Prompted = pending.ReturnTo, pending.Prompt == "login"
@@ -240,19 +246,43 @@ func (p *Passport) beginSession(ctx context.Context, t tokens, id *oidc.IDToken)
 	if err != nil {
 		return SignIn{}, storeError(err)
 	}
-	p.emit(Event{Name: "login", Session: saved.ID, Subject: saved.Subject})
 	return SignIn{
 		Session:   &Session{p: p, rec: saved, head: h, tokens: &t},
 		SessionID: secret,
 	}, nil
 }
 
+// confirmLogin ends a new session again if the provider ended it before it was
+// stored, or if that cannot be found out.
+func (p *Passport) confirmLogin(ctx context.Context, s *Session, id *oidc.IDToken, begun time.Time) error {
+	overtaken, err := p.overtaken(ctx, begun, id, s.rec.SID)
+	if err == nil && !overtaken {
+		err = p.unconfirm(ctx, s.rec.SID)
+	}
+	if err == nil && !overtaken {
+		return nil
+	}
+	if _, endErr := p.EndSession(ctx, s.ID()); endErr != nil {
+		err = errors.Join(err, endErr)
+	}
+	if overtaken {
+		return errors.Join(errOvertaken, err)
+	}
+	return storeError(err)
+}
+
+var errOvertaken = fmt.Errorf("%w: the provider logged the user out before the login was finished", ErrNoLogin)
+
 // replace ends the session that a browser had before it signed in again.
 func (p *Passport) replace(ctx context.Context, old Secret) {
 	if !plausibleID(old.Reveal()) {
 		return
 	}
-	if _, _, err := p.endSession(ctx, storeID(spaceSession, old), "session.replaced"); err != nil {
+	l, debt, err := p.endSession(ctx, storeID(spaceSession, old), "session.replaced")
+	if l.App == Done {
+		p.revoker.pay(debt)
+	}
+	if err != nil {
 		p.c.Logger.WarnContext(ctx, "passport: the session before this login could not be ended", "error", err)
 	}
 }
@@ -286,7 +316,7 @@ func (p *Passport) StartLogin(w http.ResponseWriter, r *http.Request, o LoginOpt
 	}
 	o.ReturnTo = either(o.ReturnTo, r.URL.Query().Get("return_to"))
 	o.Browser = p.cookies.get(r, p.cookies.login)
-	if p.cookies.get(r, p.cookies.logout) != "" {
+	if p.guarded(r) {
 		o.Prompt = "login"
 	}
 	login, err := p.BeginLogin(r.Context(), o)
@@ -320,7 +350,7 @@ func (p *Passport) LoginCallback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.cookies.set(w, p.cookies.session, in.SessionID, p.c.SessionLifetime)
-	if in.Prompted {
+	if p.cookies.get(r, p.cookies.logout) != "" && (in.Prompted || !p.guarded(r)) {
 		p.cookies.remove(w, p.cookies.logout)
 	}
 	http.Redirect(w, r, in.ReturnTo, http.StatusSeeOther)
@@ -337,5 +367,3 @@ func loginStatus(err error) int {
 	}
 	return http.StatusBadGateway
 }
-
-var errPrefetch = errors.New("passport: a login or logout is not for prefetching")

@@ -84,32 +84,32 @@ const (
 // way. The revocation is waited for up to Config.RevocationWait; one that fails
 // is tried again, with back-off, and is not an error.
 func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
-	l, revoked, err := p.endSession(ctx, id, "logout")
-	if revoked != nil {
-		l.Revocation = p.await(ctx, revoked, 1)
+	l, debt, err := p.endSession(ctx, id, "logout")
+	if l.App == Done {
+		l.Revocation = p.await(ctx, p.revoker.pay(debt), 1)
 	}
 	return l, err
 }
 
-// endSession is EndSession without the wait: revoked brings the outcome of the
-// revocation, and is nil if there is none to wait for.
-func (p *Passport) endSession(ctx context.Context, id, event string) (l Logout, revoked <-chan Outcome, err error) {
+// endSession removes a session from the store. If it was there, App is Done and
+// the caller is left with the debt to pay.
+func (p *Passport) endSession(ctx context.Context, id, event string) (Logout, storage.Debt, error) {
 	p.revoker.begin()
-	l = p.newLogout()
+	l := p.newLogout()
 	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 	debt, err := p.ledger.DeleteOwing(call, id, revocationHold)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
-		return l, nil, nil
+		return l, debt, nil
 	case err != nil:
 		l.App, l.Revocation = Failed, Pending
 		p.endLater(id, event)
-		return l, nil, storeError(err)
+		return l, debt, storeError(err)
 	}
 	p.ended(event, debt.Record)
 	l.App, l.Revocation, l.Ended = Done, Pending, 1
-	return l, p.revoker.pay(debt), nil
+	return l, debt, nil
 }
 
 // ended tells everybody that sessions have ended.

@@ -1,23 +1,13 @@
 package passport
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/passport-go/passport/internal/authdomain"
 	"github.com/passport-go/passport/internal/pages"
-)
-
-// logoutGuardLife is how long a browser remembers that a logout is not known to
-// be complete. Auth0 ends a session by itself after 30 days at the latest.
-const logoutGuardLife = 30 * 24 * time.Hour
-
-var (
-	errCrossOrigin = errors.New("passport: a logout must be asked for by this site itself")
-	errMethod      = errors.New("passport: a logout is a POST")
+	"github.com/passport-go/passport/storage"
 )
 
 // Logout ends the session of the browser that asks, deletes its cookie, and
@@ -45,19 +35,21 @@ func (p *Passport) Logout(w http.ResponseWriter, r *http.Request) {
 		p.refuse(w, r, status, err)
 		return
 	}
-	var id string
-	if secret := p.cookies.get(r, p.cookies.session); secret != "" {
-		id = storeID(spaceSession, secret)
-	}
 	l := p.newLogout()
-	if id != "" {
+	guard := p.cookies.get(r, p.cookies.logout)
+	if secret := p.cookies.get(r, p.cookies.session); secret != "" {
+		var debt storage.Debt
 		var err error
-		if l, _, err = p.endSession(r.Context(), id, "logout"); err != nil {
+		if l, debt, err = p.endSession(r.Context(), storeID(spaceSession, secret), "logout"); err != nil {
 			p.c.Logger.ErrorContext(r.Context(), "passport: a logout could not end the app session yet", "error", err)
+		}
+		if l.App == Done {
+			p.revoker.pay(debt)
+			guard = guardOf(debt.Record.SID)
 		}
 	}
 	p.cookies.remove(w, p.cookies.session)
-	p.cookies.set(w, p.cookies.logout, newID(), logoutGuardLife)
+	p.cookies.set(w, p.cookies.logout, either(guard, newID()), guardLife)
 	p.answerLogout(w, r, l)
 }
 
@@ -163,7 +155,11 @@ func (p *Passport) LogoutSilentCallback(parentURL string) http.Handler {
 		panic("passport: LogoutSilentCallback: parentURL: " + err.Error() + "; pass the URL of the page that begins the logout, such as http://localhost:3000")
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		page.Serve(w, p.noticeReturn(w, r))
+		done := p.noticeReturn(w, r)
+		if !done && p.cookies.get(r, p.cookies.logout) != "" {
+			done = !p.guarded(r) // a logout token was quicker
+		}
+		page.Serve(w, done)
 	})
 }
 
@@ -193,15 +189,6 @@ func (p *Passport) noticeReturn(w http.ResponseWriter, r *http.Request) bool {
 		p.emit(Event{Name: "passport.done"})
 	}
 	return wentThere
-}
-
-// UnfinishedLogout reports a logout from this browser that is not known to have
-// ended the Passport session, so that the app can offer the URL that does.
-func (p *Passport) UnfinishedLogout(r *http.Request) (Logout, bool) {
-	if p.cookies.get(r, p.cookies.logout) == "" {
-		return Logout{}, false
-	}
-	return Logout{Mode: LogoutRedirect, URL: p.LogoutURL(), App: Done, Revocation: Skipped, Passport: Unconfirmed}, true
 }
 
 // Script serves passport.js, which gives a page passport.logout() and handles

@@ -24,10 +24,13 @@ type Passport struct {
 	ledger   storage.Ledger   // of the store, or one in memory beside it
 	notifier storage.Notifier // of the store, or nil
 	provider *provider
-	revoker  *revoker
-	watches  *watches
-	tasks    *tasks
-	flights  singleflight.Group // refreshes, by session ID
+
+	logoutTokens *logoutVerifier
+
+	revoker *revoker
+	watches *watches
+	tasks   *tasks
+	flights singleflight.Group // refreshes, by session ID
 
 	cookies        cookies
 	crossOrigin    *http.CrossOriginProtection
@@ -53,6 +56,7 @@ func New(c Config) (*Passport, error) {
 	p.ledger = ledger
 	p.notifier, _ = s.Store.(storage.Notifier)
 	p.revoker = newRevoker(p, inProcess || !own)
+	p.logoutTokens = newLogoutVerifier(s, p.provider.client)
 	p.cookies = newCookies(s)
 	p.crossOrigin = http.NewCrossOriginProtection()
 	if u, err := url.Parse(s.LogoutRedirectURI); err == nil && s.LogoutRedirectURI != "" {

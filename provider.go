@@ -43,14 +43,18 @@ func newProvider(c *settled) *provider {
 	}
 	keys := oidc.NewRemoteKeySet(oidc.ClientContext(context.Background(), p.client), c.endpoints.Keys)
 	p.verifier = oidc.NewVerifier(c.Issuer, keys, &oidc.Config{
-		ClientID: c.ClientID,
-		Now:      c.Now,
-		SupportedSigningAlgs: []string{
-			oidc.RS256, oidc.RS384, oidc.RS512, oidc.ES256, oidc.ES384, oidc.ES512,
-			oidc.PS256, oidc.PS384, oidc.PS512, oidc.EdDSA,
-		},
+		ClientID:             c.ClientID,
+		Now:                  c.Now,
+		SupportedSigningAlgs: signingAlgs,
 	})
 	return p
+}
+
+// signingAlgs are those that a provider's tokens may be signed by: the
+// asymmetric ones, never "none".
+var signingAlgs = []string{
+	oidc.RS256, oidc.RS384, oidc.RS512, oidc.ES256, oidc.ES384, oidc.ES512,
+	oidc.PS256, oidc.PS384, oidc.PS512, oidc.EdDSA,
 }
 
 // exchange trades an authorization code for tokens and verifies the ID token.

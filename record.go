@@ -32,6 +32,11 @@ const (
 	spaceSession = "session:" // short enough for one block of SHA-256
 	spaceLogin   = "login:"
 	spaceDebt    = "debt:"
+	spaceTokenID = "jti:"
+	spaceMark    = "mark:"
+
+	spaceGuard     = "guard:"
+	spaceConfirmed = "confirmed:"
 )
 
 // idLength is that of 32 random or hashed bytes in unpadded base64url.

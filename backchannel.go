@@ -1,0 +1,127 @@
+package passport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+
+	"github.com/passport-go/passport/storage"
+)
+
+// EndByLogoutToken logs out what a provider's logout token says (OpenID Connect
+// Back-Channel Logout 1.0 §2.6, §2.7): the sessions of its sid or, without one,
+// all of its sub. Nothing to log out is no error. A login that was begun before
+// the token came, and is finished after it, is logged out too.
+//
+// A token that breaks a rule, or was used before on any instance, is an error
+// and ends nothing. Refresh tokens are revoked only if
+// Config.RevokeOnProviderLogout says so.
+func (p *Passport) EndByLogoutToken(ctx context.Context, token string) (Logout, error) {
+	p.revoker.begin()
+	t, err := p.logoutTokens.check(ctx, token)
+	if err != nil {
+		return Logout{}, fmt.Errorf("passport: %w", err)
+	}
+	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	used := storage.Record{
+		ID:     storeID(spaceTokenID, Secret(p.c.Issuer+" "+t.jti)),
+		Expiry: p.c.Now().Add(2*logoutTokenWindow + logoutTokenLife),
+	}
+	used, err = p.store.Save(work, sealRecord(p.c.keys, used, head{}, nil))
+	if errors.Is(err, storage.ErrConflict) {
+		return Logout{}, errors.New("passport: the logout token was used before")
+	}
+	if err != nil {
+		return Logout{}, storeError(err)
+	}
+	l, err := p.endByProvider(work, t.subject, t.sid)
+	if err == nil && t.sid != "" {
+		err = p.confirm(work, t.sid)
+	}
+	if err != nil {
+		// Nothing proves that it took effect, so it may be sent again.
+		_, delErr := p.store.Delete(work, used.ID)
+		return l, errors.Join(err, delErr)
+	}
+	return l, nil
+}
+
+// endByProvider ends what a provider has ended on its side.
+func (p *Passport) endByProvider(ctx context.Context, subject, sid string) (Logout, error) {
+	l := p.newLogout()
+	l.Passport = Done
+	match := storage.Match{SID: sid}
+	if sid == "" {
+		match = storage.Match{Subject: subject}
+	}
+	// The mark first: whichever login is stored after it sees it.
+	err := p.markEnded(ctx, match)
+	if err == nil {
+		l.Ended, l.Revocation, err = p.endMatching(ctx, match)
+	}
+	switch {
+	case err != nil:
+		l.App = Failed
+		return l, storeError(err)
+	case l.Ended > 0:
+		l.App = Done
+	}
+	p.emit(Event{Name: "provider.logout", Subject: subject})
+	return l, nil
+}
+
+func (p *Passport) endMatching(ctx context.Context, m storage.Match) (ended int, revocation Outcome, err error) {
+	if !p.c.RevokeOnProviderLogout {
+		records, err := p.store.DeleteMatching(ctx, m)
+		p.ended("logout", records...)
+		return len(records), Skipped, err
+	}
+	debts, err := p.ledger.DeleteMatchingOwing(ctx, m, revocationHold)
+	if len(debts) == 0 {
+		return 0, Skipped, err
+	}
+	records := make([]storage.Record, len(debts))
+	for i, d := range debts {
+		records[i] = d.Record
+	}
+	p.ended("logout", records...)
+	p.revoker.pay(debts...)
+	return len(debts), Pending, err
+}
+
+// BackChannelLogout is what the app serves at its back-channel logout URI, for
+// the provider to call: EndByLogoutToken over HTTP (OpenID Connect Back-Channel
+// Logout 1.0 §2.5, §2.8). It answers 200 when the sessions are gone, or 400
+// with a JSON error.
+func (p *Passport) BackChannelLogout(w http.ResponseWriter, r *http.Request) {
+	noStore(w)
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		writeJSON(w, http.StatusMethodNotAllowed, oauthError{"invalid_request", "a back-channel logout is a POST"})
+		return
+	}
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/x-www-form-urlencoded" {
+		writeJSON(w, http.StatusBadRequest, oauthError{"invalid_request", "the body is not a form"})
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, 4*logoutTokenSize)
+	if err := r.ParseForm(); err != nil || len(r.PostForm["logout_token"]) != 1 {
+		writeJSON(w, http.StatusBadRequest, oauthError{"invalid_request", "the form has not one logout_token"})
+		return
+	}
+	if _, err := p.EndByLogoutToken(r.Context(), r.PostForm.Get("logout_token")); err != nil {
+		p.c.Logger.WarnContext(r.Context(), "passport: a back-channel logout was refused", "error", err)
+		writeJSON(w, http.StatusBadRequest, oauthError{"invalid_request", "the logout token was not accepted, or the logout failed"})
+		return
+	}
+	w.WriteHeader(http.StatusOK)
+}
+
+// oauthError is the JSON error of RFC 6749 §5.2.
+type oauthError struct {
+	Error       string `json:"error"`
+	Description string `json:"error_description"`
+}

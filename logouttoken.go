@@ -1,0 +1,241 @@
+package passport
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/go-jose/go-jose/v4"
+)
+
+const (
+	// logoutTokenWindow is how far from now the iat of a logout token may lie,
+	// in the past and, for clocks that differ, in the future.
+	logoutTokenWindow = 5 * time.Minute
+
+	// logoutTokenLife is how far from its iat the exp may lie. Two minutes are
+	// recommended (Back-Channel Logout 1.0 §2.4).
+	logoutTokenLife = time.Hour
+
+	// logoutTokenSize bounds what is parsed at all.
+	logoutTokenSize = 16 << 10
+
+	backChannelEvent = "http://schemas.openid.net/event/backchannel-logout"
+)
+
+// logoutToken is what a verified logout token says.
+type logoutToken struct {
+	jti     string
+	subject string
+	sid     string
+}
+
+// logoutVerifier verifies logout tokens (OpenID Connect Back-Channel Logout 1.0
+// §2.6): what go-oidc's VerifyLogout checks, and what it leaves out.
+//
+// Tokens come from anybody, so its key set is its own and asks for keys only so
+// often; the claims, which cost nothing to read, are looked at first.
+type logoutVerifier struct {
+	c      *settled
+	verify *oidc.IDTokenVerifier
+}
+
+func newLogoutVerifier(c *settled, client *http.Client) *logoutVerifier {
+	own := *client
+	own.Transport = &sparing{base: either(client.Transport, http.DefaultTransport), now: c.Now}
+	keys := oidc.NewRemoteKeySet(oidc.ClientContext(context.Background(), &own), c.endpoints.Keys)
+	config := &oidc.Config{ClientID: c.ClientID, Now: c.Now, SupportedSigningAlgs: signingAlgs}
+	return &logoutVerifier{c: c, verify: oidc.NewVerifier(c.Issuer, expiring{keys}, config)}
+}
+
+func (v *logoutVerifier) check(ctx context.Context, raw string) (logoutToken, error) {
+	if len(raw) > logoutTokenSize {
+		return logoutToken{}, errors.New("the logout token is too long")
+	}
+	algs := make([]jose.SignatureAlgorithm, len(signingAlgs))
+	for i, alg := range signingAlgs {
+		algs[i] = jose.SignatureAlgorithm(alg)
+	}
+	jws, err := jose.ParseSigned(raw, algs)
+	if err != nil || len(jws.Signatures) != 1 {
+		return logoutToken{}, errors.New("the logout token is not a JWT with one signature by an accepted algorithm")
+	}
+	if err := v.checkType(jws.Signatures[0].Header); err != nil {
+		return logoutToken{}, err
+	}
+	t, err := v.checkClaims(jws.UnsafePayloadWithoutVerification())
+	if err != nil {
+		return logoutToken{}, err
+	}
+	if _, err := v.verify.VerifyLogout(ctx, raw); err != nil {
+		return logoutToken{}, fmt.Errorf("the logout token is not valid: %w", err)
+	}
+	return t, nil
+}
+
+// checkType keeps other kinds of token from being taken for logout tokens. Auth0
+// says JWT; the specification recommends logout+jwt (§2.4).
+func (v *logoutVerifier) checkType(h jose.Header) error {
+	given, present := h.ExtraHeaders[jose.HeaderType]
+	typ, isString := given.(string)
+	if present && !isString {
+		return errors.New("the logout token's typ is not a string")
+	}
+	typ = strings.TrimPrefix(strings.ToLower(typ), "application/")
+	if typ == "logout+jwt" || !v.c.StrictLogoutTokens && (typ == "jwt" || typ == "") {
+		return nil
+	}
+	return errors.New("the logout token's typ is not logout+jwt")
+}
+
+// checkClaims reads the claims by their exact names; encoding/json would take
+// "SUB" for "sub".
+func (v *logoutVerifier) checkClaims(payload []byte) (logoutToken, error) {
+	var claims map[string]json.RawMessage
+	if json.Unmarshal(payload, &claims) != nil {
+		return logoutToken{}, errors.New("the logout token's claims are not an object")
+	}
+	var t logoutToken
+	var iss string
+	for name, to := range map[string]*string{"iss": &iss, "jti": &t.jti, "sub": &t.subject, "sid": &t.sid} {
+		if raw, ok := claims[name]; ok && json.Unmarshal(raw, to) != nil {
+			return logoutToken{}, fmt.Errorf("the logout token's %s is not a string", name)
+		}
+	}
+	_, nonce := claims["nonce"]
+	switch {
+	case iss != v.c.Issuer:
+		return logoutToken{}, errors.New("the logout token comes from another issuer")
+	case !hasAudience(claims["aud"], v.c.ClientID):
+		return logoutToken{}, errors.New("the logout token is for another client")
+	case t.jti == "":
+		return logoutToken{}, errors.New("the logout token has no jti")
+	case t.subject == "" && t.sid == "":
+		return logoutToken{}, errors.New("the logout token has neither a sub nor a sid")
+	case nonce:
+		return logoutToken{}, errors.New("the logout token has a nonce, which makes it an ID token")
+	case !hasLogoutEvent(claims["events"]):
+		return logoutToken{}, errors.New("the logout token's events has no back-channel logout")
+	}
+	return t, v.checkTimes(claims)
+}
+
+func (v *logoutVerifier) checkTimes(claims map[string]json.RawMessage) error {
+	now := v.c.Now()
+	issued, ok := numericDate(claims["iat"])
+	if !ok || issued.Before(now.Add(-logoutTokenWindow)) || issued.After(now.Add(logoutTokenWindow)) {
+		return errors.New("the logout token's iat is missing or not of the present")
+	}
+	raw, given := claims["exp"]
+	if !given {
+		if v.c.StrictLogoutTokens {
+			return errors.New("the logout token has no exp")
+		}
+		return nil // two of three providers leave it out; iat is near, so it cannot be old
+	}
+	expires, ok := numericDate(raw)
+	if !ok || !expires.After(now) || expires.After(issued.Add(logoutTokenLife)) {
+		return errors.New("the logout token has expired, or its exp is too far from its iat")
+	}
+	return nil
+}
+
+func numericDate(raw json.RawMessage) (time.Time, bool) {
+	var seconds float64
+	if len(raw) == 0 || json.Unmarshal(raw, &seconds) != nil || math.Abs(seconds) > 1e11 || seconds == 0 {
+		return time.Time{}, false
+	}
+	return time.Unix(int64(seconds), 0), true
+}
+
+// hasAudience takes a string and an array (RFC 7519 §4.1.3).
+func hasAudience(raw json.RawMessage, clientID string) bool {
+	var one string
+	if json.Unmarshal(raw, &one) == nil {
+		return one == clientID
+	}
+	var many []string
+	return json.Unmarshal(raw, &many) == nil && slices.Contains(many, clientID)
+}
+
+// hasLogoutEvent wants the member to be an object itself (§2.4).
+func hasLogoutEvent(raw json.RawMessage) bool {
+	var events map[string]json.RawMessage
+	if json.Unmarshal(raw, &events) != nil {
+		return false
+	}
+	var event map[string]json.RawMessage
+	return json.Unmarshal(events[backChannelEvent], &event) == nil && event != nil
+}
+
+// expiring gives a logout token without exp one, after its signature has been
+// verified and its iat looked at, for go-oidc insists on it.
+type expiring struct{ oidc.KeySet }
+
+func (e expiring) VerifySignature(ctx context.Context, raw string) ([]byte, error) {
+	payload, err := e.KeySet.VerifySignature(ctx, raw)
+	if err != nil {
+		return nil, err
+	}
+	var claims map[string]json.RawMessage
+	if json.Unmarshal(payload, &claims) != nil {
+		return payload, nil
+	}
+	if _, given := claims["exp"]; given {
+		return payload, nil
+	}
+	issued, _ := numericDate(claims["iat"])
+	claims["exp"] = json.RawMessage(fmt.Sprint(issued.Add(2 * logoutTokenWindow).Unix()))
+	return json.Marshal(claims)
+}
+
+// sparing lets a few requests through, and then one now and then: a flood of
+// tokens with unknown keys must not become a flood at the provider's door.
+type sparing struct {
+	base http.RoundTripper
+	now  func() time.Time
+
+	mu     sync.Mutex
+	tokens int
+	since  time.Time // when the bucket was last filled
+}
+
+const (
+	keyFetchesAtOnce = 4
+	keyFetchEvery    = 15 * time.Second
+)
+
+var errSparing = errors.New("passport: the signing keys were fetched often enough for now")
+
+func (s *sparing) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !s.allow() {
+		return nil, errSparing
+	}
+	return s.base.RoundTrip(r)
+}
+
+func (s *sparing) allow() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	if s.since.IsZero() {
+		s.tokens, s.since = keyFetchesAtOnce, now
+	}
+	if gained := int(now.Sub(s.since) / keyFetchEvery); gained > 0 {
+		s.tokens = min(keyFetchesAtOnce, s.tokens+gained)
+		s.since = s.since.Add(time.Duration(gained) * keyFetchEvery)
+	}
+	if s.tokens == 0 {
+		return false
+	}
+	s.tokens--
+	return true
+}
