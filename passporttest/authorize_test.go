@@ -172,6 +172,13 @@ func TestPromptAndMaxAgeAskForAnotherLogin(t *testing.T) {
 	}
 }
 
+func TestMaxAgeZeroAsksEvenWithinTheSameSecond(t *testing.T) {
+	p := newParty(t, start(t, passporttest.Options{AutoLogin: true, Now: newClock().Now}))
+	p.login()
+	p.login(oauth2.SetAuthURLParam("max_age", "0"))
+	assert.Equal(t, 2, p.auth.Logins())
+}
+
 func TestMaxAgeWithPromptNoneIsLoginRequired(t *testing.T) {
 	now := newClock()
 	p := newParty(t, start(t, passporttest.Options{AutoLogin: true, Now: now.Now}))

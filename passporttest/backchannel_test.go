@@ -313,12 +313,3 @@ func TestCloseDoesNotWaitForASlowReceiver(t *testing.T) {
 	require.Len(t, p.auth.Deliveries(), 1)
 	assert.Error(t, p.auth.Deliveries()[0].Err)
 }
-
-func TestTheFrontChannelURL(t *testing.T) {
-	auth := start(t, passporttest.Options{})
-	raw := auth.FrontChannelLogoutURL("https://app.example/front?keep=a%2Fb", "a+b/c")
-	u, err := url.Parse(raw)
-	require.NoError(t, err)
-	assert.Equal(t, url.Values{"keep": {"a/b"}, "iss": {auth.Issuer()}, "sid": {"a+b/c"}}, u.Query())
-	assert.Equal(t, "https://app.example/front", auth.FrontChannelLogoutURL("https://app.example/front", ""))
-}

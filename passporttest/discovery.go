@@ -24,9 +24,11 @@ func (d *AuthDomain) discovery(w http.ResponseWriter, _ *http.Request) {
 		"claims_supported": []string{
 			"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "sid", "email", "nickname", "username", "passport",
 		},
-		"backchannel_logout_supported":         true,
-		"backchannel_logout_session_supported": true,
-		"request_uri_parameter_supported":      false,
-		"request_parameter_supported":          false,
+		"backchannel_logout_supported":          true,
+		"backchannel_logout_session_supported":  true,
+		"frontchannel_logout_supported":         true,
+		"frontchannel_logout_session_supported": true,
+		"request_uri_parameter_supported":       false,
+		"request_parameter_supported":           false,
 	})
 }

@@ -69,8 +69,9 @@
 // [AuthDomain.EndSession]. [AuthDomain.SignLogoutToken] and
 // [AuthDomain.SendLogoutToken] make and send any other, and
 // [AuthDomain.InvalidLogoutTokens] has one for each rule that a receiver must
-// check. [AuthDomain.FrontChannelLogoutURL] is what a front-channel iframe
-// would visit.
+// check. A client with a FrontChannelLogoutURI is visited by an iframe when a
+// browser logs out; [AuthDomain.FrontChannelLogoutURL] and
+// [AuthDomain.InvalidFrontChannelLogoutURLs] are for tests without one.
 //
 // # Browsers and cookies
 //

@@ -137,7 +137,6 @@ func (e effect) edit(w *answer) {
 func denyFraming(w *answer) {
 	if target := w.Header().Get("Location"); target != "" {
 		w.Header().Del("Location")
-		w.Header().Set("Refresh", "0; url="+target)
 		w.body.Reset()
 		w.status = 0
 		continuePage(w, target)

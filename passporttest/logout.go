@@ -14,12 +14,7 @@ func (d *AuthDomain) logout(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	d.endBrowserSession(w, r)
-	if target == "" {
-		signedOutPage(w)
-		return
-	}
-	redirect(w, r, target, nil)
+	d.signOut(w, r, target)
 }
 
 // logoutTarget returns where the browser goes, "" if nothing is registered. If
@@ -45,23 +40,38 @@ func (d *AuthDomain) logoutTarget(w http.ResponseWriter, query url.Values) (stri
 	return returnTo, true
 }
 
-// endBrowserSession ends the session whose cookie the request carries. Without
-// the cookie, as in an iframe whose browser blocks third-party cookies, nothing
-// ends, and the answer is the same.
-func (d *AuthDomain) endBrowserSession(w http.ResponseWriter, r *http.Request) {
-	if effectOf(r).keepsSession() {
+// signOut ends the session whose cookie the request carries, and sends the
+// browser on to target unless that is empty. Without the cookie, as in an
+// iframe whose browser blocks third-party cookies, nothing ends, and the answer
+// is the same.
+func (d *AuthDomain) signOut(w http.ResponseWriter, r *http.Request, target string) {
+	ended := d.endBrowserSession(w, r)
+	if frames := d.frontChannelURLs(ended); len(frames) > 0 {
+		framesPage(w, frames, target)
 		return
 	}
-	d.clearCookies(w, r)
-	if ended, ok := d.vault.endSession(d.now(), withCookie(cookies(r))); ok {
-		d.sendLogoutTokens(ended)
+	if target == "" {
+		signedOutPage(w)
+		return
 	}
+	redirect(w, r, target, nil)
+}
+
+// endBrowserSession returns the zero Session if there was none to end.
+func (d *AuthDomain) endBrowserSession(w http.ResponseWriter, r *http.Request) Session {
+	if effectOf(r).keepsSession() {
+		return Session{}
+	}
+	d.clearCookies(w, r)
+	ended, _ := d.vault.endSession(d.now(), withCookie(cookies(r)))
+	d.sendLogoutTokens(ended)
+	return ended
 }
 
 // EndSession ends a Passport session from the auth domain's side, as happens
 // when its user signs out in another application: the clients of the session
-// are sent their logout tokens before it returns. It returns false if no live
-// session has that SID.
+// are sent their logout tokens before it returns. There is no page that could
+// show front-channel iframes. It returns false if no live session has that SID.
 func (d *AuthDomain) EndSession(sid string) bool {
 	ended, ok := d.vault.endSession(d.now(), withSID(sid))
 	if ok {

@@ -1,9 +1,5 @@
 package passporttest
 
-import (
-	"net/url"
-)
-
 const backChannelEvent = "http://schemas.openid.net/event/backchannel-logout"
 
 // logoutTokenLifetime is what Auth0 uses, and the most that OpenID Connect
@@ -65,15 +61,4 @@ func (d *AuthDomain) logoutClaims(t LogoutToken) map[string]any {
 	setIfNotEmpty(claims, "sub", t.Subject)
 	setIfNotEmpty(claims, "sid", t.SID)
 	return claims
-}
-
-// FrontChannelLogoutURL returns the address that an iframe on the provider's
-// page visits to log a client out (OpenID Connect Front-Channel Logout 1.0 §2):
-// the client's front-channel logout URI with iss and sid added. An empty sid
-// leaves both out, as the specification has it.
-func (d *AuthDomain) FrontChannelLogoutURL(uri, sid string) string {
-	if sid == "" {
-		return uri
-	}
-	return addQuery(uri, url.Values{"iss": {d.Issuer()}, "sid": {sid}})
 }

@@ -38,8 +38,7 @@ func (d *AuthDomain) oidcLogout(w http.ResponseWriter, r *http.Request) {
 		})
 		return
 	}
-	d.endBrowserSession(w, r)
-	req.leave(w, r, signedOutPage)
+	d.signOut(w, r, req.target)
 }
 
 // confirmLogout takes what the user said on the page. One who stays signed in
@@ -50,24 +49,15 @@ func (d *AuthDomain) confirmLogout(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if r.PostForm.Get("decision") != "yes" {
-		req.leave(w, r, stillSignedInPage)
+	if r.PostForm.Get("decision") == "yes" {
+		d.signOut(w, r, req.target)
 		return
 	}
-	d.endBrowserSession(w, r)
-	req.leave(w, r, signedOutPage)
-}
-
-func (q *endSessionRequest) leave(w http.ResponseWriter, r *http.Request, page func(http.ResponseWriter)) {
-	if q.target == "" {
-		page(w)
+	if req.target == "" {
+		stillSignedInPage(w)
 		return
 	}
-	more := make(url.Values)
-	if state := q.params.Get("state"); state != "" {
-		more.Set("state", state)
-	}
-	redirect(w, r, q.target, more)
+	redirect(w, r, req.target, nil)
 }
 
 // endSessionRequest reads and checks the request. If it returns false it has
@@ -91,17 +81,22 @@ func (d *AuthDomain) endSessionRequest(w http.ResponseWriter, r *http.Request) (
 		return nil, false
 	}
 	req.client = client
-	req.target = params.Get("post_logout_redirect_uri")
-	if req.target == "" {
-		req.target = client.firstLogoutURL()
-		return req, true
-	}
-	if !d.allowsPostLogout(client, params.Has("client_id"), req.target) {
-		errorPage(w, "Logout URL not allowed",
-			"This post_logout_redirect_uri is not among the allowed logout URLs.", req.target)
+	uri := params.Get("post_logout_redirect_uri")
+	if uri == "" {
+		uri = client.firstLogoutURL()
+	} else if !d.allowsPostLogout(client, params.Has("client_id"), uri) {
+		errorPage(w, "Logout URL not allowed", "This post_logout_redirect_uri is not among the allowed logout URLs.", uri)
 		return nil, false
 	}
+	req.target = withState(uri, params.Get("state"))
 	return req, true
+}
+
+func withState(uri, state string) string {
+	if uri == "" || state == "" {
+		return uri
+	}
+	return addQuery(uri, url.Values{"state": {state}})
 }
 
 // checkHint returns the client and the session that an ID token names. One

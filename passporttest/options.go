@@ -134,6 +134,12 @@ type Client struct {
 	// BackChannelLogoutURI is where a logout token is sent when a session
 	// ends in which the client obtained tokens. Empty: none is sent.
 	BackChannelLogoutURI string
+
+	// FrontChannelLogoutURI is what an iframe visits when a browser logs out
+	// of such a session (OpenID Connect Front-Channel Logout 1.0 §2): the
+	// logout answers with a page of iframes then, which goes on when they have
+	// loaded, instead of a redirect. Empty: there is no iframe.
+	FrontChannelLogoutURI string
 }
 
 // User is a person who can sign in. A claim whose field is empty is left out.

@@ -17,7 +17,7 @@ var pages = template.Must(template.ParseFS(pageFiles, "pages/*.html"))
 
 // No form-action here: browsers apply it to the redirect that answers a form
 // too, and ours goes to the application.
-const pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'"
+const pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; frame-src http: https:; base-uri 'none'"
 
 // page answers with one of the pages. None of them may be stored, or tell
 // another site its address, which holds the parameters of a login or a logout.
@@ -56,8 +56,22 @@ func stillSignedInPage(w http.ResponseWriter) {
 	page(w, http.StatusOK, "signedin.html", struct{ Title string }{"You are still signed in"})
 }
 
+// continuePage goes on to target by itself.
 func continuePage(w http.ResponseWriter, target string) {
+	w.Header().Set("Refresh", "0; url="+target)
 	page(w, http.StatusOK, "continue.html", struct{ Title, Target string }{"One moment", target})
+}
+
+// framesPage visits the URLs in iframes and then goes on to target, unless that
+// is empty: a browser minds Refresh when all that is in the page has loaded.
+func framesPage(w http.ResponseWriter, frames []string, target string) {
+	if target != "" {
+		w.Header().Set("Refresh", "0; url="+target)
+	}
+	page(w, http.StatusOK, "frames.html", struct {
+		Title, Target string
+		Frames        []string
+	}{"You are signed out", target, frames})
 }
 
 type loginData struct {

@@ -39,6 +39,7 @@ func TestRevokingAReplacedTokenLeavesTheNewOneAlive(t *testing.T) {
 	require.NoError(t, err)
 
 	assert.Equal(t, http.StatusOK, p.revoke(first.RefreshToken).StatusCode)
+	assert.Equal(t, passporttest.Rotated, p.auth.RefreshToken(first.RefreshToken).State)
 	assert.Equal(t, passporttest.Live, p.auth.RefreshToken(second.RefreshToken).State)
 }
 
