@@ -19,41 +19,17 @@ func TestEverythingAtOnce(t *testing.T) {
 	}))
 	const users, rounds = 6, 5
 
-	stop := make(chan struct{})
-	var watching sync.WaitGroup
-	watching.Go(func() {
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			lift := auth.Inject(passporttest.Fault{
-				Path: "/nowhere", If: func(r passporttest.Request) bool { return r.Form.Has("x") }, Status: 500,
-			})
-			for _, s := range auth.Sessions() {
-				_ = append(s.ClientIDs, "mine")
-			}
-			for _, r := range auth.Requests() {
-				_ = r.Header.Get("Cookie") + r.Form.Get("grant_type")
-			}
-			_, _, _ = auth.RefreshTokens(), auth.Incidents(), auth.Deliveries()
-			lift()
-		}
-	})
-
-	var signingIn sync.WaitGroup
+	var everybody sync.WaitGroup
 	for range users {
 		p := newParty(t, auth)
-		signingIn.Go(func() {
+		everybody.Go(func() {
 			for range rounds {
 				signInAndOut(t, p)
+				lookAround(auth)
 			}
 		})
 	}
-	signingIn.Wait()
-	close(stop)
-	watching.Wait()
+	everybody.Wait()
 
 	assert.Empty(t, auth.Sessions())
 	assert.Empty(t, auth.Incidents())
@@ -62,6 +38,22 @@ func TestEverythingAtOnce(t *testing.T) {
 	assert.Len(t, auth.RefreshTokens(passporttest.Revoked), users*rounds)
 	assert.Len(t, auth.Deliveries(), users*rounds)
 	assert.Equal(t, users*rounds, auth.Logins())
+}
+
+// lookAround reads what others are changing, and changes what it was handed.
+func lookAround(auth *passporttest.Server) {
+	lift := auth.Inject(passporttest.Fault{
+		Status: 500,
+		If:     func(r passporttest.Request) bool { return r.Form.Has("nothing has this") },
+	})
+	defer lift()
+	for _, s := range auth.Sessions() {
+		_ = append(s.ClientIDs, "mine")
+	}
+	for _, r := range auth.Requests() {
+		_ = r.Header.Get("Cookie") + r.Form.Get("grant_type") + r.Query.Get("state")
+	}
+	_, _, _ = auth.RefreshTokens(), auth.Incidents(), auth.Deliveries()
 }
 
 // signInAndOut reports with assert alone, for it is not in the test's goroutine.
