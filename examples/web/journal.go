@@ -144,7 +144,7 @@ func settle(l *passport.Logout, e passport.Event) {
 		l.Revocation = passport.Done
 	case "revocation.failed":
 		l.Revocation = passport.Failed
-	case "passport.done":
+	case "provider.logout", "passport.done":
 		l.Passport = passport.Done
 	}
 }
@@ -166,6 +166,8 @@ func tellEvent(e passport.Event) (step, bool) {
 		s.Text, s.Tone = "The revocation failed, and will be tried again", toneWarn
 	case "revocation.failed":
 		s.Text, s.Tone = "The revocation was given up", toneBad
+	case "provider.logout":
+		s.Text, s.Note = "A logout token came", "The auth domain says itself, at POST "+backChannelPath+", that the Passport session has ended."
 	case "passport.done":
 		s.Text, s.Note = "The Passport session is known to have ended", "The browser came back from the auth domain on a way on which its cookie travels."
 	default:

@@ -17,12 +17,14 @@ import (
 	"github.com/passport-go/passport/storage/memory"
 )
 
-// Where the auth domain sends the browser back to. All three must be
-// registered with it.
+// What must be registered with the auth domain: where it sends the browser back
+// to, and where it tells the site itself of a session that has ended. The real
+// one cannot reach the last on a machine of yours, and does not need to.
 const (
-	redirectPath  = "/redirect"
-	signedOutPath = "/signed-out"
-	silentPath    = "/silent-logout"
+	redirectPath    = "/redirect"
+	signedOutPath   = "/signed-out"
+	silentPath      = "/silent-logout"
+	backChannelPath = "/backchannel-logout"
 )
 
 // site is the program: one Passport for each logout mode, so that the visitor
@@ -120,6 +122,7 @@ func (s *site) handler() http.Handler {
 	mux.HandleFunc("POST /logout", s.logout)
 	mux.HandleFunc("GET "+signedOutPath, s.signedOut)
 	mux.HandleFunc("GET "+silentPath, s.silentCallback())
+	mux.HandleFunc("POST "+backChannelPath, s.redirect.BackChannelLogout)
 	mux.Handle("GET /passport.js", s.redirect.Script())
 	mux.HandleFunc("GET /live", s.live)
 	mux.HandleFunc("POST /steps", s.report)

@@ -21,6 +21,8 @@ func standIn(base string, sameSite bool) *passporttest.Server {
 			ID:           clientID,
 			RedirectURIs: []string{base + redirectPath},
 			LogoutURLs:   []string{base + signedOutPath, base + silentPath},
+
+			BackChannelLogoutURI: base + backChannelPath,
 		}},
 		Users: []passporttest.User{
 			{
@@ -92,7 +94,7 @@ func (s *site) tellLogout(r passporttest.Request) step {
 	case framed && r.Status != http.StatusFound:
 		st.Note, st.Tone = "Answered with a page that may not be framed.", toneBad
 	case r.SID != "":
-		st.Note, st.Tone = "It came with the Passport session's cookie: the session has ended.", toneGood
+		st.Note, st.Tone = "It came with the cookie: the Passport session has ended.", toneGood
 	case framed && len(s.auth.Sessions()) > 0:
 		st.Note, st.Tone = "The browser withheld the cookie, as it is a third-party one. Nothing has ended, and the answer looks the same.", toneWarn
 	default:

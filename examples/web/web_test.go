@@ -137,7 +137,7 @@ func TestRedirectLogoutEndsBothSessions(t *testing.T) {
 	assert.NotContains(t, home.body, "alice")
 	assert.NotContains(t, home.body, "Finish signing out")
 	assert.Empty(t, v.s.auth.Sessions())
-	v.eventually("It came with the Passport session&#39;s cookie")
+	v.eventually("It came with the cookie: the Passport session has ended.")
 	v.eventually(`<div class="done"><dt>Revocation</dt><dd>done</dd></div>`)
 	assert.Empty(t, v.s.auth.RefreshTokens(passporttest.Live))
 }
@@ -167,6 +167,31 @@ func TestSilentLogoutWithoutProofOffersToFinish(t *testing.T) {
 	home = v.get(strings.ReplaceAll(finish[1], "&amp;", "&"))
 	assert.Contains(t, home.body, "Both sessions have ended.")
 	assert.NotContains(t, home.body, "Finish signing out")
+}
+
+// The iframe's cookie reached the auth domain, which the site cannot see.
+func TestSilentLogoutIsConfirmedByTheAuthDomain(t *testing.T) {
+	v := start(t)
+	v.signIn()
+	v.post("/logout", url.Values{"mode": {"silent"}}, "Accept", "application/json")
+	require.Contains(t, v.get("/").body, "Finish signing out")
+	require.True(t, v.s.auth.EndSession(v.s.auth.Sessions()[0].SID))
+	home := v.get("/")
+	assert.Contains(t, home.body, "Both sessions have ended.")
+	assert.Contains(t, home.body, "A logout token came")
+	assert.Contains(t, home.body, `<div class="done"><dt>Passport</dt><dd>done</dd></div>`)
+	assert.NotContains(t, home.body, "Finish signing out")
+}
+
+func TestEachBrowserIsShownItsOwnSessions(t *testing.T) {
+	v := start(t)
+	other := &visitor{Client: v.s.auth.Browser(), t: t, s: v.s, base: v.base}
+	v.signIn()
+	assert.Contains(t, other.get("/").body, "Nobody is signed in yet.")
+	other.signIn()
+	v.post("/logout", nil)
+	assert.Contains(t, v.get("/").body, "Both sessions have ended.")
+	assert.Contains(t, other.get("/").body, "Both sessions are alive.")
 }
 
 func TestFaultsComeAndGo(t *testing.T) {
