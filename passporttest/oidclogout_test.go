@@ -76,9 +76,11 @@ func TestOIDCLogoutRefusesWhatDoesNotFit(t *testing.T) {
 	p := newParty(t, auth)
 	hint := idToken(t, p)
 	forged := hint[:len(hint)-8] + "AAAAAAAA"
+	foreign := idToken(t, newParty(t, start(t, passporttest.Options{AutoLogin: true})))
 	for name, params := range map[string]url.Values{
 		"hint that is no token":       {"id_token_hint": {"x"}},
 		"hint that is forged":         {"id_token_hint": {forged}},
+		"hint of another issuer":      {"id_token_hint": {foreign}},
 		"hint for another client":     {"id_token_hint": {hint}, "client_id": {"other"}},
 		"hints that disagree":         {"id_token_hint": {hint}, "logout_hint": {"another"}},
 		"unknown client":              {"client_id": {"nobody"}},
@@ -120,10 +122,11 @@ var hidden = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"
 // decide presses a button on the confirmation page.
 func decide(t *testing.T, p *party, text, decision string) *http.Response {
 	t.Helper()
-	form := url.Values{"decision": {decision}}
+	form := make(url.Values)
 	for _, field := range hidden.FindAllStringSubmatch(text, -1) {
 		form.Add(field[1], field[2])
 	}
+	form.Add("decision", decision) // after the hidden fields, as browsers send it
 	resp, err := p.browser.PostForm(p.auth.URL+"/oidc/logout/confirm", form)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = resp.Body.Close() })
