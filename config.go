@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -108,6 +109,13 @@ type Config struct {
 	// on Auth0.
 	Issuer string
 
+	// Discover makes Issuer any OpenID provider, and not only an Auth0 one: the
+	// endpoints are read from its discovery document when they are first
+	// needed, and logout is OpenID Connect RP-Initiated Logout 1.0 instead of
+	// Auth0's /v2/logout. It requires Issuer, and no AuthDomain; Audience has
+	// no default then. Default: the endpoints of the Passport auth domain.
+	Discover bool
+
 	// APIDomain is the origin of Immutable's API, the only one that
 	// [Passport.Client] sends tokens to. Default: https://api.immutable.com,
 	// or https://api.sandbox.immutable.com in the sandbox.
@@ -158,6 +166,22 @@ type Config struct {
 	// is Pending, and the revocation goes on by itself. The handler Logout
 	// never waits. Default: 1 s. Negative: do not wait.
 	RevocationWait time.Duration
+
+	// Federated makes a logout end the session at the upstream provider too,
+	// such as the Google account that the user signed in with. It is for
+	// Auth0's /v2/logout alone. Default: it does not.
+	Federated bool
+
+	// OmitIDTokenHint leaves the ID token out of the logout request to a
+	// discovered provider, which may then ask the user, or end nothing.
+	// Default: it is sent.
+	OmitIDTokenHint bool
+
+	// UILocales are the languages in which the user wants to be asked, in the
+	// order of preference and separated by spaces, such as "fr-CA fr en": the
+	// ui_locales of logins and of discovered providers' logouts. Default: left
+	// to the provider.
+	UILocales string
 
 	// LoginPath and LogoutPath are where the app serves Login and Logout.
 	// RequireLogin sends people to the first; passport.js posts to the second,
@@ -308,18 +332,9 @@ func (s *settled) settleURLs(p *problems) {
 			p.add("LogoutRedirectURI", "%v", err)
 		}
 	}
+	s.settleProvider(p)
+
 	var err error
-	if s.authDomain, err = authdomain.Origin(either(s.AuthDomain, authdomain.Default)); err != nil {
-		p.add("AuthDomain", "%v", err)
-	}
-	s.endpoints = authdomain.At(s.authDomain)
-
-	if s.Issuer == "" {
-		s.Issuer = s.authDomain + "/"
-	} else if _, err := authdomain.ParseHTTP(s.Issuer); err != nil {
-		p.add("Issuer", "%v", err)
-	}
-
 	api := "https://api.sandbox.immutable.com"
 	if s.Environment == Production {
 		api = "https://api.immutable.com"
@@ -327,6 +342,35 @@ func (s *settled) settleURLs(p *problems) {
 	if s.apiDomain, err = authdomain.Origin(either(s.APIDomain, api)); err != nil {
 		p.add("APIDomain", "%v", err)
 	}
+}
+
+// settleProvider finds out whose users these are.
+func (s *settled) settleProvider(p *problems) {
+	var issuer *url.URL
+	if s.Issuer != "" {
+		var err error
+		if issuer, err = authdomain.ParseHTTP(s.Issuer); err != nil {
+			p.add("Issuer", "%v", err)
+			return
+		}
+	}
+	if s.Discover {
+		if issuer == nil {
+			p.add("Issuer", "is empty: set it to the issuer of the provider that is to be discovered")
+			return
+		}
+		if s.AuthDomain != "" {
+			p.add("AuthDomain", "does not go with Discover: leave it empty, for the endpoints come from the provider")
+		}
+		s.authDomain = authdomain.OriginOf(issuer)
+		return
+	}
+	var err error
+	if s.authDomain, err = authdomain.Origin(either(s.AuthDomain, authdomain.Default)); err != nil {
+		p.add("AuthDomain", "%v", err)
+	}
+	s.endpoints = authdomain.At(s.authDomain)
+	s.Issuer = either(s.Issuer, s.authDomain+"/")
 }
 
 func (s *settled) settleLogout(p *problems) {
@@ -351,7 +395,9 @@ func (s *settled) settleLogout(p *problems) {
 }
 
 func (s *settled) settleScopes(p *problems) {
-	s.Audience = either(s.Audience, "platform_api")
+	if !s.Discover {
+		s.Audience = either(s.Audience, "platform_api")
+	}
 	if len(s.Scopes) == 0 {
 		s.Scopes = []string{"openid", "profile", "email", "offline_access", "transact"}
 		return

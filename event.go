@@ -17,7 +17,8 @@ import (
 //	revocation.done    the auth domain revoked a refresh token
 //	revocation.retry   a revocation failed, and will be tried again; Err says why
 //	revocation.failed  a revocation was given up; Err says why
-//	passport.done      the browser came back from the auth domain's logout
+//	passport.done      the browser came back from the auth domain's logout, which has ended its session
+//	passport.returned  the browser came back from a discovered provider's logout, which proves nothing
 type Event struct {
 	// Name is one of the names above. There may be more in later versions.
 	Name string

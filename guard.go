@@ -75,6 +75,7 @@ func (p *Passport) UnfinishedLogout(r *http.Request) (Logout, bool) {
 		return Logout{}, false
 	}
 	l := p.newLogout()
+	p.sendTo(r.Context(), &l, storage.Record{}, p.cookies.get(r, p.cookies.logout))
 	l.Mode, l.Passport = LogoutRedirect, Unconfirmed
 	return l, true
 }

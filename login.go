@@ -100,7 +100,7 @@ type pendingLogin struct {
 	Browser  string `json:"browser"` // storeID of Login.Browser
 	ReturnTo string `json:"return_to"`
 	Prompt   string `json:"prompt,omitempty"`
-	Begun    int64  `json:"begun"` // in Unix milliseconds
+	Begun    int64  `json:"begun"` // see mark
 }
 
 // BeginLogin starts a login: authorization code with PKCE S256 (RFC 7636), with
@@ -108,6 +108,10 @@ type pendingLogin struct {
 // browser to the URL that it returns. An error means that the Store could not
 // take it.
 func (p *Passport) BeginLogin(ctx context.Context, o LoginOptions) (Login, error) {
+	at, err := p.provider.directory.look(ctx)
+	if err != nil {
+		return Login{}, err
+	}
 	if !plausibleID(o.Browser.Reveal()) {
 		o.Browser = newID()
 	}
@@ -118,7 +122,7 @@ func (p *Passport) BeginLogin(ctx context.Context, o LoginOptions) (Login, error
 		Browser:  storeID(spaceLogin, o.Browser),
 		ReturnTo: localPath(o.ReturnTo, "/"),
 		Prompt:   o.Prompt,
-		Begun:    p.c.Now().UnixMilli(),
+		Begun:    time.Now().UnixNano(),
 	}
 	body, err := json.Marshal(pending)
 	if err != nil {
@@ -128,13 +132,14 @@ func (p *Passport) BeginLogin(ctx context.Context, o LoginOptions) (Login, error
 	if _, err := p.store.Save(ctx, sealRecord(p.c.keys, rec, head{}, body)); err != nil {
 		return Login{}, storeError(err)
 	}
-	return Login{URL: p.authorizeURL(state, pending, o), Browser: o.Browser}, nil
+	return Login{URL: authorizeURL(at, p.c, state, pending, o), Browser: o.Browser}, nil
 }
 
-func (p *Passport) authorizeURL(state Secret, l pendingLogin, o LoginOptions) string {
+func authorizeURL(at *entry, c *settled, state Secret, l pendingLogin, o LoginOptions) string {
 	params := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(l.Verifier), oidc.Nonce(l.Nonce)}
 	for name, value := range map[string]string{
-		"audience":         p.c.Audience,
+		"audience":         c.Audience,
+		"ui_locales":       c.UILocales,
 		"prompt":           o.Prompt,
 		"direct":           o.Direct,
 		"email":            o.Email,
@@ -144,7 +149,7 @@ func (p *Passport) authorizeURL(state Secret, l pendingLogin, o LoginOptions) st
 			params = append(params, oauth2.SetAuthURLParam(name, value))
 		}
 	}
-	return p.provider.oauth.AuthCodeURL(state.Reveal(), params...)
+	return at.oauth.AuthCodeURL(state.Reveal(), params...)
 }
 
 // FinishLogin ends a login when the browser is back at RedirectURI: it checks
@@ -187,7 +192,7 @@ func (p *Passport) FinishLogin(ctx context.Context, c Callback) (SignIn, error) 
 		p.oweToken(storage.Record{Subject: id.Subject}, t)
 		return SignIn{}, err
 	}
-	if err := p.confirmLogin(work, in.Session, id, time.UnixMilli(pending.Begun)); err != nil {
+	if err := p.confirmLogin(work, in.Session, id, pending.Begun); err != nil {
 		return SignIn{}, err
 	}
 	p.emit(Event{Name: "login", Session: in.Session.ID(), Subject: in.Session.Subject()})
@@ -254,7 +259,7 @@ func (p *Passport) beginSession(ctx context.Context, t tokens, id *oidc.IDToken)
 
 // confirmLogin ends a new session again if the provider ended it before it was
 // stored, or if that cannot be found out.
-func (p *Passport) confirmLogin(ctx context.Context, s *Session, id *oidc.IDToken, begun time.Time) error {
+func (p *Passport) confirmLogin(ctx context.Context, s *Session, id *oidc.IDToken, begun int64) error {
 	overtaken, err := p.overtaken(ctx, begun, id, s.rec.SID)
 	if err == nil && !overtaken {
 		err = p.unconfirm(ctx, s.rec.SID)
@@ -335,6 +340,10 @@ func (p *Passport) StartLogin(w http.ResponseWriter, r *http.Request, o LoginOpt
 func (p *Passport) LoginCallback(w http.ResponseWriter, r *http.Request) {
 	noStore(w)
 	w.Header().Set("Referrer-Policy", "no-referrer") // the URL holds the code
+	if id := Secret(r.URL.Query().Get("logout")); plausibleID(id.Reveal()) {
+		p.servePost(w, r, id)
+		return
+	}
 	old := p.cookies.get(r, p.cookies.session)
 	in, err := p.FinishLogin(r.Context(), Callback{
 		Query:     r.URL.Query(),

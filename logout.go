@@ -40,7 +40,8 @@ type Logout struct {
 	Mode LogoutMode
 
 	// URL is the address that the user's browser must visit, for nothing else
-	// can end the Passport session.
+	// can end the Passport session. It is for that browser alone: with
+	// Config.Discover it may carry the user's ID token as a hint.
 	URL string
 
 	// App is the app session in the store: Done, Skipped (there was none), or
@@ -52,16 +53,19 @@ type Logout struct {
 	// (it is tried again until it is done) or Failed (the auth domain refuses).
 	Revocation Outcome
 
-	// Passport is the Passport session: Pending, Unconfirmed or Done.
+	// Passport is the Passport session: Pending; Done; or Unconfirmed, if a
+	// discovered provider has no end-session endpoint, or could not be asked
+	// where it is. URL then leads back to the app.
 	Passport Outcome
 
 	// Ended is how many app sessions were ended.
 	Ended int
 }
 
-// newLogout is the account of a logout of which nothing is done yet.
+// newLogout is the account of a logout of which nothing is done yet. It lacks
+// the URL.
 func (p *Passport) newLogout() Logout {
-	return Logout{Mode: p.c.LogoutMode, URL: p.LogoutURL(), App: Skipped, Revocation: Skipped, Passport: Pending}
+	return Logout{Mode: p.c.LogoutMode, App: Skipped, Revocation: Skipped, Passport: Pending}
 }
 
 const (
@@ -85,6 +89,7 @@ const (
 // is tried again, with back-off, and is not an error.
 func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
 	l, debt, err := p.endSession(ctx, id, "logout")
+	p.sendTo(ctx, &l, debt.Record, newID())
 	if l.App == Done {
 		l.Revocation = p.await(ctx, p.revoker.pay(debt), 1)
 	}

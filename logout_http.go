@@ -36,9 +36,9 @@ func (p *Passport) Logout(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	l := p.newLogout()
-	guard := p.cookies.get(r, p.cookies.logout)
+	var debt storage.Debt
+	guard := either(p.cookies.get(r, p.cookies.logout), newID())
 	if secret := p.cookies.get(r, p.cookies.session); secret != "" {
-		var debt storage.Debt
 		var err error
 		if l, debt, err = p.endSession(r.Context(), storeID(spaceSession, secret), "logout"); err != nil {
 			p.c.Logger.ErrorContext(r.Context(), "passport: a logout could not end the app session yet", "error", err)
@@ -48,8 +48,9 @@ func (p *Passport) Logout(w http.ResponseWriter, r *http.Request) {
 			guard = guardOf(debt.Record.SID)
 		}
 	}
+	p.sendTo(r.Context(), &l, debt.Record, guard)
 	p.cookies.remove(w, p.cookies.session)
-	p.cookies.set(w, p.cookies.logout, either(guard, newID()), guardLife)
+	p.cookies.set(w, p.cookies.logout, guard, guardLife)
 	p.answerLogout(w, r, l)
 }
 
@@ -176,6 +177,9 @@ func (p *Passport) noticeReturn(w http.ResponseWriter, r *http.Request) bool {
 	if r.Header.Get("Sec-Fetch-Mode") != "navigate" {
 		return false
 	}
+	if p.c.Discover {
+		return p.noticeState(r) // at a provider that asks the user first, coming back proves nothing
+	}
 	wentThere := site == "same-site" || site == "same-origin" && p.callbackOrigin == p.c.authDomain
 	switch r.Header.Get("Sec-Fetch-Dest") {
 	case "iframe":
@@ -189,6 +193,16 @@ func (p *Passport) noticeReturn(w http.ResponseWriter, r *http.Request) bool {
 		p.emit(Event{Name: "passport.done"})
 	}
 	return wentThere
+}
+
+// noticeState tells the app that a logout came back from a discovered provider,
+// by its state. It never proves that the session there has ended.
+func (p *Passport) noticeState(r *http.Request) bool {
+	guard := p.cookies.get(r, p.cookies.logout)
+	if guard != "" && Secret(r.URL.Query().Get("state")) == guard {
+		p.emit(Event{Name: "passport.returned"})
+	}
+	return false
 }
 
 // Script serves passport.js, which gives a page passport.logout() and handles

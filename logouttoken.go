@@ -41,19 +41,11 @@ type logoutToken struct {
 // logoutVerifier verifies logout tokens (OpenID Connect Back-Channel Logout 1.0
 // §2.6): what go-oidc's VerifyLogout checks, and what it leaves out.
 //
-// Tokens come from anybody, so its key set is its own and asks for keys only so
-// often; the claims, which cost nothing to read, are looked at first.
+// Tokens come from anybody, so the claims, which cost nothing to read, are
+// looked at first.
 type logoutVerifier struct {
-	c      *settled
-	verify *oidc.IDTokenVerifier
-}
-
-func newLogoutVerifier(c *settled, client *http.Client) *logoutVerifier {
-	own := *client
-	own.Transport = &sparing{base: either(client.Transport, http.DefaultTransport), now: c.Now}
-	keys := oidc.NewRemoteKeySet(oidc.ClientContext(context.Background(), &own), c.endpoints.Keys)
-	config := &oidc.Config{ClientID: c.ClientID, Now: c.Now, SupportedSigningAlgs: signingAlgs}
-	return &logoutVerifier{c: c, verify: oidc.NewVerifier(c.Issuer, expiring{keys}, config)}
+	c         *settled
+	directory *directory
 }
 
 func (v *logoutVerifier) check(ctx context.Context, raw string) (logoutToken, error) {
@@ -75,7 +67,11 @@ func (v *logoutVerifier) check(ctx context.Context, raw string) (logoutToken, er
 	if err != nil {
 		return logoutToken{}, err
 	}
-	if _, err := v.verify.VerifyLogout(ctx, raw); err != nil {
+	at, err := v.directory.look(ctx)
+	if err != nil {
+		return logoutToken{}, err
+	}
+	if _, err := at.logoutTokens.VerifyLogout(ctx, raw); err != nil {
 		return logoutToken{}, fmt.Errorf("the logout token is not valid: %w", err)
 	}
 	return t, nil

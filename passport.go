@@ -56,7 +56,7 @@ func New(c Config) (*Passport, error) {
 	p.ledger = ledger
 	p.notifier, _ = s.Store.(storage.Notifier)
 	p.revoker = newRevoker(p, inProcess || !own)
-	p.logoutTokens = newLogoutVerifier(s, p.provider.client)
+	p.logoutTokens = &logoutVerifier{c: s, directory: p.provider.directory}
 	p.cookies = newCookies(s)
 	p.crossOrigin = http.NewCrossOriginProtection()
 	if u, err := url.Parse(s.LogoutRedirectURI); err == nil && s.LogoutRedirectURI != "" {
@@ -86,13 +86,6 @@ func (p *Passport) Close(ctx context.Context) error {
 }
 
 var errAuthDomain = errors.New("the auth domain did not revoke them")
-
-// LogoutURL is the address at which a browser ends its Passport session, and
-// from which it comes back to LogoutRedirectURI. Only the browser can do that:
-// fetching it from a server ends nothing.
-func (p *Passport) LogoutURL() string {
-	return p.c.endpoints.LogoutURL(p.c.ClientID, p.c.LogoutRedirectURI)
-}
 
 // Format prints the client ID and nothing else, whatever the verb.
 func (p *Passport) Format(f fmt.State, _ rune) {

@@ -19,35 +19,16 @@ import (
 
 // provider speaks with the auth domain, server to server.
 type provider struct {
-	c        *settled
-	client   *http.Client
-	oauth    oauth2.Config
-	verifier *oidc.IDTokenVerifier
+	c         *settled
+	client    *http.Client
+	directory *directory
 }
 
 func newProvider(c *settled) *provider {
 	client := *c.HTTPClient
 	// A redirect would hand tokens and codes to another address.
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	p := &provider{c: c, client: &client}
-	p.oauth = oauth2.Config{
-		ClientID:     c.ClientID,
-		ClientSecret: c.ClientSecret.Reveal(),
-		RedirectURL:  c.RedirectURI,
-		Scopes:       c.Scopes,
-		Endpoint: oauth2.Endpoint{
-			AuthURL:   c.endpoints.Authorize,
-			TokenURL:  c.endpoints.Token,
-			AuthStyle: oauth2.AuthStyleInParams, // probing would use up a code
-		},
-	}
-	keys := oidc.NewRemoteKeySet(oidc.ClientContext(context.Background(), p.client), c.endpoints.Keys)
-	p.verifier = oidc.NewVerifier(c.Issuer, keys, &oidc.Config{
-		ClientID:             c.ClientID,
-		Now:                  c.Now,
-		SupportedSigningAlgs: signingAlgs,
-	})
-	return p
+	return &provider{c: c, client: &client, directory: newDirectory(c, &client)}
 }
 
 // signingAlgs are those that a provider's tokens may be signed by: the
@@ -59,7 +40,11 @@ var signingAlgs = []string{
 
 // exchange trades an authorization code for tokens and verifies the ID token.
 func (p *provider) exchange(ctx context.Context, code string, l pendingLogin) (tokens, *oidc.IDToken, error) {
-	answer, err := p.oauth.Exchange(p.use(ctx), code, oauth2.VerifierOption(l.Verifier))
+	at, err := p.directory.look(ctx)
+	if err != nil {
+		return tokens{}, nil, err
+	}
+	answer, err := at.oauth.Exchange(p.use(ctx), code, oauth2.VerifierOption(l.Verifier))
 	if err != nil {
 		return tokens{}, nil, tokenError(err)
 	}
@@ -83,7 +68,11 @@ func (p *provider) verifyIDToken(ctx context.Context, raw Secret) (*oidc.IDToken
 	if raw == "" {
 		return nil, errors.New("passport: the auth domain's answer has no ID token")
 	}
-	id, err := p.verifier.Verify(p.use(ctx), raw.Reveal())
+	at, err := p.directory.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	id, err := at.idTokens.Verify(p.use(ctx), raw.Reveal())
 	if err != nil {
 		return nil, fmt.Errorf("passport: the ID token is not valid: %w", err)
 	}
@@ -105,7 +94,11 @@ func (p *provider) verifyIDToken(ctx context.Context, raw Secret) (*oidc.IDToken
 // refresh trades a refresh token for new tokens. What the answer leaves out
 // stays as it is in old.
 func (p *provider) refresh(ctx context.Context, subject string, old tokens) (tokens, error) {
-	answer, err := p.oauth.TokenSource(p.use(ctx), &oauth2.Token{RefreshToken: old.RefreshToken.Reveal()}).Token()
+	at, err := p.directory.look(ctx)
+	if err != nil {
+		return tokens{}, err
+	}
+	answer, err := at.oauth.TokenSource(p.use(ctx), &oauth2.Token{RefreshToken: old.RefreshToken.Reveal()}).Token()
 	if err != nil {
 		return tokens{}, tokenError(err)
 	}
@@ -158,17 +151,34 @@ func expiryOf(token Secret) time.Time {
 	return time.Unix(int64(claims.Exp), 0)
 }
 
+// errNoRevocation reports a provider that has no revocation endpoint.
+var errNoRevocation = errors.New("passport: the provider has no revocation endpoint")
+
 // revoke asks the auth domain to revoke a refresh token (RFC 7009 §2.1).
 func (p *provider) revoke(ctx context.Context, token Secret) error {
-	form := url.Values{"token": {token.Reveal()}, "token_type_hint": {"refresh_token"}, "client_id": {p.c.ClientID}}
-	if p.c.ClientSecret != "" {
-		form.Set("client_secret", p.c.ClientSecret.Reveal())
+	at, err := p.directory.look(ctx)
+	if err != nil {
+		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.c.endpoints.Revoke, strings.NewReader(form.Encode()))
+	if at.endpoints.Revoke == "" {
+		return errNoRevocation
+	}
+	form := url.Values{"token": {token.Reveal()}, "token_type_hint": {"refresh_token"}}
+	basic := at.oauth.Endpoint.AuthStyle == oauth2.AuthStyleInHeader
+	if !basic {
+		form.Set("client_id", p.c.ClientID)
+		if p.c.ClientSecret != "" {
+			form.Set("client_secret", p.c.ClientSecret.Reveal())
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, at.endpoints.Revoke, strings.NewReader(form.Encode()))
 	if err != nil {
 		return errors.New("passport: the revocation endpoint is not a URL")
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if basic { // RFC 6749 §2.3.1
+		req.SetBasicAuth(url.QueryEscape(p.c.ClientID), url.QueryEscape(p.c.ClientSecret.Reveal()))
+	}
 	res, err := p.client.Do(req)
 	if err != nil {
 		return fmt.Errorf("passport: the auth domain could not be reached: %w", err)

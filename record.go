@@ -34,6 +34,7 @@ const (
 	spaceDebt    = "debt:"
 	spaceTokenID = "jti:"
 	spaceMark    = "mark:"
+	spacePost    = "post:"
 
 	spaceGuard     = "guard:"
 	spaceConfirmed = "confirmed:"

@@ -116,6 +116,9 @@ func (v *revoker) attempt(ctx context.Context, d storage.Debt) Outcome {
 	err = v.p.provider.revoke(call, t.RefreshToken)
 	var answer *revocationError
 	switch {
+	case errors.Is(err, errNoRevocation):
+		v.settle(ctx, d)
+		return Skipped
 	case err == nil:
 		v.settle(ctx, d)
 		about.Name = "revocation.done"

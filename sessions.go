@@ -84,6 +84,7 @@ func (p *Passport) Sessions(ctx context.Context, subject string) ([]SessionInfo,
 func (p *Passport) EndSessions(ctx context.Context, m storage.Match) (Logout, error) {
 	p.revoker.begin()
 	l := p.newLogout()
+	p.sendTo(ctx, &l, storage.Record{}, newID())
 	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 	debts, err := p.ledger.DeleteMatchingOwing(call, m, revocationHold)

@@ -313,6 +313,13 @@ func (f *faultyStore) Delete(ctx context.Context, id string) (storage.Record, er
 	return f.Store.Delete(ctx, id)
 }
 
+func (f *faultyStore) DeleteMatching(ctx context.Context, m storage.Match) ([]storage.Record, error) {
+	if err := f.check("DeleteMatching", ""); err != nil {
+		return nil, err
+	}
+	return f.Store.DeleteMatching(ctx, m)
+}
+
 func (f *faultyStore) DeleteOwing(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
 	if err := f.check("DeleteOwing", id); err != nil {
 		return storage.Debt{}, err

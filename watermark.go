@@ -2,8 +2,9 @@ package passport
 
 import (
 	"context"
-	"encoding/binary"
+	"encoding/json"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -22,6 +23,15 @@ import (
 // before T has timed out.
 const markLife = loginLife + time.Minute
 
+// mark is the moment of a provider's logout, by two clocks. Which of two events
+// was first is told by the machine's, in Unix nanoseconds, even where a test
+// lets Config.Now stand still; the provider's own times are compared with
+// Config.Now, in Unix seconds.
+type mark struct {
+	Order int64 `json:"order"`
+	Time  int64 `json:"time"`
+}
+
 func markID(m storage.Match) string {
 	if m.SID != "" {
 		return storeID(spaceMark, Secret("sid "+m.SID))
@@ -32,10 +42,13 @@ func markID(m storage.Match) string {
 // markEnded leaves a mark, or moves one that is there to now.
 func (p *Passport) markEnded(ctx context.Context, m storage.Match) error {
 	now := p.c.Now()
+	body, err := json.Marshal(mark{Order: time.Now().UnixNano(), Time: now.Unix()})
+	if err != nil {
+		return err
+	}
 	rec := storage.Record{ID: markID(m), Expiry: now.Add(markLife)}
 	for {
-		at := binary.BigEndian.AppendUint64(nil, uint64(now.UnixMilli()))
-		_, err := p.store.Save(ctx, sealRecord(p.c.keys, rec, head{}, at))
+		_, err := p.store.Save(ctx, sealRecord(p.c.keys, rec, head{}, body))
 		switch {
 		case errors.Is(err, storage.ErrConflict):
 			there, err := p.store.Load(ctx, rec.ID)
@@ -53,47 +66,48 @@ func (p *Passport) markEnded(ctx context.Context, m storage.Match) error {
 
 // overtaken reports whether a provider's logout came for this login after it
 // was begun. A user who proved who they are since then is not meant.
-func (p *Passport) overtaken(ctx context.Context, begun time.Time, id *oidc.IDToken, sid string) (bool, error) {
+func (p *Passport) overtaken(ctx context.Context, begun int64, id *oidc.IDToken, sid string) (bool, error) {
 	matches := []storage.Match{{Subject: id.Subject}}
 	if sid != "" {
 		matches = append(matches, storage.Match{SID: sid})
 	}
-	for _, m := range matches {
-		at, err := p.markedAt(ctx, m)
+	for _, match := range matches {
+		m, err := p.marked(ctx, match)
 		if err != nil {
 			return false, err
 		}
-		if begun.After(at) || authTime(id).After(at) {
-			continue
+		if begun <= m.Order && authTime(id) <= m.Time {
+			return true, nil
 		}
-		return true, nil
 	}
 	return false, nil
 }
 
-// markedAt returns the moment of a mark, or the zero time if there is none.
-func (p *Passport) markedAt(ctx context.Context, m storage.Match) (time.Time, error) {
-	rec, err := p.store.Load(ctx, markID(m))
+// marked returns a mark, or the zero mark if there is none.
+func (p *Passport) marked(ctx context.Context, match storage.Match) (mark, error) {
+	rec, err := p.store.Load(ctx, markID(match))
 	if errors.Is(err, storage.ErrNotFound) {
-		return time.Time{}, nil
+		return mark{}, nil
 	}
 	if err != nil {
-		return time.Time{}, err
+		return mark{}, err
 	}
-	at, err := openBody(p.c.keys, rec)
-	if err != nil || len(at) != 8 {
-		return p.c.Now(), nil // a mark that cannot be read is a mark
+	var m mark
+	body, err := openBody(p.c.keys, rec)
+	if err != nil || json.Unmarshal(body, &m) != nil {
+		return mark{Order: math.MaxInt64, Time: math.MaxInt64}, nil // what cannot be read is a mark all the same
 	}
-	return time.UnixMilli(int64(binary.BigEndian.Uint64(at))), nil
+	return m, nil
 }
 
-// authTime is when the user proved who they are, if the ID token says so.
-func authTime(id *oidc.IDToken) time.Time {
+// authTime is when the user proved who they are, in Unix seconds, or 0 if the
+// ID token does not say.
+func authTime(id *oidc.IDToken) int64 {
 	var claims struct {
 		AuthTime float64 `json:"auth_time"`
 	}
-	if id.Claims(&claims) != nil || claims.AuthTime <= 0 {
-		return time.Time{}
+	if id.Claims(&claims) != nil {
+		return 0
 	}
-	return time.Unix(int64(claims.AuthTime), 0)
+	return int64(claims.AuthTime)
 }

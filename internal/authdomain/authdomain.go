@@ -95,10 +95,14 @@ func At(origin string) Endpoints {
 
 // LogoutURL is where the browser ends the Passport session. Without returnTo
 // the auth domain goes on to the first logout URL registered for the client.
-func (e Endpoints) LogoutURL(clientID, returnTo string) string {
+// federated ends the session at the upstream provider as well.
+func (e Endpoints) LogoutURL(clientID, returnTo string, federated bool) string {
 	q := url.Values{"client_id": {clientID}}
 	if returnTo != "" {
 		q.Set("returnTo", returnTo)
+	}
+	if federated {
+		q.Set("federated", "")
 	}
 	return e.Logout + "?" + q.Encode()
 }

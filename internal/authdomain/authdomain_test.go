@@ -41,9 +41,9 @@ func TestOriginRefusesWhatIsNotADomain(t *testing.T) {
 
 func TestLogoutURLLeavesReturnToOutWhenThereIsNone(t *testing.T) {
 	e := At("https://auth.example.com")
-	assert.Equal(t, "https://auth.example.com/v2/logout?client_id=a+b", e.LogoutURL("a b", ""))
+	assert.Equal(t, "https://auth.example.com/v2/logout?client_id=a+b", e.LogoutURL("a b", "", false))
 
-	u, err := url.Parse(e.LogoutURL("client", "https://app.example.com/out?x=1&y=2"))
+	u, err := url.Parse(e.LogoutURL("client", "https://app.example.com/out?x=1&y=2", false))
 	require.NoError(t, err)
 	assert.Equal(t, url.Values{"client_id": {"client"}, "returnTo": {"https://app.example.com/out?x=1&y=2"}}, u.Query())
 }

@@ -1,0 +1,158 @@
+package passport
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/passport-go/passport/internal/pages"
+	"github.com/passport-go/passport/storage"
+)
+
+// Where the browser must go to end its session at the provider: /v2/logout of
+// the Passport auth domain or, with Config.Discover, the end-session endpoint
+// (OpenID Connect RP-Initiated Logout 1.0 §2).
+
+const (
+	// longestURL is what browsers, proxies and servers take without complaint.
+	// A logout request that is longer, because of its id_token_hint, is posted.
+	longestURL = 4000
+
+	// postLife is how long a request to be posted waits for its browser.
+	postLife = 5 * time.Minute
+
+	// lookTimeout bounds the look into the directory on behalf of a logout.
+	lookTimeout = 3 * time.Second
+)
+
+// LogoutURL is the address at which a browser ends its Passport session, and
+// from which it comes back to LogoutRedirectURI. Only the browser can do that:
+// fetching it from a server ends nothing.
+//
+// With Config.Discover it knows nothing of a session that is about to end, as
+// the URL of [Passport.EndSession] does, and some providers then ask the user;
+// it is empty if the provider has no end-session endpoint or could not be asked.
+func (p *Passport) LogoutURL() string {
+	if !p.c.Discover {
+		return p.c.endpoints.LogoutURL(p.c.ClientID, p.c.LogoutRedirectURI, p.c.Federated)
+	}
+	at, err := p.lookForLogout(context.Background())
+	if err != nil || at.endpoints.Logout == "" {
+		return ""
+	}
+	return withQuery(at.endpoints.Logout, p.endSessionParams("", "", newID()))
+}
+
+// sendTo fills in where the browser must go after the session in rec, which may
+// be the zero Record, has ended. state comes back with the browser.
+func (p *Passport) sendTo(ctx context.Context, l *Logout, rec storage.Record, state Secret) {
+	if !p.c.Discover {
+		l.URL = p.LogoutURL()
+		return
+	}
+	at, err := p.lookForLogout(ctx)
+	if err != nil || at.endpoints.Logout == "" {
+		// There is nowhere to go, and the provider's session lives on.
+		l.Mode, l.URL, l.Passport = LogoutRedirect, either(p.c.LogoutRedirectURI, p.ownOrigin()+"/"), Unconfirmed
+		return
+	}
+	var hint Secret
+	if t, err := openTokens(p.c.keys, rec); err == nil && !p.c.OmitIDTokenHint {
+		hint = t.IDToken
+	}
+	params := p.endSessionParams(hint, rec.SID, state)
+	l.URL = withQuery(at.endpoints.Logout, params)
+	if len(l.URL) <= longestURL {
+		return
+	}
+	if posted, err := p.storePost(ctx, params); err == nil {
+		l.URL = posted
+		return
+	}
+	params.Del("id_token_hint") // the provider may have to ask the user now
+	l.URL = withQuery(at.endpoints.Logout, params)
+}
+
+func (p *Passport) lookForLogout(ctx context.Context) (*entry, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
+	defer cancel()
+	return p.provider.directory.look(ctx)
+}
+
+// endSessionParams are those of RP-Initiated Logout 1.0 §2. The state is always
+// there, for some providers do not redirect without one.
+func (p *Passport) endSessionParams(hint Secret, sid string, state Secret) url.Values {
+	params := url.Values{"client_id": {p.c.ClientID}, "state": {state.Reveal()}}
+	for name, value := range map[string]string{
+		"id_token_hint":            hint.Reveal(),
+		"logout_hint":              sid,
+		"post_logout_redirect_uri": p.c.LogoutRedirectURI,
+		"ui_locales":               p.c.UILocales,
+	} {
+		if value != "" {
+			params.Set(name, value)
+		}
+	}
+	return params
+}
+
+// storePost keeps a logout request that is too long for a URL, and returns the
+// address, at RedirectURI, where the browser picks it up, once.
+func (p *Passport) storePost(ctx context.Context, params url.Values) (string, error) {
+	body, err := json.Marshal(params)
+	if err != nil {
+		return "", err
+	}
+	id := newID()
+	rec := storage.Record{ID: storeID(spacePost, id), Expiry: p.c.Now().Add(postLife)}
+	if _, err := p.store.Save(ctx, sealRecord(p.c.keys, rec, head{}, body)); err != nil {
+		return "", storeError(err)
+	}
+	return withQuery(p.c.RedirectURI, url.Values{"logout": {id.Reveal()}}), nil
+}
+
+// servePost gives the browser its logout request, to be posted.
+func (p *Passport) servePost(w http.ResponseWriter, r *http.Request, id Secret) {
+	rec, err := p.store.Delete(r.Context(), storeID(spacePost, id))
+	if errors.Is(err, storage.ErrNotFound) {
+		http.Redirect(w, r, "/", http.StatusSeeOther) // loaded again: it has been posted
+		return
+	}
+	if err != nil {
+		p.refuse(w, r, http.StatusServiceUnavailable, storeError(err))
+		return
+	}
+	var params url.Values
+	body, err := openBody(p.c.keys, rec)
+	if err == nil {
+		err = json.Unmarshal(body, &params)
+	}
+	at, lookErr := p.lookForLogout(r.Context())
+	if err = errors.Join(err, lookErr); err != nil {
+		p.refuse(w, r, http.StatusBadGateway, err)
+		return
+	}
+	pages.ServePost(w, at.endpoints.Logout, params)
+}
+
+// ownOrigin is this site's, for absolute URLs.
+func (p *Passport) ownOrigin() string {
+	u, err := url.Parse(p.c.RedirectURI)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
+}
+
+// withQuery adds parameters to an address that may have some already.
+func withQuery(address string, params url.Values) string {
+	separator := "?"
+	if strings.Contains(address, "?") {
+		separator = "&"
+	}
+	return address + separator + params.Encode()
+}
