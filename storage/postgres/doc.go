@@ -1,4 +1,49 @@
-// Package postgres keeps sessions in PostgreSQL, for programs that run more
-// than one instance or must survive a restart. Records, the ledger of owed
-// revocations and the notices between instances are all there.
+// Package postgres keeps sessions in PostgreSQL, for programs that run as more
+// than one instance, or that restart. The sessions, the revocations still owed
+// and the notices between instances go through it; the instances need nothing
+// else in common but the encryption keys.
+//
+//	pool, err := pgxpool.New(ctx, "postgres://app@db.example/app")
+//	store, err := postgres.New(pool, postgres.Options{})
+//	err = store.Migrate(ctx)
+//	p, err := passport.New(passport.Config{Store: store, EncryptionKeys: keys, ...})
+//
+// # What it needs
+//
+// PostgreSQL 14 or later without extensions, and a pool of
+// github.com/jackc/pgx/v5, which stays the caller's to configure and to close.
+// Migrate needs a role that may create tables in Options.Schema (and that
+// schema, if it is missing). Once the tables are there, USAGE on the schema and
+// SELECT, INSERT, UPDATE and DELETE on the tables are enough. The clocks of the
+// instances decide what has expired, and should agree to the second.
+//
+// # Behind a proxy
+//
+// Every verb is one statement that needs nothing of its session, so a proxy may
+// pool transactions (PgBouncer's pool_mode = transaction, and the like). Where
+// it does not keep track of prepared statements, set DefaultQueryExecMode of
+// the pool's configuration to pgx.QueryExecModeExec or
+// pgx.QueryExecModeCacheDescribe: a session check still is one round trip.
+//
+// LISTEN is the exception. It needs a connection of its own to the server, one
+// for each instance, past the proxy: Options.Listen. Without one, Listen says so
+// and fails, and an instance learns of sessions that ended on another when it
+// next looks at them.
+//
+// # What survives
+//
+// A verb that has returned is on disk, as far as the server is told to keep it
+// there: with synchronous_commit off, or after a failover to a replica that lags
+// behind, the last moment is lost. A session that was ended in it is there
+// again, and a revocation still owed is forgotten. Choose a synchronous replica
+// if that must not be. A verb that ended with an error other than those of
+// package storage may have had its effect, or none, but never half of it.
+//
+// # Size and cleaning up
+//
+// Take twice the size of the sealed data for a session: the table leaves room in
+// each page, so that a session whose expiry moves is rewritten in its place
+// and touches no index. Expired sessions are removed in small batches by the
+// Saves that create new ones; see Sweep to do it elsewhere. Autovacuum must be
+// on, as it is by default.
 package postgres

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
@@ -18,11 +19,21 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 func TestMigrateByManyInstancesAtOnce(t *testing.T) {
+	for _, isolation := range []string{"read committed", "serializable"} {
+		t.Run(isolation, func(t *testing.T) {
+			config := poolConfig(t, server.URL())
+			config.ConnConfig.RuntimeParams["default_transaction_isolation"] = isolation
+			migrateAtOnce(t, config)
+		})
+	}
+}
+
+func migrateAtOnce(t *testing.T, config *pgxpool.Config) {
 	opts := Options{Schema: freshPrefix() + "many", Prefix: "passport_"}
 	var instances errgroup.Group
 	start := make(chan struct{})
 	for range 8 {
-		s := newStore(t, newPool(t), opts)
+		s := newStore(t, openPool(t, config.Copy()), opts)
 		instances.Go(func() error {
 			<-start
 			return s.Migrate(t.Context())

@@ -38,14 +38,15 @@ func listen(t *testing.T, s *Store) *listening {
 	return l
 }
 
-func (l *listening) next(t *testing.T) string {
+// receive returns the next value from c, for which it waits a bounded time.
+func receive[T any](t *testing.T, c <-chan T) T {
 	t.Helper()
 	select {
-	case id := <-l.heard:
-		return id
+	case v := <-c:
+		return v
 	case <-time.After(10 * time.Second):
-		require.FailNow(t, "no notice")
-		return ""
+		require.FailNow(t, "nothing came")
+		panic("unreachable")
 	}
 }
 
@@ -56,8 +57,8 @@ func TestNoticesStayWithinThePrefix(t *testing.T) {
 	l := listen(t, newStore(t, newPool(t), opts))
 	require.NoError(t, others.Notify(t.Context(), "not mine"))
 	require.NoError(t, mine.Notify(t.Context(), "a", "b\x00\xff'\"", ""))
-	assert.Equal(t, "a", l.next(t))
-	assert.Equal(t, "b\x00\xff'\"", l.next(t))
+	assert.Equal(t, "a", receive(t, l.heard))
+	assert.Equal(t, "b\x00\xff'\"", receive(t, l.heard))
 }
 
 // The connection is Listen's own: it leaves the pool whole, and nothing behind.
@@ -68,9 +69,9 @@ func TestListenTakesNothingFromThePool(t *testing.T) {
 	s := newStore(t, pool, Options{})
 	l := listen(t, s)
 	require.NoError(t, s.Notify(t.Context(), "a"))
-	assert.Equal(t, "a", l.next(t))
+	assert.Equal(t, "a", receive(t, l.heard))
 	l.cancel()
-	assert.ErrorIs(t, <-l.result, context.Canceled)
+	assert.ErrorIs(t, receive(t, l.result), context.Canceled)
 	assert.Zero(t, pool.Stat().AcquiredConns())
 	assert.Eventually(t, func() bool { return listeners(t, pool, s) == 0 }, 10*time.Second, 5*time.Millisecond)
 }
@@ -97,7 +98,7 @@ func TestListenEndsWithTheConnection(t *testing.T) {
 	l := listen(t, s)
 	execute(t, pool, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = $1`,
 		`LISTEN `+pgx.Identifier{s.names.channel}.Sanitize())
-	assert.ErrorContains(t, <-l.result, "storage/postgres: listen: ")
+	assert.ErrorContains(t, receive(t, l.result), "storage/postgres: listen: ")
 }
 
 // deadEnd is a connection that can be cut off without a word, as by a firewall
@@ -135,8 +136,8 @@ func TestSilenceIsQuestioned(t *testing.T) {
 	go func() { result <- follow(t.Context(), conn, time.Millisecond, time.Second, ended) }()
 	for range 20 { // between and during the questions
 		require.NoError(t, s.Notify(t.Context(), "a"))
-		assert.Equal(t, "a", <-heard)
+		assert.Equal(t, "a", receive(t, heard))
 	}
 	cut.Store(true)
-	assert.ErrorContains(t, <-result, "no sign of life")
+	assert.ErrorContains(t, receive(t, result), "no sign of life")
 }

@@ -99,6 +99,21 @@ func TestContractThroughPgBouncer(t *testing.T) {
 	testContract(t, openPool(t, config), Options{Listen: direct(t)})
 }
 
+func TestEveryVerbThroughPgBouncer(t *testing.T) {
+	proxy := startProxy(t, 2)
+	for _, mode := range []pgx.QueryExecMode{
+		pgx.QueryExecModeCacheDescribe,
+		pgx.QueryExecModeExec,
+		pgx.QueryExecModeSimpleProtocol,
+	} {
+		t.Run(mode.String(), func(t *testing.T) {
+			config := poolConfig(t, proxy)
+			config.ConnConfig.DefaultQueryExecMode = mode
+			useEveryVerb(t, openPool(t, config))
+		})
+	}
+}
+
 // A cached prepared statement is in one session of the server only. That
 // fails, unless the proxy knows of it, and must say what to set.
 func TestCachedStatementsThroughPgBouncer(t *testing.T) {
@@ -131,6 +146,8 @@ func TestListenThroughPgBouncerSaysThatItIsDeaf(t *testing.T) {
 	config := poolConfig(t, startProxy(t, 4))
 	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
 	s := newStore(t, openPool(t, config), Options{})
-	err := s.Listen(t.Context(), func() { t.Error("it is not ready") }, func(string) {})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	err := s.Listen(ctx, func() { t.Error("it is not ready") }, func(string) {})
 	assert.ErrorContains(t, err, "set Options.Listen to a direct connection")
 }

@@ -13,15 +13,15 @@ import (
 )
 
 // fill stores n records and as many debts the way the server does it fastest:
-// four records a subject, one a sid, half of them expired.
-func fill(t testing.TB, s *Store, n, size int) {
+// four records a subject, one a sid, and expiries 100 hours about a time.
+func fill(t testing.TB, s *Store, n, size int, about time.Time) {
 	t.Helper()
 	execute(t, s.pool, s.names.fill(`
 		INSERT INTO {records} (id, subject, sid, revision, expiry, sweep_after, data)
 		SELECT convert_to('id' || i, 'UTF8'), convert_to('subject' || i / 4, 'UTF8'), convert_to('sid' || i, 'UTF8'), 1,
 		       at, date_bin('1 hour', at, '2000-01-01') + interval '1 hour', $2::bytea
 		FROM generate_series(1, $1::int) AS i, LATERAL (SELECT $3::timestamptz + (i % 200 - 100) * interval '1 hour') AS expiry (at)`),
-		n, make([]byte, size), s.clock())
+		n, make([]byte, size), about)
 	execute(t, s.pool, s.names.fill(`
 		INSERT INTO {debts}
 		SELECT id, subject, sid, revision, expiry, data, expiry, 0, expiry FROM {records}`))
@@ -34,7 +34,7 @@ func TestNoStatementReadsAWholeTable(t *testing.T) {
 	s := openStore(t, pool, Options{})
 	execute(t, pool, s.names.fill(`ALTER TABLE {records} SET (autovacuum_enabled = off)`))
 	execute(t, pool, s.names.fill(`ALTER TABLE {debts} SET (autovacuum_enabled = off)`))
-	fill(t, s, 200_000, 16)
+	fill(t, s, 200_000, 16, s.clock())
 	t.Run("before ANALYZE", func(t *testing.T) { checkPlans(t, pool, s) })
 	execute(t, pool, s.names.fill(`ANALYZE {records}, {debts}`))
 	t.Run("after ANALYZE", func(t *testing.T) { checkPlans(t, pool, s) })

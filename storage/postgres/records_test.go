@@ -162,21 +162,24 @@ func TestOverlappingLogoutsDoNotDeadlock(t *testing.T) {
 }
 
 // Idle expiry moves a record's expiry again and again. That must not touch the
-// indexes, or each of them would grow with every request.
+// indexes, or each of them would grow with every request. Three of these records
+// would fill a page, if the table did not leave room in it.
 func TestMovingTheExpiryStaysWithinThePage(t *testing.T) {
 	pool := newPool(t)
 	now := time.Now().Truncate(time.Hour)
 	s := openStore(t, pool, Options{Now: func() time.Time { return now }})
 	const records, touches = 40, 5
-	for i := range records {
-		r := aRecord(fmt.Sprint(i))
-		r.Data = make([]byte, 2600)
-		for range touches {
-			now = now.Add(time.Second)
-			r.Expiry = now.Add(time.Hour)
-			saved, err := s.Save(t.Context(), r)
+	var all [records]storage.Record
+	for i := range all {
+		all[i] = storage.Record{ID: fmt.Sprint(i), Subject: "subject", SID: "sid", Data: make([]byte, 2500)}
+	}
+	for range 1 + touches {
+		now = now.Add(time.Second)
+		for i := range all {
+			all[i].Expiry = now.Add(time.Hour)
+			saved, err := s.Save(t.Context(), all[i])
 			require.NoError(t, err)
-			r = saved
+			all[i] = saved
 		}
 	}
 	pool.Reset() // a connection tells of its work as it ends
@@ -185,7 +188,7 @@ func TestMovingTheExpiryStaysWithinThePage(t *testing.T) {
 	require.Eventually(t, func() bool {
 		err := pool.QueryRow(t.Context(), `SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relid = $1::regclass`,
 			s.names.table("records")).Scan(&got.updates, &got.within)
-		return assert.NoError(t, err) && got.updates == records*(touches-1)
+		return assert.NoError(t, err) && got.updates == records*touches
 	}, 20*time.Second, 20*time.Millisecond)
-	assert.Equal(t, got.updates, got.within)
+	assert.GreaterOrEqual(t, got.within, got.updates*98/100, "of %d", got.updates)
 }

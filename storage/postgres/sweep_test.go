@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -27,7 +28,9 @@ func countRecords(t *testing.T, s *Store) int64 {
 
 func sweep(t *testing.T, s *Store, n int) int {
 	t.Helper()
-	removed, err := s.Sweep(t.Context(), n)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	removed, err := s.Sweep(ctx, n)
 	require.NoError(t, err)
 	return removed
 }
