@@ -35,11 +35,10 @@ func isPreflight(r *http.Request) bool {
 }
 
 func (d *AuthDomain) preflight(w http.ResponseWriter, r *http.Request) {
-	allowCORS(w, r)
-	w.Header().Set("Access-Control-Allow-Methods", "GET, POST")
-	w.Header().Set("Access-Control-Allow-Headers", r.Header.Get("Access-Control-Request-Headers"))
-	if d.faults.corsOff(r.URL.Path) || !slices.Contains(corsPaths, r.URL.Path) {
-		dropCORS(w.Header())
+	if slices.Contains(corsPaths, r.URL.Path) && !d.faults.corsOff(r.URL.Path) {
+		allowCORS(w, r)
+		w.Header().Set("Access-Control-Allow-Methods", "GET, POST")
+		w.Header().Set("Access-Control-Allow-Headers", r.Header.Get("Access-Control-Request-Headers"))
 	}
 	w.WriteHeader(http.StatusNoContent)
 }

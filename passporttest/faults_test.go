@@ -191,6 +191,20 @@ func TestAHangingRequestEndsWithItsClient(t *testing.T) {
 	assert.ErrorIs(t, (<-result).err, context.Canceled)
 }
 
+func TestARequestWhoseClientHasGoneHasNoEffect(t *testing.T) {
+	for name, fault := range map[string]passporttest.Fault{"hang": {Hang: true}, "delay": {Delay: time.Hour}} {
+		t.Run(name, func(t *testing.T) {
+			auth := passporttest.New(passporttest.Options{AutoLogin: true})
+			auth.Inject(fault)
+			gone, cancel := context.WithCancel(t.Context())
+			cancel()
+			r := httptest.NewRequestWithContext(gone, http.MethodGet, "/authorize?"+authorizeParams().Encode(), nil)
+			assert.PanicsWithValue(t, http.ErrAbortHandler, func() { auth.ServeHTTP(httptest.NewRecorder(), r) })
+			assert.Empty(t, auth.Sessions())
+		})
+	}
+}
+
 func TestLiftAndCloseFreeWhatHangs(t *testing.T) {
 	auth := start(t, passporttest.Options{})
 	auth.Inject(passporttest.Fault{Path: keys, Hang: true, Times: 1})

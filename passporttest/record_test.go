@@ -87,6 +87,26 @@ func TestAwaitSeesWhatARequestDid(t *testing.T) {
 	}
 }
 
+// recordAtAnswer looks at the record in the moment in which the answer leaves.
+type recordAtAnswer struct {
+	*httptest.ResponseRecorder
+	auth *passporttest.AuthDomain
+	seen []passporttest.Request
+}
+
+func (w *recordAtAnswer) WriteHeader(status int) {
+	w.seen = w.auth.Requests()
+	w.ResponseRecorder.WriteHeader(status)
+}
+
+func TestWhoeverHasTheAnswerFindsItRecorded(t *testing.T) {
+	auth := passporttest.New(passporttest.Options{})
+	w := &recordAtAnswer{ResponseRecorder: httptest.NewRecorder(), auth: auth}
+	auth.ServeHTTP(w, httptest.NewRequest(http.MethodGet, keys, nil))
+	require.Len(t, w.seen, 1)
+	assert.Equal(t, http.StatusOK, w.seen[0].Status)
+}
+
 func TestAwaitServesManyWaiters(t *testing.T) {
 	auth := start(t, passporttest.Options{})
 	var waiters sync.WaitGroup
