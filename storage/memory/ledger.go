@@ -10,6 +10,8 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
+const claimStep = 64
+
 // ledger holds the debts. One lock is enough for them: there are few, and no
 // session check comes by here.
 type ledger struct {
@@ -37,27 +39,18 @@ func (s *Store) DeleteOwing(ctx context.Context, id string, hold time.Duration) 
 	if err := ctx.Err(); err != nil {
 		return storage.Debt{}, err
 	}
-	var owed storage.Debt
-	err := s.take(id, func(e *entry) (err error) {
-		owed, err = s.ledger.enter(e.record, s.now(), hold)
-		return err
-	})
-	return owed, err
+	return take(s, id, nil, storage.Match{}, s.owing(hold))
 }
 
 // DeleteMatchingOwing implements storage.Ledger. Once there are
 // Options.DebtLimit debts it fails with storage.ErrFull, returns what it has
 // entered, and leaves the other records.
 func (s *Store) DeleteMatchingOwing(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Debt, error) {
-	var owed []storage.Debt
-	err := s.takeMatching(ctx, m, func(e *entry) error {
-		d, err := s.ledger.enter(e.record, s.now(), hold)
-		if err == nil {
-			owed = append(owed, d)
-		}
-		return err
-	})
-	return owed, err
+	return takeMatching(ctx, s, m, s.owing(hold))
+}
+
+func (s *Store) owing(hold time.Duration) taker[storage.Debt] {
+	return func(e *entry, now time.Time) (storage.Debt, error) { return s.ledger.enter(e.record, now, hold) }
 }
 
 // Owe implements storage.Ledger. It fails with storage.ErrFull once there are
@@ -79,7 +72,18 @@ func (s *Store) Claim(ctx context.Context, n int, hold time.Duration) ([]storage
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return s.ledger.claim(n, s.now, hold), nil
+	// One moment for all, so that no hold that is over meanwhile makes the same
+	// debt come twice; in steps, because a logout may wait for the ledger.
+	now := s.now()
+	var claimed []storage.Debt
+	for len(claimed) < n {
+		some := s.ledger.claim(min(n-len(claimed), claimStep), now, hold)
+		if len(some) == 0 {
+			break
+		}
+		claimed = append(claimed, some...)
+	}
+	return claimed, nil
 }
 
 // Postpone implements storage.Ledger.
@@ -105,32 +109,24 @@ func (l *ledger) enter(r storage.Record, now time.Time, hold time.Duration) (sto
 		return storage.Debt{}, storage.ErrConflict
 	}
 	if int64(len(l.debts)) >= l.limit {
-		return storage.Debt{}, fmt.Errorf("%w: %d debts; Options.DebtLimit of storage/memory allows no more", storage.ErrFull, l.limit)
+		return storage.Debt{}, fmt.Errorf("storage/memory: %w: it holds %d debts, which is its Options.DebtLimit", storage.ErrFull, l.limit)
 	}
-	d := &debt{Debt: storage.Debt{Record: r, Since: instant(now), Due: instant(now.Add(hold))}}
+	d := &debt{Debt: storage.Debt{Record: r, Since: instant(now), Due: heldUntil(now, hold)}}
 	l.debts[r.ID] = d
 	l.due.push(d.Due.UnixMilli(), d)
 	return d.Debt, nil
 }
 
-// claim takes all it can before it gives any back to the queue, so that no debt
-// is claimed twice in one call, however short the hold.
-func (l *ledger) claim(n int, clock func() time.Time, hold time.Duration) (claimed []storage.Debt) {
+func (l *ledger) claim(n int, now time.Time, hold time.Duration) (claimed []storage.Debt) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := clock()
-	var taken []*debt
-	for len(taken) < n {
+	for len(claimed) < n {
 		d, ok := l.due.first(now.UnixMilli())
 		if !ok {
 			break
 		}
-		l.due.remove(d.queued)
-		taken = append(taken, d)
-	}
-	for _, d := range taken {
-		d.Due = instant(now.Add(hold))
-		l.due.push(d.Due.UnixMilli(), d)
+		d.Due = heldUntil(now, hold)
+		l.due.move(d.queued, d.Due.UnixMilli())
 		claimed = append(claimed, d.Debt)
 	}
 	return claimed
@@ -171,6 +167,12 @@ func (l *ledger) held(held storage.Debt) (*debt, error) {
 		return nil, storage.ErrConflict
 	}
 	return d, nil
+}
+
+// heldUntil is after now, however short the hold: a debt that is claimed is not
+// due, and every hold has a Due of its own.
+func heldUntil(now time.Time, hold time.Duration) time.Time {
+	return instant(now.Add(max(hold, time.Millisecond)))
 }
 
 // instant is t by the wall clock, as exact as the queue sorts by.

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -127,10 +128,16 @@ func (s *Store) Save(ctx context.Context, r storage.Record) (storage.Record, err
 	if r.Revision != 0 {
 		return s.replace(r)
 	}
+	r.Revision = 1
+	// Allocated before the lock is taken: the collector may ask for help.
+	e := &entry{record: r}
 	for {
-		saved, err := s.create(r)
+		err := s.create(e)
+		if err == nil {
+			return r, nil
+		}
 		if !errors.Is(err, storage.ErrFull) || !s.sweepAny() {
-			return saved, err
+			return storage.Record{}, err
 		}
 	}
 }
@@ -147,29 +154,27 @@ func validate(r *storage.Record, now time.Time) error {
 
 // clone leaves no spare capacity, so that whoever appends to the Data of a
 // Record does not write into that of the next.
-func clone(data []byte) []byte {
-	data = bytes.Clone(data)
-	return data[:len(data):len(data)]
-}
+func clone(data []byte) []byte { return slices.Clip(bytes.Clone(data)) }
 
-func (s *Store) create(r storage.Record) (storage.Record, error) {
-	sh := s.shard(r.ID)
+func (s *Store) create(e *entry) error {
+	sh := s.shard(e.record.ID)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	// Writers read the clock under the lock: once somebody has been told that a
+	// record has expired, nobody with an older time may come and extend it.
 	now := s.now()
-	if e := sh.entries[r.ID]; e != nil {
-		if !expired(&e.record, now) {
-			return storage.Record{}, storage.ErrConflict
+	if old := sh.entries[e.record.ID]; old != nil {
+		if !expired(&old.record, now) {
+			return storage.ErrConflict
 		}
-		s.drop(sh, e)
+		s.drop(sh, old)
 	}
 	s.sweep(sh, now)
 	if !s.reserve() {
-		return storage.Record{}, fmt.Errorf("%w: %d records; Options.Limit of storage/memory allows no more", storage.ErrFull, s.limit)
+		return fmt.Errorf("storage/memory: %w: it holds %d records, which is its Options.Limit", storage.ErrFull, s.limit)
 	}
-	r.Revision = 1
-	s.insert(sh, &entry{record: r})
-	return r, nil
+	s.insert(sh, e)
+	return nil
 }
 
 func (s *Store) replace(r storage.Record) (storage.Record, error) {
@@ -195,68 +200,12 @@ func (s *Store) Delete(ctx context.Context, id string) (storage.Record, error) {
 	if err := ctx.Err(); err != nil {
 		return storage.Record{}, err
 	}
-	var removed storage.Record
-	err := s.take(id, func(e *entry) error {
-		removed = e.record
-		return nil
-	})
-	return removed, err
+	return take(s, id, nil, storage.Match{}, asRecord)
 }
 
 // DeleteMatching implements storage.TokenStore.
 func (s *Store) DeleteMatching(ctx context.Context, m storage.Match) ([]storage.Record, error) {
-	var removed []storage.Record
-	err := s.takeMatching(ctx, m, func(e *entry) error {
-		removed = append(removed, e.record)
-		return nil
-	})
-	return removed, err
-}
-
-// take removes the live record under id, once do has agreed.
-func (s *Store) take(id string, do func(*entry) error) error {
-	sh := s.shard(id)
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	return s.takeFrom(sh, sh.entries[id], storage.Match{}, do)
-}
-
-// takeFrom removes e, if it is live and m selects it, once do has agreed. The
-// caller holds the lock of sh, so that a record and its debt change places in
-// one step.
-func (s *Store) takeFrom(sh *shard, e *entry, m storage.Match, do func(*entry) error) error {
-	now := s.now()
-	if e == nil || expired(&e.record, now) || !matches(&e.record, m) {
-		return storage.ErrNotFound
-	}
-	if err := do(e); err != nil {
-		return err
-	}
-	s.drop(sh, e)
-	s.sweep(sh, now)
-	return nil
-}
-
-func (s *Store) takeMatching(ctx context.Context, m storage.Match, do func(*entry) error) error {
-	var few [4]*entry
-	entries, err := s.candidates(ctx, m, few[:0])
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		err := s.takeMatch(e, m, do)
-		if err != nil && !errors.Is(err, storage.ErrNotFound) {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *Store) takeMatch(e *entry, m storage.Match, do func(*entry) error) error {
-	sh := s.shard(e.record.ID)
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	return s.takeFrom(sh, sh.current(e), m, do)
+	return takeMatching(ctx, s, m, asRecord)
 }
 
 // List implements storage.Lister.
@@ -274,25 +223,4 @@ func (s *Store) List(ctx context.Context, m storage.Match) ([]storage.Record, er
 		}
 	}
 	return found, nil
-}
-
-// candidates appends the entries that m may select to found. The index only
-// proposes: what counts is the record as it is once its shard is locked.
-func (s *Store) candidates(ctx context.Context, m storage.Match, found []*entry) ([]*entry, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if m.SID != "" { // few sessions share one
-		return s.sids.entries(m.SID, found), nil
-	}
-	if m.Subject != "" {
-		return s.subjects.entries(m.Subject, found), nil
-	}
-	return nil, storage.ErrEmptyMatch
-}
-
-func matches(r *storage.Record, m storage.Match) bool {
-	return (m.Subject == "" || m.Subject == r.Subject) &&
-		(m.SID == "" || m.SID == r.SID) &&
-		(m.Except == "" || m.Except != r.ID)
 }

@@ -12,9 +12,9 @@ import (
 // so small that its growth is no pause.
 const shardCount = 256
 
-// sweepsPerWrite is above 1, so that what expires is swept faster than it is
-// written, and small, because a reader may wait for it.
-const sweepsPerWrite = 4
+// sweepsPerWrite is above 1, so that records are swept faster than they are
+// written, and no more than that, because a reader may wait for it.
+const sweepsPerWrite = 2
 
 // entry is a stored record. It is guarded by the lock of its shard, but for ID,
 // Subject and SID, which never change, and links, which belong to the indexes.
@@ -46,13 +46,13 @@ func (s *Store) shard(id string) *shard {
 	return &s.shards[maphash.String(s.seed, id)%shardCount]
 }
 
-// current returns the entry that has come to the place of e, or e itself, or
-// nil.
-func (sh *shard) current(e *entry) *entry {
-	if e.queued == notQueued {
-		return sh.entries[e.record.ID]
+// entry returns what is stored under id. That is hint, which saves the lookup,
+// unless hint is nil or has been replaced or removed.
+func (sh *shard) entry(id string, hint *entry) *entry {
+	if hint == nil || hint.queued == notQueued {
+		return sh.entries[id]
 	}
-	return e
+	return hint
 }
 
 func expired(r *storage.Record, now time.Time) bool { return !now.Before(r.Expiry) }
@@ -129,10 +129,11 @@ func (s *Store) sweep(sh *shard, now time.Time) (swept int) {
 // sweepAny sweeps the first shard that has something to sweep, and reports
 // whether there was one. It holds one shard at a time.
 func (s *Store) sweepAny() bool {
+	now := s.now()
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.mu.Lock()
-		swept := s.sweep(sh, s.now())
+		swept := s.sweep(sh, now)
 		sh.mu.Unlock()
 		if swept > 0 {
 			return true

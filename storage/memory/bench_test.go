@@ -1,0 +1,327 @@
+package memory
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/passport-go/passport/storage"
+)
+
+// sessionBytes is a session with the tokens of a Passport user: an ID token and
+// an access token of 1.2 KB each, a refresh token of 60 bytes, and the seal.
+const sessionBytes = 2600
+
+// session is the i-th of many: one user in three has three of them.
+func session(i, size int) storage.Record {
+	id := sha256.Sum256(fmt.Append(nil, "id ", i))
+	return storage.Record{
+		ID:      base64.RawURLEncoding.EncodeToString(id[:]),
+		Subject: fmt.Sprintf("email|%024d", i/3),
+		SID:     fmt.Sprintf("%032d", i),
+		Expiry:  time.Now().Add(24 * time.Hour),
+		Data:    make([]byte, size),
+	}
+}
+
+// limit is the least that a store can be: bare maps, and one lock.
+type limit struct {
+	mu       sync.RWMutex
+	records  map[string]storage.Record
+	subjects map[string][]string
+	sids     map[string][]string
+}
+
+func newLimit() *limit {
+	return &limit{records: map[string]storage.Record{}, subjects: map[string][]string{}, sids: map[string][]string{}}
+}
+
+func (l *limit) load(id string) (storage.Record, bool) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	r, ok := l.records[id]
+	return r, ok
+}
+
+func (l *limit) save(r storage.Record) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.records[r.ID] = r
+	l.subjects[r.Subject] = append(l.subjects[r.Subject], r.ID)
+	l.sids[r.SID] = append(l.sids[r.SID], r.ID)
+}
+
+func (l *limit) replace(r storage.Record) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.records[r.ID] = r
+}
+
+func (l *limit) deleteSID(sid string) (removed []storage.Record) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, id := range l.sids[sid] {
+		r := l.records[id]
+		removed = append(removed, r)
+		delete(l.records, id)
+		if rest := slices.DeleteFunc(l.subjects[r.Subject], func(other string) bool { return other == id }); len(rest) > 0 {
+			l.subjects[r.Subject] = rest
+		} else {
+			delete(l.subjects, r.Subject)
+		}
+	}
+	delete(l.sids, sid)
+	return removed
+}
+
+// BenchmarkLoad is the check on every request.
+func BenchmarkLoad(b *testing.B) {
+	const live = 100_000
+	ids := make([]string, live)
+	s, l := New(Options{Limit: -1}), newLimit()
+	for i := range live {
+		r := session(i, sessionBytes/10)
+		ids[i] = r.ID
+		mustSave(b, s, r)
+		l.save(r)
+	}
+	rand.Shuffle(live, func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
+	ctx := b.Context()
+
+	for _, c := range []struct {
+		name string
+		load func(id string)
+	}{
+		{"limit", func(id string) {
+			if _, ok := l.load(id); !ok {
+				b.Error("not found")
+			}
+		}},
+		{"store", func(id string) {
+			if _, err := s.Load(ctx, id); err != nil {
+				b.Error(err)
+			}
+		}},
+	} {
+		b.Run("serial/"+c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				c.load(ids[i%live])
+			}
+		})
+		b.Run("parallel/"+c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			var start atomic.Int64
+			b.RunParallel(func(pb *testing.PB) {
+				for i := int(start.Add(live / 8)); pb.Next(); i++ {
+					c.load(ids[i%live])
+				}
+			})
+		})
+	}
+}
+
+// BenchmarkSave creates a session and replaces it, as a login and a refresh do.
+func BenchmarkSave(b *testing.B) {
+	b.Run("limit", func(b *testing.B) {
+		b.ReportAllocs()
+		l := newLimit()
+		r := session(0, sessionBytes)
+		for b.Loop() {
+			r.Data = bytes.Clone(r.Data)
+			l.save(r)
+			r.Data = bytes.Clone(r.Data)
+			l.replace(r)
+			l.deleteSID(r.SID)
+		}
+	})
+	b.Run("store", func(b *testing.B) {
+		b.ReportAllocs()
+		s := New(Options{})
+		r := session(0, sessionBytes)
+		for b.Loop() {
+			mustSave(b, s, mustSave(b, s, r))
+			if _, err := s.Delete(b.Context(), r.ID); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func mustSave(tb testing.TB, s *Store, r storage.Record) storage.Record {
+	tb.Helper()
+	saved, err := s.Save(context.Background(), r)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return saved
+}
+
+// BenchmarkLogoutBySID removes sessions at random. Of 1,000 all are in the
+// processor's caches; of 1,000,000 hardly any, nor those of the limit.
+func BenchmarkLogoutBySID(b *testing.B) {
+	for _, live := range []int{1000, 1_000_000} {
+		sessions := make([]storage.Record, live)
+		for i := range sessions {
+			sessions[i] = session(i, 64)
+		}
+		rand.Shuffle(live, func(i, j int) { sessions[i], sessions[j] = sessions[j], sessions[i] })
+		b.Run(fmt.Sprintf("live=%d/limit", live), func(b *testing.B) {
+			l := newLimit()
+			logout(b, sessions, l.save, func(sid string) int { return len(l.deleteSID(sid)) })
+		})
+		b.Run(fmt.Sprintf("live=%d/store", live), func(b *testing.B) {
+			s := New(Options{Limit: -1})
+			logout(b, sessions, func(r storage.Record) { mustSave(b, s, r) }, func(sid string) int {
+				removed, err := s.DeleteMatching(context.Background(), storage.Match{SID: sid})
+				if err != nil {
+					b.Error(err)
+				}
+				return len(removed)
+			})
+		})
+	}
+}
+
+// logout removes one session after the other, and puts them back, off the
+// clock, a batch at a time.
+func logout(b *testing.B, sessions []storage.Record, save func(storage.Record), remove func(sid string) int) {
+	for _, r := range sessions {
+		save(r)
+	}
+	runtime.GC()
+	b.ReportAllocs()
+	const batch = 500
+	at := 0
+	for i := 0; b.Loop(); i++ {
+		if i%batch == 0 && i > 0 {
+			b.StopTimer()
+			for _, r := range sessions[at : at+batch] {
+				save(r)
+			}
+			at = (at + batch) % len(sessions)
+			b.StartTimer()
+		}
+		if remove(sessions[at+i%batch].SID) != 1 {
+			b.Fatal("not removed")
+		}
+	}
+}
+
+// BenchmarkMemory reports the bytes that a session costs, both indexes
+// included, beside those in a bare map without any index.
+func BenchmarkMemory(b *testing.B) {
+	const live = 100_000
+	b.Run("limit", func(b *testing.B) {
+		for b.Loop() {
+			reportBytes(b, live, func() any {
+				m := make(map[string][]byte)
+				for i := range live {
+					r := session(i, sessionBytes)
+					m[r.ID] = r.Data
+				}
+				return m
+			})
+		}
+	})
+	b.Run("store", func(b *testing.B) {
+		for b.Loop() {
+			reportBytes(b, live, func() any {
+				s := New(Options{Limit: -1})
+				for i := range live {
+					mustSave(b, s, session(i, sessionBytes))
+				}
+				return s
+			})
+		}
+	})
+}
+
+func reportBytes(b *testing.B, live int, fill func() any) {
+	before := heapBytes()
+	kept := fill()
+	after := heapBytes()
+	runtime.KeepAlive(kept)
+	b.ReportMetric(float64(after-before)/float64(live), "B/session")
+}
+
+func heapBytes() uint64 {
+	runtime.GC()
+	runtime.GC() // the first may have left something to sweep
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// BenchmarkReaderWait reads as fast as it can while somebody writes: to a store
+// in which nothing expires, and to one of 1,000,000 sessions that have all
+// expired and are swept. On a busy machine the longest wait is that for a
+// processor, in both.
+func BenchmarkReaderWait(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		late time.Duration
+	}{{"limit", 0}, {"sweeping", 48 * time.Hour}} {
+		b.Run(c.name, func(b *testing.B) {
+			const live = 1_000_000
+			var late atomic.Int64
+			s := New(Options{Limit: -1, Now: func() time.Time { return time.Now().Add(time.Duration(late.Load())) }})
+			for i := range live {
+				mustSave(b, s, session(i, 64))
+			}
+			runtime.GC()
+			late.Store(int64(c.late))
+			stop, stopped := make(chan struct{}), make(chan struct{})
+			go func() {
+				defer close(stopped)
+				keepWriting(b, s, c.late, stop)
+			}()
+			reportWaits(b, s)
+			close(stop)
+			<-stopped
+		})
+	}
+}
+
+// keepWriting creates and deletes a few sessions, each of which sweeps.
+func keepWriting(b *testing.B, s *Store, late time.Duration, stop chan struct{}) {
+	for i := 0; ; i++ {
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		r := session(-1-i%1000, 64)
+		r.Expiry = r.Expiry.Add(late)
+		mustSave(b, s, r)
+		if _, err := s.Delete(context.Background(), r.ID); err != nil {
+			b.Error(err)
+		}
+	}
+}
+
+func reportWaits(b *testing.B, s *Store) {
+	waits := make([]time.Duration, 0, 1<<20)
+	var ids [1000]string
+	for i := range ids {
+		ids[i] = session(i, 0).ID
+	}
+	ctx := b.Context()
+	for i := 0; b.Loop(); i++ {
+		start := time.Now()
+		_, _ = s.Load(ctx, ids[i%len(ids)]) // there, or expired
+		waits = append(waits, time.Since(start))
+	}
+	slices.Sort(waits)
+	b.ReportMetric(float64(waits[len(waits)*9999/10_000]), "p99.99-ns")
+	b.ReportMetric(float64(waits[len(waits)-1]), "max-ns")
+}
