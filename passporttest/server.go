@@ -79,11 +79,10 @@ func (s *Server) counted(next http.Handler) http.Handler {
 	})
 }
 
-// Close stops the server: it lifts all faults, cuts what is open, and returns
-// when nothing of the server is running any more. Closing twice does no harm.
-// What the auth domain knows can still be read.
+// Close stops the server: it cuts what is open, requests that hang among them,
+// and returns when nothing of the server is running any more. Closing twice
+// does no harm. What the auth domain knows can still be read.
 func (s *Server) Close() {
-	s.Lift()
 	_ = s.server.Close()
 	s.outbox.close()
 	s.accepting.Wait()
