@@ -169,7 +169,7 @@ func tellEvent(e passport.Event) (step, bool) {
 	case "provider.logout":
 		s.Text, s.Note = "A logout token came", "The auth domain says itself, at POST "+backChannelPath+", that the Passport session has ended."
 	case "passport.done":
-		s.Text, s.Note = "The Passport session is known to have ended", "The browser came back from the auth domain on a way on which its cookie travels."
+		s.Text, s.Note = "The browser is back", "It came from the auth domain on a way on which the Passport session’s cookie travels: that session is known to have ended."
 	default:
 		return step{}, false
 	}

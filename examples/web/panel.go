@@ -80,13 +80,10 @@ type visit struct{ session, sid string }
 const visitCookie = "passport-example-visit"
 
 // remember writes the visit down in the browser.
-func (s *site) remember(w http.ResponseWriter, r *http.Request, session *passport.Session) {
-	record, err := s.store.Load(r.Context(), session.ID())
-	if err != nil {
-		return // ended just now: the panel goes on with the visit before
-	}
+func remember(w http.ResponseWriter, r *http.Request, session *passport.Session) {
+	info := session.Info()
 	v := &http.Cookie{
-		Name: visitCookie, Value: record.ID + "." + record.SID,
+		Name: visitCookie, Value: info.ID + "." + info.SID,
 		Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}
 	http.SetCookie(w, v)

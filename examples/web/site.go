@@ -162,7 +162,7 @@ func (s *site) home(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		data.Profile = &profile
-		s.remember(w, r, session)
+		remember(w, r, session)
 	} else if l, open := s.redirect.UnfinishedLogout(r); open {
 		data.Unfinished = l.URL
 	}

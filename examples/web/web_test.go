@@ -133,7 +133,7 @@ func TestRedirectLogoutEndsBothSessions(t *testing.T) {
 	home := v.post("/logout", url.Values{"mode": {"redirect"}})
 	assert.Equal(t, v.base+"/", home.Request.URL.String())
 	assert.Contains(t, home.body, "Both sessions have ended.")
-	assert.Contains(t, home.body, "The Passport session is known to have ended")
+	assert.Contains(t, home.body, "that session is known to have ended")
 	assert.NotContains(t, home.body, "alice")
 	assert.NotContains(t, home.body, "Finish signing out")
 	assert.Empty(t, v.s.auth.Sessions())
