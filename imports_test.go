@@ -1,0 +1,148 @@
+package passport_test
+
+import (
+	"encoding/json"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/passport-go/passport"
+
+// requirements are what the root module may require, each with its reason: a
+// program that imports this SDK takes all of them along.
+var requirements = map[string]string{
+	"golang.org/x/oauth2":          "the code flow and PKCE",
+	"golang.org/x/sync":            "singleflight: one refresh for all who ask at once",
+	"github.com/coreos/go-oidc/v3": "discovery, keys, and the checks of ID tokens",
+	"github.com/go-jose/go-jose/v4": "signatures: of logout tokens, and of the tokens that " +
+		"passporttest issues; go-oidc brings it along anyway",
+	"github.com/stretchr/testify": "tests",
+	"go.yaml.in/yaml/v3":          "testify's own",
+}
+
+// walls are what a package may import beside the standard library. An entry
+// that ends in /... stands for all below it, too.
+var walls = map[string][]string{
+	".": {
+		module + "/storage", module + "/storage/memory", module + "/internal/...",
+		"golang.org/x/oauth2", "golang.org/x/sync/singleflight",
+		"github.com/coreos/go-oidc/v3/oidc", "github.com/go-jose/go-jose/v4/...",
+	},
+
+	"internal/authdomain": {},
+	"internal/pages":      {},
+	"internal/seal":       {},
+
+	"storage":          {},
+	"storage/memory":   {module + "/storage"},
+	"storage/bolt":     {module + "/storage", "go.etcd.io/bbolt/..."},
+	"storage/redis":    {module + "/storage", "github.com/redis/go-redis/v9/..."},
+	"storage/postgres": {module + "/storage", "github.com/jackc/pgx/v5/..."},
+
+	// For tests, of ours and of others. The stand-in knows nothing of the SDK,
+	// so that it cannot share a mistake with it.
+	"storage/storagetest":           {module + "/storage", "github.com/stretchr/testify/..."},
+	"storage/postgres/postgrestest": {"github.com/jackc/pgx/v5/..."},
+	"passporttest":                  {"github.com/go-jose/go-jose/v4/..."},
+	"internal/browsertest":          {"github.com/chromedp/...", "github.com/stretchr/testify/..."},
+	"examples/web":                  {module, module + "/passporttest", module + "/storage/memory"},
+}
+
+func TestTheRootModuleStaysLean(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "mod", "edit", "-json").Output()
+	require.NoError(t, err)
+	var mod struct {
+		Module  struct{ Path string }
+		Require []struct{ Path string }
+		Replace []any
+	}
+	require.NoError(t, json.Unmarshal(out, &mod))
+	assert.Equal(t, module, mod.Module.Path)
+	assert.Empty(t, mod.Replace, "those who import the module would not get what is replaced")
+	var required []string
+	for _, r := range mod.Require {
+		required = append(required, r.Path)
+	}
+	assert.ElementsMatch(t, slices.Collect(maps.Keys(requirements)), required, "add a module here, with its reason, or do without it")
+}
+
+func TestPackagesKeepToTheirWalls(t *testing.T) {
+	for dir, imports := range packages(t) {
+		allowed, known := walls[dir]
+		if !assert.True(t, known, "%s: add the package to walls, with what it may import", dir) {
+			continue
+		}
+		for name, file := range imports {
+			first, _, _ := strings.Cut(name, "/")
+			if strings.Contains(first, ".") && !slices.ContainsFunc(allowed, func(wall string) bool { return within(wall, name) }) {
+				assert.Fail(t, file+" imports "+name, "%s may import only %q", dir, allowed)
+			}
+		}
+	}
+}
+
+func TestOnlyPackagesForTestsImportTesting(t *testing.T) {
+	for dir, imports := range packages(t) {
+		if strings.HasSuffix(dir, "test") {
+			continue
+		}
+		for _, name := range []string{"testing", "net/http/httptest"} {
+			assert.NotContains(t, imports, name, "%s: %s", dir, imports[name])
+		}
+	}
+}
+
+func within(wall, name string) bool {
+	below, all := strings.CutSuffix(wall, "/...")
+	return name == below || all && strings.HasPrefix(name, below+"/")
+}
+
+// packages returns, for each folder with Go code that is no test, what it
+// imports on whichever platform, and a file that does.
+func packages(t *testing.T) map[string]map[string]string {
+	t.Helper()
+	found := map[string]map[string]string{}
+	err := filepath.WalkDir(".", func(file string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := entry.Name()
+		if entry.IsDir() && file != "." && (strings.HasPrefix(name, ".") || name == "testdata" || name == "node_modules") {
+			return filepath.SkipDir
+		}
+		if entry.IsDir() || path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		syntax, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		dir := filepath.ToSlash(filepath.Dir(file))
+		if found[dir] == nil {
+			found[dir] = map[string]string{}
+		}
+		for _, i := range syntax.Imports {
+			name, err := strconv.Unquote(i.Path.Value)
+			if err != nil {
+				return err
+			}
+			found[dir][name] = file
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	require.Contains(t, found, ".")
+	return found
+}
