@@ -1,0 +1,302 @@
+package passport_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"html"
+	"io"
+	"log"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/passporttest"
+	"github.com/passport-go/passport/storage"
+)
+
+// A whole program: sign in, know the user, sign out silently.
+func Example() {
+	p, err := passport.New(passport.Config{
+		ClientID:          os.Getenv("PASSPORT_CLIENT_ID"),
+		RedirectURI:       "http://localhost:3000/redirect",
+		LogoutRedirectURI: "http://localhost:3000/silent-logout",
+		LogoutMode:        passport.LogoutSilent,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /login", p.Login)
+	mux.HandleFunc("GET /redirect", p.LoginCallback)
+	mux.HandleFunc("POST /logout", p.Logout)
+	mux.Handle("GET /silent-logout", p.LogoutSilentCallback("http://localhost:3000"))
+	mux.Handle("GET /passport.js", p.Script())
+	mux.HandleFunc("GET /{$}", home)
+	log.Fatal(http.ListenAndServe("localhost:3000", p.Handler(mux)))
+}
+
+func home(w http.ResponseWriter, r *http.Request) {
+	session := passport.SessionFrom(r.Context())
+	if session == nil {
+		fmt.Fprint(w, `<a href="/login">Sign in with Passport</a>`)
+		return
+	}
+	fmt.Fprintf(w, `<script src="/passport.js" defer></script><p>You are %s.</p>
+		<form method="post" action="/logout" data-passport-logout><button>Sign out</button></form>`,
+		html.EscapeString(session.Subject()))
+}
+
+func TestREADMEShowsThatProgram(t *testing.T) {
+	source, err := os.ReadFile("example_test.go")
+	require.NoError(t, err)
+	files := token.NewFileSet()
+	file, err := parser.ParseFile(files, "example_test.go", source, 0)
+	require.NoError(t, err)
+	text := func(name string) string {
+		f, ok := file.Scope.Lookup(name).Decl.(*ast.FuncDecl)
+		require.True(t, ok, name)
+		return string(source[files.Position(f.Pos()).Offset:files.Position(f.End()).Offset])
+	}
+	program := strings.Replace(text("Example"), "func Example()", "func main()", 1) + "\n\n" + text("home")
+
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	assert.Contains(t, string(readme), "```go\n"+program+"\n```\n", "the program in README.md is not the one that is compiled here")
+}
+
+func TestDocumentsLinkToWhatIsThere(t *testing.T) {
+	documents, err := filepath.Glob("*.md")
+	require.NoError(t, err)
+	link := regexp.MustCompile(`\]\(([^):#]+)\)`)
+	for _, document := range documents {
+		text, err := os.ReadFile(document)
+		require.NoError(t, err)
+		for _, to := range link.FindAllStringSubmatch(string(text), -1) {
+			_, err := os.Stat(to[1])
+			assert.NoError(t, err, document)
+		}
+	}
+}
+
+// New names every problem at once, with the way out.
+func ExampleNew_problems() {
+	_, err := passport.New(passport.Config{
+		RedirectURI: "/redirect",
+		LogoutMode:  passport.LogoutSilent,
+	})
+	for problem := range strings.Lines(err.Error()) {
+		field, _, _ := strings.Cut(problem, " is ")
+		fmt.Println(strings.Fields(field)[1])
+	}
+	// Output:
+	// Config.ClientID
+	// Config.RedirectURI
+	// Config.LogoutRedirectURI
+}
+
+// The verbs behind the handlers know nothing of net/http, for frameworks with
+// requests of their own. What the browser has to keep is a cookie of yours.
+func ExamplePassport_FinishLogin() {
+	auth := passporttest.NewServer(passporttest.Options{AutoLogin: true})
+	defer auth.Close()
+	p, err := passport.New(passport.Config{
+		ClientID:    passporttest.ClientID,
+		AuthDomain:  auth.URL,
+		RedirectURI: "http://localhost:3000/redirect",
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx := context.Background()
+	defer p.Close(ctx)
+
+	// A user wants in. Keep login.Browser in a cookie, and send the browser on.
+	login, err := p.BeginLogin(ctx, passport.LoginOptions{ReturnTo: "/inventory"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	query := visit(auth, login.URL)
+
+	// The browser is back at RedirectURI. Keep in.SessionID in a cookie.
+	in, err := p.FinishLogin(ctx, passport.Callback{Query: query, Browser: login.Browser})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("signed in:", in.Session.Subject())
+	fmt.Println("on to:", in.ReturnTo)
+
+	// A later request brings the cookie.
+	session, err := p.Session(ctx, in.SessionID)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	profile, err := session.Profile(ctx)
+	fmt.Println("email:", profile.Email, err)
+
+	// Output:
+	// signed in: email|00000000000000000000a11c
+	// on to: /inventory
+	// email: alice@example.com <nil>
+}
+
+// visit is the user's browser: it signs in at the auth domain, and says with
+// which query it was sent back.
+func visit(auth *passporttest.Server, to string) url.Values {
+	browser := auth.Browser()
+	browser.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	res, err := browser.Get(to)
+	if err != nil {
+		return nil
+	}
+	defer res.Body.Close()
+	back, err := res.Location()
+	if err != nil {
+		return nil
+	}
+	return back.Query()
+}
+
+// EndSession does all that a server can, and says what is left for the browser.
+func ExamplePassport_EndSession() {
+	auth := passporttest.NewServer(passporttest.Options{AutoLogin: true})
+	defer auth.Close()
+	p, err := passport.New(passport.Config{
+		ClientID:    passporttest.ClientID,
+		AuthDomain:  auth.URL,
+		RedirectURI: "http://localhost:3000/redirect",
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx := context.Background()
+	defer p.Close(ctx)
+	login, err := p.BeginLogin(ctx, passport.LoginOptions{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	in, err := p.FinishLogin(ctx, passport.Callback{Query: visit(auth, login.URL), Browser: login.Browser})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	logout, err := p.EndSession(ctx, in.Session.ID())
+	fmt.Println("app session:", logout.App)
+	fmt.Println("refresh token:", logout.Revocation)
+	fmt.Println("Passport session:", logout.Passport, "until the browser has visited", strings.TrimPrefix(logout.URL, auth.URL))
+	fmt.Println("error:", err)
+
+	_, err = p.Session(ctx, in.SessionID)
+	fmt.Println("the cookie is good for nothing now:", errors.Is(err, passport.ErrNoSession))
+
+	// Output:
+	// app session: done
+	// refresh token: done
+	// Passport session: pending until the browser has visited /v2/logout?client_id=passporttest
+	// error: <nil>
+	// the cookie is good for nothing now: true
+}
+
+// Everything of a user's, on every device: after a password reset, say.
+func ExamplePassport_EndSessions() {
+	var p *passport.Passport // from passport.New
+
+	http.HandleFunc("POST /admin/sign-out-everywhere", func(w http.ResponseWriter, r *http.Request) {
+		logout, err := p.EndSessions(r.Context(), storage.Match{Subject: r.PostFormValue("user")})
+		if err != nil {
+			http.Error(w, "The sessions could not be ended. Please try again.", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "sessions ended:", logout.Ended)
+	})
+}
+
+// A button for one login method, without the page on which the user chooses.
+func ExamplePassport_StartLogin() {
+	var p *passport.Passport // from passport.New
+
+	http.HandleFunc("GET /login/google", func(w http.ResponseWriter, r *http.Request) {
+		p.StartLogin(w, r, passport.LoginOptions{Direct: "google", ReturnTo: "/inventory"})
+	})
+}
+
+// Some pages are for users alone; others are sent to Config.LoginPath.
+func ExamplePassport_RequireLogin() {
+	var p *passport.Passport // from passport.New
+
+	http.Handle("GET /inventory", p.RequireLogin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		session := passport.SessionFrom(r.Context()) // never nil in here
+		fmt.Fprintln(w, "the inventory of", session.Subject())
+	})))
+}
+
+// A call to Immutable's API on behalf of the user.
+func ExamplePassport_Client() {
+	var p *passport.Passport // from passport.New
+
+	http.Handle("GET /me", p.RequireLogin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		client := p.Client(passport.SessionFrom(r.Context()))
+		res, err := client.Get("https://api.sandbox.immutable.com/passport-profile/v1/user/info")
+		if err != nil {
+			http.Error(w, "Immutable's API cannot be reached.", http.StatusBadGateway)
+			return
+		}
+		defer res.Body.Close()
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.Copy(w, res.Body)
+	})))
+}
+
+// A silent logout is not always known to have ended the Passport session. The
+// next page can offer the way to finish it.
+func ExamplePassport_UnfinishedLogout() {
+	var p *passport.Passport // from passport.New
+
+	http.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
+		if logout, open := p.UnfinishedLogout(r); open {
+			fmt.Fprintf(w, `<a href="%s">Sign out of Passport, too</a>`, html.EscapeString(logout.URL))
+		}
+	})
+}
+
+// A stream ends with the session, and not when the user closes the tab.
+func ExampleSession_Done() {
+	var p *passport.Passport // from passport.New
+
+	http.Handle("GET /events", p.RequireLogin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		session := passport.SessionFrom(r.Context())
+		w.Header().Set("Content-Type", "text/event-stream")
+		ticks := time.NewTicker(time.Second)
+		defer ticks.Stop()
+		for {
+			select {
+			case <-session.Done():
+				return
+			case <-r.Context().Done():
+				return
+			case now := <-ticks.C:
+				fmt.Fprintf(w, "data: %s\n\n", now.Format(time.TimeOnly))
+				_ = http.NewResponseController(w).Flush()
+			}
+		}
+	})))
+}
