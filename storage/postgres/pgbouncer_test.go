@@ -91,14 +91,6 @@ func direct(t *testing.T) *pgx.ConnConfig {
 	return config
 }
 
-// Through a proxy that pools transactions, every statement may meet another
-// session. With fewer of them than callers, it does.
-func TestContractThroughPgBouncer(t *testing.T) {
-	config := poolConfig(t, startProxy(t, 4))
-	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
-	testContract(t, openPool(t, config), Options{Listen: direct(t)})
-}
-
 func TestEveryVerbThroughPgBouncer(t *testing.T) {
 	proxy := startProxy(t, 2)
 	for _, mode := range []pgx.QueryExecMode{
