@@ -79,7 +79,7 @@ func (p *Passport) endMatching(ctx context.Context, m storage.Match) (ended int,
 		p.ended("logout", records...)
 		return len(records), Skipped, err
 	}
-	debts, err := p.ledger.DeleteMatchingOwing(ctx, m, revocationHold)
+	debts, err := p.removeMatching(ctx, m)
 	if len(debts) == 0 {
 		return 0, Skipped, err
 	}

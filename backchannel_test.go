@@ -305,18 +305,14 @@ func TestALogoutTokenThatComesWhileTheSessionIsStoredStillWins(t *testing.T) {
 	link := b.callback("/login")
 	var once sync.Once
 	token := s.auth.SignLogoutToken(passporttest.LogoutToken{Subject: alice})
-	faulty.mu.Lock()
-	faulty.before = func(method, _ string) {
+	faulty.hook(func(method, _ string) {
 		if method == "Save" { // the session is about to be stored
 			once.Do(func() {
-				faulty.mu.Lock()
-				faulty.before = nil
-				faulty.mu.Unlock()
+				faulty.hook(nil)
 				assert.Equal(t, http.StatusOK, s.tell(token).Status)
 			})
 		}
-	}
-	faulty.mu.Unlock()
+	})
 	assert.Equal(t, http.StatusBadRequest, b.get(link).StatusCode)
 	assert.Equal(t, "nobody", b.get("/").body)
 }

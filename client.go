@@ -12,10 +12,12 @@ import (
 // needed, and the publishable key. A request to any origin but Config.APIDomain
 // fails, and so does a redirect to one, before anything is sent there.
 //
-// The client is based on Config.HTTPClient. It is good for as long as the
-// session.
+// The client is based on Config.HTTPClient, without its cookies. It looks the
+// session up with each request, so it is good for as long as the session, and
+// returns ErrNoSession from then on.
 func (p *Passport) Client(s *Session) *http.Client {
 	client := *p.c.HTTPClient
+	client.Jar = nil // one user's cookies are not another's
 	client.Transport = &apiTransport{p: p, s: s, base: either(client.Transport, http.DefaultTransport)}
 	return &client
 }
@@ -41,7 +43,12 @@ func (t *apiTransport) roundTrip(r *http.Request) (*http.Response, error) {
 	if authdomain.OriginOf(r.URL) != t.p.c.apiDomain {
 		return nil, fmt.Errorf("passport: this client sends a user's tokens to %s and nowhere else: use another http.Client for %q", t.p.c.apiDomain, r.URL.Host)
 	}
-	token, err := t.s.AccessToken(r.Context())
+	rec, err := t.p.store.Load(r.Context(), t.s.ID())
+	if err != nil {
+		return nil, storeError(err)
+	}
+	now := &Session{p: t.p, ctx: r.Context(), rec: rec}
+	token, err := now.AccessToken(r.Context())
 	if err != nil {
 		return nil, err
 	}

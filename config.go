@@ -128,8 +128,11 @@ type Config struct {
 	// EncryptionKeys seal what goes into the Store: 32 random bytes each, the
 	// newest first. The first seals, all of them open, so a key is replaced by
 	// putting the new one in front and dropping the old one after
-	// SessionLifetime. Required for every Store but memory.Store, for which
-	// the default is a random key.
+	// SessionLifetime, or after 30 days if that is longer, for revocations
+	// that are still owed. A key is good for 2^32 records: where sessions are
+	// written more often than a thousand times a second, replace it monthly.
+	// Required for every Store but memory.Store, for which the default is a
+	// random key.
 	EncryptionKeys [][]byte
 
 	// SessionLifetime is how long after the login a session ends whatever
@@ -386,11 +389,10 @@ func (s *settled) settleLogout(p *problems) {
 		p.add("SilentFallback", "%q is unknown: use passport.FallbackRedirect or passport.FallbackReport", s.SilentFallback)
 	}
 	s.LoginPath, s.LogoutPath = either(s.LoginPath, "/login"), either(s.LogoutPath, "/logout")
-	if !isLocalPath(s.LoginPath) {
-		p.add("LoginPath", "must be a path of this site that begins with a single slash")
-	}
-	if !isLocalPath(s.LogoutPath) {
-		p.add("LogoutPath", "must be a path of this site that begins with a single slash")
+	for field, path := range map[string]string{"LoginPath": s.LoginPath, "LogoutPath": s.LogoutPath} {
+		if !isLocalPath(path) || strings.ContainsAny(path, "?#") {
+			p.add(field, "must be a path of this site that begins with a single slash, without query or fragment")
+		}
 	}
 }
 

@@ -48,10 +48,15 @@ func (p *Passport) LogoutURL() string {
 }
 
 // sendTo fills in where the browser must go after the session in rec, which may
-// be the zero Record, has ended. state comes back with the browser.
+// be the zero Record, has ended. state comes back with the browser; without one
+// its return will prove nothing.
 func (p *Passport) sendTo(ctx context.Context, l *Logout, rec storage.Record, state Secret) {
-	if !p.c.Discover {
+	if !p.c.Discover && state == "" {
 		l.URL = p.LogoutURL()
+		return
+	}
+	if !p.c.Discover {
+		l.URL = p.c.endpoints.LogoutURL(p.c.ClientID, p.returnToWith(state), p.c.Federated)
 		return
 	}
 	at, err := p.lookForLogout(ctx)
@@ -64,7 +69,7 @@ func (p *Passport) sendTo(ctx context.Context, l *Logout, rec storage.Record, st
 	if t, err := openTokens(p.c.keys, rec); err == nil && !p.c.OmitIDTokenHint {
 		hint = t.IDToken
 	}
-	params := p.endSessionParams(hint, rec.SID, state)
+	params := p.endSessionParams(hint, rec.SID, either(state, newID()))
 	l.URL = withQuery(at.endpoints.Logout, params)
 	if len(l.URL) <= longestURL {
 		return

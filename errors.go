@@ -22,7 +22,7 @@ var (
 	// offline_access). The session itself lives on.
 	ErrTokenExpired = errors.New("passport: the access token has expired and there is no refresh token")
 
-	// ErrClosed reports a call that came after Close.
+	// ErrClosed reports a refresh that was asked for after Close.
 	ErrClosed = errors.New("passport: closed")
 )
 
@@ -40,6 +40,8 @@ type ProviderError struct {
 	// Description is the provider's own text. It was written by another party:
 	// do not take it for safe HTML.
 	Description string
+
+	wordless bool // the answer had no body at all
 }
 
 // Error names the status and the code; the description is left to those who ask.

@@ -25,25 +25,33 @@ func (p *Passport) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.revoker.begin()
 		if r.URL.Path == p.logoutReturn {
-			p.noticeReturn(w, r)
+			if p.noticeReturn(w, r); r.URL.Query().Has(returnParam) {
+				tidyReturn(w, r)
+				return
+			}
 		}
-		id := p.cookies.get(r, p.cookies.session)
-		if id == "" {
-			next.ServeHTTP(w, r)
-			return
-		}
-		ctx := &sessionContext{Context: r.Context()}
-		switch err := p.find(ctx.Context, id, &ctx.session); {
-		case err == nil:
-			noStore(w)
-			ctx.session.ctx = ctx.Context
-			next.ServeHTTP(w, r.WithContext(ctx))
-		case errors.Is(err, ErrNoSession), r.URL.Path == p.c.LogoutPath:
-			next.ServeHTTP(w, r)
-		default:
-			p.refuse(w, r, http.StatusServiceUnavailable, err)
-		}
+		p.lookUp(w, r, next)
 	})
+}
+
+// lookUp passes a request on with its session.
+func (p *Passport) lookUp(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	id := p.cookies.get(r, p.cookies.session)
+	if id == "" {
+		next.ServeHTTP(w, r)
+		return
+	}
+	ctx := &sessionContext{Context: r.Context()}
+	switch err := p.find(ctx.Context, id, &ctx.session); {
+	case err == nil:
+		noStore(w)
+		ctx.session.ctx = ctx.Context
+		next.ServeHTTP(w, r.WithContext(ctx))
+	case errors.Is(err, ErrNoSession), r.URL.Path == p.c.LogoutPath:
+		next.ServeHTTP(w, r)
+	default:
+		p.refuse(w, r, http.StatusServiceUnavailable, err)
+	}
 }
 
 // sessionContext carries a request's session: both in one piece of memory.
@@ -51,6 +59,9 @@ type sessionContext struct {
 	context.Context
 	session Session
 }
+
+// String keeps the session out of what prints a context.
+func (c *sessionContext) String() string { return "passport.sessionContext" }
 
 type sessionKey struct{}
 
@@ -85,13 +96,12 @@ func (p *Passport) RequireLogin(next http.Handler) http.Handler {
 		to := p.c.LoginPath + "?" + url.Values{"return_to": {localPath(r.URL.RequestURI(), "/")}}.Encode()
 		http.Redirect(w, r, to, http.StatusSeeOther)
 	})
-	alone := p.Handler(only)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if SessionFrom(r.Context()) != nil {
 			next.ServeHTTP(w, r)
 			return
 		}
-		alone.ServeHTTP(w, r)
+		p.lookUp(w, r, only)
 	})
 }
 
@@ -125,13 +135,19 @@ func isHTMX(r *http.Request) bool { return r.Header.Get("HX-Request") == "true" 
 func accepts(r *http.Request, mediaType string) bool {
 	for _, accept := range r.Header.Values("Accept") {
 		for part := range strings.SplitSeq(accept, ",") {
-			name, _, _ := strings.Cut(part, ";")
+			name, params, _ := strings.Cut(part, ";")
 			if strings.EqualFold(strings.TrimSpace(name), mediaType) {
-				return true
+				return strings.ReplaceAll(params, " ", "") != "q=0"
 			}
 		}
 	}
 	return false
+}
+
+// wantsJSON reports whether a program asks: it says so, or the browser says
+// that it is a script's fetch and not the loading of a page.
+func wantsJSON(r *http.Request) bool {
+	return accepts(r, "application/json") || r.Header.Get("Sec-Fetch-Dest") == "empty" && !isHTMX(r)
 }
 
 var noStoreValue = []string{"no-store"}
@@ -150,7 +166,7 @@ func (p *Passport) refuse(w http.ResponseWriter, r *http.Request, status int, er
 		return
 	}
 	what := explain(status, err)
-	if accepts(r, "application/json") || isHTMX(r) {
+	if wantsJSON(r) || isHTMX(r) {
 		writeJSON(w, status, map[string]string{"error": what.title, "detail": what.text})
 		return
 	}

@@ -3,13 +3,12 @@ package passport
 import (
 	"context"
 	"crypto/rand"
-	"crypto/subtle"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -84,29 +83,13 @@ type SignIn struct {
 	Prompted bool
 }
 
-const (
-	// loginLife is how long a login may take.
-	loginLife = 10 * time.Minute
-
-	// exchangeTimeout bounds the work of FinishLogin.
-	exchangeTimeout = 30 * time.Second
-)
-
-// pendingLogin is what is stored of a login in progress, under the hash of its
-// state, which makes it single use.
-type pendingLogin struct {
-	Verifier string `json:"verifier"`
-	Nonce    string `json:"nonce"`
-	Browser  string `json:"browser"` // storeID of Login.Browser
-	ReturnTo string `json:"return_to"`
-	Prompt   string `json:"prompt,omitempty"`
-	Begun    int64  `json:"begun"` // see mark
-}
+// exchangeTimeout bounds the work of FinishLogin.
+const exchangeTimeout = 30 * time.Second
 
 // BeginLogin starts a login: authorization code with PKCE S256 (RFC 7636), with
 // a state and a nonce that are good for one use within ten minutes. Send the
-// browser to the URL that it returns. An error means that the Store could not
-// take it.
+// browser to the URL that it returns. It stores nothing. It fails only with
+// Config.Discover, if the provider cannot be discovered.
 func (p *Passport) BeginLogin(ctx context.Context, o LoginOptions) (Login, error) {
 	at, err := p.provider.directory.look(ctx)
 	if err != nil {
@@ -115,28 +98,16 @@ func (p *Passport) BeginLogin(ctx context.Context, o LoginOptions) (Login, error
 	if !plausibleID(o.Browser.Reveal()) {
 		o.Browser = newID()
 	}
-	state := newID()
-	pending := pendingLogin{
-		Verifier: oauth2.GenerateVerifier(),
-		Nonce:    newID().Reveal(),
-		Browser:  storeID(spaceLogin, o.Browser),
-		ReturnTo: localPath(o.ReturnTo, "/"),
-		Prompt:   o.Prompt,
-		Begun:    time.Now().UnixNano(),
-	}
-	body, err := json.Marshal(pending)
+	pending := p.newPending(o.Browser, o)
+	state, err := pending.state(p.c.keys)
 	if err != nil {
-		return Login{}, fmt.Errorf("passport: the login could not be stored: %w", err)
-	}
-	rec := storage.Record{ID: storeID(spaceLogin, state), Expiry: p.c.Now().Add(loginLife)}
-	if _, err := p.store.Save(ctx, sealRecord(p.c.keys, rec, head{}, body)); err != nil {
-		return Login{}, storeError(err)
+		return Login{}, fmt.Errorf("passport: the login could not be begun: %w", err)
 	}
 	return Login{URL: authorizeURL(at, p.c, state, pending, o), Browser: o.Browser}, nil
 }
 
 func authorizeURL(at *entry, c *settled, state Secret, l pendingLogin, o LoginOptions) string {
-	params := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(l.Verifier), oidc.Nonce(l.Nonce)}
+	params := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(l.verifier()), oidc.Nonce(l.nonce())}
 	for name, value := range map[string]string{
 		"audience":         c.Audience,
 		"ui_locales":       c.UILocales,
@@ -155,7 +126,9 @@ func authorizeURL(at *entry, c *settled, state Secret, l pendingLogin, o LoginOp
 // FinishLogin ends a login when the browser is back at RedirectURI: it checks
 // that this browser began it, trades the code for tokens, verifies the ID token
 // and begins a new session under a new id. The session that the browser had
-// before is ended.
+// before is ended. A callback that comes again, because the page was loaded
+// again, gets the same session, for as long as it lives; the code is not used
+// twice.
 //
 // ErrNoLogin: there is no such login in this browser; the way out is a new one.
 // A *ProviderError: the auth domain, or the user there, refused. Other errors:
@@ -163,71 +136,74 @@ func authorizeURL(at *entry, c *settled, state Secret, l pendingLogin, o LoginOp
 // valid. In each case the session that the browser had before lives on.
 func (p *Passport) FinishLogin(ctx context.Context, c Callback) (SignIn, error) {
 	p.revoker.begin()
-	pending, err := p.takePending(ctx, c)
+	state := Secret(c.Query.Get("state"))
+	pending, err := p.openState(state, c.Browser)
 	if err != nil {
 		return SignIn{}, err
 	}
-	if code := c.Query.Get("error"); code != "" {
-		return SignIn{}, newProviderError(0, code, c.Query.Get("error_description"))
+	code, err := p.codeOf(c.Query)
+	if err != nil {
+		return SignIn{}, err
 	}
-	// RFC 9207 §2.4: an answer that names another issuer is a mix-up.
-	if iss := c.Query.Get("iss"); iss != "" && iss != p.c.Issuer {
-		return SignIn{}, errors.New("passport: the callback comes from another issuer than Config.Issuer")
-	}
-	code := c.Query.Get("code")
-	if code == "" {
-		return SignIn{}, errors.New("passport: the callback has neither a code nor an error")
-	}
-	// From here on there are tokens, which must not be lost because a browser
-	// went away.
+	// From here on there is something to lose if the browser goes away.
 	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), exchangeTimeout)
 	defer cancel()
-	t, id, err := p.provider.exchange(work, code, pending)
+	used, err := p.use(work, state, pending)
+	if errors.Is(err, storage.ErrConflict) {
+		return p.outcome(ctx, state, pending)
+	}
+	if err != nil {
+		return SignIn{}, storeError(err)
+	}
+	in, err := p.signIn(work, code, pending)
+	if err != nil {
+		_, delErr := p.store.Delete(work, used.ID) // the code is used up; the entry need not be kept
+		if delErr != nil && !errors.Is(delErr, storage.ErrNotFound) {
+			err = errors.Join(err, delErr)
+		}
+		return SignIn{}, err
+	}
+	p.conclude(work, used, in)
+	p.replace(work, c.SessionID)
+	in.Session.ctx = ctx
+	return in, nil
+}
+
+// codeOf returns the code of a callback, or the error that it brought.
+func (p *Passport) codeOf(query url.Values) (string, error) {
+	// RFC 9207 §2.4: an answer that names another issuer is a mix-up.
+	if iss := query.Get("iss"); iss != "" && iss != p.c.Issuer {
+		return "", errors.New("passport: the callback comes from another issuer than Config.Issuer")
+	}
+	if code := query.Get("error"); code != "" {
+		return "", newProviderError(0, code, query.Get("error_description"))
+	}
+	code := query.Get("code")
+	if code == "" {
+		return "", errors.New("passport: the callback has neither a code nor an error")
+	}
+	return code, nil
+}
+
+// signIn trades a code for a session. Whatever goes wrong, a refresh token that
+// has been issued is not left behind alive.
+func (p *Passport) signIn(ctx context.Context, code string, pending pendingLogin) (SignIn, error) {
+	t, id, err := p.provider.exchange(ctx, code, pending)
 	if err != nil {
 		p.oweToken(storage.Record{}, t)
 		return SignIn{}, err
 	}
-	in, err := p.beginSession(work, t, id)
+	in, err := p.beginSession(ctx, t, id)
 	if err != nil {
 		p.oweToken(storage.Record{Subject: id.Subject}, t)
 		return SignIn{}, err
 	}
-	if err := p.confirmLogin(work, in.Session, id, pending.Begun); err != nil {
+	if err := p.confirmLogin(ctx, in.Session, id, pending.Order); err != nil {
 		return SignIn{}, err
 	}
 	p.emit(Event{Name: "login", Session: in.Session.ID(), Subject: in.Session.Subject()})
-	in.Session.ctx = ctx
-	p.replace(ctx, c.SessionID)
 	in.ReturnTo, in.Prompted = pending.ReturnTo, pending.Prompt == "login"
 	return in, nil
-}
-
-// takePending finds the login that a callback answers, and uses it up.
-func (p *Passport) takePending(ctx context.Context, c Callback) (pendingLogin, error) {
-	state := Secret(c.Query.Get("state"))
-	if !plausibleID(state.Reveal()) {
-		return pendingLogin{}, ErrNoLogin
-	}
-	rec, err := p.store.Delete(ctx, storeID(spaceLogin, state))
-	if errors.Is(err, storage.ErrNotFound) {
-		return pendingLogin{}, ErrNoLogin
-	}
-	if err != nil {
-		return pendingLogin{}, storeError(err)
-	}
-	body, err := openBody(p.c.keys, rec)
-	if err != nil {
-		return pendingLogin{}, fmt.Errorf("%w: %w", ErrNoLogin, err)
-	}
-	var pending pendingLogin
-	if json.Unmarshal(body, &pending) != nil {
-		return pendingLogin{}, ErrNoLogin
-	}
-	browser := storeID(spaceLogin, c.Browser)
-	if subtle.ConstantTimeCompare([]byte(browser), []byte(pending.Browser)) != 1 {
-		return pendingLogin{}, ErrNoLogin
-	}
-	return pending, nil
 }
 
 // beginSession stores a new session.
@@ -334,9 +310,8 @@ func (p *Passport) StartLogin(w http.ResponseWriter, r *http.Request, o LoginOpt
 }
 
 // LoginCallback is what the app serves at RedirectURI: it finishes the login,
-// gives the browser its new session and sends the user on. A callback that was
-// answered before, because the page was loaded again, sends a user who is
-// signed in to the start page. Errors end in Config.OnError.
+// gives the browser its new session and sends the user on. Loading the page
+// again does no harm. Errors end in Config.OnError.
 func (p *Passport) LoginCallback(w http.ResponseWriter, r *http.Request) {
 	noStore(w)
 	w.Header().Set("Referrer-Policy", "no-referrer") // the URL holds the code
@@ -344,17 +319,12 @@ func (p *Passport) LoginCallback(w http.ResponseWriter, r *http.Request) {
 		p.servePost(w, r, id)
 		return
 	}
-	old := p.cookies.get(r, p.cookies.session)
 	in, err := p.FinishLogin(r.Context(), Callback{
 		Query:     r.URL.Query(),
 		Browser:   p.cookies.get(r, p.cookies.login),
-		SessionID: old,
+		SessionID: p.cookies.get(r, p.cookies.session),
 	})
 	if err != nil {
-		if errors.Is(err, ErrNoLogin) && p.find(r.Context(), old, new(Session)) == nil {
-			http.Redirect(w, r, "/", http.StatusSeeOther)
-			return
-		}
 		p.refuse(w, r, loginStatus(err), err)
 		return
 	}
@@ -371,8 +341,14 @@ func loginStatus(err error) int {
 	switch {
 	case errors.Is(err, ErrNoLogin):
 		return http.StatusBadRequest
-	case errors.As(err, &provider) && provider.Status == 0 && provider.Code == "access_denied":
+	case errors.Is(err, errStore):
+		return http.StatusServiceUnavailable
+	case !errors.As(err, &provider) || provider.Status != 0:
+		return http.StatusBadGateway
+	case provider.Code == "access_denied":
 		return http.StatusForbidden
+	case strings.HasSuffix(provider.Code, "_required"): // prompt=none, OpenID Connect Core 1.0 §3.1.2.6
+		return http.StatusUnauthorized
 	}
 	return http.StatusBadGateway
 }

@@ -72,10 +72,6 @@ const (
 	// storeTimeout bounds what is done in the store on behalf of a logout,
 	// which does not end with the request that asked for it.
 	storeTimeout = 10 * time.Second
-
-	// endRetry is how often a session that the store could not end is tried
-	// again.
-	endRetry = time.Second
 )
 
 // EndSession logs out one session, by its [Session.ID]: it removes the app
@@ -89,7 +85,7 @@ const (
 // is tried again, with back-off, and is not an error.
 func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
 	l, debt, err := p.endSession(ctx, id, "logout")
-	p.sendTo(ctx, &l, debt.Record, newID())
+	p.sendTo(ctx, &l, debt.Record, "")
 	if l.App == Done {
 		l.Revocation = p.await(ctx, p.revoker.pay(debt), 1)
 	}
@@ -103,13 +99,13 @@ func (p *Passport) endSession(ctx context.Context, id, event string) (Logout, st
 	l := p.newLogout()
 	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
-	debt, err := p.ledger.DeleteOwing(call, id, revocationHold)
+	debt, err := p.remove(call, id)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
 		return l, debt, nil
 	case err != nil:
 		l.App, l.Revocation = Failed, Pending
-		p.endLater(id, event)
+		p.later.add(id, event)
 		return l, debt, storeError(err)
 	}
 	p.ended(event, debt.Record)
@@ -129,24 +125,18 @@ func (p *Passport) ended(event string, records ...storage.Record) {
 	}
 }
 
-// endLater goes on trying to end a session that the store could not end: the
-// browser has lost its cookie, and nobody else will come and try.
-func (p *Passport) endLater(id, event string) {
-	p.tasks.loop(func(ctx context.Context) {
-		for pause(ctx, endRetry) == nil {
-			call, cancel := context.WithTimeout(ctx, storeTimeout)
-			debt, err := p.ledger.DeleteOwing(call, id, revocationHold)
-			cancel()
-			switch {
-			case err == nil:
-				p.ended(event, debt.Record)
-				p.revoker.pay(debt)
-				return
-			case errors.Is(err, storage.ErrNotFound):
-				return
-			}
-		}
-	})
+// remove takes a session out of the store and enters its debt. A ledger that is
+// full must not keep anybody signed in: the debt stays in hand then.
+func (p *Passport) remove(ctx context.Context, id string) (storage.Debt, error) {
+	debt, err := p.ledger.DeleteOwing(ctx, id, revocationHold)
+	if !errors.Is(err, storage.ErrFull) {
+		return debt, err
+	}
+	rec, err := p.store.Delete(ctx, id)
+	if err != nil {
+		return storage.Debt{}, err
+	}
+	return p.revoker.stray(rec), nil
 }
 
 // await waits for the outcomes of n revocations, but not for long, and sums

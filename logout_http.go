@@ -101,12 +101,12 @@ func (p *Passport) answerLogout(w http.ResponseWriter, r *http.Request, l Logout
 		status = http.StatusServiceUnavailable
 	}
 	switch {
-	case accepts(r, "application/json"):
+	case wantsJSON(r):
 		a.ReturnTo = p.returnTo(w, r)
 		writeJSON(w, status, a)
 	case isHTMX(r):
 		w.Header().Set("HX-Redirect", l.URL)
-		w.WriteHeader(http.StatusOK) // htmx follows it with this status alone
+		w.WriteHeader(status) // htmx follows it whatever the status
 	case l.Mode == LogoutSilent:
 		a.ReturnTo = either(p.returnTo(w, r), "/")
 		if err := pages.ServeSilent(w, a); err != nil {
@@ -127,7 +127,9 @@ func (p *Passport) answerLogout(w http.ResponseWriter, r *http.Request, l Logout
 // returnTo is where the user goes after a logout by form: the form's return_to,
 // or else the page that the form was on; "" if there is neither.
 func (p *Passport) returnTo(w http.ResponseWriter, r *http.Request) string {
-	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
+	if r.Body != nil {
+		r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
+	}
 	if to := r.PostFormValue("return_to"); isLocalPath(to) {
 		return to
 	}
@@ -162,47 +164,6 @@ func (p *Passport) LogoutSilentCallback(parentURL string) http.Handler {
 		}
 		page.Serve(w, done)
 	})
-}
-
-// noticeReturn reports whether a request to LogoutRedirectURI proves that the
-// auth domain's logout has seen the browser's Passport cookie; then the logout
-// is complete, and the browser need not remember it.
-//
-// Sec-Fetch-Site covers the whole chain of redirects (W3C Fetch Metadata §2.2),
-// so it says what the chain has been through: an iframe whose chain stayed on
-// one site was given its cookies, and a navigation at top level always is. A
-// chain of this origin alone has not been at the auth domain.
-func (p *Passport) noticeReturn(w http.ResponseWriter, r *http.Request) bool {
-	site := r.Header.Get("Sec-Fetch-Site")
-	if r.Header.Get("Sec-Fetch-Mode") != "navigate" {
-		return false
-	}
-	if p.c.Discover {
-		return p.noticeState(r) // at a provider that asks the user first, coming back proves nothing
-	}
-	wentThere := site == "same-site" || site == "same-origin" && p.callbackOrigin == p.c.authDomain
-	switch r.Header.Get("Sec-Fetch-Dest") {
-	case "iframe":
-	case "document":
-		wentThere = wentThere || site == "cross-site"
-	default:
-		return false
-	}
-	if wentThere && p.cookies.get(r, p.cookies.logout) != "" {
-		p.cookies.remove(w, p.cookies.logout)
-		p.emit(Event{Name: "passport.done"})
-	}
-	return wentThere
-}
-
-// noticeState tells the app that a logout came back from a discovered provider,
-// by its state. It never proves that the session there has ended.
-func (p *Passport) noticeState(r *http.Request) bool {
-	guard := p.cookies.get(r, p.cookies.logout)
-	if guard != "" && Secret(r.URL.Query().Get("state")) == guard {
-		p.emit(Event{Name: "passport.returned"})
-	}
-	return false
 }
 
 // Script serves passport.js, which gives a page passport.logout() and handles

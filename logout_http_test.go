@@ -19,17 +19,23 @@ func TestAFetchGetsJSON(t *testing.T) {
 	assert.Equal(t, http.StatusOK, a.StatusCode)
 	assert.Equal(t, "application/json", a.Header.Get("Content-Type"))
 	assert.Equal(t, "no-store", a.Header.Get("Cache-Control"))
+	v := s.json(a)
+	v["url"] = untagged(t, v["url"])
 	assert.Equal(t, map[string]any{
 		"mode": "silent", "url": s.p.LogoutURL(), "callback": s.server.URL, "timeout": 10_000.0, "fallback": "redirect",
 		"app": "done", "revocation": "pending", "passport": "pending",
-	}, s.json(a))
+	}, v)
 }
 
 func TestAFetchInRedirectModeGetsTheURLAlone(t *testing.T) {
 	s := newSite(t)
+	v := s.json(s.signedIn().logout("Accept", "application/json"))
+	v["url"] = untagged(t, v["url"])
 	assert.Equal(t, map[string]any{
 		"mode": "redirect", "url": s.p.LogoutURL(), "app": "done", "revocation": "pending", "passport": "pending",
-	}, s.json(s.signedIn().logout("Accept", "application/json")))
+	}, v)
+	v = s.json(s.signedIn().logout("Sec-Fetch-Dest", "empty", "Sec-Fetch-Site", "same-origin"))
+	assert.Equal(t, "done", v["app"], "a fetch that does not say what it accepts")
 }
 
 func TestHTMXGetsARedirectItFollows(t *testing.T) {
@@ -37,7 +43,7 @@ func TestHTMXGetsARedirectItFollows(t *testing.T) {
 		s := newSite(t, edit)
 		a := s.signedIn().logout("HX-Request", "true", "Accept", "*/*")
 		assert.Equal(t, http.StatusOK, a.StatusCode, name)
-		assert.Equal(t, s.p.LogoutURL(), a.Header.Get("HX-Redirect"), name)
+		assert.Equal(t, s.p.LogoutURL(), untagged(t, a.Header.Get("HX-Redirect")), name)
 	}
 }
 
@@ -156,8 +162,8 @@ func TestASilentLogoutIsDoneOnlyIfTheBrowserSaysSo(t *testing.T) {
 		"at top level, by the address bar": {[]string{"Sec-Fetch-Site", "none", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}, "unconfirmed"},
 	} {
 		b := s.signedIn()
-		b.logout("Accept", "application/json")
-		a := b.get("/silent-logout", row.header...)
+		back := returned(t, s.json(b.logout("Accept", "application/json"))["url"])
+		a := b.get(back, row.header...)
 		assert.Contains(t, a.body, `data-passport="`+row.want+`"`, name)
 		assert.Equal(t, row.want == "unconfirmed", b.cookie("passport-logout") != "", "%s: the browser remembers what is not known to be done", name)
 	}
@@ -200,14 +206,25 @@ func TestAnAppCannotBeTalkedOutOfAskingForCredentials(t *testing.T) {
 func TestTheReturnFromARedirectCompletesTheLogout(t *testing.T) {
 	s := newSite(t)
 	b := s.signedIn()
-	b.logout()
+	back := returned(t, b.logout().Header.Get("Location"))
+	other := returned(t, s.signedIn().logout().Header.Get("Location"))
 	top := []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}
-	b.get("/", append([]string{"Sec-Fetch-Site", "same-origin"}, top...)...)
-	assert.Equal(t, "login", b.authorizeRequest("/login").Query().Get("prompt"), "a click on a link of this site proves nothing")
-	b.get("/page", append([]string{"Sec-Fetch-Site", "cross-site"}, top...)...)
-	assert.Equal(t, "login", b.authorizeRequest("/login").Query().Get("prompt"), "nor does a link to another page")
+	away := append([]string{"Sec-Fetch-Site", "cross-site"}, top...)
+	for why, visit := range map[string]func(){
+		"the address bar":             func() { b.get(back, append([]string{"Sec-Fetch-Site", "none"}, top...)...) },
+		"a link on this site":         func() { b.get(back, append([]string{"Sec-Fetch-Site", "same-origin"}, top...)...) },
+		"a link elsewhere":            func() { b.get("/", away...) },
+		"a link to another page":      func() { b.get(strings.Replace(back, "/?", "/page?", 1), away...) },
+		"the return of another's":     func() { b.get(other, away...) },
+		"a browser that says nothing": func() { b.get(back) },
+	} {
+		visit()
+		assert.Equal(t, "login", b.authorizeRequest("/login").Query().Get("prompt"), "%s proves nothing", why)
+	}
+	assert.Empty(t, s.events.named("passport.done"))
 
-	b.get("/", append([]string{"Sec-Fetch-Site", "cross-site"}, top...)...)
+	a := b.get(back, away...)
+	assert.Equal(t, s.server.URL+"/", a.Request.URL.String(), "the user sees a tidy address")
 	assert.Equal(t, "", b.authorizeRequest("/login").Query().Get("prompt"))
 	assert.Len(t, s.events.named("passport.done"), 1)
 }
@@ -224,7 +241,7 @@ func TestAnUnfinishedLogoutCanBeOffered(t *testing.T) {
 	b.get("/ask")
 	require.True(t, unfinished)
 	assert.Equal(t, passport.Unconfirmed, l.Passport)
-	assert.Equal(t, s.p.LogoutURL(), l.URL)
+	assert.Equal(t, s.p.LogoutURL(), untagged(t, l.URL))
 }
 
 func TestDeletingTheCookieRepeatsEveryAttribute(t *testing.T) {

@@ -23,14 +23,15 @@ type Passport struct {
 	store    storage.TokenStore
 	ledger   storage.Ledger   // of the store, or one in memory beside it
 	notifier storage.Notifier // of the store, or nil
-	provider *provider
 
+	provider     *provider
 	logoutTokens *logoutVerifier
 
+	flights singleflight.Group // refreshes, by session ID
 	revoker *revoker
+	later   *later
 	watches *watches
 	tasks   *tasks
-	flights singleflight.Group // refreshes, by session ID
 
 	cookies        cookies
 	crossOrigin    *http.CrossOriginProtection
@@ -50,10 +51,11 @@ func New(c Config) (*Passport, error) {
 	p := &Passport{c: s, store: s.Store, provider: newProvider(s), watches: newWatches(), tasks: newTasks()}
 	ledger, own := s.Store.(storage.Ledger)
 	if !own {
-		ledger = besideStore{TokenStore: s.Store, Ledger: memory.New(memory.Options{Now: s.Now})}
+		ledger = besideStore{TokenStore: s.Store, Ledger: memory.New(memory.Options{Now: s.Now, DebtLimit: -1})}
 	}
 	_, inProcess := s.Store.(*memory.Store)
 	p.ledger = ledger
+	p.later = &later{p: p, waiting: map[string]string{}}
 	p.notifier, _ = s.Store.(storage.Notifier)
 	p.revoker = newRevoker(p, inProcess || !own)
 	p.logoutTokens = &logoutVerifier{c: s, directory: p.provider.directory}
@@ -69,31 +71,39 @@ func New(c Config) (*Passport, error) {
 }
 
 // Close ends what the Passport has under way: it lets refreshes come to their
-// end and tries once more to revoke what is owed, until ctx is done. Call it
-// after the HTTP server's Shutdown. It closes neither the Store nor the
-// HTTPClient, which are the caller's. Calling it again is harmless.
+// end, and tries once more to end the sessions and to revoke the tokens that it
+// could not before, until ctx is done. Call it after the HTTP server's Shutdown.
+// It closes neither the Store nor the HTTPClient, which are the caller's.
+// Calling it again is harmless.
 //
-// The error says how many refresh tokens could not be revoked and are now lost
-// to us, which can only happen with a Store that does not survive the process;
-// any other keeps them for the next start.
+// The error says what is left undone and known to nobody else: sessions that the
+// store could not end, and refresh tokens that could not be revoked and stand in
+// no ledger that survives the process. A durable ledger keeps its debts for the
+// next start, which is no error.
 func (p *Passport) Close(ctx context.Context) error {
+	p.later.try(ctx)
 	p.revoker.drain(ctx)
 	p.tasks.finish(ctx)
-	if lost := p.revoker.lost(); lost > 0 {
-		return fmt.Errorf("passport: %d refresh tokens could not be revoked before the end: %w", lost, either(ctx.Err(), errAuthDomain))
+	var errs []error
+	if n := p.later.left(); n > 0 {
+		errs = append(errs, fmt.Errorf("passport: %d sessions could not be ended, and live until they expire", n))
 	}
-	return nil
+	if n := p.revoker.lost(); n > 0 {
+		errs = append(errs, fmt.Errorf("passport: %d refresh tokens could not be revoked before the end", n))
+	}
+	if len(errs) > 0 {
+		errs = append(errs, ctx.Err())
+	}
+	return errors.Join(errs...)
 }
-
-var errAuthDomain = errors.New("the auth domain did not revoke them")
 
 // Format prints the client ID and nothing else, whatever the verb.
 func (p *Passport) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "passport.Passport("+p.c.ClientID+")")
 }
 
-// besideStore gives a store that has no ledger one in memory. Its two halves
-// are not one atomic step: a crash between them loses the debt.
+// besideStore gives a store that has no ledger one in memory, without a limit.
+// Its two halves are not one atomic step: a crash between them loses the debt.
 type besideStore struct {
 	storage.TokenStore
 	storage.Ledger
@@ -104,14 +114,14 @@ func (b besideStore) DeleteOwing(ctx context.Context, id string, hold time.Durat
 	if err != nil {
 		return storage.Debt{}, err
 	}
-	return b.Ledger.Owe(ctx, r, hold)
+	return b.Ledger.Owe(context.WithoutCancel(ctx), r, hold)
 }
 
 func (b besideStore) DeleteMatchingOwing(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Debt, error) {
 	records, err := b.TokenStore.DeleteMatching(ctx, m)
 	var debts []storage.Debt
 	for _, r := range records {
-		d, oweErr := b.Ledger.Owe(ctx, r, hold)
+		d, oweErr := b.Ledger.Owe(context.WithoutCancel(ctx), r, hold)
 		if oweErr != nil {
 			err = errors.Join(err, oweErr)
 			continue

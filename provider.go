@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,6 +25,8 @@ type provider struct {
 
 func newProvider(c *settled) *provider {
 	client := *c.HTTPClient
+	client.Jar = nil // one user's cookies are not another's
+	client.Timeout = either(client.Timeout, defaultHTTPTimeout)
 	// A redirect would hand tokens and codes to another address.
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &provider{c: c, client: &client, directory: newDirectory(c, &client)}
@@ -44,7 +45,7 @@ func (p *provider) exchange(ctx context.Context, code string, l pendingLogin) (t
 	if err != nil {
 		return tokens{}, nil, err
 	}
-	answer, err := at.oauth.Exchange(p.use(ctx), code, oauth2.VerifierOption(l.Verifier))
+	answer, err := at.oauth.Exchange(p.use(ctx), code, oauth2.VerifierOption(l.verifier()))
 	if err != nil {
 		return tokens{}, nil, tokenError(err)
 	}
@@ -53,7 +54,7 @@ func (p *provider) exchange(ctx context.Context, code string, l pendingLogin) (t
 	if err != nil {
 		return t, nil, err
 	}
-	if id.Nonce != l.Nonce {
+	if id.Nonce != l.nonce() {
 		return t, nil, errors.New("passport: the ID token's nonce is not the one of this login")
 	}
 	if id.AccessTokenHash != "" && id.VerifyAccessToken(t.AccessToken.Reveal()) != nil {
@@ -195,7 +196,7 @@ func (p *provider) revoke(ctx context.Context, token Secret) error {
 	_ = json.Unmarshal(body, &answer) // an answer that is not JSON has its status alone
 	return &revocationError{
 		ProviderError: newProviderError(res.StatusCode, answer.Error, answer.Description),
-		final:         p.finalRevocation(res.StatusCode),
+		final:         p.finalRevocation(res.StatusCode, answer.Error != "" || len(body) == 0),
 		retryAfter:    retryAfter(res.Header.Get("Retry-After"), p.c.Now()),
 	}
 }
@@ -212,8 +213,12 @@ func (e *revocationError) Unwrap() error { return e.ProviderError }
 // finalRevocation reports whether a status means that this token will never be
 // revoked. RFC 7009 §2.2.1: 503 means "still there, try again". A refused
 // client may be a secret that is about to be replaced; a public client that is
-// refused has nothing to replace.
-func (p *provider) finalRevocation(status int) bool {
+// refused has nothing to replace. An answer that is not in the provider's words
+// comes from something in between, and says nothing of the token.
+func (p *provider) finalRevocation(status int, itsWords bool) bool {
+	if !itsWords {
+		return false
+	}
 	switch status {
 	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone, http.StatusNotImplemented:
 		return true
@@ -254,16 +259,19 @@ func tokenError(err error) error {
 	if refused.Response != nil {
 		status = refused.Response.StatusCode
 	}
-	return newProviderError(status, refused.ErrorCode, refused.ErrorDescription)
+	e := newProviderError(status, refused.ErrorCode, refused.ErrorDescription)
+	e.wordless = len(refused.Body) == 0
+	return e
 }
 
 // refusedForGood reports whether a refresh failed because the refresh token is
 // dead, and not because the auth domain is unwell. Providers say it in several
-// ways: invalid_grant, invalid_request, or a 400 without a word.
+// ways: invalid_grant, invalid_request, or a 400 without a word. A 400 with
+// other words than an OAuth error comes from something in between.
 func refusedForGood(err error) bool {
 	var e *ProviderError
 	if !errors.As(err, &e) {
 		return false
 	}
-	return e.Code == "invalid_grant" || e.Status == http.StatusBadRequest && slices.Contains([]string{"", "invalid_request"}, e.Code)
+	return e.Code == "invalid_grant" || e.Status == http.StatusBadRequest && (e.Code == "invalid_request" || e.wordless)
 }

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/passport-go/passport/internal/seal"
@@ -54,11 +53,16 @@ func storeID(space string, secret Secret) string {
 
 // plausibleID tells what we issued from what cannot be ours, at no cost.
 func plausibleID(s string) bool {
-	return len(s) == idLength && strings.IndexFunc(s, notInID) < 0
-}
-
-func notInID(r rune) bool {
-	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-'
+	if len(s) != idLength {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return true
 }
 
 // head is what a request has to know of its session. Times are in Unix seconds.
@@ -67,10 +71,13 @@ type head struct {
 	End       int64  // when the session ends whatever happens
 	Seen      int64  // the last request that was written down
 	RefreshBy int64  // some instance refreshes the tokens until then; 0 for none
-	Label     string // the app's own words
+	Label     string // the app's own words, at most maxLabel bytes
 }
 
-const headTimes = 4
+const (
+	headTimes = 4
+	maxLabel  = 200
+)
 
 func (h head) append(dst []byte) []byte {
 	for _, t := range [headTimes]int64{h.Begun, h.End, h.Seen, h.RefreshBy} {
@@ -148,12 +155,26 @@ func broken(err error) error { return fmt.Errorf("%w: %w", errBroken, err) }
 
 // sealRecord puts h and body into r, bound to its ID, subject and sid.
 func sealRecord(keys *seal.Keys, r storage.Record, h head, body []byte) storage.Record {
-	var buf [512]byte
-	data := make([]byte, 3, len(body)+len(h.Label)+160)
+	var buf [256]byte
+	return withHead(keys, r, h, keys.Seal(nil, body, place(buf[:0], 'b', r)))
+}
+
+// resealHead puts another head into r and leaves the body as it is.
+func resealHead(keys *seal.Keys, r storage.Record, h head) (storage.Record, error) {
+	_, body, err := split(r.Data)
+	if err != nil {
+		return r, err
+	}
+	return withHead(keys, r, h, body), nil
+}
+
+func withHead(keys *seal.Keys, r storage.Record, h head, sealedBody []byte) storage.Record {
+	var buf [256]byte
+	data := make([]byte, 3, len(sealedBody)+len(h.Label)+128)
 	data[0] = recordFormat
 	data = keys.Seal(data, h.append(nil), place(buf[:0], 'h', r))
 	binary.BigEndian.PutUint16(data[1:3], uint16(len(data)-3))
-	r.Data = keys.Seal(data, body, place(buf[:0], 'b', r))
+	r.Data = append(data, sealedBody...)
 	return r
 }
 

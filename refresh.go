@@ -10,16 +10,17 @@ import (
 )
 
 const (
-	// refreshLease is how long an instance that refreshes keeps others from
-	// doing the same. It is longer than everything that it does in that time.
-	refreshLease = 30 * time.Second
-
 	// refreshTimeout bounds the call to the auth domain.
-	refreshTimeout = 15 * time.Second
+	refreshTimeout = 10 * time.Second
 
 	// keepFor is how long a refreshed token is kept in hand while the store
 	// cannot take it.
-	keepFor = time.Minute
+	keepFor = 20 * time.Second
+
+	// refreshLease is how long an instance that refreshes keeps others from
+	// doing the same. It is longer than everything that it does in that time,
+	// for two who use one refresh token look like a thief and his victim.
+	refreshLease = refreshTimeout + keepFor + 2*storeTimeout
 
 	// refreshPoll is how often an instance looks whether another has finished.
 	refreshPoll = 50 * time.Millisecond
@@ -54,48 +55,47 @@ func (p *Passport) refresh(ctx context.Context, id string) (tokens, error) {
 // refreshNow goes by what is stored: the tokens may have been refreshed since,
 // another instance may be at it, or the session may be gone.
 func (p *Passport) refreshNow(ctx context.Context, id string) (tokens, error) {
-	giveUp := time.Now().Add(refreshLease + refreshTimeout)
-	for {
-		rec, err := p.store.Load(ctx, id)
+	for giveUp := time.Now().Add(refreshLease + storeTimeout); time.Now().Before(giveUp); {
+		rec, err := p.load(ctx, id)
 		if err != nil {
 			return tokens{}, storeError(err)
 		}
-		h, err := p.openHead(rec)
-		if err != nil {
-			return tokens{}, p.unreadable(ctx, rec, err)
+		t, leased, err := p.lease(ctx, &rec)
+		if err != nil || leased && t.fresh(p.c.Now()) {
+			return t, err
 		}
-		t, err := openTokens(p.c.keys, rec)
-		if err != nil {
-			return tokens{}, p.unreadable(ctx, rec, err)
+		if leased {
+			return p.refreshLeased(ctx, rec, t)
 		}
-		now := p.c.Now()
-		if t.fresh(now) {
-			return t, nil
+		if err := pause(ctx, refreshPoll); err != nil {
+			return tokens{}, err
 		}
-		if now.Unix() < h.RefreshBy {
-			if time.Now().After(giveUp) {
-				return tokens{}, errors.New("passport: another instance has been refreshing these tokens for too long")
-			}
-			if err := pause(ctx, refreshPoll); err != nil {
-				return tokens{}, err
-			}
-			continue
+	}
+	return tokens{}, errors.New("passport: another instance has been refreshing these tokens for too long")
+}
+
+// lease takes the right to refresh a session's tokens. It also reports true if
+// there is no need to, because they are fresh, and false if another instance
+// has the right.
+func (p *Passport) lease(ctx context.Context, rec *storage.Record) (t tokens, leased bool, err error) {
+	now := p.c.Now()
+	*rec, err = p.update(ctx, *rec, func(h *head, stored *tokens) bool {
+		t = *stored
+		// A clock that runs ahead elsewhere must not block us for longer.
+		taken := now.Unix() < h.RefreshBy && h.RefreshBy <= now.Add(2*refreshLease).Unix()
+		leased = t.fresh(now) || !taken
+		if t.fresh(now) || taken {
+			return false
 		}
 		h.RefreshBy = now.Add(refreshLease).Unix()
-		leased, err := p.store.Save(ctx, sealRecord(p.c.keys, rec, h, t.marshal()))
-		switch {
-		case errors.Is(err, storage.ErrConflict):
-			continue // another writer was first: look again
-		case err != nil:
-			return tokens{}, storeError(err)
-		}
-		return p.refreshLeased(ctx, leased, h, t)
-	}
+		return true
+	})
+	return t, leased, err
 }
 
 // refreshLeased calls the auth domain, holding the lease, and stores what it
 // answers before anybody sees it.
-func (p *Passport) refreshLeased(ctx context.Context, rec storage.Record, h head, old tokens) (tokens, error) {
+func (p *Passport) refreshLeased(ctx context.Context, rec storage.Record, old tokens) (tokens, error) {
 	call, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
 	renewed, err := p.provider.refresh(call, rec.Subject, old)
@@ -107,59 +107,54 @@ func (p *Passport) refreshLeased(ctx context.Context, rec storage.Record, h head
 		return tokens{}, p.lose(ctx, rec, old, err)
 	case err != nil:
 		p.emit(Event{Name: "refresh.failed", Session: rec.ID, Subject: rec.Subject, Err: err})
-		h.RefreshBy = 0
-		if _, saveErr := p.store.Save(ctx, sealRecord(p.c.keys, rec, h, old.marshal())); saveErr != nil {
-			err = errors.Join(err, storeError(saveErr)) // the lease ends by itself
-		}
-		return tokens{}, err
+		return tokens{}, errors.Join(err, p.release(ctx, rec))
 	}
-	if err := p.keep(ctx, rec, h, renewed); err != nil {
+	if err := p.keep(ctx, rec, renewed); err != nil {
 		p.oweToken(rec, renewed)
 		return tokens{}, err
 	}
 	return renewed, nil
 }
 
+// release gives a lease back. Should that fail, it ends by itself.
+func (p *Passport) release(ctx context.Context, rec storage.Record) error {
+	_, err := p.update(context.WithoutCancel(ctx), rec, func(h *head, _ *tokens) bool {
+		h.RefreshBy = 0
+		return true
+	})
+	return err
+}
+
 // keep stores refreshed tokens, for as long as the session is there. Only the
 // holder of the lease changes tokens, so whatever else has changed in the
-// record (its last use, its label) is taken over.
-func (p *Passport) keep(ctx context.Context, rec storage.Record, h head, t tokens) error {
+// record (its last use, its label) is taken over. When ctx ends there is one
+// more try: the old refresh token is used up, and nobody else has the new one.
+func (p *Passport) keep(ctx context.Context, rec storage.Record, renewed tokens) error {
 	deadline := time.Now().Add(keepFor)
 	for wait := refreshPoll; ; wait = min(2*wait, time.Second) {
-		h.RefreshBy = 0
-		_, err := p.store.Save(ctx, sealRecord(p.c.keys, rec, h, t.marshal()))
-		if err == nil {
-			return nil
+		last := ctx.Err() != nil || time.Now().After(deadline)
+		_, err := p.update(context.WithoutCancel(ctx), rec, func(h *head, t *tokens) bool {
+			h.RefreshBy, *t = 0, renewed
+			return true
+		})
+		if err == nil || last || errors.Is(err, ErrNoSession) {
+			return err
 		}
-		if errors.Is(err, storage.ErrConflict) {
-			var latest storage.Record
-			if latest, err = p.store.Load(ctx, rec.ID); err == nil {
-				rec = latest
-				if h, err = p.openHead(rec); err != nil {
-					return p.unreadable(ctx, rec, err)
-				}
-				wait = refreshPoll / 2
-				continue
-			}
-		}
-		if errors.Is(err, storage.ErrNotFound) {
-			return ErrNoSession
-		}
-		if time.Now().After(deadline) || pause(ctx, wait) != nil {
-			return storeError(err)
-		}
+		_ = pause(ctx, wait)
 	}
 }
 
 // lose ends a session whose refresh token, in old, is dead; unless it is no
 // longer the session's.
 func (p *Passport) lose(ctx context.Context, rec storage.Record, old tokens, reason error) error {
-	if latest, err := p.store.Load(ctx, rec.ID); err == nil {
+	if latest, err := p.load(ctx, rec.ID); err == nil {
 		if t, err := openTokens(p.c.keys, latest); err == nil && t.RefreshToken != old.RefreshToken {
 			return fmt.Errorf("passport: the tokens were replaced during their refresh: %w", reason)
 		}
 	}
-	_, err := p.store.Delete(ctx, rec.ID)
+	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	_, err := p.store.Delete(call, rec.ID)
 	switch {
 	case err == nil:
 		p.announce(rec.ID)

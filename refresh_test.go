@@ -271,13 +271,11 @@ func TestAStoreThatFailsForAMomentDoesNotLoseTheRotatedToken(t *testing.T) {
 	require.NoError(t, err)
 	tried := make(chan struct{}, 100)
 	faulty.fail("Save")
-	faulty.mu.Lock()
-	faulty.before = func(method, _ string) {
+	faulty.hook(func(method, _ string) {
 		if method == "Save" {
 			tried <- struct{}{}
 		}
-	}
-	faulty.mu.Unlock()
+	})
 	lift()
 	waitFor(t, tried)
 	waitFor(t, tried)

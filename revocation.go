@@ -41,8 +41,8 @@ const (
 )
 
 // revoker pays the debts of logouts: refresh tokens that are owed a revocation.
-// The ledger is the truth. In hand is what would be lost with this process:
-// every debt if the ledger is in memory, else what the ledger could not take.
+// The ledger is the truth. In hand is what this process knows of besides: what
+// it postponed, to be there in time, and what the ledger could not take.
 type revoker struct {
 	p        *Passport
 	volatile bool          // the ledger ends with the process
@@ -61,6 +61,10 @@ type inHand struct {
 	busy  bool // being worked on
 }
 
+// handful bounds what is in hand of debts that are safe in a durable ledger;
+// the loop finds the rest there.
+const handful = 10_000
+
 func newRevoker(p *Passport, volatile bool) *revoker {
 	return &revoker{
 		p:        p,
@@ -72,28 +76,39 @@ func newRevoker(p *Passport, volatile bool) *revoker {
 }
 
 // pay tries to settle debts that this process holds, each in a goroutine of its
-// own, and returns where the outcomes will come: one a debt.
+// own, and returns where the outcomes will come: one a debt. After Close it
+// tries them itself, one after the other.
 func (v *revoker) pay(debts ...storage.Debt) <-chan Outcome {
 	outcomes := make(chan Outcome, len(debts))
 	for _, d := range debts {
 		v.work(d, true)
-		started := v.p.tasks.start(func(ctx context.Context) {
-			outcome := Pending // if there is no room, it stays in the ledger or in hand
-			select {
-			case v.room <- struct{}{}:
-				outcome = v.attempt(ctx, d)
-				<-v.room
-			case <-ctx.Done():
-			}
-			v.work(d, false)
-			outcomes <- outcome
-		})
-		if !started {
-			v.work(d, false)
-			outcomes <- Pending
+		if !v.p.tasks.start(func(ctx context.Context) { outcomes <- v.payOne(ctx, d) }) {
+			ctx, cancel := context.WithTimeout(context.Background(), revocationTimeout)
+			outcomes <- v.payOne(ctx, d)
+			cancel()
 		}
 	}
 	return outcomes
+}
+
+// payOne waits for room and makes the attempt, if the debt is still ours then:
+// until it is claimed again, it stays in the ledger or in hand.
+func (v *revoker) payOne(ctx context.Context, d storage.Debt) Outcome {
+	defer v.work(d, false)
+	select {
+	case v.room <- struct{}{}:
+	default:
+		select {
+		case v.room <- struct{}{}:
+		case <-ctx.Done():
+			return Pending
+		}
+		if v.p.c.Now().Add(revocationTimeout + storeTimeout).After(d.Due) {
+			return Pending
+		}
+	}
+	defer func() { <-v.room }()
+	return v.attempt(ctx, d)
 }
 
 // attempt asks the auth domain once and enters in the ledger what came of it.
@@ -145,7 +160,9 @@ func backOff(attempts int) time.Duration {
 
 func (v *revoker) settle(ctx context.Context, d storage.Debt) {
 	v.forget(d)
-	err := v.p.ledger.Settle(context.WithoutCancel(ctx), d)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	err := v.p.ledger.Settle(ctx, d)
 	if err != nil && !errors.Is(err, storage.ErrNotFound) && !errors.Is(err, storage.ErrConflict) {
 		// It will be claimed once more, and revoking twice does no harm.
 		v.p.c.Logger.Warn("passport: a revocation that is done could not be struck off", "error", err)
@@ -166,7 +183,9 @@ func (v *revoker) postpone(ctx context.Context, d storage.Debt, wait time.Durati
 	if v.isStray(d) {
 		v.take(postponed, true)
 	} else {
-		switch err := v.p.ledger.Postpone(context.WithoutCancel(ctx), d, postponed.Due); {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+		defer cancel()
+		switch err := v.p.ledger.Postpone(ctx, d, postponed.Due); {
 		case err == nil:
 			v.take(postponed, false)
 		case errors.Is(err, storage.ErrConflict), errors.Is(err, storage.ErrNotFound):
@@ -198,11 +217,17 @@ func (p *Passport) oweToken(from storage.Record, t tokens) {
 	defer cancel()
 	d, err := p.ledger.Owe(ctx, r, revocationHold)
 	if err != nil {
-		now := p.c.Now()
-		d = storage.Debt{Record: r, Since: now, Due: now.Add(revocationHold)}
-		p.revoker.take(d, true)
+		d = p.revoker.stray(r)
 	}
 	p.revoker.pay(d)
+}
+
+// stray makes a debt of a record that no ledger takes.
+func (v *revoker) stray(r storage.Record) storage.Debt {
+	now := v.p.c.Now()
+	d := storage.Debt{Record: r, Since: now, Due: now.Add(revocationHold)}
+	v.take(d, true)
+	return d
 }
 
 // begin starts the loop that works off the ledger; at the first use of the
@@ -291,10 +316,15 @@ func (v *revoker) drain(ctx context.Context) {
 }
 
 // lost counts the debts that end with this process.
-func (v *revoker) lost() int {
+func (v *revoker) lost() (n int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return len(v.hand)
+	for _, h := range v.hand {
+		if h.stray || v.volatile {
+			n++
+		}
+	}
+	return n
 }
 
 // dueStrays are the debts that no ledger hands out, and whose time has come.
@@ -323,14 +353,14 @@ func (v *revoker) dropForeign(asked time.Time) {
 	}
 }
 
-// take notes a debt that would be lost with this process.
+// take notes a debt.
 func (v *revoker) take(d storage.Debt, stray bool) {
-	if !stray && !v.volatile {
-		return
-	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	h := v.hand[d.Record.ID]
+	h, known := v.hand[d.Record.ID]
+	if !known && !stray && !v.volatile && len(v.hand) >= handful {
+		return
+	}
 	h.debt, h.stray = d, stray
 	v.hand[d.Record.ID] = h
 }
@@ -353,10 +383,14 @@ func (v *revoker) work(d storage.Debt, busy bool) {
 	}
 }
 
+// forget drops a debt that is paid, or that another has; unless it has been
+// claimed anew since.
 func (v *revoker) forget(d storage.Debt) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	delete(v.hand, d.Record.ID)
+	if v.hand[d.Record.ID].debt.Due.Equal(d.Due) {
+		delete(v.hand, d.Record.ID)
+	}
 }
 
 func (v *revoker) isStray(d storage.Debt) bool {

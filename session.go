@@ -70,14 +70,14 @@ func (p *Passport) find(ctx context.Context, id Secret, s *Session) error {
 // refresh got in first is as good; that the session is gone is the news of the
 // day; and a store that cannot write now can do so at the next request.
 func (p *Passport) touch(ctx context.Context, s *Session, now time.Time) error {
-	body, err := openBody(p.c.keys, s.rec)
-	if err != nil {
-		return p.unreadable(ctx, s.rec, err)
-	}
 	h, rec := s.head, s.rec
 	h.Seen = now.Unix()
 	rec.Expiry = p.expiry(h)
-	saved, err := p.store.Save(ctx, sealRecord(p.c.keys, rec, h, body))
+	rec, err := resealHead(p.c.keys, rec, h)
+	if err != nil {
+		return p.unreadable(ctx, s.rec, err)
+	}
+	saved, err := p.store.Save(ctx, rec)
 	switch {
 	case err == nil:
 		s.rec, s.head = saved, h
@@ -107,27 +107,92 @@ func (p *Passport) expiry(h head) time.Time {
 	return end
 }
 
-// unreadable ends a session whose record was tampered with. One whose key is
-// not configured is left alone: the key may yet come, on the next deployment.
+// unreadable ends a session whose record was tampered with; if its tokens can
+// still be read, they are revoked. One whose key is not configured is left
+// alone: the key may yet come, with the next deployment.
 func (p *Passport) unreadable(ctx context.Context, rec storage.Record, err error) error {
-	if errors.Is(err, seal.ErrOpen) {
-		_, delErr := p.store.Delete(context.WithoutCancel(ctx), rec.ID)
-		if errors.Is(delErr, storage.ErrNotFound) {
-			delErr = nil
-		}
-		err = errors.Join(err, delErr)
+	if !errors.Is(err, seal.ErrOpen) {
+		p.c.Logger.Error("passport: a session cannot be read", "error", err)
+		return fmt.Errorf("%w: %w", ErrNoSession, err)
+	}
+	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	debt, delErr := p.ledger.DeleteOwing(call, rec.ID, revocationHold)
+	if delErr == nil {
 		p.announce(rec.ID)
+		p.revoker.pay(debt)
+	} else if !errors.Is(delErr, storage.ErrNotFound) {
+		err = errors.Join(err, delErr)
 	}
 	p.emit(Event{Name: "session.lost", Session: rec.ID, Err: err})
 	return fmt.Errorf("%w: %w", ErrNoSession, err)
 }
+
+// errStore marks the errors of a store that could not answer.
+var errStore = errors.New("passport: the session store could not answer")
 
 // storeError tells "there is none" from "the store could not answer".
 func storeError(err error) error {
 	if errors.Is(err, storage.ErrNotFound) {
 		return ErrNoSession
 	}
-	return fmt.Errorf("passport: the session store could not answer: %w", err)
+	return fmt.Errorf("%w: %w", errStore, err)
+}
+
+// update changes a stored session, from rec on: change is called with its head
+// and tokens, again if another writer came in between, and says whether there
+// is anything to store. A session that has ended is not brought back:
+// ErrNoSession.
+func (p *Passport) update(ctx context.Context, rec storage.Record, change func(*head, *tokens) bool) (storage.Record, error) {
+	for {
+		h, err := p.openHead(rec)
+		if err != nil {
+			return rec, p.unreadable(ctx, rec, err)
+		}
+		t, err := openTokens(p.c.keys, rec)
+		if err != nil {
+			return rec, p.unreadable(ctx, rec, err)
+		}
+		before := t
+		if !change(&h, &t) {
+			return rec, nil
+		}
+		if !rec.Expiry.After(p.c.Now()) {
+			return rec, ErrNoSession
+		}
+		next := rec
+		if t == before {
+			if next, err = resealHead(p.c.keys, rec, h); err != nil {
+				return rec, p.unreadable(ctx, rec, err)
+			}
+		} else {
+			next = sealRecord(p.c.keys, rec, h, t.marshal())
+		}
+		saved, err := p.save(ctx, next)
+		if err == nil {
+			return saved, nil
+		}
+		if !errors.Is(err, storage.ErrConflict) {
+			return rec, storeError(err)
+		}
+		if rec, err = p.load(ctx, rec.ID); err != nil {
+			return rec, storeError(err)
+		}
+	}
+}
+
+// load and save are the store's, with a bound of their own: for work that no
+// request waits for.
+func (p *Passport) load(ctx context.Context, id string) (storage.Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return p.store.Load(ctx, id)
+}
+
+func (p *Passport) save(ctx context.Context, r storage.Record) (storage.Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return p.store.Save(ctx, r)
 }
 
 var headBuffers = sync.Pool{New: func() any { return new([768]byte) }}
@@ -160,8 +225,8 @@ type Profile struct {
 }
 
 // Profile reads the ID token that the session holds; it makes no call to the
-// network. An error means that the stored session cannot be read, and that it
-// has been ended.
+// network. An error means that the stored session cannot be read: ErrNoSession
+// if it was tampered with, and has been ended.
 func (s *Session) Profile(ctx context.Context) (Profile, error) {
 	t, err := s.read(ctx)
 	if err != nil {

@@ -98,13 +98,11 @@ func TestARequestIsWrittenDownNowAndThenOnly(t *testing.T) {
 	s := newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = faulty, someKey() })
 	b := s.signedIn()
 	saves := 0
-	faulty.mu.Lock()
-	faulty.before = func(method, _ string) {
+	faulty.hook(func(method, _ string) {
 		if method == "Save" {
 			saves++
 		}
-	}
-	faulty.mu.Unlock()
+	})
 	for range 100 {
 		b.get("/")
 		s.clock.add(time.Second)
@@ -118,14 +116,12 @@ func TestATouchDoesNotBringASessionBack(t *testing.T) {
 	b := s.signedIn()
 	id := b.session().ID()
 	s.clock.add(time.Hour)
-	faulty.mu.Lock()
-	faulty.before = func(method, _ string) {
+	faulty.hook(func(method, _ string) {
 		if method == "Save" { // between the request's look-up and its write
 			_, err := faulty.Store.Delete(context.Background(), id)
 			require.NoError(t, err)
 		}
-	}
-	faulty.mu.Unlock()
+	})
 	assert.Equal(t, "nobody", b.get("/").body)
 	_, err := faulty.Store.Load(t.Context(), id)
 	assert.Error(t, err)

@@ -84,10 +84,10 @@ func (p *Passport) Sessions(ctx context.Context, subject string) ([]SessionInfo,
 func (p *Passport) EndSessions(ctx context.Context, m storage.Match) (Logout, error) {
 	p.revoker.begin()
 	l := p.newLogout()
-	p.sendTo(ctx, &l, storage.Record{}, newID())
+	p.sendTo(ctx, &l, storage.Record{}, "")
 	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
-	debts, err := p.ledger.DeleteMatchingOwing(call, m, revocationHold)
+	debts, err := p.removeMatching(call, m)
 	if err != nil {
 		l.App, err = Failed, storeError(err)
 	}
@@ -107,34 +107,34 @@ func (p *Passport) EndSessions(ctx context.Context, m storage.Match) (Logout, er
 	return l, err
 }
 
+// removeMatching is remove for many.
+func (p *Passport) removeMatching(ctx context.Context, m storage.Match) ([]storage.Debt, error) {
+	debts, err := p.ledger.DeleteMatchingOwing(ctx, m, revocationHold)
+	if !errors.Is(err, storage.ErrFull) {
+		return debts, err
+	}
+	records, err := p.store.DeleteMatching(ctx, m)
+	for _, r := range records {
+		debts = append(debts, p.revoker.stray(r))
+	}
+	return debts, err
+}
+
 // SetLabel gives the session a text of the app's, such as "Firefox in Berlin",
 // for [Passport.Sessions] to show. It is cut to 200 bytes. ErrNoSession if the
 // session has ended; it is not brought back.
 func (s *Session) SetLabel(ctx context.Context, label string) error {
-	label = clip(printable(label), 200)
+	label = clip(printable(label), maxLabel)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	rec := s.rec
-	for {
-		h, err := s.p.openHead(rec)
-		if err != nil {
-			return s.p.unreadable(ctx, rec, err)
-		}
-		body, err := openBody(s.p.c.keys, rec)
-		if err != nil {
-			return s.p.unreadable(ctx, rec, err)
-		}
+	var set head
+	rec, err := s.p.update(ctx, s.rec, func(h *head, _ *tokens) bool {
 		h.Label = label
-		saved, err := s.p.store.Save(ctx, sealRecord(s.p.c.keys, rec, h, body))
-		if err == nil {
-			s.rec, s.head = saved, h
-			return nil
-		}
-		if !errors.Is(err, storage.ErrConflict) {
-			return storeError(err)
-		}
-		if rec, err = s.p.store.Load(ctx, rec.ID); err != nil {
-			return storeError(err)
-		}
+		set = *h
+		return true
+	})
+	if err == nil {
+		s.rec, s.head = rec, set
 	}
+	return err
 }

@@ -279,6 +279,13 @@ func (f *faultyStore) fail(methods ...string) {
 	}
 }
 
+// hook has before called ahead of every call.
+func (f *faultyStore) hook(before func(method, id string)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.before = before
+}
+
 func (f *faultyStore) check(method, id string) error {
 	f.mu.Lock()
 	before, failing := f.before, f.failing[method]
@@ -332,4 +339,30 @@ func (f *faultyStore) Owe(ctx context.Context, r storage.Record, hold time.Durat
 		return storage.Debt{}, err
 	}
 	return f.Store.Owe(ctx, r, hold)
+}
+
+// untagged takes from a logout URL what ties its return to the browser, so that
+// the rest can be compared with Passport.LogoutURL.
+func untagged(t *testing.T, raw any) string {
+	t.Helper()
+	text, _ := raw.(string)
+	u, err := url.Parse(text)
+	require.NoError(t, err)
+	query := u.Query()
+	returnTo, tag, tagged := strings.Cut(query.Get("returnTo"), "?passport_logout=")
+	if tagged {
+		require.Regexp(t, "^[A-Za-z0-9_-]{43}$", tag)
+		query.Set("returnTo", returnTo)
+	}
+	u.RawQuery = query.Encode()
+	return u.String()
+}
+
+// returned is the address at which a logout brings the browser back.
+func returned(t *testing.T, logoutURL any) string {
+	t.Helper()
+	text, _ := logoutURL.(string)
+	u, err := url.Parse(text)
+	require.NoError(t, err)
+	return u.Query().Get("returnTo")
 }

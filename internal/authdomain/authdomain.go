@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -38,6 +39,10 @@ func ParseHTTP(raw string) (*url.URL, error) {
 		return nil, errors.New("is not a URL")
 	case u.Scheme != "http" && u.Scheme != "https", u.Host == "", u.Hostname() == "":
 		return nil, errors.New("must be an absolute URL that begins with https:// (or http:// on a loopback host)")
+	case !plainHost(u.Hostname()):
+		return nil, errors.New("must have a host of ASCII letters, digits, dots and hyphens (an international name in its xn-- form), or an IP address")
+	case !plainPort(u):
+		return nil, errors.New("must have a port from 1 to 65535, or none and no colon")
 	case u.User != nil:
 		return nil, errors.New("must not contain a user name or password")
 	case u.Fragment != "" || strings.Contains(raw, "#"):
@@ -46,6 +51,23 @@ func ParseHTTP(raw string) (*url.URL, error) {
 		return nil, errors.New("must use https: http is for loopback hosts such as localhost only")
 	}
 	return u, nil
+}
+
+// plainHost keeps out what a browser would rewrite, and what would end a
+// directive of a Content-Security-Policy.
+func plainHost(name string) bool {
+	if strings.Contains(name, ":") {
+		return net.ParseIP(name) != nil
+	}
+	return strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz0123456789.-_") == ""
+}
+
+func plainPort(u *url.URL) bool {
+	if u.Port() == "" {
+		return !strings.HasSuffix(u.Host, ":")
+	}
+	n, err := strconv.Atoi(u.Port())
+	return err == nil && n >= 1 && n <= 65535
 }
 
 // OriginOf returns the origin of u as a browser serialises it: lower case,

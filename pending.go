@@ -1,0 +1,163 @@
+package passport
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/passport-go/passport/internal/seal"
+	"github.com/passport-go/passport/storage"
+)
+
+// A login in progress is nowhere but in its state, sealed and bound to the
+// browser that began it, so that those who begin and never finish fill nobody's
+// store. PKCE verifier and nonce follow from the seed in the state and the
+// browser's own secret: neither alone gives them away.
+//
+// A state that comes back is entered in the store before its code is used, so
+// that it is good for one use on all instances. The entry then holds the outcome,
+// for a browser that loads the callback again.
+
+const (
+	// loginLife is how long a login may take.
+	loginLife = 10 * time.Minute
+
+	// longestReturnTo bounds what of the user's destination goes into a state.
+	longestReturnTo = 1000
+
+	// outcomePoll is how often a callback that is loaded again looks whether
+	// the first has finished, and outcomeWait for how long.
+	outcomePoll = 50 * time.Millisecond
+	outcomeWait = 10 * time.Second
+)
+
+type pendingLogin struct {
+	Seed     []byte `json:"seed"`
+	Begun    int64  `json:"begun"` // by Config.Now, in Unix seconds
+	Order    int64  `json:"order"` // see mark
+	ReturnTo string `json:"return_to,omitempty"`
+	Prompt   string `json:"prompt,omitempty"`
+
+	browser Secret
+}
+
+func (p *Passport) newPending(browser Secret, o LoginOptions) pendingLogin {
+	seed := make([]byte, 32)
+	_, _ = rand.Read(seed) // never fails
+	l := pendingLogin{
+		Seed:    seed,
+		Begun:   p.c.Now().Unix(),
+		Order:   time.Now().UnixNano(),
+		Prompt:  o.Prompt,
+		browser: browser,
+	}
+	if len(o.ReturnTo) <= longestReturnTo {
+		l.ReturnTo = localPath(o.ReturnTo, "/")
+	}
+	return l
+}
+
+func (l pendingLogin) verifier() string { return l.derive("verifier:") }
+func (l pendingLogin) nonce() string    { return l.derive("nonce:") }
+
+func (l pendingLogin) derive(purpose string) string {
+	sum := sha256.Sum256(append(append([]byte(purpose), l.Seed...), l.browser...))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// statePlace is what a state is bound to.
+func statePlace(browser Secret) []byte { return []byte(storeID(spaceLogin, browser)) }
+
+func (l pendingLogin) state(keys *seal.Keys) (Secret, error) {
+	plain, err := json.Marshal(l)
+	if err != nil {
+		return "", err
+	}
+	return Secret(base64.RawURLEncoding.EncodeToString(keys.Seal(nil, plain, statePlace(l.browser)))), nil
+}
+
+// openState reads a state that came back, or returns ErrNoLogin.
+func (p *Passport) openState(state, browser Secret) (pendingLogin, error) {
+	sealed, err := base64.RawURLEncoding.DecodeString(state.Reveal())
+	if err != nil || !plausibleID(browser.Reveal()) {
+		return pendingLogin{}, ErrNoLogin
+	}
+	plain, err := p.c.keys.Open(nil, sealed, statePlace(browser))
+	if err != nil {
+		return pendingLogin{}, ErrNoLogin
+	}
+	l := pendingLogin{browser: browser}
+	if json.Unmarshal(plain, &l) != nil || !p.c.Now().Before(l.expiry()) {
+		return pendingLogin{}, ErrNoLogin
+	}
+	return l, nil
+}
+
+func (l pendingLogin) expiry() time.Time { return time.Unix(l.Begun, 0).Add(loginLife) }
+
+// loginOutcome is what the entry of a finished login holds.
+type loginOutcome struct {
+	SessionID string `json:"session_id"`
+}
+
+// use enters a state as used. storage.ErrConflict: it was before.
+func (p *Passport) use(ctx context.Context, state Secret, l pendingLogin) (storage.Record, error) {
+	rec := storage.Record{ID: storeID(spaceLogin, state), Expiry: l.expiry()}
+	return p.store.Save(ctx, sealRecord(p.c.keys, rec, head{}, nil))
+}
+
+// conclude keeps the outcome for a browser that loads the callback again. That
+// it cannot be kept is no reason to fail.
+func (p *Passport) conclude(ctx context.Context, used storage.Record, in SignIn) {
+	body, err := json.Marshal(loginOutcome{SessionID: in.SessionID.Reveal()})
+	if err == nil {
+		_, err = p.store.Save(ctx, sealRecord(p.c.keys, used, head{}, body))
+	}
+	if err != nil {
+		p.c.Logger.WarnContext(ctx, "passport: the outcome of a login could not be kept for a reload", "error", err)
+	}
+}
+
+// outcome returns what came of a login that was finished before, or is just
+// being finished. ErrNoLogin: it failed, or its session has ended.
+func (p *Passport) outcome(ctx context.Context, state Secret, l pendingLogin) (SignIn, error) {
+	for giveUp := time.Now().Add(outcomeWait); time.Now().Before(giveUp); {
+		rec, err := p.store.Load(ctx, storeID(spaceLogin, state))
+		if errors.Is(err, storage.ErrNotFound) {
+			return SignIn{}, ErrNoLogin
+		}
+		if err != nil {
+			return SignIn{}, storeError(err)
+		}
+		body, err := openBody(p.c.keys, rec)
+		if err != nil {
+			return SignIn{}, ErrNoLogin
+		}
+		if len(body) > 0 {
+			return p.again(ctx, body, l)
+		}
+		if err := pause(ctx, outcomePoll); err != nil {
+			return SignIn{}, err
+		}
+	}
+	return SignIn{}, ErrNoLogin
+}
+
+func (p *Passport) again(ctx context.Context, body []byte, l pendingLogin) (SignIn, error) {
+	var o loginOutcome
+	if json.Unmarshal(body, &o) != nil {
+		return SignIn{}, ErrNoLogin
+	}
+	s, err := p.Session(ctx, Secret(o.SessionID))
+	if errors.Is(err, ErrNoSession) {
+		return SignIn{}, ErrNoLogin
+	}
+	if err != nil {
+		return SignIn{}, err
+	}
+	return SignIn{Session: s, SessionID: Secret(o.SessionID), ReturnTo: l.ReturnTo, Prompted: l.Prompt == "login"}, nil
+}
