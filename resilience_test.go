@@ -1,0 +1,173 @@
+package passport_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/passporttest"
+	"github.com/passport-go/passport/storage"
+	"github.com/passport-go/passport/storage/memory"
+)
+
+func TestAFullLedgerKeepsNobodySignedIn(t *testing.T) {
+	s := newSite(t, func(c *passport.Config) { c.Store = memory.New(memory.Options{DebtLimit: 1}) })
+	a, b, all := s.signedIn(), s.signedIn(), s.signedIn()
+	lift := s.auth.Inject(passporttest.Fault{Path: "/oauth/revoke", Status: 503})
+	assert.Equal(t, http.StatusSeeOther, a.logout().StatusCode)
+	assert.Equal(t, http.StatusSeeOther, b.logout().StatusCode)
+	assert.Equal(t, "nobody", b.get("/").body)
+	_, err := s.p.EndSessions(t.Context(), storage.Match{Subject: passporttest.DefaultUser().Subject})
+	require.NoError(t, err)
+	assert.Equal(t, "nobody", all.get("/").body)
+	require.Eventually(t, func() bool { return len(s.events.named("revocation.retry")) == 3 }, 10*time.Second, time.Millisecond)
+	lift()
+	assert.NoError(t, s.p.Close(t.Context()))
+	assert.Empty(t, s.auth.RefreshTokens(passporttest.Live), "and loses no debt")
+}
+
+func TestALogoutAfterCloseRevokesBeforeItAnswers(t *testing.T) {
+	s := newSite(t)
+	id := s.signedIn().session().ID()
+	require.NoError(t, s.p.Close(t.Context()))
+	l, err := s.p.EndSession(t.Context(), id)
+	require.NoError(t, err)
+	assert.Equal(t, passport.Done, l.Revocation)
+	assert.Empty(t, s.auth.RefreshTokens(passporttest.Live))
+}
+
+func TestCloseSaysWhichSessionsItCouldNotEnd(t *testing.T) {
+	faulty := &faultyStore{Store: memory.New(memory.Options{})}
+	s := newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = faulty, someKey() })
+	a, b := s.signedIn(), s.signedIn()
+	faulty.fail("Load", "Delete", "DeleteOwing")
+	a.logout()
+	assert.ErrorContains(t, s.p.Close(t.Context()), "1 sessions could not be ended")
+
+	s = newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = faulty, someKey() })
+	faulty.fail()
+	b = s.signedIn()
+	faulty.fail("Load", "Delete", "DeleteOwing")
+	b.logout()
+	faulty.fail()
+	assert.NoError(t, s.p.Close(t.Context()), "tried once more")
+	assert.Empty(t, s.auth.RefreshTokens(passporttest.Live))
+}
+
+func TestWhatAProxyAnswersIsNotTheProvidersWord(t *testing.T) {
+	s, b := stale(t)
+	s.clock.add(time.Hour)
+	lift := s.auth.Inject(passporttest.Fault{Path: "/oauth/token", Status: 400, Body: "<html>blocked</html>"})
+	_, err := b.session().AccessToken(t.Context())
+	require.Error(t, err)
+	assert.NotEqual(t, "nobody", b.get("/").body)
+	lift()
+	s.auth.Inject(passporttest.Fault{Path: "/oauth/revoke", Status: 403, Body: "<html>blocked</html>", Times: 1})
+	l, err := s.p.EndSession(t.Context(), b.session().ID())
+	require.NoError(t, err)
+	assert.Equal(t, passport.Pending, l.Revocation)
+	require.NoError(t, s.p.Close(t.Context()))
+	assert.Empty(t, s.auth.RefreshTokens(passporttest.Live))
+}
+
+func TestAFailedRefreshGivesItsLeaseBackWhateverHappenedMeanwhile(t *testing.T) {
+	s, b := stale(t)
+	s.clock.add(time.Hour)
+	lift := s.auth.Inject(passporttest.Fault{Path: "/oauth/token", Hang: true, Times: 1, Status: 500})
+	session := b.session()
+	result := make(chan error, 1)
+	go func() {
+		_, err := session.AccessToken(t.Context())
+		result <- err
+	}()
+	_, err := s.auth.Await(t.Context(), "/oauth/token", 2)
+	require.NoError(t, err)
+	require.NoError(t, b.session().SetLabel(t.Context(), "written in the middle of it"))
+	lift()
+	require.Error(t, <-result)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	_, err = b.session().AccessToken(ctx)
+	assert.NoError(t, err, "at once, and not when the lease has run out")
+}
+
+func TestUsersDoNotShareACookieJar(t *testing.T) {
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	var got []string
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = append(got, r.Header.Get("Cookie"))
+		http.SetCookie(w, &http.Cookie{Name: "whose", Value: "the first user's"})
+	}))
+	t.Cleanup(api.Close)
+	s := newSite(t, func(c *passport.Config) { c.HTTPClient, c.APIDomain = &http.Client{Jar: jar}, api.URL })
+	for range 2 {
+		res, err := s.p.Client(s.signedIn().session()).Get(api.URL)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+	}
+	assert.Equal(t, []string{"", ""}, got)
+	u, err := url.Parse(s.auth.URL)
+	require.NoError(t, err)
+	assert.Empty(t, jar.Cookies(u))
+}
+
+func TestAClientEndsWithItsSession(t *testing.T) {
+	calls := 0
+	api := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { calls++ }))
+	t.Cleanup(api.Close)
+	s := newSite(t, func(c *passport.Config) { c.APIDomain = api.URL })
+	b := s.signedIn()
+	client := s.p.Client(b.session())
+	res, err := client.Get(api.URL)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	b.logout()
+	_, err = client.Get(api.URL)
+	assert.ErrorIs(t, err, passport.ErrNoSession)
+	assert.Equal(t, 1, calls)
+}
+
+func TestASessionThatWasTamperedWithHasItsTokenRevoked(t *testing.T) {
+	store := memory.New(memory.Options{})
+	s := newSite(t, func(c *passport.Config) { c.Store = store })
+	b := s.signedIn()
+	r, err := store.Load(t.Context(), b.session().ID())
+	require.NoError(t, err)
+	r.Data = append([]byte(nil), r.Data...)
+	r.Data[40] ^= 1 // in the head: the tokens behind it are whole
+	_, err = store.Save(t.Context(), r)
+	require.NoError(t, err)
+	assert.Equal(t, "nobody", b.get("/").body)
+	s.revoked(1)
+}
+
+func TestASessionWhoseKeyIsMissingIsNotReportedAsLost(t *testing.T) {
+	store := memory.New(memory.Options{})
+	s := newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = store, someKey() })
+	secret := passport.Secret(s.signedIn().cookie("passport"))
+	c := s.config()
+	c.Store, c.EncryptionKeys = store, [][]byte{[]byte("another key of thirty-two bytes!")}
+	_, err := newPassport(t, c).Session(t.Context(), secret)
+	assert.ErrorIs(t, err, passport.ErrNoSession)
+	assert.Empty(t, s.events.named("session.lost"))
+	assert.Contains(t, s.log.String(), "encryption key that is not configured")
+}
+
+func TestTheAuthDomainIsNotWaitedForForever(t *testing.T) {
+	s := newSite(t, func(c *passport.Config) { c.HTTPClient = &http.Client{} }) // without a time-out of its own
+	s.auth.Inject(passporttest.Fault{Path: "/.well-known/jwks.json", Hang: true, Times: 1})
+	b := s.browser()
+	began := time.Now()
+	assert.Equal(t, http.StatusBadGateway, b.get("/login").StatusCode)
+	assert.Less(t, time.Since(began), 25*time.Second)
+	s.signedIn()
+}
