@@ -86,6 +86,7 @@ func TestTheBrowserIsNotSentToAnUnregisteredRedirectURI(t *testing.T) {
 		{"loopback", "http://localhost.example/"},
 		{"loopback", "http://localhost@app.example/"},
 		{"loopback", "http://10.0.0.1/"},
+		{"loopback", "http://user@localhost/"},
 		{"loopback", "http://localhost/#fragment"},
 		{"loopback", "javascript://localhost/%0aalert(1)"},
 		{"none", callback},
