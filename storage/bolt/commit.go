@@ -115,12 +115,29 @@ func (s *Store) alone(w *write) {
 	}
 }
 
+// try carries out the group in one transaction, and sweeps. After nil each write
+// has its outcome. After an error nothing has happened, and the group can be
+// tried again.
+func (s *Store) try(group []*write) error {
+	err := s.transact(group)
+	if !s.sweeps || !errors.Is(err, errFileDamaged) {
+		return err
+	}
+	// Perhaps it is an expired record that no longer can be removed. It must not
+	// keep everybody from signing in and out.
+	s.sweeps = false
+	if err = s.transact(group); errors.Is(err, errFileDamaged) {
+		s.sweeps = true
+		return err
+	}
+	s.log.Warn("storage/bolt: the file is damaged: expired sessions will not be removed")
+	return err
+}
+
 // errUnchanged rolls back a transaction that has nothing to commit.
 var errUnchanged = errors.New("unchanged")
 
-// try carries out the group in one transaction. After nil each write has its
-// outcome. After an error nothing has happened, and the group can be tried again.
-func (s *Store) try(group []*write) error {
+func (s *Store) transact(group []*write) error {
 	if err := s.ready(context.Background()); err != nil {
 		return err
 	}
@@ -133,7 +150,9 @@ func (s *Store) try(group []*write) error {
 		if t.failed == nil && !t.changed {
 			return errUnchanged
 		}
-		t.sweep(sweepPerWrite * len(group))
+		if s.sweeps {
+			t.sweep(sweepPerWrite * len(group))
+		}
 		return t.failed
 	})
 	if err == nil || errors.Is(err, errUnchanged) {

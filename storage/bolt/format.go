@@ -68,7 +68,7 @@ func (s *Store) create() error {
 	return s.update(func(t *tx) error {
 		for _, name := range [][]byte{t.meta, t.records, t.subjects, t.sids, t.expiries, t.debts, t.dues, t.reserve} {
 			if _, err := t.CreateBucketIfNotExists(name); err != nil {
-				return explainFull(err)
+				return databaseError(err)
 			}
 		}
 		t.fillReserve()

@@ -11,6 +11,7 @@ import (
 	"github.com/passport-go/passport/storage/bolt"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.etcd.io/bbolt"
 )
 
 func sizedRecord(i int, now time.Time) storage.Record {
@@ -56,19 +57,44 @@ func TestInAFullStoreSessionsCanBeReadRefreshedAndEnded(t *testing.T) {
 	assert.NotEmpty(t, fill(t, s, clock), "the room is there again")
 }
 
-func TestAFullStoreLogsOutAUserEverywhere(t *testing.T) {
+func TestAFullStoreLogsOutAUserEverywhereTimeAndAgain(t *testing.T) {
 	clock := newClock()
 	s := open(t, tempPath(t), bolt.Options{Now: clock.Now, MaxSize: 1 << 20})
-	for i := range 20 {
-		r := sizedRecord(1000+i, clock.Now())
-		r.Subject = "alice"
-		save(t, s, r)
-	}
-	fill(t, s, clock)
+	for round := range 3 {
+		for i := range 20 {
+			r := sizedRecord(1000*(round+1)+i, clock.Now())
+			r.Subject = "alice"
+			save(t, s, r)
+		}
+		others := fill(t, s, clock)
 
-	debts, err := s.DeleteMatchingOwing(t.Context(), storage.Match{Subject: "alice"}, time.Minute)
+		debts, err := s.DeleteMatchingOwing(t.Context(), storage.Match{Subject: "alice"}, time.Minute)
+		require.NoError(t, err)
+		assert.Len(t, debts, 20)
+		for _, d := range debts {
+			require.NoError(t, s.Settle(t.Context(), d))
+		}
+		for _, r := range others {
+			_, err := s.Delete(t.Context(), r.ID)
+			require.NoError(t, err)
+		}
+	}
+}
+
+func TestASessionThatIsRefusedLeavesTheRoomSetAside(t *testing.T) {
+	clock := newClock()
+	path := tempPath(t)
+	s := open(t, path, bolt.Options{Now: clock.Now, MaxSize: 1 << 20})
+	fill(t, s, clock)
+	require.NoError(t, s.Close())
+
+	db, err := bbolt.Open(path, 0o600, nil)
 	require.NoError(t, err)
-	assert.Len(t, debts, 20)
+	defer func() { require.NoError(t, db.Close()) }()
+	require.NoError(t, db.View(func(tx *bbolt.Tx) error {
+		assert.Len(t, keys(tx, "reserve"), 1)
+		return nil
+	}))
 }
 
 func TestAFullStoreOpens(t *testing.T) {

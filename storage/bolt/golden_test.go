@@ -34,7 +34,7 @@ func goldenRecords(now time.Time) []storage.Record {
 func writeGolden(t *testing.T, clock *clock) {
 	t.Helper()
 	path := tempPath(t)
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{PageSize: 4096, FreelistType: bbolt.FreelistMapType})
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{PageSize: 4096})
 	require.NoError(t, err)
 	s, err := bolt.New(db, bolt.Options{Now: clock.Now})
 	require.NoError(t, err)

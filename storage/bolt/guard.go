@@ -13,6 +13,9 @@ import (
 // session is over, and no other.
 var errDamaged = fmt.Errorf("storage/bolt: the record is damaged: %w", storage.ErrNotFound)
 
+// errFileDamaged is what bbolt's panics amount to.
+var errFileDamaged = errors.New("the file is damaged")
+
 // On pages that make no sense bbolt panics, and reading what the disk cannot
 // deliver is a fault. view and update make errors of both. Usually the
 // transaction has been rolled back by then, its locks are free, and the next one
@@ -48,7 +51,7 @@ func (s *Store) update(change func(*tx) error) (err error) {
 	if err == nil || refused != nil {
 		return refused
 	}
-	return explainFull(err)
+	return databaseError(err)
 }
 
 func (s *Store) contain(tx **bbolt.Tx, err *error) {
@@ -56,7 +59,7 @@ func (s *Store) contain(tx **bbolt.Tx, err *error) {
 	if p == nil {
 		return
 	}
-	damaged := fmt.Errorf("storage/bolt: the file is damaged (%v): %s", p, wayOut)
+	damaged := fmt.Errorf("storage/bolt: %w (%v): %s", errFileDamaged, p, wayOut)
 	s.log.Error(damaged.Error())
 	if rolledBack := *tx != nil && (*tx).DB() == nil; !rolledBack {
 		s.stopped.CompareAndSwap(nil, &damaged)
@@ -64,9 +67,9 @@ func (s *Store) contain(tx **bbolt.Tx, err *error) {
 	*err = damaged
 }
 
-// explainFull gives the errors of a disk, or of a file, that has no more room the
-// name by which callers know them.
-func explainFull(err error) error {
+// databaseError gives an error that says that there is no more room the name by
+// which callers know it.
+func databaseError(err error) error {
 	if isFull(err) {
 		return fmt.Errorf("storage/bolt: %w: %w", storage.ErrFull, err)
 	}

@@ -53,7 +53,7 @@ func open(t testing.TB, path string, opts bolt.Options) *bolt.Store {
 func openUnsynced(t testing.TB, path string, opts bolt.Options) (*bbolt.DB, *bolt.Store) {
 	t.Helper()
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
-		NoSync: true, NoGrowSync: true, NoStatistics: true, FreelistType: bbolt.FreelistMapType,
+		NoSync: true, NoGrowSync: true, NoStatistics: true,
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, db.Close()) })

@@ -1,20 +1,24 @@
 package bolt
 
 import (
-	"bytes"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/passport-go/passport/storage"
 )
 
-// DeleteOwing implements [storage.Ledger].
+// DeleteOwing implements [storage.Ledger]. It returns storage.ErrConflict, and
+// the record stays, if there is a debt under its ID already.
 func (s *Store) DeleteOwing(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
 	var owed storage.Debt
 	err := s.write(ctx, func(t *tx) error {
 		r, err := t.live(id)
 		if err != nil {
 			return err
+		}
+		if t.owes(id) {
+			return storage.ErrConflict
 		}
 		t.remove(r)
 		owed = t.owe(r, hold)
@@ -27,7 +31,7 @@ func (s *Store) DeleteOwing(ctx context.Context, id string, hold time.Duration) 
 }
 
 // DeleteMatchingOwing implements [storage.Ledger]. The records become debts in
-// one step, all or none.
+// one step, all or none; storage.ErrConflict as with DeleteOwing.
 func (s *Store) DeleteMatchingOwing(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Debt, error) {
 	var owed []storage.Debt
 	err := s.write(ctx, func(t *tx) error {
@@ -35,6 +39,9 @@ func (s *Store) DeleteMatchingOwing(ctx context.Context, m storage.Match, hold t
 		removed, err := t.matching(m)
 		if err != nil {
 			return err
+		}
+		if slices.ContainsFunc(removed, func(r storage.Record) bool { return t.owes(r.ID) }) {
+			return storage.ErrConflict
 		}
 		for _, r := range removed {
 			t.remove(r)
@@ -56,7 +63,7 @@ func (s *Store) Owe(ctx context.Context, r storage.Record, hold time.Duration) (
 	r.Expiry = stored(r.Expiry)
 	var owed storage.Debt
 	err := s.write(ctx, func(t *tx) error {
-		if t.Bucket(t.debts).Get([]byte(r.ID)) != nil {
+		if t.owes(r.ID) {
 			return storage.ErrConflict
 		}
 		owed = t.owe(r, hold)
@@ -68,10 +75,11 @@ func (s *Store) Owe(ctx context.Context, r storage.Record, hold time.Duration) (
 	return owed, nil
 }
 
+func (t *tx) owes(id string) bool { return t.Bucket(t.debts).Get([]byte(id)) != nil }
+
 func (t *tx) owe(r storage.Record, hold time.Duration) storage.Debt {
 	d := storage.Debt{Record: r, Since: stored(t.now), Due: stored(t.now.Add(hold))}
-	old, _ := t.debt(r.ID)
-	t.putDebt(old, d)
+	t.putDebt(storage.Debt{}, d)
 	return d
 }
 
@@ -93,13 +101,14 @@ func (s *Store) Claim(ctx context.Context, n int, hold time.Duration) ([]storage
 	return claimed, nil
 }
 
-// claim holds the debt that the key leads to. A key that leads nowhere, or to a
-// debt that cannot be read any more, would stand first in the line for ever.
+// claim holds the debt that the key leads to. One that is damaged would stand
+// first in the line for ever, so it goes.
 func (t *tx) claim(key []byte, hold time.Duration) (storage.Debt, bool) {
 	_, id, _ := timeOf(key)
 	old, err := t.debt(string(id))
-	if err != nil || !bytes.Equal(key, dueKey(old)) {
+	if err != nil {
 		t.delete(t.dues, key)
+		t.delete(t.debts, id)
 		return storage.Debt{}, false
 	}
 	d := old

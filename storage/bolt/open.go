@@ -33,19 +33,19 @@ func Open(path string, opts Options) (*Store, error) {
 		return nil, fmt.Errorf("storage/bolt: Options.MaxSize is %d: it must be 0 or at least %d bytes", opts.MaxSize, minSize)
 	}
 	opts = opts.withDefaults()
-	file, db, err := openDatabase(path, opts)
+	db, err := openDatabase(path, opts)
 	if err != nil {
 		return nil, err
 	}
 	s := newStore(db, opts)
-	s.file = file
+	s.owned = true
 	if err := s.prepare(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-func openDatabase(path string, opts Options) (file *os.File, db *bbolt.DB, err error) {
+func openDatabase(path string, opts Options) (db *bbolt.DB, err error) {
 	// Opening reads the list of free pages: in a damaged file that is a panic,
 	// and in one cut short it is a fault.
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
@@ -55,11 +55,11 @@ func openDatabase(path string, opts Options) (file *os.File, db *bbolt.DB, err e
 		}
 	}()
 
-	isNew := false
+	var file *os.File
+	var isNew bool
 	db, err = bbolt.Open(path, 0o600, &bbolt.Options{
 		Timeout:      opts.LockTimeout,
 		MaxSize:      opts.MaxSize,
-		FreelistType: bbolt.FreelistMapType,
 		NoStatistics: true, // counting takes a lock in every read
 		OpenFile: func(name string, flag int, perm os.FileMode) (*os.File, error) {
 			file, isNew, err = openPrivate(name, flag, perm)
@@ -67,17 +67,16 @@ func openDatabase(path string, opts Options) (file *os.File, db *bbolt.DB, err e
 		},
 	})
 	if err != nil {
-		return nil, nil, explain(path, err)
+		return nil, explain(path, err)
 	}
-	if err := checkLength(file, db); err != nil {
-		return nil, nil, errors.Join(err, db.Close())
+	err = checkLength(file, db)
+	if err == nil && isNew {
+		err = syncDir(filepath.Dir(path))
 	}
-	if isNew {
-		if err := syncDir(filepath.Dir(path)); err != nil {
-			return nil, nil, errors.Join(err, db.Close())
-		}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
 	}
-	return file, db, nil
+	return db, nil
 }
 
 // openPrivate opens a regular file and makes sure that it is for its owner
@@ -155,7 +154,7 @@ func explain(path string, err error) error {
 		return fmt.Errorf("storage/bolt: %s is in use, by another process or by a store that this one has open: "+
 			"stop the other, or share sessions between processes through storage/redis or storage/postgres: %w", path, err)
 	case errors.As(err, new(*fs.PathError)), errors.As(err, new(syscall.Errno)):
-		return fmt.Errorf("storage/bolt: open %s: %w", path, err)
+		return fmt.Errorf("storage/bolt: %w", err)
 	default:
 		return fmt.Errorf("storage/bolt: %s is damaged or not a bbolt database (%w): %s", path, err, wayOut)
 	}

@@ -20,3 +20,22 @@ func TestStoreKeepsTheContract(t *testing.T) {
 		return s
 	})
 }
+
+func TestARecordThatIsOwedAlreadyIsNotOwedTwice(t *testing.T) {
+	clock := newClock()
+	s := open(t, tempPath(t), bolt.Options{Now: clock.Now})
+	r := save(t, s, record("a", clock.Now()))
+	other := record("b", clock.Now())
+	other.Subject = r.Subject
+	other = save(t, s, other)
+	debt, err := s.Owe(t.Context(), r, time.Minute)
+	require.NoError(t, err)
+
+	_, err = s.DeleteOwing(t.Context(), r.ID, time.Minute)
+	assert.ErrorIs(t, err, storage.ErrConflict)
+	_, err = s.DeleteMatchingOwing(t.Context(), storage.Match{Subject: r.Subject}, time.Minute)
+	assert.ErrorIs(t, err, storage.ErrConflict)
+	assertStored(t, s, r)
+	assertStored(t, s, other)
+	assert.NoError(t, s.Settle(t.Context(), debt))
+}

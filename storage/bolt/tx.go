@@ -30,7 +30,7 @@ func (t *tx) put(bucket, key, value []byte) {
 	}
 	t.changed = true
 	if err := t.Bucket(bucket).Put(key, value); err != nil {
-		t.failed = explainFull(err)
+		t.failed = databaseError(err)
 	}
 }
 
@@ -40,7 +40,7 @@ func (t *tx) delete(bucket, key []byte) {
 	}
 	t.changed = true
 	if err := t.Bucket(bucket).Delete(key); err != nil {
-		t.failed = explainFull(err)
+		t.failed = databaseError(err)
 	}
 }
 
