@@ -17,7 +17,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -61,8 +64,9 @@ func Main(m *testing.M) int {
 // Profile is a user's browser: its cookies, storage and tabs are its own. It
 // ends with the test that opened it.
 type Profile struct {
-	t   testing.TB
-	ctx context.Context
+	t       testing.TB
+	browser context.Context
+	id      cdp.BrowserContextID
 }
 
 // Open returns a new profile.
@@ -80,10 +84,15 @@ func Open(t testing.TB, cookies Cookies) *Profile {
 		}
 		browsers.running[cookies] = b
 	}
-	ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
-	t.Cleanup(cancel)
-	require.NoError(t, chromedp.Do(ctx), "open a profile")
-	return &Profile{t: t, ctx: ctx}
+	process := chromedp.FromContext(b.ctx).Browser
+	created, err := cdp.Call(b.ctx, process, target.CreateBrowserContext, target.CreateBrowserContextParams{})
+	require.NoError(t, err, "open a profile")
+	t.Cleanup(func() {
+		gone := target.DisposeBrowserContextParams{BrowserContextID: created.BrowserContextID}
+		_, err := cdp.Call(b.ctx, process, target.DisposeBrowserContext, gone)
+		assert.NoError(t, err, "close a profile")
+	})
+	return &Profile{t: t, browser: b.ctx, id: created.BrowserContextID}
 }
 
 func launch(cookies Cookies) (*chromium, error) {
@@ -101,6 +110,7 @@ func launch(cookies Cookies) (*chromium, error) {
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path),
 		chromedp.UserDataDir(dir),
+		chromedp.Env("TMPDIR="+dir), // and not litter beside it
 		chromedp.NoSandbox,
 		chromedp.DisableGPU,
 		chromedp.IgnoreCertErrors,

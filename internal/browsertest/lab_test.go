@@ -36,10 +36,11 @@ type lab struct {
 	post     func(w http.ResponseWriter, r *http.Request) // unless nil, answers instead
 	logout   func(w http.ResponseWriter, r *http.Request) // /v2/logout on the auth domain
 	callback *pages.Callback
-	done     bool   // what the callback page says of the Passport session
-	policy   string // the app's Content-Security-Policy
-	evil     string // the hostile site's page
-	app      string // put into the app's page
+	done     bool             // what the callback page says of the Passport session
+	policy   string           // the app's Content-Security-Policy
+	evil     string           // the hostile site's page
+	other    http.HandlerFunc // unless nil, answers what is not listed below
+	app      string           // put into the app's page
 
 	mu   sync.Mutex
 	seen []string
@@ -102,7 +103,11 @@ func (l *lab) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", l.policy)
 		fmt.Fprintf(w, appPage, l.app)
 	default:
-		http.NotFound(w, r)
+		if l.other == nil {
+			http.NotFound(w, r)
+			return
+		}
+		l.other(w, r)
 	}
 }
 

@@ -1,6 +1,7 @@
 package browsertest
 
 import (
+	"encoding/json"
 	"net/http"
 	"testing"
 
@@ -183,21 +184,35 @@ func TestOtherTabsAreNotToldOfALogoutThatFoundNobody(t *testing.T) {
 	assert.Empty(t, Eval[[]any](other, `events`))
 }
 
+// An answer counts if it is the program's own.
+func TestLogoutTakesNoAnswerFromAnotherOrigin(t *testing.T) {
+	l := newLab(t)
+	l.policy = ""
+	l.post = func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, l.at(evilHost, "/answer"), http.StatusSeeOther)
+	}
+	l.other = func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		_ = json.NewEncoder(w).Encode(l.answer)
+	}
+	assert.Equal(t, "unavailable", Eval[outcome](l.open(), settle(`passport.logout()`)).Reason)
+}
+
 // The request outlives the page that made it.
 func TestClosingTheTabDoesNotStopTheLogout(t *testing.T) {
 	l := newLab(t)
-	finished := make(chan error, 1)
-	begun := make(chan struct{})
-	proceed := make(chan struct{})
+	begun, proceed, cancelled := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	l.post = func(_ http.ResponseWriter, r *http.Request) {
 		close(begun)
 		<-proceed
-		finished <- r.Context().Err()
+		cancelled <- r.Context().Err()
 	}
-	tab := l.open()
+	profile := Open(t, Blocked)
+	tab := l.openIn(profile)
 	tab.Run(`void passport.logout().catch(() => {})`)
 	<-begun
-	tab.Go("about:blank")
+	tab.Close()
+	l.openIn(profile) // by now a request that ends with its page would have
 	close(proceed)
-	assert.NoError(t, <-finished)
+	assert.NoError(t, <-cancelled)
 }

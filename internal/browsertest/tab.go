@@ -31,18 +31,28 @@ type Tab struct {
 // Tab opens a tab.
 func (p *Profile) Tab() *Tab {
 	p.t.Helper()
-	return newTab(p.t, p.ctx)
+	return newTab(p.t, p.browser, chromedp.WithExistingBrowserContext(p.id))
 }
 
-func newTab(t testing.TB, parent context.Context, options ...chromedp.ContextOption) *Tab {
+// newTab lets go of the tab when the test ends; the end of its profile closes
+// it.
+func newTab(t testing.TB, browser context.Context, option chromedp.ContextOption) *Tab {
 	t.Helper()
-	ctx, cancel := chromedp.NewContext(parent, options...)
+	ctx, cancel := chromedp.NewContext(browser, option, chromedp.WithDetachOnCancel())
 	t.Cleanup(cancel)
 	tab := &Tab{t: t, ctx: ctx}
 	require.NoError(t, chromedp.Do(ctx), "open a tab")
 	require.NoError(t, chromedp.Listen(ctx, tab.listen))
 	t.Cleanup(tab.report)
 	return tab
+}
+
+// Close closes the tab.
+func (tab *Tab) Close() {
+	tab.t.Helper()
+	do(tab, "close the tab", func(ctx context.Context, t *chromedp.Target) (cdp.Empty, error) {
+		return cdp.Call(ctx, chromedp.FromContext(tab.ctx).Browser, target.CloseTarget, target.CloseTargetParams{TargetID: t.TargetID})
+	})
 }
 
 // Popup returns the tab that opens when open does something in this one.
