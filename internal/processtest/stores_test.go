@@ -1,0 +1,163 @@
+package processtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport/storage"
+	"github.com/passport-go/passport/storage/bolt"
+	"github.com/passport-go/passport/storage/postgres"
+	"github.com/passport-go/passport/storage/postgres/postgrestest"
+	"github.com/passport-go/passport/storage/redis"
+)
+
+// store is what all three have.
+type store interface {
+	storage.TokenStore
+	storage.Ledger
+	storage.Lister
+}
+
+// open opens the store at an address such as "bolt:/tmp/sessions.db". The clock
+// may run ahead, so that what a killed process held falls due at once.
+func open(address string, now func() time.Time) (store, func() error, error) {
+	kind, where, _ := strings.Cut(address, ":")
+	switch kind {
+	case "bolt":
+		s, err := bolt.Open(where, bolt.Options{Now: now, LockTimeout: 10 * time.Second})
+		if err != nil {
+			return nil, nil, err
+		}
+		return s, s.Close, nil
+	case "redis":
+		client := goredis.NewClient(&goredis.Options{Addr: where})
+		s, err := redis.New(client, redis.Options{Now: now})
+		return s, client.Close, err
+	case "postgres":
+		pool, err := pgxpool.New(context.Background(), where)
+		if err != nil {
+			return nil, nil, err
+		}
+		s, err := postgres.New(pool, postgres.Options{Now: now})
+		return s, func() error { pool.Close(); return nil }, err
+	}
+	return nil, nil, fmt.Errorf("no store is called %q", kind)
+}
+
+// The servers of this package's tests; bolt needs none.
+var servers = struct {
+	redis    *redisServer
+	postgres *postgrestest.Server
+}{}
+
+func startServers() error {
+	var err error
+	if servers.redis, err = startRedis(); err != nil {
+		return err
+	}
+	if servers.postgres, err = postgrestest.Start(); err != nil {
+		return err
+	}
+	pool, err := pgxpool.New(context.Background(), servers.postgres.URL())
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	s, err := postgres.New(pool, postgres.Options{})
+	if err != nil {
+		return err
+	}
+	return s.Migrate(context.Background())
+}
+
+func stopServers() {
+	if servers.redis != nil {
+		servers.redis.close()
+	}
+	if servers.postgres != nil {
+		_ = servers.postgres.Close()
+	}
+}
+
+// addresses are those of all three stores; the file is this test's own.
+func addresses(t *testing.T) map[string]string {
+	t.Helper()
+	return map[string]string{
+		"bolt":     "bolt:" + filepath.Join(t.TempDir(), "sessions.db"),
+		"redis":    "redis:" + servers.redis.addr,
+		"postgres": "postgres:" + servers.postgres.URL(),
+	}
+}
+
+// redisServer is a real one that writes every change to its disk.
+type redisServer struct {
+	addr, dir string
+	process   *exec.Cmd
+}
+
+func startRedis() (*redisServer, error) {
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		return nil, fmt.Errorf("these tests run against a real server: %w; Debian has it in the package redis-server", err)
+	}
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	addr := free.Addr().String()
+	_ = free.Close()
+	dir, err := os.MkdirTemp("", "processtest-redis-")
+	if err != nil {
+		return nil, err
+	}
+	s := &redisServer{addr: addr, dir: dir}
+	return s, s.start()
+}
+
+func (s *redisServer) start() error {
+	_, port, _ := net.SplitHostPort(s.addr)
+	s.process = exec.Command("redis-server", "--bind", "127.0.0.1", "--port", port, "--dir", s.dir,
+		"--save", "", "--appendonly", "yes", "--appendfsync", "always")
+	if err := s.process.Start(); err != nil {
+		return err
+	}
+	client := goredis.NewClient(&goredis.Options{Addr: s.addr})
+	defer client.Close()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if client.Ping(context.Background()).Err() == nil {
+			return nil
+		}
+	}
+	return errors.New("redis-server does not answer")
+}
+
+// kill ends the server as SIGKILL does.
+func (s *redisServer) kill() {
+	_ = s.process.Process.Kill()
+	_ = s.process.Wait()
+}
+
+func (s *redisServer) close() {
+	s.kill()
+	_ = os.RemoveAll(s.dir)
+}
+
+// opened is a store that is closed with the test.
+func opened(t *testing.T, address string) store {
+	t.Helper()
+	s, closeStore, err := open(address, time.Now)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, closeStore()) })
+	return s
+}
