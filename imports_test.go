@@ -46,9 +46,14 @@ var walls = map[string][]string{
 	"internal/pages":      {},
 	"internal/seal":       {},
 
+	"internal/document": {module + "/storage"},
+	"internal/filelock": {},
+
 	"storage":          {},
 	"storage/memory":   {module + "/storage"},
 	"storage/bolt":     {module + "/storage", "go.etcd.io/bbolt/..."},
+	"storage/file":     {module + "/storage", module + "/internal/document", module + "/internal/filelock"},
+	"storage/keyring":  {module + "/storage", module + "/internal/document", module + "/internal/filelock", "github.com/zalando/go-keyring"},
 	"storage/redis":    {module + "/storage", "github.com/redis/go-redis/v9/..."},
 	"storage/postgres": {module + "/storage", "github.com/jackc/pgx/v5/..."},
 
