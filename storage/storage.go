@@ -37,7 +37,8 @@ var (
 	ErrEmptyMatch = errors.New("storage: match names neither a subject nor a sid")
 )
 
-// Record is one stored entry.
+// Record is one stored entry. ID, Subject and SID are UTF-8 text of at most 1 KB
+// without NUL, and two that differ in any byte are different.
 type Record struct {
 	// ID is the key. Package passport derives it from a random value and uses
 	// it for one entry only. It must not be empty.
@@ -89,8 +90,8 @@ type TokenStore interface {
 	// after a Delete cannot bring a record back.
 	//
 	// Subject, SID and Expiry may change with a Save, and the indexes follow.
-	// A record without an ID, or one that has already expired, is refused with
-	// an error that is none of the sentinels.
+	// A record without an ID, or one that has already expired, is refused,
+	// whatever is stored, with an error that is none of the sentinels.
 	Save(ctx context.Context, r Record) (Record, error)
 
 	// Delete removes the record and returns it as it was, or ErrNotFound. Of
@@ -100,7 +101,8 @@ type TokenStore interface {
 	// DeleteMatching removes every live record that m selects and returns
 	// them, in no particular order; none is not an error. It goes through an
 	// index: the cost follows the number of records removed, not the number
-	// stored. A record is returned to one caller only.
+	// stored. A record is returned to one caller only, so an error may come with
+	// the records that had been removed before it.
 	DeleteMatching(ctx context.Context, m Match) ([]Record, error)
 }
 
@@ -135,7 +137,8 @@ type Debt struct {
 // memory.
 //
 // Record IDs are random and not used again, so a ledger holds one debt an ID.
-// Times are kept at least to the millisecond.
+// Times are kept at least to the millisecond. A hold is positive. A ledger that
+// is bounded returns ErrFull instead of entering a debt, and leaves the record.
 type Ledger interface {
 	// DeleteOwing is Delete and, in the same atomic step, enters the record as
 	// a debt that the caller holds for the duration hold.
@@ -156,7 +159,8 @@ type Ledger interface {
 
 	// Postpone hands d back: Attempts grows by one and Due becomes due.
 	// ErrConflict if d.Due is not the stored one (another caller has it now),
-	// ErrNotFound if the debt has been settled.
+	// ErrNotFound if the debt has been settled. No more of d counts than its
+	// Record.ID and Due.
 	Postpone(ctx context.Context, d Debt, due time.Time) error
 
 	// Settle removes d, with the errors of Postpone.
