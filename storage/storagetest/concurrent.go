@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strconv"
 	"sync/atomic"
-	"testing"
-	"time"
 
 	"github.com/passport-go/passport/storage"
 )
@@ -21,65 +19,15 @@ var concurrentChecks = []check{
 	{"logins and logouts of one user leave nothing behind", noLeftovers},
 }
 
-// rounds is how often something is tried: n times, or less with -short.
-func rounds(n int) int {
-	if testing.Short() {
-		return (n + 3) / 4
-	}
-	return n
-}
-
-// on is the fixture as seen from one of the stores, for the i-th of many callers.
-func (f *fixture) on(i int) *fixture {
-	other := *f
-	other.store = f.at(i)
-	return &other
-}
-
-// atLeast counts from 0 to n, and on for a moment if that went fast: what only
-// happens when calls meet must be tried more often where they are short.
-func atLeast(n int) func(yield func(int) bool) {
-	return func(yield func(int) bool) {
-		spare := time.Duration(rounds(200)) * time.Millisecond
-		for start, i := time.Now(), 0; i < rounds(n) || time.Since(start) < spare; i++ {
-			if !yield(i) {
-				return
-			}
-		}
-	}
-}
-
-// at returns one of the stores, for the i-th of many callers.
-func (f *fixture) at(i int) storage.TokenStore { return f.stores[i%len(f.stores)] }
-
-// outcome counts how calls ended, of those that may end in one other way.
-type outcome struct{ won, lost atomic.Int64 }
-
-func (o *outcome) count(f *fixture, err, losing error, doing string) {
-	switch {
-	case err == nil:
-		o.won.Add(1)
-	case errors.Is(err, losing):
-		o.lost.Add(1)
-	default:
-		f.Errorf("%s: %v; want success or %q", doing, err, losing)
-	}
-}
-
-func (o *outcome) want(f *fixture, won int64, doing string) {
-	f.Helper()
-	if got := o.won.Load(); got != won {
-		f.Fatalf("%s succeeded for %d callers; want %d", doing, got, won)
-	}
-}
-
+// oneCreator has callers that create the same record, from the second round on
+// in the place of one that has expired.
 func oneCreator(f *fixture) {
-	for round := range atLeast(40) {
+	for range atLeast(40) {
 		var o outcome
 		var winner atomic.Pointer[storage.Record]
 		parallel(8, func(i int) {
-			r := f.record(fmt.Sprint("record ", round))
-			r.Data = fmt.Append(nil, "of caller ", i)
+			r := f.record("a")
+			r.SID, r.Data = fmt.Sprint("sid ", i), fmt.Append(nil, "of caller ", i)
 			saved, err := f.at(i).Save(f.ctx, r)
 			o.count(f, err, storage.ErrConflict, "Save")
 			if err == nil {
@@ -88,6 +36,10 @@ func oneCreator(f *fixture) {
 		})
 		o.want(f, 1, "Save of a new record")
 		f.present(*winner.Load())
+		f.clock.advance(lifetime)
+	}
+	for i := range 8 {
+		f.removeMatching(storage.Match{SID: fmt.Sprint("sid ", i)})
 	}
 }
 
@@ -340,140 +292,4 @@ func noLeftovers(f *fixture) {
 		f.removeMatching(storage.Match{SID: fmt.Sprint("sid ", sid)})
 	}
 	f.absent("0 of 0")
-}
-
-// ledgerConcurrentChecks are those for two claimants.
-var ledgerConcurrentChecks = []check{
-	{"a debt is handed to one claimant", oneClaimant},
-	{"of many that owe one wins", oneDebtor},
-	{"a debt is there once the record is not", debtBeforeGone},
-	{"every debt is settled once", settledOnce},
-}
-
-func oneClaimant(f *fixture) {
-	const debts = 40
-	for range rounds(10) {
-		parallel(debts, func(i int) {
-			if _, err := f.at(i).(storage.Ledger).Owe(f.ctx, f.record(fmt.Sprint("debt ", i)), hold); err != nil {
-				f.Errorf("Owe: %v", err)
-			}
-		})
-		f.clock.advance(hold)
-		var handed [debts]atomic.Int64
-		parallel(8, func(i int) {
-			ledger := f.at(i).(storage.Ledger)
-			for {
-				got, err := ledger.Claim(f.ctx, 1+i%4, hold)
-				if err != nil {
-					f.Errorf("Claim: %v", err)
-				}
-				if len(got) == 0 {
-					return
-				}
-				for _, d := range got {
-					var n int
-					fmt.Sscanf(d.Record.ID, "debt %d", &n)
-					handed[n].Add(1)
-				}
-			}
-		})
-		for i := range handed {
-			if n := handed[i].Load(); n != 1 {
-				f.Fatalf("a debt was handed to %d claimants at once; want one", n)
-			}
-		}
-		f.debtsAre(debts)
-	}
-}
-
-func oneDebtor(f *fixture) {
-	for round := range rounds(20) {
-		var o outcome
-		parallel(8, func(i int) {
-			_, err := f.at(i).(storage.Ledger).Owe(f.ctx, f.record(fmt.Sprint("debt ", round)), hold)
-			o.count(f, err, storage.ErrConflict, "Owe")
-		})
-		o.want(f, 1, "Owe")
-	}
-	f.debtsAre(rounds(20))
-}
-
-// debtBeforeGone looks for a moment at which a crash would lose the debt: one
-// at which the record is gone, and nothing is owed.
-func debtBeforeGone(f *fixture) {
-	owed := 0
-	for round := range atLeast(60) {
-		owed++
-		r := f.save(f.record(fmt.Sprint("record ", round)))
-		parallel(2, func(i int) {
-			ledger := f.at(i).(storage.Ledger)
-			if i == round%2 {
-				var err error
-				if round%4 < 2 {
-					_, err = ledger.DeleteOwing(f.ctx, r.ID, hold)
-				} else {
-					_, err = ledger.DeleteMatchingOwing(f.ctx, storage.Match{SID: r.SID}, hold)
-				}
-				if err != nil {
-					f.Errorf("delete: %v", err)
-				}
-				return
-			}
-			var err error
-			for err == nil {
-				_, err = f.at(i).Load(f.ctx, r.ID)
-			}
-			if _, err := ledger.Owe(f.ctx, r, hold); !errors.Is(err, storage.ErrConflict) {
-				f.Errorf("the record was gone before the debt was there: Owe: %v; want %q", err, storage.ErrConflict)
-			}
-		})
-	}
-	f.debtsAre(owed)
-}
-
-// settledOnce has workers that claim, lose their hold at times, postpone and
-// settle, while the clock moves on.
-func settledOnce(f *fixture) {
-	const debts = 60
-	for i := range debts {
-		f.owes(f.record(fmt.Sprint("debt ", i)))
-	}
-	f.clock.advance(hold)
-	var settled atomic.Int64
-	parallel(6, func(i int) {
-		ledger := f.at(i).(storage.Ledger)
-		for n := 0; settled.Load() < debts && n < 10_000; n++ {
-			got, err := ledger.Claim(f.ctx, 3, hold)
-			if err != nil {
-				f.Errorf("Claim: %v", err)
-				return
-			}
-			for j, d := range got {
-				f.finish(ledger, d, i+j+n, &settled)
-			}
-			if len(got) == 0 {
-				f.clock.advance(hold / 2)
-			}
-		}
-	})
-	if settled.Load() != debts {
-		f.Errorf("%d of %d debts were settled", settled.Load(), debts)
-	}
-	f.debtsAre(0)
-}
-
-func (f *fixture) finish(ledger storage.Ledger, d storage.Debt, way int, settled *atomic.Int64) {
-	var err error
-	switch way % 3 {
-	case 0:
-		if err = ledger.Settle(f.ctx, d); err == nil {
-			settled.Add(1)
-		}
-	case 1:
-		err = ledger.Postpone(f.ctx, d, f.clock.Now().Add(time.Second))
-	case 2: // forgotten, as by a worker that crashed
-	}
-	if err != nil && !errors.Is(err, storage.ErrConflict) && !errors.Is(err, storage.ErrNotFound) {
-		f.Errorf("Settle or Postpone: %v", err)
-	}
 }

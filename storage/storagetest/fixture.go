@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/passport-go/passport/storage"
@@ -133,21 +132,6 @@ func (f *fixture) sameSet(got, want []storage.Record, doing string) {
 	if !equalSets(got, want) {
 		f.Fatalf("%s returned %s; want %s", doing, showAll(got), showAll(want))
 	}
-}
-
-// parallel calls do n times at once and waits for all. As testing has it, do
-// reports with Errorf, not Fatalf.
-func parallel(n int, do func(i int)) {
-	var wg sync.WaitGroup
-	start := make(chan struct{})
-	for i := range n {
-		wg.Go(func() {
-			<-start
-			do(i)
-		})
-	}
-	close(start)
-	wg.Wait()
 }
 
 func equal(a, b storage.Record) bool {

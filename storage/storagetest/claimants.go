@@ -1,0 +1,148 @@
+package storagetest
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/passport-go/passport/storage"
+)
+
+// ledgerConcurrentChecks run on one store, and on two that share a backend.
+var ledgerConcurrentChecks = []check{
+	{"a debt is handed to one claimant", oneClaimant},
+	{"of many that owe one wins", oneDebtor},
+	{"a debt is there once the record is not", debtBeforeGone},
+	{"every debt is settled once", settledOnce},
+}
+
+func oneClaimant(f *fixture) {
+	const debts = 40
+	for range rounds(10) {
+		parallel(debts, func(i int) {
+			if _, err := f.at(i).(storage.Ledger).Owe(f.ctx, f.record(fmt.Sprint("debt ", i)), hold); err != nil {
+				f.Errorf("Owe: %v", err)
+			}
+		})
+		f.clock.advance(hold)
+		var handed [debts]atomic.Int64
+		parallel(8, func(i int) {
+			ledger := f.at(i).(storage.Ledger)
+			for {
+				got, err := ledger.Claim(f.ctx, 1+i%4, hold)
+				if err != nil {
+					f.Errorf("Claim: %v", err)
+				}
+				if len(got) == 0 {
+					return
+				}
+				for _, d := range got {
+					var n int
+					fmt.Sscanf(d.Record.ID, "debt %d", &n)
+					if handed[n].Add(1) > 1 {
+						return
+					}
+				}
+			}
+		})
+		for i := range handed {
+			if n := handed[i].Load(); n != 1 {
+				f.Fatalf("a debt was handed out %d times at once; want once", n)
+			}
+		}
+		f.debtsAre(debts)
+	}
+}
+
+func oneDebtor(f *fixture) {
+	for round := range rounds(20) {
+		var o outcome
+		parallel(8, func(i int) {
+			_, err := f.at(i).(storage.Ledger).Owe(f.ctx, f.record(fmt.Sprint("debt ", round)), hold)
+			o.count(f, err, storage.ErrConflict, "Owe")
+		})
+		o.want(f, 1, "Owe")
+	}
+	f.debtsAre(rounds(20))
+}
+
+// debtBeforeGone looks for a moment at which a crash would lose the debt: one
+// at which the record is gone, and nothing is owed.
+func debtBeforeGone(f *fixture) {
+	owed := 0
+	for round := range atLeast(60) {
+		owed++
+		r := f.save(f.record(fmt.Sprint("record ", round)))
+		parallel(2, func(i int) {
+			ledger := f.at(i).(storage.Ledger)
+			if i == round%2 {
+				var err error
+				if round%4 < 2 {
+					_, err = ledger.DeleteOwing(f.ctx, r.ID, hold)
+				} else {
+					_, err = ledger.DeleteMatchingOwing(f.ctx, storage.Match{SID: r.SID}, hold)
+				}
+				if err != nil {
+					f.Errorf("delete: %v", err)
+				}
+				return
+			}
+			var err error
+			for err == nil {
+				_, err = f.at(i).Load(f.ctx, r.ID)
+			}
+			if _, err := ledger.Owe(f.ctx, r, hold); !errors.Is(err, storage.ErrConflict) {
+				f.Errorf("the record was gone before the debt was there: Owe: %v; want %q", err, storage.ErrConflict)
+			}
+		})
+	}
+	f.debtsAre(owed)
+}
+
+// settledOnce has workers that claim, lose their hold at times, postpone and
+// settle, while the clock moves on.
+func settledOnce(f *fixture) {
+	const debts = 60
+	for i := range debts {
+		f.owes(f.record(fmt.Sprint("debt ", i)))
+	}
+	f.clock.advance(hold)
+	var settled atomic.Int64
+	parallel(6, func(i int) {
+		ledger := f.at(i).(storage.Ledger)
+		for n := 0; settled.Load() < debts && n < 10_000; n++ {
+			got, err := ledger.Claim(f.ctx, 3, hold)
+			if err != nil {
+				f.Errorf("Claim: %v", err)
+				return
+			}
+			for j, d := range got {
+				f.finish(ledger, d, i+j+n, &settled)
+			}
+			if len(got) == 0 {
+				f.clock.advance(hold / 2)
+			}
+		}
+	})
+	if settled.Load() != debts {
+		f.Errorf("%d of %d debts were settled", settled.Load(), debts)
+	}
+	f.debtsAre(0)
+}
+
+func (f *fixture) finish(ledger storage.Ledger, d storage.Debt, way int, settled *atomic.Int64) {
+	var err error
+	switch way % 3 {
+	case 0:
+		if err = ledger.Settle(f.ctx, d); err == nil {
+			settled.Add(1)
+		}
+	case 1:
+		err = ledger.Postpone(f.ctx, d, f.clock.Now().Add(time.Second))
+	case 2: // forgotten, as by a worker that crashed
+	}
+	if err != nil && !errors.Is(err, storage.ErrConflict) && !errors.Is(err, storage.ErrNotFound) {
+		f.Errorf("Settle or Postpone: %v", err)
+	}
+}

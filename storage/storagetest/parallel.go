@@ -1,0 +1,75 @@
+package storagetest
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/passport-go/passport/storage"
+)
+
+// parallel calls do n times at once and waits for all. As testing has it, do
+// reports with Errorf, not Fatalf.
+func parallel(n int, do func(i int)) {
+	var wg sync.WaitGroup
+	start := make(chan struct{})
+	for i := range n {
+		wg.Go(func() {
+			<-start
+			do(i)
+		})
+	}
+	close(start)
+	wg.Wait()
+}
+
+// rounds is how often something is tried: n times, or less with -short.
+func rounds(n int) int {
+	if testing.Short() {
+		return (n + 3) / 4
+	}
+	return n
+}
+
+// on is the fixture as seen from one of the stores, for the i-th of many callers.
+func (f *fixture) on(i int) *fixture {
+	other := *f
+	other.store = f.at(i)
+	return &other
+}
+
+// atLeast counts from 0 to n, and on for a moment if that went fast: what only
+// happens when calls meet must be tried more often where they are short.
+func atLeast(n int) func(yield func(int) bool) {
+	return func(yield func(int) bool) {
+		spare := time.Duration(rounds(200)) * time.Millisecond
+		for start, i := time.Now(), 0; i < rounds(n) || time.Since(start) < spare; i++ {
+			if !yield(i) {
+				return
+			}
+		}
+	}
+}
+
+// at returns one of the stores, for the i-th of many callers.
+func (f *fixture) at(i int) storage.TokenStore { return f.stores[i%len(f.stores)] }
+
+// outcome counts the calls that succeeded, of those that may fail in one way.
+type outcome struct{ won atomic.Int64 }
+
+func (o *outcome) count(f *fixture, err, losing error, doing string) {
+	if err == nil {
+		o.won.Add(1)
+	} else if !errors.Is(err, losing) {
+		f.Errorf("%s: %v; want success or %q", doing, err, losing)
+	}
+}
+
+func (o *outcome) want(f *fixture, won int64, doing string) {
+	f.Helper()
+	if got := o.won.Load(); got != won {
+		f.Fatalf("%s succeeded for %d callers; want %d", doing, got, won)
+	}
+}
