@@ -78,6 +78,58 @@ func TestLongListIsWalkedWhileItChanges(t *testing.T) {
 	}
 }
 
+// TestPauseKeepsThePlace removes the very entry at which a walk pauses.
+func TestPauseKeepsThePlace(t *testing.T) {
+	s, c := newStore(Options{})
+	for i := range 3 { // in the list: 2, 1, 0
+		r := record(c, i, time.Hour)
+		r.Subject = "alice"
+		save(t, s, r)
+	}
+	sh := s.subjects.shard("alice")
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	middle := sh.heads["alice"].links[bySubject].next
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		_, err := s.Delete(t.Context(), middle.record.ID)
+		assert.NoError(t, err)
+	})
+	var next *entry
+	for middle.links[bySubject] != (link{}) { // until Delete comes through, which the mutex grants it
+		next = s.subjects.pause(sh, middle)
+	}
+	require.NotNil(t, next)
+	assert.Equal(t, "id 0", next.record.ID)
+	sh.mu.Unlock()
+	wg.Wait()
+	sh.mu.Lock()
+}
+
+// TestChangedKeyIsNeverNowhere stops a Save between its two changes to an
+// index: the record must be under its new subject by then.
+func TestChangedKeyIsNeverNowhere(t *testing.T) {
+	s, c := newStore(Options{})
+	r := save(t, s, record(c, 0, time.Hour))
+	subject := "another subject"
+	for s.subjects.shard(subject) == s.subjects.shard(r.Subject) {
+		subject += "!"
+	}
+	from := s.subjects.shard(r.Subject)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	from.mu.Lock()
+	defer from.mu.Unlock()
+	wg.Go(func() {
+		r.Subject = subject
+		_, err := s.Save(t.Context(), r)
+		assert.NoError(t, err)
+	})
+	assert.Eventually(t, func() bool {
+		return len(s.subjects.entries(subject, nil)) == 1
+	}, 10*time.Second, time.Millisecond, "a record has left its old subject, but not come to the new")
+}
+
 func TestNoBookmarkIsLeft(t *testing.T) {
 	s, c := newStore(Options{})
 	const n = 2 * walkBatch

@@ -147,6 +147,53 @@ func TestLimitHoldsUnderConcurrency(t *testing.T) {
 	assert.EqualValues(t, limit, s.count.Load())
 }
 
+func TestReserveIsExact(t *testing.T) {
+	s, _ := newStore(Options{Limit: 1})
+	var holders atomic.Int64
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 20_000 {
+				if !s.reserve() {
+					continue
+				}
+				if holders.Add(1) != 1 {
+					assert.Fail(t, "room for one has been given to two")
+					return
+				}
+				holders.Add(-1)
+				s.count.Add(-1)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// TestWritersReadTheClockUnderTheLock pins that no writer goes by a time that
+// is over: another may have been told meanwhile that the record has expired.
+func TestWritersReadTheClockUnderTheLock(t *testing.T) {
+	var sh *shard
+	locked := false
+	s := New(Options{Now: func() time.Time {
+		if sh != nil {
+			locked = !sh.mu.TryLock()
+			if !locked {
+				sh.mu.Unlock()
+			}
+		}
+		return time.Now()
+	}})
+	r := storage.Record{ID: "a", Subject: "alice", Expiry: time.Now().Add(time.Hour)}
+	sh = s.shard("a")
+	for range 2 { // creates, then replaces
+		r = save(t, s, r)
+		assert.True(t, locked)
+	}
+	_, err := s.DeleteMatching(t.Context(), storage.Match{Subject: "alice"})
+	require.NoError(t, err)
+	assert.True(t, locked)
+}
+
 func TestWritesSweepWhatHasExpired(t *testing.T) {
 	s, c := newStore(Options{})
 	const n = 10_000
@@ -233,9 +280,9 @@ func TestClaimInSteps(t *testing.T) {
 		require.NoError(t, err)
 	}
 	c.advance(n * time.Second)
-	claimed, err := s.Claim(t.Context(), n-1, 0)
+	claimed, err := s.Claim(t.Context(), 2*n, 0)
 	require.NoError(t, err)
-	require.Len(t, claimed, n-1)
+	require.Len(t, claimed, n)
 	for i, d := range claimed {
 		assert.Equal(t, fmt.Sprint("id ", n-1-i), d.Record.ID, "the oldest Due first, none twice")
 	}
