@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/passporttest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -90,6 +91,43 @@ func TestNobodyElseLogsTheUserOut(t *testing.T) {
 			assert.Len(t, s.auth.Sessions(), 1)
 		})
 	}
+}
+
+// A logout that is in doubt stays so, whoever sends the browser to where a
+// logout comes back to: the next login must not let the user straight in.
+func TestNobodyElseSettlesALogoutThatIsInDoubt(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	s.mux.HandleFunc("GET evil.localhost/", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprintf(w, `<a href="%s">go</a>`, s.at("/silent-logout"))
+	})
+	tab := s.signedIn(Open(t, Blocked))
+	require.Equal(t, "unconfirmed", Eval[outcome](tab, settle(`passport.logout()`)).Passport)
+
+	tab.Go(strings.Replace(s.at("/"), appHost, evilHost, 1))
+	tab.Click("a")
+	tab.WaitURL(s.at("/"))
+	s.signIn(tab)
+	assert.Equal(t, []string{"", "login"}, s.prompts())
+}
+
+func TestSignInThatIsRefusedEndsOnAnHonestPage(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	refused := s.auth.Inject(passporttest.Fault{Path: "/authorize", Error: "access_denied"})
+	tab := Open(t, Blocked).Tab()
+	tab.Go(s.at("/login"))
+	assert.Contains(t, tab.Text(), "You are not signed in")
+	for _, line := range tab.Console() {
+		assert.NotContains(t, line, "Content Security Policy")
+	}
+	tab.Screenshot("error")
+	tab.Dark()
+	tab.Screenshot("error-dark")
+
+	refused()
+	tab.Click("a.button")
+	tab.WaitURL(s.at("/"))
+	assert.Equal(t, "alice@example.com", who(tab))
 }
 
 // A page that uses the JavaScript SDK gets its message from our callback.

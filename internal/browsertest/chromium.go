@@ -119,7 +119,8 @@ func launch(cookies Cookies) (*chromium, error) {
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, EXCLUDE 127.0.0.1"),
 	)
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, _ := chromedp.NewContext(allocator)
+	// chromedp reports events that come in another order than it expects.
+	ctx, _ := chromedp.NewContext(allocator, chromedp.WithErrorf(func(string, ...any) {}))
 	b := &chromium{ctx: ctx, close: func() {
 		_ = chromedp.Cancel(ctx)
 		stop()

@@ -2,6 +2,7 @@ package browsertest
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -154,10 +155,17 @@ func (tab *Tab) Text() string {
 	return Eval[string](tab, `document.body.innerText`)
 }
 
-// Click clicks the first element that the CSS selector finds, with the mouse.
+// Click clicks the first element that the CSS selector finds, with the mouse,
+// once it can be seen.
 func (tab *Tab) Click(selector string) {
 	tab.t.Helper()
-	do(tab, "click "+selector, chromedp.Click(selector))
+	tab.Wait(fmt.Sprintf(`document.querySelector(%q)?.checkVisibility()`, selector))
+	middle := Eval[[]float64](tab, fmt.Sprintf(`(element => {
+		element.scrollIntoView({behavior: "instant"});
+		const {x, y, width, height} = element.getBoundingClientRect();
+		return [x + width / 2, y + height / 2];
+	})(document.querySelector(%q))`, selector))
+	do(tab, "click "+selector, chromedp.MouseClickXY(middle[0], middle[1]))
 }
 
 // Eval evaluates an expression in the page, and awaits it if it is a promise.
