@@ -370,10 +370,10 @@ func TestALogoutTokenConfirmsASilentLogout(t *testing.T) {
 func TestASIDThatIsUsedAgainIsNotConfirmedByAnEarlierLogout(t *testing.T) {
 	s := provided(t, silent)
 	s.auth.Inject(passporttest.Fault{EditClaims: func(c map[string]any) { c["sid"] = "always the same" }})
-	b := s.signedIn()
+	s.signedIn()
 	s.tell(s.auth.SignLogoutToken(passporttest.LogoutToken{SID: "always the same"}))
 	s.clock.add(time.Second)
-	b = s.signedIn()
+	b := s.signedIn()
 	b.logout("Accept", "application/json")
 	assert.Equal(t, "login", b.authorizeRequest("/login").Query().Get("prompt"))
 }

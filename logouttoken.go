@@ -56,7 +56,7 @@ func (v *logoutVerifier) check(ctx context.Context, raw string) (logoutToken, er
 	for i, alg := range signingAlgs {
 		algs[i] = jose.SignatureAlgorithm(alg)
 	}
-	jws, err := jose.ParseSigned(raw, algs)
+	jws, err := jose.ParseSignedCompact(raw, algs)
 	if err != nil || len(jws.Signatures) != 1 {
 		return logoutToken{}, errors.New("the logout token is not a JWT with one signature by an accepted algorithm")
 	}

@@ -47,9 +47,9 @@ func TestALogoutAfterCloseRevokesBeforeItAnswers(t *testing.T) {
 func TestCloseSaysWhichSessionsItCouldNotEnd(t *testing.T) {
 	faulty := &faultyStore{Store: memory.New(memory.Options{})}
 	s := newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = faulty, someKey() })
-	a, b := s.signedIn(), s.signedIn()
+	b := s.signedIn()
 	faulty.fail("Load", "Delete", "DeleteOwing")
-	a.logout()
+	b.logout()
 	assert.ErrorContains(t, s.p.Close(t.Context()), "1 sessions could not be ended")
 
 	s = newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = faulty, someKey() })

@@ -160,13 +160,14 @@ func (p *Passport) update(ctx context.Context, rec storage.Record, change func(*
 		if !rec.Expiry.After(p.c.Now()) {
 			return rec, ErrNoSession
 		}
-		next := rec
+		var next storage.Record
 		if t == before {
-			if next, err = resealHead(p.c.keys, rec, h); err != nil {
-				return rec, p.unreadable(ctx, rec, err)
-			}
+			next, err = resealHead(p.c.keys, rec, h)
 		} else {
 			next = sealRecord(p.c.keys, rec, h, t.marshal())
+		}
+		if err != nil {
+			return rec, p.unreadable(ctx, rec, err)
 		}
 		saved, err := p.save(ctx, next)
 		if err == nil {
