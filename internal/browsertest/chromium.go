@@ -88,8 +88,7 @@ func Open(t testing.TB, cookies Cookies) *Profile {
 	created, err := cdp.Call(b.ctx, process, target.CreateBrowserContext, target.CreateBrowserContextParams{})
 	require.NoError(t, err, "open a profile")
 	t.Cleanup(func() {
-		gone := target.DisposeBrowserContextParams{BrowserContextID: created.BrowserContextID}
-		_, err := cdp.Call(b.ctx, process, target.DisposeBrowserContext, gone)
+		_, err := cdp.Call(b.ctx, process, target.DisposeBrowserContext, target.DisposeBrowserContextParams(created))
 		assert.NoError(t, err, "close a profile")
 	})
 	return &Profile{t: t, browser: b.ctx, id: created.BrowserContextID}
