@@ -211,3 +211,18 @@ func TestScriptIsAskedForOnceAndThenRevalidated(t *testing.T) {
 	assert.Equal(t, http.StatusNotModified, second.Code)
 	assert.Zero(t, second.Body.Len())
 }
+
+func TestScriptPostsWhereTheProgramAnswers(t *testing.T) {
+	etags := make(map[string]bool)
+	for path, quoted := range map[string]string{
+		"/logout":        `?? "/logout";`,
+		"/auth/sign-out": `?? "/auth/sign-out";`,
+		`/"</script>`:    `?? "/\"\u003c/script\u003e";`,
+	} {
+		w := httptest.NewRecorder()
+		ScriptTo(path).ServeHTTP(w, httptest.NewRequest("GET", "/passport.js", nil))
+		assert.Contains(t, w.Body.String(), quoted)
+		etags[w.Header().Get("ETag")] = true
+	}
+	assert.Len(t, etags, 3)
+}

@@ -4,9 +4,9 @@
 //
 //   const outcome = await passport.logout();
 //
-// data-logout is the path that the program's logout handler answers at, and
-// "/logout" if it is left out. A form needs no script of yours, and works
-// without scripts too:
+// data-logout is the path that the program's logout handler answers at. It may
+// be left out: the program that serves this script knows the path. A form needs
+// no script of yours, and works without scripts too:
 //
 //   <form method="post" action="/logout" data-passport-logout>
 //     <input type="hidden" name="return_to" value="/bye">

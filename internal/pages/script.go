@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
+	"encoding/json"
 	"html/template"
 	"net/http"
 	"time"
@@ -13,8 +14,7 @@ import (
 //go:embed passport.js
 var passportSource string
 
-// passportJS is passport.js as it goes out. The program's own logout path is
-// not in it but on the script tag, so it is one constant with one hash.
+// passportJS is passport.js as it goes out, one constant with one hash.
 var passportJS = template.JS(strip(passportSource))
 
 // Answer is what a logout handler tells passport.js, as JSON, and what the
@@ -33,10 +33,18 @@ type Answer struct {
 	Passport   string `json:"passport"`
 }
 
-// Script serves passport.js. A browser that has it asks only whether it has
-// changed, so that script and server are of one version.
-func Script() http.Handler {
-	script := []byte(passportJS)
+// defaultPath is the path that passport.js posts to, as its source has it.
+const defaultPath = `"/logout"`
+
+// Script is ScriptTo for a logout handler at /logout.
+func Script() http.Handler { return ScriptTo("/logout") }
+
+// ScriptTo serves passport.js, which posts to logoutPath unless its script tag
+// says otherwise. A browser that has it asks only whether it has changed, so
+// that script and server are of one version.
+func ScriptTo(logoutPath string) http.Handler {
+	quoted, _ := json.Marshal(logoutPath) // a string always can be
+	script := bytes.Replace([]byte(passportJS), []byte(defaultPath), quoted, 1)
 	sum := sha256.Sum256(script)
 	etag := `"` + hex.EncodeToString(sum[:8]) + `"`
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
