@@ -33,8 +33,9 @@ func (l *ledger) init(limit int64) {
 	l.debts = make(map[string]*debt)
 }
 
-// DeleteOwing implements storage.Ledger. It fails with storage.ErrFull, and
-// leaves the record, once there are Options.DebtLimit debts.
+// DeleteOwing implements storage.Ledger. It fails, and leaves the record, with
+// storage.ErrFull once there are Options.DebtLimit debts, and with
+// storage.ErrConflict if there is a debt under that ID.
 func (s *Store) DeleteOwing(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
 	if err := ctx.Err(); err != nil {
 		return storage.Debt{}, err

@@ -1,10 +1,10 @@
 // Package memory keeps records in the memory of the process: the default store,
 // and the fastest. It ends with the process, and no other instance sees it.
 //
-// A lookup costs one map lookup, and a logout by subject or sid costs the same
-// however many other sessions live. The store is bounded, starts no goroutine
-// and needs no closing: writes sweep away what has expired, a few records at a
-// time. There is no lock over the whole store.
+// A lookup is one map lookup, and a logout by subject or sid takes the same few
+// steps however many other sessions live. The store is bounded, starts no
+// goroutine and needs no closing: writes sweep away what has expired, a few
+// records at a time. There is no lock over the whole store.
 package memory
 
 import (
