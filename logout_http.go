@@ -166,7 +166,7 @@ func (p *Passport) LogoutSilentCallback(parentURL string) http.Handler {
 	})
 }
 
-// Script serves passport.js, which gives a page passport.logout() and handles
-// <form data-passport-logout>. It has no dependencies and needs nothing but
-// script-src 'self'.
-func (p *Passport) Script() http.Handler { return pages.Script() }
+// Script serves passport.js, which gives a page passport.logout(), for
+// Config.LogoutPath, and handles <form data-passport-logout>. It has no
+// dependencies and needs nothing but script-src 'self'.
+func (p *Passport) Script() http.Handler { return pages.Script(p.c.LogoutPath) }

@@ -75,6 +75,17 @@ func TestASessionEndsByItsLifetimeHoweverBusy(t *testing.T) {
 	assert.Equal(t, "nobody", b.get("/").body)
 }
 
+func TestASessionEndsByConfigNowWhateverTheStoresClock(t *testing.T) {
+	s := newSite(t, func(c *passport.Config) {
+		start := c.Now()
+		c.Store = memory.New(memory.Options{Now: func() time.Time { return start }})
+		c.SessionLifetime = time.Hour
+	})
+	b := s.signedIn()
+	s.clock.add(time.Hour)
+	assert.Equal(t, "nobody", b.get("/").body)
+}
+
 func TestASessionEndsByIdlenessAndNotBefore(t *testing.T) {
 	s := newSite(t, func(c *passport.Config) { c.IdleTimeout = 30 * time.Minute })
 	b := s.signedIn()

@@ -88,7 +88,7 @@ func (l *lab) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	l.mu.Unlock()
 	switch host + r.URL.Path {
 	case appHost + "/passport.js":
-		pages.Script().ServeHTTP(w, r)
+		pages.Script("/logout").ServeHTTP(w, r)
 	case appHost + "/logout":
 		l.serveLogout(w, r)
 	case authHost + "/v2/logout":

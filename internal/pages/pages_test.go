@@ -197,7 +197,7 @@ func TestStripLeavesTheCodeAlone(t *testing.T) {
 
 func TestScriptIsAskedForOnceAndThenRevalidated(t *testing.T) {
 	first := httptest.NewRecorder()
-	Script().ServeHTTP(first, httptest.NewRequest("GET", "/passport.js", nil))
+	Script("/logout").ServeHTTP(first, httptest.NewRequest("GET", "/passport.js", nil))
 	require.Equal(t, http.StatusOK, first.Code)
 	assert.Equal(t, string(passportJS), first.Body.String())
 	assert.Equal(t, "text/javascript; charset=utf-8", first.Header().Get("Content-Type"))
@@ -207,7 +207,7 @@ func TestScriptIsAskedForOnceAndThenRevalidated(t *testing.T) {
 	again := httptest.NewRequest("GET", "/passport.js", nil)
 	again.Header.Set("If-None-Match", first.Header().Get("ETag"))
 	second := httptest.NewRecorder()
-	Script().ServeHTTP(second, again)
+	Script("/logout").ServeHTTP(second, again)
 	assert.Equal(t, http.StatusNotModified, second.Code)
 	assert.Zero(t, second.Body.Len())
 }
@@ -220,7 +220,7 @@ func TestScriptPostsWhereTheProgramAnswers(t *testing.T) {
 		`/"</script>`:    `?? "/\"\u003c/script\u003e";`,
 	} {
 		w := httptest.NewRecorder()
-		ScriptTo(path).ServeHTTP(w, httptest.NewRequest("GET", "/passport.js", nil))
+		Script(path).ServeHTTP(w, httptest.NewRequest("GET", "/passport.js", nil))
 		assert.Contains(t, w.Body.String(), quoted)
 		etags[w.Header().Get("ETag")] = true
 	}

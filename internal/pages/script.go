@@ -36,13 +36,10 @@ type Answer struct {
 // defaultPath is the path that passport.js posts to, as its source has it.
 const defaultPath = `"/logout"`
 
-// Script is ScriptTo for a logout handler at /logout.
-func Script() http.Handler { return ScriptTo("/logout") }
-
-// ScriptTo serves passport.js, which posts to logoutPath unless its script tag
+// Script serves passport.js, which posts to logoutPath unless its script tag
 // says otherwise. A browser that has it asks only whether it has changed, so
 // that script and server are of one version.
-func ScriptTo(logoutPath string) http.Handler {
+func Script(logoutPath string) http.Handler {
 	quoted, _ := json.Marshal(logoutPath) // a string always can be
 	script := bytes.Replace([]byte(passportJS), []byte(defaultPath), quoted, 1)
 	sum := sha256.Sum256(script)
