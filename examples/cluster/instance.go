@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -51,7 +50,6 @@ func (i *instance) open() error {
 	if err != nil {
 		return err
 	}
-	log := i.log.With("instance", i.name)
 	i.passport, err = passport.New(passport.Config{
 		ClientID:          clientID,
 		AuthDomain:        i.auth,
@@ -60,8 +58,7 @@ func (i *instance) open() error {
 		Store:             store,
 		EncryptionKeys:    [][]byte{i.key},
 		CookieName:        "passport-cluster",
-		Logger:            log,
-		OnEvent:           func(e passport.Event) { log.Info(e.Name, slog.String("user", e.Subject)) },
+		Logger:            i.log.With("instance", i.name),
 	})
 	if err != nil {
 		return err
