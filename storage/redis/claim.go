@@ -3,7 +3,6 @@ package redis
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -15,77 +14,57 @@ import (
 
 // Claim implements storage.Ledger. It asks for what is due in one round trip, on
 // a Cluster the 32 slots, one trip to each node, and has a script claim the
-// oldest in a second one.
+// oldest in a second one. If a part of a Cluster is down, Claim claims what it
+// can reach, and returns that with the error.
 //
 // A debt that nobody has claimed for 90 days is forgotten.
 func (s *Store) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Debt, error) {
-	if err := ctx.Err(); err != nil {
+	if err := ctx.Err(); err != nil || n <= 0 {
 		return nil, err
 	}
-	// What has been claimed must not be due in the next turn.
-	hold = max(hold, time.Millisecond)
-	var claimed []claimedDebt
 	for {
-		wanted := n - len(claimed)
-		due, err := s.countDue(ctx, wanted)
-		if err != nil {
-			return inOrder(claimed), fmt.Errorf("storage/redis: claim: %w", err)
+		due, unseen := s.oldestDue(ctx, n)
+		claimed, unclaimed := s.claimAmong(ctx, due, hold)
+		if err := cmp.Or(unseen, unclaimed); err != nil {
+			return inOrder(claimed), failure("claim", err)
 		}
-		got, err := s.claimDue(ctx, due, hold)
-		claimed = append(claimed, got...)
-		if err != nil {
-			return inOrder(claimed), fmt.Errorf("storage/redis: claim: %w", err)
-		}
-		// Another caller may have been faster; then there may be more.
-		if due.total < wanted || len(claimed) >= n {
+		// Others may have been faster to all of it; then there may be more.
+		if len(claimed) > 0 || len(due) == 0 {
 			return inOrder(claimed), nil
 		}
 	}
 }
 
-// dueCount is how many of the oldest debts are in which space.
-type dueCount struct {
-	total int
-	in    map[space]int
+// dueDebt is one that may be claimed.
+type dueDebt struct {
+	in  space
+	due float64
 }
 
-// countDue looks at the n oldest debts that are due.
-func (s *Store) countDue(ctx context.Context, n int) (dueCount, error) {
-	if n <= 0 {
-		return dueCount{}, nil
-	}
-	heads := make([]*redis.ZSliceCmd, len(s.spaces))
+// oldestDue returns n debts at most, with an error if it cannot tell of some
+// spaces.
+func (s *Store) oldestDue(ctx context.Context, n int) ([]dueDebt, error) {
 	pipe := s.client.Pipeline()
+	queues := make([]*redis.ZSliceCmd, len(s.spaces))
 	for i, in := range s.spaces {
-		heads[i] = pipe.ZRangeByScoreWithScores(ctx, in.due(), &redis.ZRangeBy{
+		queues[i] = pipe.ZRangeByScoreWithScores(ctx, in.due(), &redis.ZRangeBy{
 			Min:   "-inf",
 			Max:   strconv.FormatInt(s.now().UnixMilli(), 10),
 			Count: int64(n),
 		})
 	}
-	if _, err := pipe.Exec(ctx); err != nil {
-		return dueCount{}, err
-	}
-	type dueAt struct {
-		in  space
-		due float64
-	}
-	var all []dueAt
+	_, failed := pipe.Exec(ctx)
+	var due []dueDebt
 	for i, in := range s.spaces {
-		for _, debt := range heads[i].Val() {
-			all = append(all, dueAt{in, debt.Score})
+		for _, debt := range queues[i].Val() {
+			due = append(due, dueDebt{in, debt.Score})
 		}
 	}
-	slices.SortFunc(all, func(a, b dueAt) int { return cmp.Compare(a.due, b.due) })
-	all = all[:min(n, len(all))]
-	count := dueCount{total: len(all), in: make(map[space]int)}
-	for _, d := range all {
-		count.in[d.in]++
-	}
-	return count, nil
+	slices.SortFunc(due, func(a, b dueDebt) int { return cmp.Compare(a.due, b.due) })
+	return due[:min(n, len(due))], failed
 }
 
-// claimedDebt is a debt and the due by which it was claimed.
+// claimedDebt is a debt, and the due by which it was claimed.
 type claimedDebt struct {
 	storage.Debt
 	former float64
@@ -100,16 +79,18 @@ func inOrder(claimed []claimedDebt) []storage.Debt {
 	return debts
 }
 
-func (s *Store) claimDue(ctx context.Context, due dueCount, hold time.Duration) ([]claimedDebt, error) {
+// claimAmong claims as many debts of each space as were seen there.
+func (s *Store) claimAmong(ctx context.Context, due []dueDebt, hold time.Duration) (claimed []claimedDebt, failed error) {
+	seen := make(map[space]int)
+	for _, d := range due {
+		seen[d.in]++
+	}
 	until := instant(s.now().Add(hold))
 	var calls []*call
-	for in, n := range due.in {
+	for in, n := range seen {
 		calls = append(calls, &call{in: in, key: in.due(), args: []any{n, until.UnixMilli()}})
 	}
 	s.runAll(ctx, claimScript, calls)
-
-	var claimed []claimedDebt
-	var failed error
 	for _, c := range calls {
 		_, err := eachRow(c.cmd, 3, func(row []string) error {
 			d, err := decodeDebt(row[0], row[2])

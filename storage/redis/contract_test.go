@@ -61,11 +61,12 @@ func TestNewReportsEveryMistake(t *testing.T) {
 	ring := redis.NewRing(&redis.RingOptions{HeartbeatFrequency: time.Hour})
 	t.Cleanup(func() { _ = ring.Close() })
 	for name, client := range map[string]redis.UniversalClient{
-		"client is nil":     nil,
-		"client is a Ring":  ring,
-		"turn off ReadOnly": cluster(redis.ClusterOptions{ReadOnly: true}),
-		"RouteByLatency":    cluster(redis.ClusterOptions{RouteByLatency: true}),
-		"and RouteRandomly": cluster(redis.ClusterOptions{RouteRandomly: true}),
+		"client is nil":         nil,
+		"client is a Ring":      ring,
+		"turn off ReadOnly":     cluster(redis.ClusterOptions{ReadOnly: true}),
+		"RouteByLatency":        cluster(redis.ClusterOptions{RouteByLatency: true}),
+		"leave ClientSideCache": newClient(t, &redis.Options{ClientSideCacheConfig: &redis.ClientSideCacheConfig{}}),
+		"and RouteRandomly":     cluster(redis.ClusterOptions{RouteRandomly: true}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := New(client, Options{Prefix: "{a}:"})

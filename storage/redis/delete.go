@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -46,7 +45,7 @@ func (s *Store) remove(ctx context.Context, id string, by *debtor) (string, erro
 		return "", storage.ErrNotFound
 	}
 	if err != nil {
-		return "", fmt.Errorf("storage/redis: delete: %w", err)
+		return "", failure("delete", err)
 	}
 	return value, nil
 }

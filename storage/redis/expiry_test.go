@@ -62,6 +62,20 @@ func TestEveryKeyHasATimeToLive(t *testing.T) {
 	check()
 }
 
+func TestSessionsMayLastForEver(t *testing.T) {
+	s := newStore(t, theServer(t).client(t), Options{})
+	r := newRecord("a")
+	r.Expiry = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+	r = save(t, s, save(t, s, r))
+	assertLive(t, s, r)
+	for _, beyond := range []time.Time{r.Expiry.AddDate(0, 0, 1), time.Unix(1<<62, 0)} {
+		r.Expiry = beyond
+		_, err := s.Save(t.Context(), r)
+		assert.ErrorContains(t, err, "Record.Expiry")
+	}
+	deleteOwing(t, s, "a")
+}
+
 func TestADebtOutlivesItsRecordByMonths(t *testing.T) {
 	admin := theServer(t).admin(t)
 	s := newStore(t, theServer(t).client(t), Options{})

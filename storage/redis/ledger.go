@@ -2,9 +2,6 @@ package redis
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -24,11 +21,12 @@ func (s *Store) Owe(ctx context.Context, r storage.Record, hold time.Duration) (
 	by := s.debtor(hold)
 	head, due := by.arguments()
 	in := s.space(r.ID)
-	err := outcome(s.run(ctx, oweScript, in, in.debt(r.ID), r.ID, appendRecord(head, r), due))
+	value := appendRecord(head, r)
+	err := outcome(s.run(ctx, oweScript, in, in.debt(r.ID), r.ID, value, due))
 	if err != nil {
-		return storage.Debt{}, ledgerError("owe", err)
+		return storage.Debt{}, failure("owe", err)
 	}
-	r.Data = slices.Clone(r.Data)
+	r.Data = value[len(value)-len(r.Data):] // the caller may change its own
 	return storage.Debt{Record: r, Since: by.since, Due: by.until}, nil
 }
 
@@ -53,14 +51,7 @@ func (s *Store) handBack(ctx context.Context, script *redis.Script, doing string
 	in := s.space(id)
 	args = append([]any{id, d.Due.UnixMilli()}, args...)
 	if err := outcome(s.run(ctx, script, in, in.debt(id), args...)); err != nil {
-		return ledgerError(doing, err)
+		return failure(doing, err)
 	}
 	return nil
-}
-
-func ledgerError(doing string, err error) error {
-	if errors.Is(err, storage.ErrConflict) || errors.Is(err, storage.ErrNotFound) {
-		return err
-	}
-	return fmt.Errorf("storage/redis: %s: %w", doing, err)
 }

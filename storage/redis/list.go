@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/redis/go-redis/v9"
@@ -21,7 +20,7 @@ func (s *Store) List(ctx context.Context, m storage.Match) ([]storage.Record, er
 		err = s.readRecords(ctx, reads)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("storage/redis: list: %w", err)
+		return nil, failure("list", err)
 	}
 	var listed []storage.Record
 	for _, read := range reads {

@@ -24,7 +24,7 @@ func (s *Store) Load(ctx context.Context, id string) (storage.Record, error) {
 		return storage.Record{}, storage.ErrNotFound
 	}
 	if err != nil {
-		return storage.Record{}, fmt.Errorf("storage/redis: load: %w", err)
+		return storage.Record{}, failure("load", err)
 	}
 	r, err := decodeRecord(id, cmd.Val(), value)
 	if err != nil {

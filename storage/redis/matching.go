@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -27,7 +26,9 @@ func (s *Store) DeleteMatching(ctx context.Context, m storage.Match) ([]storage.
 	var removed []storage.Record
 	err := s.removeMatching(ctx, m, nil, func(id, value string) error {
 		r, err := decodeRecord(id, value, []byte(value))
-		removed = append(removed, r)
+		if err == nil {
+			removed = append(removed, r)
+		}
 		return err
 	})
 	return removed, err
@@ -41,7 +42,9 @@ func (s *Store) DeleteMatchingOwing(ctx context.Context, m storage.Match, hold t
 	var owed []storage.Debt
 	err := s.removeMatching(ctx, m, by, func(id, value string) error {
 		d, err := by.debt(id, value)
-		owed = append(owed, d)
+		if err == nil {
+			owed = append(owed, d)
+		}
 		return err
 	})
 	return owed, err
@@ -70,7 +73,7 @@ func (s *Store) removeMatching(ctx context.Context, m storage.Match, by *debtor,
 		calls = more
 	}
 	if failed != nil {
-		return fmt.Errorf("storage/redis: delete matching: %w", failed)
+		return failure("delete matching", failed)
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"time"
 
@@ -25,7 +24,7 @@ func (s *Store) Notify(ctx context.Context, ids ...string) error {
 		pipe.Publish(ctx, s.channel, id)
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
-		return fmt.Errorf("storage/redis: notify: %w", err)
+		return failure("notify", err)
 	}
 	return nil
 }
@@ -46,7 +45,7 @@ func (s *Store) Listen(ctx context.Context, ready func(), ended func(id string))
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return fmt.Errorf("storage/redis: listen: %w", err)
+	return failure("listen", err)
 }
 
 var errResubscribed = errors.New("the connection was replaced")

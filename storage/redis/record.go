@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/passport-go/passport/storage"
@@ -37,12 +38,8 @@ const debtHead = 8 + 4
 
 var errDamaged = errors.New("damaged, or written by a newer version")
 
-func encodeRecord(r storage.Record) []byte {
-	b := make([]byte, 0, recordFixed+4+len(r.Subject)+4+len(r.SID)+len(r.Data))
-	return appendRecord(b, r)
-}
-
 func appendRecord(b []byte, r storage.Record) []byte {
+	b = slices.Grow(b, recordFixed+4+len(r.Subject)+4+len(r.SID)+len(r.Data))
 	b = append(b, recordFormat)
 	b = binary.BigEndian.AppendUint64(b, r.Revision)
 	b = binary.BigEndian.AppendUint64(b, rand.Uint64())

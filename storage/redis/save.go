@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/passport-go/passport/storage"
 )
@@ -17,35 +16,36 @@ func (s *Store) Save(ctx context.Context, r storage.Record) (storage.Record, err
 	if err := ctx.Err(); err != nil {
 		return storage.Record{}, err
 	}
-	if r.ID == "" {
-		return storage.Record{}, errNoID
+	if err := s.validate(r); err != nil {
+		return storage.Record{}, err
 	}
-	if s.expired(r) {
-		return storage.Record{}, errors.New("storage/redis: Record.Expiry has passed: a record must live for a millisecond at least")
-	}
-
 	var read []byte
 	if r.Revision != 0 {
 		read = binary.BigEndian.AppendUint64(nil, r.Revision)
 	}
 	r.Revision++
 	in := s.space(r.ID)
-	err := outcome(s.run(ctx, saveScript, in, in.record(r.ID), r.ID, encodeRecord(r), read))
-	switch {
-	case err == nil:
-		return r, nil
-	case errors.Is(err, storage.ErrConflict), errors.Is(err, storage.ErrNotFound):
-		return storage.Record{}, err
-	case isOutOfMemory(err):
-		return storage.Record{}, fmt.Errorf("%w: raise the server's maxmemory: %w", storage.ErrFull, err)
+	value := appendRecord(nil, r)
+	err := outcome(s.run(ctx, saveScript, in, in.record(r.ID), r.ID, value, read))
+	if err != nil {
+		return storage.Record{}, failure("save", err)
 	}
-	return storage.Record{}, fmt.Errorf("storage/redis: save: %w", err)
+	r.Data = value[len(value)-len(r.Data):] // the caller may change its own
+	return r, nil
 }
 
-var errNoID = errors.New("storage/redis: Record.ID is empty")
+// lastYear keeps times to live within what servers, and the doubles of Lua, can
+// hold.
+const lastYear = 9999
 
-// isOutOfMemory looks inside the text, for before Redis 7 the error of a command
-// stands inside that of the script.
-func isOutOfMemory(err error) bool {
-	return strings.Contains(err.Error(), "OOM command not allowed")
+func (s *Store) validate(r storage.Record) error {
+	switch {
+	case r.ID == "":
+		return errNoID
+	case s.expired(r):
+		return errors.New("storage/redis: Record.Expiry has passed: a record must live for a millisecond at least")
+	case r.Expiry.Year() > lastYear:
+		return fmt.Errorf("storage/redis: Record.Expiry is beyond the year %d", lastYear)
+	}
+	return nil
 }

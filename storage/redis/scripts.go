@@ -62,6 +62,12 @@ type call struct {
 // runAll runs a script on many spaces in one round trip to each node, or two if
 // the server has forgotten it. Each call has its own result or error.
 func (s *Store) runAll(ctx context.Context, script *redis.Script, calls []*call) {
+	if len(calls) == 1 {
+		// The client has more connections for commands than for pipelines.
+		c := calls[0]
+		c.cmd = s.run(ctx, script, c.in, c.key, c.args...)
+		return
+	}
 	s.pipeline(ctx, script.EvalSha, calls)
 	var forgotten []*call
 	for _, c := range calls {
@@ -69,14 +75,12 @@ func (s *Store) runAll(ctx context.Context, script *redis.Script, calls []*call)
 			forgotten = append(forgotten, c)
 		}
 	}
-	if len(forgotten) > 0 {
-		s.pipeline(ctx, script.Eval, forgotten)
-	}
+	s.pipeline(ctx, script.Eval, forgotten)
 }
 
-type evaluate = func(context.Context, redis.Scripter, []string, ...any) *redis.Cmd
+type evaluation = func(context.Context, redis.Scripter, []string, ...any) *redis.Cmd
 
-func (s *Store) pipeline(ctx context.Context, eval evaluate, calls []*call) {
+func (s *Store) pipeline(ctx context.Context, eval evaluation, calls []*call) {
 	pipe := s.client.Pipeline()
 	for _, c := range calls {
 		c.cmd = eval(ctx, pipe, []string{c.key}, s.arguments(c.in, c.args)...)

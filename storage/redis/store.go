@@ -56,10 +56,11 @@ var (
 // New returns a store that uses client, which stays the caller's to close. It
 // does no network I/O, and reports all that is wrong with its arguments at once.
 //
-// It refuses clients with which a session could come back after its logout: one
+// It refuses clients to which a session could be live after its logout: one
 // that reads from replicas (ClusterOptions.ReadOnly, RouteByLatency and
-// RouteRandomly), which lag behind, and a *redis.Ring, which goes to another
-// server while one is away.
+// RouteRandomly), or from a cache of its own (Options.ClientSideCache and
+// ClientSideCacheConfig), both of which lag behind, and a *redis.Ring, which
+// goes to another server while one is away.
 func New(client redis.UniversalClient, o Options) (*Store, error) {
 	if o.Prefix == "" {
 		o.Prefix = DefaultPrefix
@@ -86,6 +87,11 @@ func checkClient(client redis.UniversalClient) error {
 		return errors.New("storage/redis: client is nil: hand in what redis.NewUniversalClient returns")
 	case *redis.Ring:
 		return errors.New("storage/redis: client is a Ring, which may forget a logout: use a single server, Sentinel or Cluster client")
+	case *redis.Client:
+		if o := c.Options(); o.ClientSideCache != nil || o.ClientSideCacheConfig != nil {
+			return errors.New("storage/redis: client reads from a cache of its own, which may not know of a logout yet: " +
+				"leave ClientSideCache and ClientSideCacheConfig nil")
+		}
 	case *redis.ClusterClient:
 		if c.Options().ReadOnly {
 			return errors.New("storage/redis: client reads from replicas, which may not know of a logout yet: " +

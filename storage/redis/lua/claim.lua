@@ -2,8 +2,7 @@
 -- ARGV: ..., at most, due
 -- Returns {id, former due, debt, id, former due, debt, ...}, oldest due first.
 
-local most, due = tonumber(ARGV[3]), ARGV[4]
-local claimed = {}
+local due, claimed = ARGV[4], {}
 
 local function claim(id, former)
   reach({}, KEYS[1], debt_key(id))
@@ -20,14 +19,9 @@ local function claim(id, former)
   claimed[#claimed + 1] = debt
 end
 
-while #claimed < 3 * most do
-  local found = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'WITHSCORES', 'LIMIT', 0, most - #claimed / 3)
-  if #found == 0 then
-    break
-  end
-  for i = 1, #found, 2 do
-    claim(found[i], found[i + 1])
-  end
+local found = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'WITHSCORES', 'LIMIT', 0, ARGV[3])
+for i = 1, #found, 2 do
+  claim(found[i], found[i + 1])
 end
 redis.call('PEXPIRE', KEYS[1], debt_life)
 return claimed

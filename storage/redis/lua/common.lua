@@ -55,7 +55,8 @@ local function reach(index_set, ...)
 end
 
 -- take removes a record. DEL comes first: a server that is out of memory lets a
--- script go on once it has written something, and DEL it never refuses.
+-- script go on once it has written something, and DEL, like PEXPIRE, it never
+-- refuses.
 local function take(id, record)
   redis.call('DEL', record_key(id))
   for index in pairs(indexes(record)) do

@@ -45,10 +45,10 @@ end
 reach(wanted, KEYS[1])
 reach(stale, KEYS[1])
 
-if old then
-  redis.call('DEL', KEYS[1]) -- a full server takes what comes after
-end
 local ttl = new.expiry - now
+if old then
+  redis.call('PEXPIRE', KEYS[1], ttl) -- a full server takes what comes after
+end
 redis.call('SET', KEYS[1], value, 'PX', ttl)
 for index in pairs(stale) do
   redis.call('ZREM', index, id)

@@ -1,0 +1,31 @@
+package redis
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/passport-go/passport/storage"
+)
+
+var errNoID = errors.New("storage/redis: Record.ID is empty")
+
+// failure says what failed. It passes on as they are the errors of package
+// storage, which are an answer and no failure.
+func failure(doing string, err error) error {
+	switch {
+	case errors.Is(err, storage.ErrConflict), errors.Is(err, storage.ErrNotFound):
+		return err
+	case isOutOfMemory(err):
+		return fmt.Errorf("%w: the server has reached its maxmemory: %w", storage.ErrFull, err)
+	case isMoving(err):
+		return fmt.Errorf("storage/redis: %s: not now, for the hash slot is moving to another node: %w", doing, err)
+	}
+	return fmt.Errorf("storage/redis: %s: %w", doing, err)
+}
+
+// isOutOfMemory looks inside the text: before Redis 7 the error of a command
+// stands inside that of its script.
+func isOutOfMemory(err error) bool { return strings.Contains(err.Error(), "OOM command not allowed") }
+
+func isMoving(err error) bool { return strings.Contains(err.Error(), "non local key") }

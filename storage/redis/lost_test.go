@@ -1,0 +1,97 @@
+package redis
+
+import (
+	"context"
+	"io"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport/storage"
+)
+
+// lossy is a network that loses the next answer, and the connection with it,
+// when told to.
+type lossy struct{ loseNext atomic.Bool }
+
+type lossyConn struct {
+	net.Conn
+	network *lossy
+}
+
+func (l *lossy) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, network, addr)
+	return lossyConn{conn, l}, err
+}
+
+func (c lossyConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p) // the server has done it by then
+	if err == nil && c.network.loseNext.CompareAndSwap(true, false) {
+		_ = c.Close()
+		return 0, io.EOF
+	}
+	return n, err
+}
+
+func newLossyStore(t *testing.T, clock *clock) (*Store, func()) {
+	var network lossy
+	client := newClient(t, &redis.Options{Addr: theServer(t).addr, Dialer: network.dial})
+	s := newStore(t, client, Options{Now: clock.now})
+	liveOut(t, s, clock) // there is a connection now, and the scripts are known
+	t.Cleanup(func() { assert.False(t, network.loseNext.Load(), "an answer was lost") })
+	return s, func() { network.loseNext.Store(true) }
+}
+
+func TestASaveWhoseAnswerIsLostIsNoConflict(t *testing.T) {
+	s, loseAnswer := newLossyStore(t, new(clock))
+	loseAnswer()
+	r := save(t, s, newRecord("a"))
+	assert.EqualValues(t, 1, r.Revision)
+	loseAnswer()
+	r.Data = []byte("refreshed")
+	r = save(t, s, r)
+	assert.EqualValues(t, 2, r.Revision)
+	assertLive(t, s, r)
+}
+
+func TestADebtWhoseAnswerIsLostIsInTheLedger(t *testing.T) {
+	var clock clock
+	s, loseAnswer := newLossyStore(t, &clock)
+	loseAnswer()
+	_, err := s.Owe(t.Context(), newRecord("owed"), time.Minute)
+	require.NoError(t, err)
+
+	save(t, s, newRecord("a"))
+	loseAnswer()
+	_, err = s.DeleteOwing(t.Context(), "a", time.Minute)
+	assert.ErrorIs(t, err, storage.ErrNotFound)
+
+	save(t, s, newRecord("b"))
+	loseAnswer()
+	debts, err := s.DeleteMatchingOwing(t.Context(), storage.Match{Subject: "alice"}, time.Minute)
+	require.NoError(t, err)
+	assert.Empty(t, debts)
+
+	clock.advance(time.Minute)
+	loseAnswer()
+	debts, err = s.Claim(t.Context(), 10, time.Minute)
+	require.NoError(t, err)
+	assert.Len(t, debts, 3)
+}
+
+func TestTheSameWriteOfTwoCallersIsAConflict(t *testing.T) {
+	s := newStore(t, theServer(t).client(t), Options{})
+	r := newRecord("a")
+	saved := save(t, s, r)
+	_, err := s.Save(t.Context(), r)
+	assert.ErrorIs(t, err, storage.ErrConflict)
+	save(t, s, saved)
+	_, err = s.Save(t.Context(), saved)
+	assert.ErrorIs(t, err, storage.ErrConflict)
+}

@@ -1,0 +1,140 @@
+package redis
+
+import (
+	"encoding/hex"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport/storage"
+)
+
+// Records as the first version wrote them: they must stay readable, for Go and
+// for the scripts.
+var firstFormat = strings.Join([]string{
+	"01",                      // format
+	"0000000000000007",        // revision
+	"1122334455667788",        // write
+	"427d1a94a207b000",        // expiry: 2000000000.123 s
+	"00000005" + "616c696365", // alice
+	"00000002" + "7331",       // s1
+	"6461746100ff",            // data
+}, "")
+
+func TestOldRecordsStayReadable(t *testing.T) {
+	value, err := hex.DecodeString(firstFormat)
+	require.NoError(t, err)
+	want := storage.Record{ID: "a", Subject: "alice", SID: "s1", Revision: 7, Expiry: time.UnixMilli(2_000_000_000_123), Data: []byte("data\x00\xff")}
+	got, err := decodeRecord("a", string(value), value)
+	require.NoError(t, err)
+	assert.Equal(t, want, got)
+
+	client := theServer(t).client(t)
+	s := newStore(t, client, Options{})
+	key := s.space("a").record("a")
+	store := func() { require.NoError(t, client.Set(t.Context(), key, value, time.Hour).Err()) }
+	store()
+	assertLive(t, s, want)
+	want.Data = []byte("newer")
+	want = save(t, s, want)
+	assert.EqualValues(t, 8, want.Revision)
+	store()
+	d := deleteOwing(t, s, "a")
+	assert.EqualValues(t, 7, d.Record.Revision)
+	assert.Equal(t, "s1", d.Record.SID)
+}
+
+// A record that was tampered with ends its own session, and can be cleared away.
+func TestADamagedRecordEndsItsSessionAndNoOther(t *testing.T) {
+	whole, err := hex.DecodeString(firstFormat)
+	require.NoError(t, err)
+	client := theServer(t).client(t)
+	for name, damage := range map[string]string{
+		"empty":                  "",
+		"short":                  string(whole[:20]),
+		"cut in the subject":     string(whole[:31]),
+		"of a newer format":      "\x02" + string(whole[1:]),
+		"with an endless length": string(whole[:25]) + "\xff\xff\xff\xff" + string(whole[29:]),
+		"text":                   "hello, world, hello, world, hello, world",
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx := t.Context()
+			s := newStore(t, client, Options{})
+			other := save(t, s, newRecord("other"))
+			r := save(t, s, newRecord("a"))
+			key := s.space("a").record("a")
+			spoil := func() { require.NoError(t, client.Set(ctx, key, damage, time.Hour).Err()) }
+
+			spoil()
+			_, err := s.Load(ctx, "a")
+			assert.ErrorIs(t, err, storage.ErrNotFound)
+			assert.ErrorIs(t, err, errDamaged)
+			_, err = s.Save(ctx, r)
+			assert.ErrorIs(t, err, storage.ErrNotFound)
+			listed, err := s.List(ctx, storage.Match{Subject: "alice"})
+			assert.NoError(t, err)
+			assert.Len(t, listed, 1)
+			_, err = s.Delete(ctx, "a")
+			assert.ErrorIs(t, err, storage.ErrNotFound)
+			assert.Zero(t, client.Exists(ctx, key).Val())
+
+			spoil()
+			assertLive(t, s, other)
+			removed, err := s.DeleteMatching(ctx, storage.Match{Subject: "alice"})
+			assert.NoError(t, err)
+			assert.Len(t, removed, 1)
+			assert.Zero(t, client.Exists(ctx, key).Val())
+		})
+	}
+}
+
+func TestADamagedDebtDoesNotHoldUpTheOthers(t *testing.T) {
+	var clock clock
+	client := theServer(t).client(t)
+	s := newStore(t, client, Options{Now: clock.now})
+	for _, id := range []string{"a", "b"} {
+		save(t, s, newRecord(id))
+		deleteOwing(t, s, id)
+	}
+	require.NoError(t, client.Set(t.Context(), s.space("a").debt("a"), "damaged", time.Hour).Err())
+	clock.advance(time.Minute)
+	debts, err := s.Claim(t.Context(), 10, time.Minute)
+	require.NoError(t, err)
+	require.Len(t, debts, 1)
+	assert.Equal(t, "b", debts[0].Record.ID)
+}
+
+func FuzzDecode(f *testing.F) {
+	whole, _ := hex.DecodeString(firstFormat)
+	f.Add(whole)
+	f.Add(append(make([]byte, debtHead), whole...))
+	f.Fuzz(func(t *testing.T, value []byte) {
+		_, _ = decodeDebt("a", string(value))
+		r, err := decodeRecord("a", string(value), value)
+		if err != nil {
+			return
+		}
+		again := appendRecord(nil, r)
+		got, err := decodeRecord("a", string(again), again)
+		require.NoError(t, err)
+		assert.Equal(t, r.Subject, got.Subject)
+		assert.Equal(t, r.SID, got.SID)
+		assert.Equal(t, r.Data, got.Data)
+		assert.Equal(t, r.Revision, got.Revision)
+	})
+}
+
+func TestWhatIsHandedOutIsNotTheCallersOwn(t *testing.T) {
+	s := newStore(t, theServer(t).client(t), Options{})
+	r := newRecord("a")
+	want := string(r.Data)
+	saved := save(t, s, r)
+	owed, err := s.Owe(t.Context(), r, time.Minute)
+	require.NoError(t, err)
+	clear(r.Data)
+	assert.Equal(t, want, string(saved.Data))
+	assert.Equal(t, want, string(owed.Record.Data))
+}
