@@ -37,31 +37,50 @@ func (p *Passport) EndByLogoutToken(ctx context.Context, token string) (Logout, 
 	if err != nil {
 		return Logout{}, storeError(err)
 	}
-	l, err := p.endByProvider(work, t.subject, t.sid)
-	if err == nil && t.sid != "" {
-		err = p.confirm(work, t.sid)
-	}
+	l, err := p.endByToken(work, t)
 	if err != nil {
 		// Nothing proves that it took effect, so it may be sent again.
-		_, delErr := p.store.Delete(work, used.ID)
+		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+		defer cancel()
+		_, delErr := p.store.Delete(undo, used.ID)
 		return l, errors.Join(err, delErr)
 	}
 	return l, nil
 }
 
-// endByProvider ends what a provider has ended on its side.
+// endByToken leaves a mark first: whichever login is stored after it sees it.
+func (p *Passport) endByToken(ctx context.Context, t logoutToken) (Logout, error) {
+	if err := p.markEnded(ctx, matchOf(t.subject, t.sid), t.issued); err != nil {
+		l := p.newLogout()
+		l.App = Failed
+		return l, storeError(err)
+	}
+	l, err := p.endByProvider(ctx, t.subject, t.sid)
+	if err == nil && t.sid != "" {
+		if err = p.confirm(ctx, t.sid); err != nil {
+			err = storeError(err)
+		}
+	}
+	return l, err
+}
+
+// matchOf selects what a provider means: the sid if it gives one (§2.6).
+func matchOf(subject, sid string) storage.Match {
+	if sid != "" {
+		return storage.Match{SID: sid}
+	}
+	return storage.Match{Subject: subject}
+}
+
+// endByProvider ends what a provider has ended on its side. It goes on when the
+// provider's page has moved on.
 func (p *Passport) endByProvider(ctx context.Context, subject, sid string) (Logout, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
 	l := p.newLogout()
 	l.Passport = Done
-	match := storage.Match{SID: sid}
-	if sid == "" {
-		match = storage.Match{Subject: subject}
-	}
-	// The mark first: whichever login is stored after it sees it.
-	err := p.markEnded(ctx, match)
-	if err == nil {
-		l.Ended, l.Revocation, err = p.endMatching(ctx, match)
-	}
+	var err error
+	l.Ended, l.Revocation, err = p.endMatching(ctx, matchOf(subject, sid))
 	switch {
 	case err != nil:
 		l.App = Failed

@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/passport-go/passport/internal/authdomain"
 )
@@ -21,8 +22,8 @@ type directory struct {
 	c      *settled
 	client *http.Client
 
-	mu    sync.Mutex // held while discovering, so that it is done once
-	found *entry
+	found  atomic.Pointer[entry] // nil until discovered
+	flight singleflight.Group
 }
 
 // entry is a provider as the directory has it, and what verifies its tokens.
@@ -36,7 +37,7 @@ type entry struct {
 func newDirectory(c *settled, client *http.Client) *directory {
 	d := &directory{c: c, client: client}
 	if !c.Discover {
-		d.found = d.enter(c.endpoints, oauth2.AuthStyleInParams)
+		d.found.Store(d.enter(c.endpoints, oauth2.AuthStyleInParams))
 	}
 	return d
 }
@@ -44,22 +45,29 @@ func newDirectory(c *settled, client *http.Client) *directory {
 // discoveryTimeout bounds the wait for a discovery document.
 const discoveryTimeout = 10 * time.Second
 
-// look returns the entry. A discovery that fails is tried again by the next
+// look returns the entry. However many ask, one discovers; whoever does not want
+// to wait any longer need not. A discovery that fails is tried again by the next
 // caller.
 func (d *directory) look(ctx context.Context) (*entry, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.found != nil {
-		return d.found, nil
+	if found := d.found.Load(); found != nil {
+		return found, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, discoveryTimeout)
-	defer cancel()
-	found, err := d.discover(ctx)
-	if err != nil {
-		return nil, err
+	done := d.flight.DoChan("", func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discoveryTimeout)
+		defer cancel()
+		found, err := d.discover(ctx)
+		if err == nil {
+			d.found.Store(found)
+		}
+		return found, err
+	})
+	select {
+	case r := <-done:
+		found, _ := r.Val.(*entry)
+		return found, r.Err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("passport: the provider's discovery document is not there yet: %w", ctx.Err())
 	}
-	d.found = found
-	return found, nil
 }
 
 // discover reads the provider's metadata (OpenID Connect Discovery 1.0 §4, RFC

@@ -68,7 +68,7 @@ func (w *watches) ids() []string {
 // carries notices (storage.Notifier), within a moment on any other: for a
 // server-sent event stream or a WebSocket, which would otherwise outlive a
 // logout. A notice that gets lost, and the end of a session by expiry, are
-// noticed within 15 s.
+// noticed by a look at the Store every 15 s.
 //
 // It is kept up for as long as the context with which the session was looked
 // up, which behind [Passport.Handler] is the request's.
@@ -124,7 +124,8 @@ func (p *Passport) announce(ids ...string) {
 // listened is found by looking once more as soon as somebody does.
 func (p *Passport) listen(ctx context.Context) {
 	for {
-		err := p.notifier.Listen(ctx, func() { p.lookAgain(ctx) }, func(id string) { p.watches.end(id) })
+		ready := func() { p.tasks.start(p.lookAgain) }
+		err := p.notifier.Listen(ctx, ready, func(id string) { p.watches.end(id) })
 		if ctx.Err() != nil {
 			return
 		}

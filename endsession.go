@@ -122,6 +122,15 @@ func (p *Passport) storePost(ctx context.Context, params url.Values) (string, er
 
 // servePost gives the browser its logout request, to be posted.
 func (p *Passport) servePost(w http.ResponseWriter, r *http.Request, id Secret) {
+	if isPrefetch(r) {
+		p.refuse(w, r, http.StatusServiceUnavailable, errPrefetch)
+		return
+	}
+	at, err := p.lookForLogout(r.Context())
+	if err != nil {
+		p.refuse(w, r, http.StatusBadGateway, err)
+		return
+	}
 	rec, err := p.store.Delete(r.Context(), storeID(spacePost, id))
 	if errors.Is(err, storage.ErrNotFound) {
 		http.Redirect(w, r, "/", http.StatusSeeOther) // loaded again: it has been posted
@@ -136,8 +145,7 @@ func (p *Passport) servePost(w http.ResponseWriter, r *http.Request, id Secret) 
 	if err == nil {
 		err = json.Unmarshal(body, &params)
 	}
-	at, lookErr := p.lookForLogout(r.Context())
-	if err = errors.Join(err, lookErr); err != nil {
+	if err != nil {
 		p.refuse(w, r, http.StatusBadGateway, err)
 		return
 	}

@@ -34,6 +34,7 @@ func (l *later) add(id, event string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.waiting) >= mostLater {
+		l.p.c.Logger.Error("passport: too many sessions wait for the store to end them; one more lives until it expires")
 		return
 	}
 	l.waiting[id] = event
@@ -74,6 +75,14 @@ func (l *later) try(ctx context.Context) {
 			l.p.revoker.pay(debt)
 		}
 	}
+}
+
+// has reports whether a session waits to be ended.
+func (l *later) has(id string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, waits := l.waiting[id]
+	return waits
 }
 
 // left counts the sessions that could not be ended.

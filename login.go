@@ -20,8 +20,8 @@ import (
 // LoginOptions are what one login asks for beyond the Config. The zero value is
 // a plain login.
 type LoginOptions struct {
-	// ReturnTo is where the user goes after the login: a path of this site.
-	// Default: /. Anything else counts as the default.
+	// ReturnTo is where the user goes after the login: a path of this site, of
+	// at most 1000 bytes. Default: /. Anything else counts as the default.
 	ReturnTo string
 
 	// Prompt is the OpenID Connect prompt parameter: login, none, consent or
@@ -156,17 +156,24 @@ func (p *Passport) FinishLogin(ctx context.Context, c Callback) (SignIn, error) 
 		return SignIn{}, storeError(err)
 	}
 	in, err := p.signIn(work, code, pending)
-	if err != nil {
-		_, delErr := p.store.Delete(work, used.ID) // the code is used up; the entry need not be kept
-		if delErr != nil && !errors.Is(delErr, storage.ErrNotFound) {
-			err = errors.Join(err, delErr)
-		}
-		return SignIn{}, err
+	if refusedCode(err) {
+		// It will never be any good, so nothing needs to remember it.
+		_, delErr := p.store.Delete(work, used.ID)
+		return SignIn{}, errors.Join(err, delErr)
 	}
 	p.conclude(work, used, in)
+	if err != nil {
+		return SignIn{}, err
+	}
 	p.replace(work, c.SessionID)
 	in.Session.ctx = ctx
 	return in, nil
+}
+
+// refusedCode reports whether the auth domain would not take a code.
+func refusedCode(err error) bool {
+	var provider *ProviderError
+	return errors.As(err, &provider) && provider.Status >= 400 && provider.Status < 500
 }
 
 // codeOf returns the code of a callback, or the error that it brought.

@@ -45,8 +45,9 @@ type Logout struct {
 	URL string
 
 	// App is the app session in the store: Done, Skipped (there was none), or
-	// Failed (the store did not answer; it is tried again in the background
-	// for as long as the process lives).
+	// Failed (the store did not answer). A logout of one session that failed
+	// is tried again in the background for as long as the process lives;
+	// EndSessions is to be called again.
 	App Outcome
 
 	// Revocation is the refresh token: Done, Skipped (there was none), Pending

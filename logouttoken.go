@@ -36,6 +36,7 @@ type logoutToken struct {
 	jti     string
 	subject string
 	sid     string
+	issued  time.Time
 }
 
 // logoutVerifier verifies logout tokens (OpenID Connect Back-Channel Logout 1.0
@@ -121,13 +122,13 @@ func (v *logoutVerifier) checkClaims(payload []byte) (logoutToken, error) {
 	case !hasLogoutEvent(claims["events"]):
 		return logoutToken{}, errors.New("the logout token's events has no back-channel logout")
 	}
-	return t, v.checkTimes(claims)
+	t.issued, _ = numericDate(claims["iat"])
+	return t, v.checkTimes(t.issued, claims)
 }
 
-func (v *logoutVerifier) checkTimes(claims map[string]json.RawMessage) error {
+func (v *logoutVerifier) checkTimes(issued time.Time, claims map[string]json.RawMessage) error {
 	now := v.c.Now()
-	issued, ok := numericDate(claims["iat"])
-	if !ok || issued.Before(now.Add(-logoutTokenWindow)) || issued.After(now.Add(logoutTokenWindow)) {
+	if issued.Before(now.Add(-logoutTokenWindow)) || issued.After(now.Add(logoutTokenWindow)) {
 		return errors.New("the logout token's iat is missing or not of the present")
 	}
 	raw, given := claims["exp"]

@@ -99,7 +99,8 @@ func (p *Passport) openState(state, browser Secret) (pendingLogin, error) {
 
 func (l pendingLogin) expiry() time.Time { return time.Unix(l.Begun, 0).Add(loginLife) }
 
-// loginOutcome is what the entry of a finished login holds.
+// loginOutcome is what the entry of a finished login holds. Without a session it
+// failed.
 type loginOutcome struct {
 	SessionID string `json:"session_id"`
 }
@@ -110,8 +111,8 @@ func (p *Passport) use(ctx context.Context, state Secret, l pendingLogin) (stora
 	return p.store.Save(ctx, sealRecord(p.c.keys, rec, head{}, nil))
 }
 
-// conclude keeps the outcome for a browser that loads the callback again. That
-// it cannot be kept is no reason to fail.
+// conclude keeps the outcome, that of a failure too, for a browser that loads the
+// callback again. That it cannot be kept is no reason to fail.
 func (p *Passport) conclude(ctx context.Context, used storage.Record, in SignIn) {
 	body, err := json.Marshal(loginOutcome{SessionID: in.SessionID.Reveal()})
 	if err == nil {
@@ -153,11 +154,12 @@ func (p *Passport) again(ctx context.Context, body []byte, l pendingLogin) (Sign
 		return SignIn{}, ErrNoLogin
 	}
 	s, err := p.Session(ctx, Secret(o.SessionID))
-	if errors.Is(err, ErrNoSession) {
+	if errors.Is(err, ErrNoSession) || err == nil && p.later.has(s.ID()) {
 		return SignIn{}, ErrNoLogin
 	}
 	if err != nil {
 		return SignIn{}, err
 	}
-	return SignIn{Session: s, SessionID: Secret(o.SessionID), ReturnTo: l.ReturnTo, Prompted: l.Prompt == "login"}, nil
+	// Not Prompted: a logout that came since then is still of account.
+	return SignIn{Session: s, SessionID: Secret(o.SessionID), ReturnTo: l.ReturnTo}, nil
 }

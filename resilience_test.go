@@ -2,10 +2,12 @@ package passport_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"sync"
 	"testing"
 	"time"
 
@@ -170,4 +172,86 @@ func TestTheAuthDomainIsNotWaitedForForever(t *testing.T) {
 	assert.Equal(t, http.StatusBadGateway, b.get("/login").StatusCode)
 	assert.Less(t, time.Since(began), 25*time.Second)
 	s.signedIn()
+}
+
+func TestASessionIsSafeForManyGoroutines(t *testing.T) {
+	s, b := stale(t)
+	session := b.session()
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() { assert.NoError(t, session.SetLabel(t.Context(), "label")) })
+		wg.Go(func() { assert.NotEmpty(t, session.ID()+session.Subject()+fmt.Sprint(session)+session.Info().Label) })
+		wg.Go(func() {
+			_, err := session.AccessToken(t.Context())
+			assert.NoError(t, err)
+		})
+		wg.Go(func() {
+			_, err := session.Profile(t.Context())
+			assert.NoError(t, err)
+		})
+	}
+	wg.Wait()
+	assert.Equal(t, 1, s.refreshes())
+}
+
+func TestJunkFrontChannelRequestsFillNoStore(t *testing.T) {
+	s := provided(t, func(c *passport.Config) { c.Store = memory.New(memory.Options{Limit: 4}) })
+	for i := range 20 {
+		s.browser().get(s.auth.FrontChannelLogoutURL(s.server.URL+"/frontchannel", fmt.Sprint("sid ", i)))
+	}
+	s.signedIn()
+}
+
+func TestACodeWhoseAnswerWasLostIsNotSentAgain(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	link := b.callback("/login")
+	s.auth.Inject(passporttest.Fault{Path: "/oauth/token", Late: true, Status: 502, Times: 1})
+	assert.Equal(t, http.StatusBadGateway, b.get(link).StatusCode)
+	assert.Equal(t, http.StatusBadRequest, b.get(link).StatusCode, "begin again")
+	assert.Len(t, s.auth.Requests("/oauth/token"), 1)
+	assert.Empty(t, s.auth.Incidents())
+}
+
+func TestASessionThatOthersKeepAliveCanBeLabelled(t *testing.T) {
+	s := newSite(t, func(c *passport.Config) { c.IdleTimeout = 10 * time.Minute })
+	b := s.signedIn()
+	old := b.session()
+	for range 4 {
+		s.clock.add(5 * time.Minute)
+		b.get("/")
+	}
+	assert.NoError(t, old.SetLabel(t.Context(), "a socket that has been open for long"))
+}
+
+func TestAReloadedCallbackDoesNotUndoALogoutThatWaitsForTheStore(t *testing.T) {
+	faulty := &faultyStore{Store: memory.New(memory.Options{})}
+	s := newSite(t, silent, func(c *passport.Config) { c.Store, c.EncryptionKeys = faulty, someKey() })
+	b := s.browser()
+	link := b.callback("/login")
+	b.get(link)
+	faulty.fail("DeleteOwing", "Delete")
+	b.logout()
+	a := b.get(link)
+	assert.Equal(t, http.StatusBadRequest, a.StatusCode)
+	assert.Equal(t, "login", b.authorizeRequest("/login").Query().Get("prompt"))
+	faulty.fail()
+}
+
+func TestADiscoveryThatHangsHoldsUpNobodyForLongerThanTheyWait(t *testing.T) {
+	s := newSite(t, discovered)
+	lift := s.auth.Inject(passporttest.Fault{Path: wellKnown, Hang: true})
+	var wg sync.WaitGroup
+	for range 10 {
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			_, err := s.p.BeginLogin(ctx, passport.LoginOptions{})
+			assert.ErrorIs(t, err, context.DeadlineExceeded)
+		})
+	}
+	wg.Wait()
+	lift()
+	s.signedIn()
+	assert.Len(t, s.auth.Requests(wellKnown), 1, "and it is asked once")
 }

@@ -157,8 +157,16 @@ func (p *Passport) update(ctx context.Context, rec storage.Record, change func(*
 		if !change(&h, &t) {
 			return rec, nil
 		}
-		if !rec.Expiry.After(p.c.Now()) {
-			return rec, ErrNoSession
+		if !rec.Expiry.After(p.c.Now()) { // unless another request has kept it alive
+			latest, err := p.load(ctx, rec.ID)
+			if err != nil {
+				return rec, storeError(err)
+			}
+			if !latest.Expiry.After(p.c.Now()) {
+				return rec, ErrNoSession
+			}
+			rec = latest
+			continue
 		}
 		var next storage.Record
 		if t == before {
@@ -207,10 +215,17 @@ func (p *Passport) openHead(r storage.Record) (head, error) {
 // ID names the session to the app: for [Passport.EndSession], for a list of
 // sessions, for a log. It is derived from the secret id in the browser's cookie
 // and does not lead back to it.
-func (s *Session) ID() string { return s.rec.ID }
+func (s *Session) ID() string { return s.record().ID }
 
 // Subject is the user: the sub of the ID token.
-func (s *Session) Subject() string { return s.rec.Subject }
+func (s *Session) Subject() string { return s.record().Subject }
+
+// record returns the record as it was last read or written.
+func (s *Session) record() storage.Record {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rec
+}
 
 // Profile is what the ID token says of the user. Fields that the token does not
 // have are empty.
@@ -318,7 +333,7 @@ func (s *Session) read(ctx context.Context) (tokens, error) {
 
 // Format prints the user and nothing else, whatever the verb.
 func (s *Session) Format(f fmt.State, _ rune) {
-	_, _ = io.WriteString(f, "passport.Session("+s.rec.Subject+")")
+	_, _ = io.WriteString(f, "passport.Session("+s.Subject()+")")
 }
 
 // readClaims decodes the payload of a JWT that was verified before.

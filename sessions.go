@@ -59,6 +59,9 @@ func (p *Passport) Sessions(ctx context.Context, subject string) ([]SessionInfo,
 	if !ok {
 		return nil, fmt.Errorf("passport: the session store cannot list sessions: %w", errors.ErrUnsupported)
 	}
+	if subject == "" {
+		return nil, fmt.Errorf("passport: Sessions: %w", storage.ErrEmptyMatch)
+	}
 	records, err := lister.List(ctx, storage.Match{Subject: subject})
 	if err != nil {
 		return nil, storeError(err)
@@ -84,6 +87,10 @@ func (p *Passport) Sessions(ctx context.Context, subject string) ([]SessionInfo,
 func (p *Passport) EndSessions(ctx context.Context, m storage.Match) (Logout, error) {
 	p.revoker.begin()
 	l := p.newLogout()
+	if m.Subject == "" && m.SID == "" {
+		l.App = Failed
+		return l, fmt.Errorf("passport: EndSessions: %w", storage.ErrEmptyMatch)
+	}
 	p.sendTo(ctx, &l, storage.Record{}, "")
 	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()

@@ -23,10 +23,10 @@ import (
 // before T has timed out.
 const markLife = loginLife + time.Minute
 
-// mark is the moment of a provider's logout, by two clocks. Which of two events
-// was first is told by the machine's, in Unix nanoseconds, even where a test
-// lets Config.Now stand still; the provider's own times are compared with
-// Config.Now, in Unix seconds.
+// mark is the moment of a provider's logout, by two clocks: ours, in Unix
+// nanoseconds, which tells what came first here (not Config.Now, which a test
+// may let stand still); and the provider's, in Unix seconds, which its own times
+// are compared with.
 type mark struct {
 	Order int64 `json:"order"`
 	Time  int64 `json:"time"`
@@ -39,14 +39,14 @@ func markID(m storage.Match) string {
 	return storeID(spaceMark, Secret("sub "+m.Subject))
 }
 
-// markEnded leaves a mark, or moves one that is there to now.
-func (p *Passport) markEnded(ctx context.Context, m storage.Match) error {
-	now := p.c.Now()
-	body, err := json.Marshal(mark{Order: time.Now().UnixNano(), Time: now.Unix()})
+// markEnded leaves a mark, or moves one that is there forward.
+func (p *Passport) markEnded(ctx context.Context, m storage.Match, issued time.Time) error {
+	own := mark{Order: time.Now().UnixNano(), Time: issued.Unix()}
+	body, err := json.Marshal(own)
 	if err != nil {
 		return err
 	}
-	rec := storage.Record{ID: markID(m), Expiry: now.Add(markLife)}
+	rec := storage.Record{ID: markID(m), Expiry: p.c.Now().Add(markLife)}
 	for {
 		_, err := p.store.Save(ctx, sealRecord(p.c.keys, rec, head{}, body))
 		switch {
@@ -54,6 +54,9 @@ func (p *Passport) markEnded(ctx context.Context, m storage.Match) error {
 			there, err := p.store.Load(ctx, rec.ID)
 			if err != nil && !errors.Is(err, storage.ErrNotFound) {
 				return err
+			}
+			if err == nil && p.readMark(there).Order >= own.Order {
+				return nil // a later logout was faster
 			}
 			rec.Revision = there.Revision
 		case errors.Is(err, storage.ErrNotFound):
@@ -92,12 +95,17 @@ func (p *Passport) marked(ctx context.Context, match storage.Match) (mark, error
 	if err != nil {
 		return mark{}, err
 	}
+	return p.readMark(rec), nil
+}
+
+// readMark reads a mark. One that cannot be read is a mark all the same.
+func (p *Passport) readMark(rec storage.Record) mark {
 	var m mark
 	body, err := openBody(p.c.keys, rec)
 	if err != nil || json.Unmarshal(body, &m) != nil {
-		return mark{Order: math.MaxInt64, Time: math.MaxInt64}, nil // what cannot be read is a mark all the same
+		return mark{Order: math.MaxInt64, Time: math.MaxInt64}
 	}
-	return m, nil
+	return m
 }
 
 // authTime is when the user proved who they are, in Unix seconds, or 0 if the
