@@ -17,11 +17,14 @@
 // Load is one GET. Save, Delete, DeleteOwing and everything on a single debt is
 // one Lua script in one round trip, which changes a record, its place in the
 // indexes and its debt together: there is no moment, and no crash, between them.
-// DeleteMatching, DeleteMatchingOwing and Claim take any number of records or
-// debts. On a single server they are one script too, in batches of 256 records.
-// On a Cluster they are one script in each of up to 32 hash slots: atomic for
-// each record, not for all of them. A record that is saved meanwhile may come
-// just after. Listings go through an index and never through all keys.
+//
+// DeleteMatching, DeleteMatchingOwing and Claim are atomic for each record or
+// debt. On a single server they are so for all of them too, in batches of 256
+// records; on a Cluster for all of one hash slot, of which the keys use 32. A
+// record that is saved meanwhile may be counted as saved just after.
+//
+// Everything goes through indexes: no command looks at all keys, and none costs
+// more because more sessions live.
 //
 // # What survives
 //
@@ -32,18 +35,18 @@
 //
 // What the server holds after a crash is what it has on disk. With "appendonly
 // yes" and "appendfsync always" that is everything it has answered; with
-// "appendfsync everysec", up to a second less if the machine goes down; without
-// an append-only file, what the last snapshot has, or nothing. The last seconds
-// may hold a logout, and the session is then there again: choose "always" if it
-// must not be.
+// "appendfsync everysec" the last second may be missing; without an append-only
+// file there is what the last snapshot has, or nothing. What is missing may be a
+// logout, and then the session is there again: choose "always" if it must not be.
 //
 // The same goes for a fail-over by Sentinel or Cluster: replicas follow a little
 // behind, and what the old master had not passed on is lost ("min-replicas-to-write 1"
 // and "min-replicas-max-lag" bound that). Never read from replicas: New refuses
 // a Cluster client that does, and a *redis.Client must not be pointed at one.
-// While a slot of a Cluster moves to another node (up to Redis 8 and Valkey 8),
-// its sessions can be read, but a write may fail as long as that takes: it then
-// has changed nothing.
+//
+// While a Cluster moves a slot to another node, key by key, its sessions can be
+// read, but a write may fail for as long as that takes. It has changed nothing
+// then, and can be tried again.
 //
 // # What the server needs
 //

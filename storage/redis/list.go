@@ -23,10 +23,10 @@ func (s *Store) List(ctx context.Context, m storage.Match) ([]storage.Record, er
 		return nil, failure("list", err)
 	}
 	var listed []storage.Record
-	for _, read := range reads {
-		for i, value := range read.cmd.Val() {
+	for _, chunk := range reads {
+		for i, value := range chunk.cmd.Val() {
 			text, _ := value.(string) // or nil: it has gone in between
-			r, err := decodeRecord(read.ids[i], text, []byte(text))
+			r, err := decodeRecord(chunk.ids[i], text, []byte(text))
 			if err == nil && selects(m, r) && !s.expired(r) {
 				listed = append(listed, r)
 			}

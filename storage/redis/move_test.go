@@ -96,6 +96,9 @@ func TestNothingIsDoneByHalvesWhileASlotMoves(t *testing.T) {
 			}
 			p.writeAll(t, s, &clock)
 			m.finish()
+			for _, index := range p.withGhost(in) {
+				require.NoError(t, client.ZRem(t.Context(), index, "ghost").Err())
+			}
 			assertWhole(t, m.to, in)
 			p.assertNobodyLost(t, s, &clock)
 			m.undo()
@@ -122,7 +125,15 @@ func populateSpace(t *testing.T, s *Store, in space) *people {
 		save(t, s, r)
 	}
 	p.debt = deleteOwing(t, s, p.owing)
+	for _, index := range p.withGhost(in) {
+		require.NoError(t, s.client.ZAdd(t.Context(), index, redis.Z{Score: 1, Member: "ghost"}).Err())
+	}
 	return p
+}
+
+// withGhost returns indexes that list a record that expired long ago.
+func (p *people) withGhost(in space) []string {
+	return []string{in.index(storage.Match{Subject: "bob"}), in.index(storage.Match{SID: "sid of " + p.first})}
 }
 
 // writeAll tries everything that writes.

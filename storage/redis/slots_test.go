@@ -14,7 +14,7 @@ import (
 
 func TestSpacesAreSpreadEvenlyOverTheSlots(t *testing.T) {
 	admin := theCluster(t).nodes[0].admin(t)
-	for i, in := range newSpaces(DefaultPrefix, true) {
+	for i, in := range newSpaces(defaultPrefix, true) {
 		slot := admin.ClusterKeySlot(t.Context(), in.record("a")).Val()
 		assert.EqualValues(t, i, slot*int64(len(slotTags))/16384, in)
 		for _, key := range []string{in.debt("{b}"), in.due(), in.index(storage.Match{Subject: "{c}"}), in.index(storage.Match{SID: "}d{"})} {
@@ -25,9 +25,9 @@ func TestSpacesAreSpreadEvenlyOverTheSlots(t *testing.T) {
 
 // What is stored under one layout must be found by every later version.
 func TestTheLayoutStays(t *testing.T) {
-	one := newStore(t, theServer(t).client(t), Options{Prefix: DefaultPrefix})
+	one := newStore(t, theServer(t).client(t), Options{Prefix: defaultPrefix})
 	assert.Equal(t, "passport:record:a", one.space("a").record("a"))
-	spread := newStore(t, theServer(t).client(t), Options{Prefix: DefaultPrefix, Spread: true})
+	spread := newStore(t, theServer(t).client(t), Options{Prefix: defaultPrefix, Spread: true})
 	for id, want := range map[string]string{
 		"":  "passport:{72}:record:",
 		"a": "passport:{60}:record:a",

@@ -10,8 +10,7 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// DefaultPrefix begins the names of all keys unless Options say otherwise.
-const DefaultPrefix = "passport:"
+const defaultPrefix = "passport:"
 
 // Options configure a Store. The zero Options are ready to use.
 type Options struct {
@@ -19,7 +18,7 @@ type Options struct {
 	// Stores with the same prefix on the same server share their records; the
 	// channel is shared across a server's numbered databases too. It must not
 	// contain "{", which marks the part of a key that a Cluster goes by. Empty
-	// means DefaultPrefix.
+	// means "passport:".
 	Prefix string
 
 	// Spread lays the keys out for a Cluster, in 32 hash slots, although the
@@ -56,14 +55,14 @@ var (
 // New returns a store that uses client, which stays the caller's to close. It
 // does no network I/O, and reports all that is wrong with its arguments at once.
 //
-// It refuses clients to which a session could be live after its logout: one
-// that reads from replicas (ClusterOptions.ReadOnly, RouteByLatency and
-// RouteRandomly), or from a cache of its own (Options.ClientSideCache and
+// It refuses clients to which a session may seem to live after its logout: one
+// that reads from replicas (ReadOnly, RouteByLatency and RouteRandomly of the
+// client's options) or from a cache of its own (ClientSideCache and
 // ClientSideCacheConfig), both of which lag behind, and a *redis.Ring, which
 // goes to another server while one is away.
 func New(client redis.UniversalClient, o Options) (*Store, error) {
 	if o.Prefix == "" {
-		o.Prefix = DefaultPrefix
+		o.Prefix = defaultPrefix
 	}
 	if o.Now == nil {
 		o.Now = time.Now

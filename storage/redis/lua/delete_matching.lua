@@ -15,10 +15,10 @@ local function selected(id, record)
 end
 
 local function remove(id)
-  reach({}, KEYS[1], record_key(id))
   local value = redis.call('GET', record_key(id))
   local record = parse(value)
   if not record then
+    reach({}, KEYS[1], record_key(id))
     redis.call('DEL', record_key(id)) -- it may be damaged
     redis.call('ZREM', KEYS[1], id)
     return

@@ -21,10 +21,11 @@ if read ~= '' and old.revision ~= read then
 end
 
 -- drop_expired removes some of what the server has let go of. The clocks of two
--- callers may differ, so what the server still has stays listed.
+-- callers may differ, so what the server still has stays listed; and so does,
+-- without an error, what may be on another node.
 local function drop_expired(index)
   for _, expired in ipairs(redis.call('ZRANGEBYSCORE', index, '-inf', now, 'LIMIT', 0, 8)) do
-    if redis.call('EXISTS', index, record_key(expired)) == 1 then
+    if redis.pcall('EXISTS', index, record_key(expired)) == 1 then
       redis.call('ZREM', index, expired)
     end
   end
@@ -43,7 +44,9 @@ for index in pairs(old and indexes(old) or {}) do
   stale[index] = not wanted[index] or nil
 end
 reach(wanted, KEYS[1])
-reach(stale, KEYS[1])
+if next(stale) then
+  reach(stale, KEYS[1])
+end
 
 local ttl = new.expiry - now
 if old then
