@@ -1,0 +1,122 @@
+package document
+
+import (
+	"slices"
+	"time"
+
+	"github.com/passport-go/passport/storage"
+)
+
+// contents is what a document holds, at a moment. There is little of it, so
+// going through all of it is the index.
+type contents struct {
+	now     time.Time
+	records []storage.Record
+	debts   []storage.Debt
+}
+
+func (c *contents) isLive(r storage.Record) bool { return c.now.Before(r.Expiry) }
+
+// find returns the position of the live record, or -1.
+func (c *contents) find(id string) int {
+	return slices.IndexFunc(c.records, func(r storage.Record) bool { return r.ID == id && c.isLive(r) })
+}
+
+func (c *contents) live(id string) (storage.Record, error) {
+	i := c.find(id)
+	if i < 0 {
+		return storage.Record{}, storage.ErrNotFound
+	}
+	return c.records[i], nil
+}
+
+func (c *contents) save(r storage.Record) (storage.Record, error) {
+	i := c.find(r.ID)
+	switch {
+	case i < 0 && r.Revision != 0:
+		return storage.Record{}, storage.ErrNotFound
+	case i >= 0 && c.records[i].Revision != r.Revision:
+		return storage.Record{}, storage.ErrConflict
+	}
+	r.Revision++
+	if i < 0 {
+		c.records = append(c.records, r)
+	} else {
+		c.records[i] = r
+	}
+	return r, nil
+}
+
+func (c *contents) remove(id string) (storage.Record, error) {
+	i := c.find(id)
+	if i < 0 {
+		return storage.Record{}, storage.ErrNotFound
+	}
+	removed := c.records[i]
+	c.records = slices.Delete(c.records, i, i+1)
+	return removed, nil
+}
+
+// split returns the live records that m selects, and the others.
+func (c *contents) split(m storage.Match) (selected, others []storage.Record, err error) {
+	if m.Subject == "" && m.SID == "" {
+		return nil, c.records, storage.ErrEmptyMatch
+	}
+	for _, r := range c.records {
+		if c.isLive(r) && selects(m, r) {
+			selected = append(selected, r)
+		} else {
+			others = append(others, r)
+		}
+	}
+	return selected, others, nil
+}
+
+func selects(m storage.Match, r storage.Record) bool {
+	return (m.Subject == "" || m.Subject == r.Subject) &&
+		(m.SID == "" || m.SID == r.SID) &&
+		r.ID != m.Except
+}
+
+// sweep removes the records that have expired.
+func (c *contents) sweep() {
+	c.records = slices.DeleteFunc(c.records, func(r storage.Record) bool { return !c.isLive(r) })
+}
+
+func (c *contents) findDebt(id string) int {
+	return slices.IndexFunc(c.debts, func(d storage.Debt) bool { return d.Record.ID == id })
+}
+
+func (c *contents) owe(r storage.Record, hold time.Duration) (storage.Debt, error) {
+	if c.findDebt(r.ID) >= 0 {
+		return storage.Debt{}, storage.ErrConflict
+	}
+	d := storage.Debt{Record: r, Since: c.now, Due: instant(c.now.Add(hold))}
+	c.debts = append(c.debts, d)
+	return d, nil
+}
+
+// held returns the position of the debt, if it is still the caller's.
+func (c *contents) held(d storage.Debt) (int, error) {
+	i := c.findDebt(d.Record.ID)
+	if i < 0 {
+		return 0, storage.ErrNotFound
+	}
+	if !c.debts[i].Due.Equal(d.Due) {
+		return 0, storage.ErrConflict
+	}
+	return i, nil
+}
+
+// claim holds up to n debts that are due, those first that were due first.
+func (c *contents) claim(n int, hold time.Duration) (claimed []storage.Debt) {
+	slices.SortStableFunc(c.debts, func(a, b storage.Debt) int { return a.Due.Compare(b.Due) })
+	for i := range c.debts {
+		if len(claimed) >= n || c.now.Before(c.debts[i].Due) {
+			break
+		}
+		c.debts[i].Due = instant(c.now.Add(hold))
+		claimed = append(claimed, c.debts[i])
+	}
+	return claimed
+}

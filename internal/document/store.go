@@ -1,0 +1,177 @@
+// Package document keeps the few sessions of one user in one document, which a
+// [Backend] reads and replaces as a whole. It is what storage/file and
+// storage/keyring have in common.
+package document
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/passport-go/passport/storage"
+)
+
+var (
+	_ storage.TokenStore = (*Store)(nil)
+	_ storage.Lister     = (*Store)(nil)
+	_ storage.Ledger     = (*Store)(nil)
+)
+
+// Backend is the place of one document. Its errors say which, and what to do.
+type Backend interface {
+	// Read returns the document, or nothing if there is none.
+	Read(ctx context.Context) ([]byte, error)
+
+	// Update calls change with the document and puts what it returns in its
+	// place, all or nothing; nothing means no document, and the same one means
+	// that there is nothing to do. Meanwhile every other Update, in this process
+	// or another, waits. An error of change is returned, and the document stays.
+	Update(ctx context.Context, change func(old []byte) ([]byte, error)) error
+
+	// SetAside keeps the document, which is damaged and about to be replaced,
+	// for somebody to look at. It is called from within change.
+	SetAside(damaged []byte) error
+}
+
+// Options are what the package that uses this one sets; none may be zero.
+type Options struct {
+	Name   string // of that package, to begin errors with: "storage/file"
+	Now    func() time.Time
+	Logger *slog.Logger
+}
+
+// Store implements the interfaces of package storage. It may be used from many
+// goroutines at once, and several, in several processes, may share a document.
+type Store struct {
+	backend Backend
+	options Options
+}
+
+// New returns a Store of the document in b, which may be damaged, but not of a
+// version that is not known.
+func New(ctx context.Context, b Backend, o Options) (*Store, error) {
+	s := &Store{backend: b, options: o}
+	if _, err := s.read(ctx); err != nil && !errors.Is(err, errDamaged) {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Load implements storage.TokenStore.
+func (s *Store) Load(ctx context.Context, id string) (storage.Record, error) {
+	c, err := s.read(ctx)
+	if errors.Is(err, errDamaged) {
+		return storage.Record{}, fmt.Errorf("%w: %w", err, storage.ErrNotFound)
+	}
+	if err != nil {
+		return storage.Record{}, err
+	}
+	return c.live(id)
+}
+
+// List implements storage.Lister.
+func (s *Store) List(ctx context.Context, m storage.Match) ([]storage.Record, error) {
+	c, err := s.read(ctx)
+	if err != nil && !errors.Is(err, errDamaged) {
+		return nil, err
+	}
+	found, _, err := c.split(m)
+	return found, err
+}
+
+// Save implements storage.TokenStore.
+func (s *Store) Save(ctx context.Context, r storage.Record) (storage.Record, error) {
+	if err := s.check(r); err != nil {
+		return storage.Record{}, err
+	}
+	r.Expiry = instant(r.Expiry)
+	err := s.update(ctx, func(c *contents) error {
+		if !c.now.Before(r.Expiry) {
+			return s.errorf("Record.Expiry has passed")
+		}
+		saved, err := c.save(r)
+		if err != nil {
+			return err
+		}
+		r = saved
+		return nil
+	})
+	if err != nil {
+		return storage.Record{}, err
+	}
+	return r, nil
+}
+
+// Delete implements storage.TokenStore.
+func (s *Store) Delete(ctx context.Context, id string) (storage.Record, error) {
+	var removed storage.Record
+	err := s.update(ctx, func(c *contents) (err error) {
+		removed, err = c.remove(id)
+		return err
+	})
+	if err != nil {
+		return storage.Record{}, err
+	}
+	return removed, nil
+}
+
+// DeleteMatching implements storage.TokenStore.
+func (s *Store) DeleteMatching(ctx context.Context, m storage.Match) ([]storage.Record, error) {
+	var removed []storage.Record
+	err := s.update(ctx, func(c *contents) (err error) {
+		removed, c.records, err = c.split(m)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return removed, nil
+}
+
+// read returns what is in the document. After errDamaged that is nothing.
+func (s *Store) read(ctx context.Context) (*contents, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	document, err := s.backend.Read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.decode(document)
+}
+
+// update replaces the document by what change makes of it, less what has
+// expired.
+func (s *Store) update(ctx context.Context, change func(*contents) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return s.backend.Update(ctx, func(old []byte) ([]byte, error) {
+		c, err := s.decode(old)
+		damaged := errors.Is(err, errDamaged)
+		if err != nil && !damaged {
+			return nil, err
+		}
+		if err := change(c); err != nil {
+			return nil, err
+		}
+		c.sweep()
+		document, err := s.encode(c)
+		if err != nil {
+			return nil, err
+		}
+		if damaged && len(document) == 0 {
+			return old, nil // nothing has come in its place
+		}
+		if damaged {
+			err = s.backend.SetAside(old)
+		}
+		return document, err
+	})
+}
+
+func (s *Store) errorf(format string, args ...any) error {
+	return fmt.Errorf(s.options.Name+": "+format, args...)
+}

@@ -1,0 +1,113 @@
+// Package file keeps one user's sessions on a desktop in a file of theirs: the
+// store for games, launchers and command line programs. It is meant for a
+// handful of sessions; a server has storage/bolt.
+//
+// # What it needs
+//
+// A path in a directory that only the user can write to, for the file, its lock
+// (the path and ".lock") and, for a moment, the next version of it (".new").
+// Several processes may use the file at once: a write takes the lock for the few
+// milliseconds that it lasts, and a read needs none.
+//
+// # What survives what
+//
+//   - A restart, a crash, SIGKILL, a power cut: the file is replaced as a whole
+//     by one that is on the disk already, so it is that of before or that of
+//     after. What a call has returned is there.
+//   - A full disk: a write fails with the error of the system, and the file stays
+//     as it was. Only the removal of the last session needs no room.
+//   - A damaged file: it counts as one without sessions, and Options.Logger is
+//     told. The next write that has something to store moves it aside, to the path
+//     and ".damaged", where it stays for you to look at and to delete. One that a
+//     newer version of this package wrote is refused instead, and left alone.
+//
+// When the last session has ended and nothing is owed for it, the file is
+// removed.
+package file
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/passport-go/passport/internal/document"
+	"github.com/passport-go/passport/internal/filelock"
+	"github.com/passport-go/passport/storage"
+)
+
+var (
+	_ storage.TokenStore = (*Store)(nil)
+	_ storage.Lister     = (*Store)(nil)
+	_ storage.Ledger     = (*Store)(nil)
+)
+
+// Options changes how a Store works. The zero value is a good choice.
+type Options struct {
+	// Now tells the time by which records expire and debts fall due. Nil means
+	// time.Now.
+	Now func() time.Time
+
+	// Logger is told of a damaged file. Nil means silence.
+	Logger *slog.Logger
+
+	// LockTimeout is how long a write waits for a process that keeps the lock and
+	// does not go on. 0 means ten seconds; a negative value means not to wait.
+	LockTimeout time.Duration
+}
+
+// Store is a session store in a file. It implements [storage.TokenStore],
+// [storage.Lister] and [storage.Ledger], may be used from many goroutines at
+// once, and has nothing to close.
+type Store struct{ *contract }
+
+type contract = document.Store
+
+// New returns the store in the file at path, which is created with the first
+// session. A directory that is missing is created for the user alone, mode 0700;
+// one that others can write to is refused, for they could put another file in
+// the place of this one. The file is for the user alone too, mode 0600: one that
+// others can use is tightened to that before it is read. (On Windows access
+// follows from the directory, and is left as it is.)
+//
+// On systems without file locks (js, plan9, solaris, aix) writes return
+// errors.ErrUnsupported.
+func New(path string, opts Options) (*Store, error) {
+	if path == "" {
+		return nil, errors.New("storage/file: New: path is empty: name a file in a directory of the user's, such as one in os.UserConfigDir")
+	}
+	path, err := filepath.Abs(path) // the working directory may change
+	if err != nil {
+		return nil, fmt.Errorf("storage/file: %w", err)
+	}
+	if err := prepareDir(filepath.Dir(path)); err != nil {
+		return nil, fmt.Errorf("storage/file: %w", err)
+	}
+
+	opts = opts.withDefaults()
+	f := &file{path: path, lock: filelock.New(path+".lock", opts.LockTimeout)}
+	store, err := document.New(context.Background(), f, document.Options{
+		Name:   "storage/file: " + path,
+		Now:    opts.Now,
+		Logger: opts.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Store{store}, nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.LockTimeout == 0 {
+		o.LockTimeout = 10 * time.Second
+	}
+	return o
+}

@@ -1,0 +1,25 @@
+package file
+
+import (
+	"errors"
+	"os"
+	"syscall"
+	"time"
+)
+
+const errorSharingViolation = syscall.Errno(32)
+
+// rename tries again for a while, for Windows refuses to replace a file as long
+// as anybody has it open: a reader of ours for a moment, a virus scanner for
+// somewhat longer.
+func rename(from, to string) error {
+	const patience = 2 * time.Second
+	begun := time.Now()
+	for pause := time.Millisecond; ; pause *= 2 {
+		err := os.Rename(from, to)
+		if !errors.Is(err, syscall.ERROR_ACCESS_DENIED) && !errors.Is(err, errorSharingViolation) || time.Since(begun) > patience {
+			return err
+		}
+		time.Sleep(pause)
+	}
+}

@@ -1,0 +1,99 @@
+package file
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/passport-go/passport/internal/filelock"
+)
+
+// file is a file that is replaced as a whole. It implements document.Backend.
+type file struct {
+	path string
+	lock *filelock.Lock
+}
+
+// Read needs no lock: what has the name is always a whole file.
+func (f *file) Read(context.Context) ([]byte, error) {
+	contents, err := f.read()
+	if err != nil {
+		return nil, fmt.Errorf("storage/file: %w", err)
+	}
+	return contents, nil
+}
+
+func (f *file) read() ([]byte, error) {
+	file, err := openPrivate(f.path, os.O_RDONLY)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(file)
+}
+
+func (f *file) Update(ctx context.Context, change func([]byte) ([]byte, error)) error {
+	release, err := f.lock.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("storage/file: %w", err)
+	}
+	defer release()
+	old, err := f.Read(ctx)
+	if err != nil {
+		return err
+	}
+	contents, err := change(old)
+	if err != nil || bytes.Equal(old, contents) {
+		return err
+	}
+	if err := f.replace(contents); err != nil {
+		return fmt.Errorf("storage/file: %w", err)
+	}
+	return nil
+}
+
+func (f *file) replace(contents []byte) error {
+	if len(contents) == 0 {
+		return errors.Join(os.Remove(f.path), syncDir(filepath.Dir(f.path)))
+	}
+	next := f.path + ".new"
+	if err := write(next, contents); err != nil {
+		return errors.Join(err, os.Remove(next))
+	}
+	if err := rename(next, f.path); err != nil {
+		return errors.Join(err, os.Remove(next))
+	}
+	return syncDir(filepath.Dir(f.path))
+}
+
+// write creates a file that is on the disk when it returns. The lock is held, so
+// one that is there was left by a process that has not come to its end.
+func write(path string, contents []byte) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	file, err := openPrivate(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(contents)
+	if err == nil {
+		err = file.Sync()
+	}
+	return errors.Join(err, file.Close())
+}
+
+func (f *file) SetAside([]byte) error {
+	if err := rename(f.path, f.path+".damaged"); err != nil {
+		return fmt.Errorf("storage/file: %w", err)
+	}
+	return nil
+}
