@@ -1,0 +1,47 @@
+package keyring
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/zalando/go-keyring"
+)
+
+// items are the items of one program in a keyring.
+type items interface {
+	// get returns an item, or nothing if there is none.
+	get(name string) (string, error)
+	set(name, value string) error
+	// delete returns no error if there is none.
+	delete(name string) error
+}
+
+// systemItems are those under the service of that name in the system's keyring.
+type systemItems string
+
+func (service systemItems) get(name string) (string, error) {
+	value, err := keyring.Get(string(service), name)
+	if errors.Is(err, keyring.ErrNotFound) {
+		return "", nil
+	}
+	return value, explain(err)
+}
+
+func (service systemItems) set(name, value string) error {
+	return explain(keyring.Set(string(service), name, value))
+}
+
+func (service systemItems) delete(name string) error {
+	err := keyring.Delete(string(service), name)
+	if errors.Is(err, keyring.ErrNotFound) {
+		return nil
+	}
+	return explain(err)
+}
+
+func explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("storage/keyring: the keyring of the system cannot be used (%w): unlock it, or use storage/file where there is none", err)
+}

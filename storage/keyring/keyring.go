@@ -1,0 +1,137 @@
+// Package keyring keeps one user's sessions on a desktop in the keyring of the
+// operating system: Keychain on macOS, Credential Manager on Windows, the Secret
+// Service (GNOME Keyring, KWallet) on Linux and the BSDs. It is meant for a
+// handful of sessions; storage/file is for where there is no keyring.
+//
+// # What it needs
+//
+// A keyring that is unlocked, or that the user unlocks when the system asks; a
+// call waits for that as long as it takes. And a place for a lock file, which
+// holds nothing: it keeps the processes of the program from writing at once.
+// Every call goes to the keyring, which takes milliseconds.
+//
+// # What survives what
+//
+//   - A restart of the program and of the machine: everything.
+//   - A crash, SIGKILL: sessions are written beside those of before, and then
+//     become the current ones in one step, so it is one or the other. Pieces that
+//     a crash has left are removed by the next write.
+//   - A keyring that does not answer, or that the user keeps locked: an error.
+//   - Sessions that are damaged, as by another program: they count as none, and
+//     Options.Logger is told. The next write replaces them.
+//   - Other programs of the user: on most systems they can read what is in the
+//     keyring without asking.
+//
+// When the last session has ended and nothing is owed for it, the keyring holds
+// nothing of the program any more.
+package keyring
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/passport-go/passport/internal/document"
+	"github.com/passport-go/passport/internal/filelock"
+	"github.com/passport-go/passport/storage"
+)
+
+var (
+	_ storage.TokenStore = (*Store)(nil)
+	_ storage.Lister     = (*Store)(nil)
+	_ storage.Ledger     = (*Store)(nil)
+)
+
+// Options changes how a Store works. The zero value is a good choice.
+type Options struct {
+	// Now tells the time by which records expire and debts fall due. Nil means
+	// time.Now.
+	Now func() time.Time
+
+	// Logger is told of sessions that are damaged. Nil means silence.
+	Logger *slog.Logger
+
+	// LockFile is the path of the lock file. Its directory must exist. Empty means
+	// one named for service and user in the directory passport of
+	// os.UserCacheDir.
+	LockFile string
+
+	// LockTimeout is how long a call waits for a process that keeps the lock and
+	// does not go on, for it may be waiting for the user to unlock the keyring. 0
+	// means a minute; a negative value means not to wait.
+	LockTimeout time.Duration
+}
+
+// Store is a session store in a keyring. It implements [storage.TokenStore],
+// [storage.Lister] and [storage.Ledger], may be used from many goroutines at
+// once, and has nothing to close.
+type Store struct{ *contract }
+
+type contract = document.Store
+
+// maxName bounds service and user together, which share the room that macOS has
+// with what is stored.
+const maxName = 256
+
+// New returns the store under service, which is the program's name as the user
+// gets to see it in the keyring, and user, which tells apart the accounts, or the
+// environments, that one program has sessions for. It reads what is there, so
+// the system may ask the user to unlock the keyring.
+func New(service, user string, opts Options) (*Store, error) {
+	if service == "" || user == "" {
+		return nil, errors.New("storage/keyring: New: service and user must not be empty")
+	}
+	if len(service)+len(user) > maxName {
+		return nil, fmt.Errorf("storage/keyring: New: service and user must not be longer than %d bytes together", maxName)
+	}
+	opts = opts.withDefaults()
+	if opts.LockFile == "" {
+		path, err := defaultLockFile(service, user)
+		if err != nil {
+			return nil, fmt.Errorf("storage/keyring: no place for the lock file, set Options.LockFile: %w", err)
+		}
+		opts.LockFile = path
+	}
+	r := &ring{items: systemItems(service), user: user, lock: filelock.New(opts.LockFile, opts.LockTimeout)}
+	store, err := document.New(context.Background(), r, document.Options{
+		Name:   "storage/keyring",
+		Now:    opts.Now,
+		Logger: opts.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Store{store}, nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.LockTimeout == 0 {
+		o.LockTimeout = time.Minute
+	}
+	return o
+}
+
+// defaultLockFile hashes the names, which may be no names for files.
+func defaultLockFile(service, user string) (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(cache, "passport")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256([]byte(service + "\x00" + user))
+	return filepath.Join(dir, fmt.Sprintf("%x.lock", sum[:8])), nil
+}

@@ -1,0 +1,168 @@
+package keyring
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/passport-go/passport/internal/filelock"
+)
+
+// Keyrings take little in one item: Windows 2560 bytes, macOS about 3000 with
+// the names. So the document is cut into pieces, and one item under the user's
+// name tells where they are:
+//
+//	user       "1 b 3": format 1, in slot b, 3 pieces
+//	user/b/0   the first piece
+//	user/b/1
+//	user/b/2
+//
+// A new document goes to the other slot, and setting that one item makes it the
+// current one. Items cannot be listed, so that no piece gets lost those in a slot
+// are always numbered from 0 without a gap: they are set upwards and deleted
+// downwards.
+
+const (
+	format    = 1
+	pieceSize = 2 << 10 // leaves room for the names, and for what macOS adds
+)
+
+// ring is a document in a keyring. It implements document.Backend.
+type ring struct {
+	items items
+	user  string
+	lock  *filelock.Lock
+}
+
+// calls keeps the calls of one process apart: not every implementation of a
+// keyring does.
+var calls sync.Mutex
+
+// alone calls do while nobody else uses what is stored for the user.
+func (r *ring) alone(ctx context.Context, do func() error) error {
+	release, err := r.lock.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("storage/keyring: %w", err)
+	}
+	defer release()
+	calls.Lock()
+	defer calls.Unlock()
+	return do()
+}
+
+// Read takes the lock too, for pieces that are being replaced make no document.
+func (r *ring) Read(ctx context.Context) (document []byte, err error) {
+	err = r.alone(ctx, func() error {
+		document, _, err = r.read()
+		return err
+	})
+	return document, err
+}
+
+func (r *ring) Update(ctx context.Context, change func([]byte) ([]byte, error)) error {
+	return r.alone(ctx, func() error {
+		old, slot, err := r.read()
+		if err != nil {
+			return err
+		}
+		document, err := change(old)
+		if err != nil || bytes.Equal(old, document) {
+			return err
+		}
+		if len(document) == 0 {
+			return r.remove()
+		}
+		return r.replace(document, other(slot))
+	})
+}
+
+// SetAside keeps nothing: a document with a piece missing is of no use.
+func (r *ring) SetAside([]byte) error { return nil }
+
+// read returns the document and its slot. Of one that is damaged it returns what
+// cannot be taken for a document.
+func (r *ring) read() (document []byte, slot string, err error) {
+	head, err := r.items.get(r.user)
+	if err != nil || head == "" {
+		return nil, "", err
+	}
+	var version, pieces int
+	_, err = fmt.Sscanf(head, "%d %1s %d", &version, &slot, &pieces)
+	if version > format {
+		return nil, "", fmt.Errorf("storage/keyring: the sessions are stored in format %d and this program reads format %d: "+
+			"run the newer version that wrote them", version, format)
+	}
+	if err != nil {
+		return []byte(head), "", nil
+	}
+	for i := range pieces {
+		piece, err := r.items.get(r.piece(slot, i))
+		if err != nil {
+			return nil, "", err
+		}
+		if piece == "" {
+			return []byte(head), slot, nil
+		}
+		document = append(document, piece...)
+	}
+	return document, slot, nil
+}
+
+func other(slot string) string {
+	if slot == "a" {
+		return "b"
+	}
+	return "a"
+}
+
+func (r *ring) piece(slot string, i int) string { return fmt.Sprintf("%s/%s/%d", r.user, slot, i) }
+
+func (r *ring) replace(document []byte, slot string) error {
+	pieces := 0
+	for piece := range slices.Chunk(document, pieceSize) {
+		if err := r.items.set(r.piece(slot, pieces), string(piece)); err != nil {
+			return err
+		}
+		pieces++
+	}
+	if err := r.cut(slot, pieces); err != nil {
+		return err
+	}
+	if err := r.items.set(r.user, fmt.Sprintf("%d %s %d", format, slot, pieces)); err != nil {
+		return err
+	}
+	// It has happened. What cannot be deleted now, the next write deletes.
+	_ = r.cut(other(slot), 0)
+	return nil
+}
+
+func (r *ring) remove() error {
+	if err := r.items.delete(r.user); err != nil {
+		return err
+	}
+	return errors.Join(r.cut("a", 0), r.cut("b", 0))
+}
+
+// cut deletes the pieces in the slot from the n-th on.
+func (r *ring) cut(slot string, n int) error {
+	end := n
+	for {
+		piece, err := r.items.get(r.piece(slot, end))
+		if err != nil {
+			return err
+		}
+		if piece == "" {
+			break
+		}
+		end++
+	}
+	for i := end - 1; i >= n; i-- {
+		if err := r.items.delete(r.piece(slot, i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,104 @@
+package keyring
+
+import (
+	"bytes"
+	"errors"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/passport-go/passport/internal/filelock"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var errCrashed = errors.New("crashed")
+
+// crashing is a keyring that its program gets to call so many times.
+type crashing struct {
+	items map[string]string
+	calls int
+}
+
+func (c *crashing) call() error {
+	if c.calls == 0 {
+		return errCrashed
+	}
+	c.calls--
+	return nil
+}
+
+func (c *crashing) get(name string) (string, error) { return c.items[name], c.call() }
+
+func (c *crashing) set(name, value string) error {
+	err := c.call()
+	if err == nil {
+		c.items[name] = value
+	}
+	return err
+}
+
+func (c *crashing) delete(name string) error {
+	err := c.call()
+	if err == nil {
+		delete(c.items, name)
+	}
+	return err
+}
+
+func (r *ring) put(t *testing.T, document []byte) error {
+	t.Helper()
+	return r.Update(t.Context(), func([]byte) ([]byte, error) { return document, nil })
+}
+
+// Wherever a write is cut off, the document is that of before or that of after,
+// and the next write leaves nothing lying about.
+func TestACrashAnywhereInAWriteLeavesAWholeDocument(t *testing.T) {
+	documents := map[string][]byte{
+		"none":  nil,
+		"short": []byte("short"),
+		"long":  bytes.Repeat([]byte("long "), pieceSize),
+		"other": bytes.Repeat([]byte("something else "), pieceSize/3),
+	}
+	for from, old := range documents {
+		for to, next := range documents {
+			t.Run(from+" to "+to, func(t *testing.T) {
+				calls := 0
+				for !crashAfter(t, calls, old, next) {
+					calls++
+				}
+				assert.Positive(t, calls)
+			})
+		}
+	}
+}
+
+// crashAfter reports whether the write came to its end with calls to spare.
+func crashAfter(t *testing.T, calls int, old, next []byte) bool {
+	t.Helper()
+	r := &ring{user: "user", lock: filelock.New(filepath.Join(t.TempDir(), "lock"), time.Minute)}
+	stored := map[string]string{}
+	r.items = &crashing{items: stored, calls: -1}
+	require.NoError(t, r.put(t, []byte("before")))
+	require.NoError(t, r.put(t, old))
+
+	crash := &crashing{items: stored, calls: calls}
+	r.items = crash
+	err := r.put(t, next)
+	if err != nil {
+		require.ErrorIs(t, err, errCrashed)
+	}
+	r.items = &crashing{items: stored, calls: -1}
+	found, readErr := r.Read(t.Context())
+	require.NoError(t, readErr)
+	isNext := bytes.Equal(found, next)
+	require.True(t, isNext || bytes.Equal(found, old), "after %d calls: %d bytes", calls, len(found))
+	require.True(t, isNext || err != nil, "after %d calls", calls)
+
+	require.NoError(t, r.put(t, []byte("after")))
+	slot := stored["user"][2:3]
+	assert.Equal(t, map[string]string{"user": "1 " + slot + " 1", "user/" + slot + "/0": "after"}, stored, "after %d calls", calls)
+	require.NoError(t, r.put(t, nil))
+	assert.Empty(t, stored)
+	return crash.calls > 0
+}

@@ -1,0 +1,76 @@
+package keyring_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	gokeyring "github.com/zalando/go-keyring"
+)
+
+// busConfig is that of a bus that starts no services by itself.
+const busConfig = `<busconfig>
+  <type>session</type>
+  <listen>unix:tmpdir=/tmp</listen>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+    <allow own="*"/>
+  </policy>
+</busconfig>`
+
+// TestALifeInTheSecretService runs TestALifeInTheKeyring again, in a process with
+// a D-Bus and a GNOME Keyring of its own.
+func TestALifeInTheSecretService(t *testing.T) {
+	for _, program := range []string{"dbus-run-session", "gnome-keyring-daemon"} {
+		_, err := exec.LookPath(program)
+		require.NoError(t, err, "install the Debian packages dbus-daemon and gnome-keyring")
+	}
+	self, err := os.Executable()
+	require.NoError(t, err)
+	home := t.TempDir()
+	config := filepath.Join(home, "bus.conf")
+	require.NoError(t, os.WriteFile(config, []byte(busConfig), 0o600))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	session := exec.CommandContext(ctx, "dbus-run-session", "--config-file="+config, "--", self, "-test.v", "-test.run=^TestALifeInTheKeyring$")
+	session.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that none of them is left behind
+	session.Cancel = func() error { return syscall.Kill(-session.Process.Pid, syscall.SIGKILL) }
+	session.Env = append(os.Environ(), realKeyring+"=1", "HOME="+home, "XDG_DATA_HOME="+home, "XDG_CACHE_HOME="+home, "XDG_RUNTIME_DIR="+home)
+	out, err := session.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	assert.Contains(t, string(out), "--- PASS: TestALifeInTheKeyring")
+}
+
+// startKeyring starts a keyring for the D-Bus session of this process, and
+// unlocks it.
+func startKeyring() (stop func(), err error) {
+	daemon := exec.Command("gnome-keyring-daemon", "--foreground", "--unlock", "--components=secrets")
+	daemon.Stdin = strings.NewReader("password")
+	if err := daemon.Start(); err != nil {
+		return nil, err
+	}
+	stop = func() {
+		_ = daemon.Process.Kill()
+		_ = daemon.Wait()
+	}
+	unlocked := filepath.Join(os.Getenv("XDG_DATA_HOME"), "keyrings", "login.keyring")
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if _, err = os.Stat(unlocked); err != nil {
+			continue // to ask for an item now would wait for somebody to unlock it
+		}
+		if err = gokeyring.Set(service, "ready", "yes"); err == nil {
+			return stop, nil
+		}
+	}
+	stop()
+	return nil, fmt.Errorf("gnome-keyring-daemon is not ready: %w", err)
+}
