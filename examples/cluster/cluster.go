@@ -19,7 +19,7 @@ import (
 )
 
 // patience bounds each step of starting and stopping.
-const patience = 5 * time.Second
+const patience = 20 * time.Second
 
 // cluster is everything that runs: each part is used by those below it, and is
 // stopped after them.

@@ -28,7 +28,7 @@ func parallel(n int, do func(i int)) {
 // rounds is how often something is tried: n times, or less with -short.
 func rounds(n int) int {
 	if testing.Short() {
-		return (n + 3) / 4
+		return (n + 9) / 10
 	}
 	return n
 }
