@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 
+	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -30,7 +31,7 @@ func (p *Passport) EndByLogoutToken(ctx context.Context, token string) (Logout, 
 		ID:     storeID(spaceTokenID, Secret(p.c.Issuer+" "+t.jti)),
 		Expiry: p.c.Now().Add(2*logoutTokenWindow + logoutTokenLife),
 	}
-	used, err = p.store.Save(work, sealRecord(p.c.keys, used, head{}, nil))
+	used, err = p.store.Save(work, envelope.Seal(p.c.keys, used, head{}, nil))
 	if errors.Is(err, storage.ErrConflict) {
 		return Logout{}, errors.New("passport: the logout token was used before")
 	}

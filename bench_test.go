@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -31,7 +32,7 @@ func benchSession(b testing.TB, p *Passport, subject, sid string) Secret {
 	h := head{Begun: now.Unix(), Seen: now.Unix(), End: now.Add(p.c.SessionLifetime).Unix()}
 	secret := newID()
 	rec := storage.Record{ID: storeID(spaceSession, secret), Subject: subject, SID: sid, Expiry: p.expiry(h)}
-	_, err := p.store.Save(b.Context(), sealRecord(p.c.keys, rec, h, benchTokens.marshal()))
+	_, err := p.store.Save(b.Context(), envelope.Seal(p.c.keys, rec, h, benchTokens.marshal()))
 	require.NoError(b, err)
 	return secret
 }

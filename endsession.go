@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/internal/pages"
 	"github.com/passport-go/passport/storage"
 )
@@ -114,7 +115,7 @@ func (p *Passport) storePost(ctx context.Context, params url.Values) (string, er
 	}
 	id := newID()
 	rec := storage.Record{ID: storeID(spacePost, id), Expiry: p.c.Now().Add(postLife)}
-	if _, err := p.store.Save(ctx, sealRecord(p.c.keys, rec, head{}, body)); err != nil {
+	if _, err := p.store.Save(ctx, envelope.Seal(p.c.keys, rec, head{}, body)); err != nil {
 		return "", storeError(err)
 	}
 	return withQuery(p.c.RedirectURI, url.Values{"logout": {id.Reveal()}}), nil
@@ -141,7 +142,7 @@ func (p *Passport) servePost(w http.ResponseWriter, r *http.Request, id Secret) 
 		return
 	}
 	var params url.Values
-	body, err := openBody(p.c.keys, rec)
+	body, err := envelope.OpenBody(p.c.keys, rec)
 	if err == nil {
 		err = json.Unmarshal(body, &params)
 	}

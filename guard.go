@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -36,7 +37,7 @@ func confirmedID(guard Secret) string { return storeID(spaceConfirmed, guard) }
 // of browsers that could not know.
 func (p *Passport) confirm(ctx context.Context, sid string) error {
 	rec := storage.Record{ID: confirmedID(guardOf(sid)), Expiry: p.c.Now().Add(guardLife)}
-	_, err := p.store.Save(ctx, sealRecord(p.c.keys, rec, head{}, nil))
+	_, err := p.store.Save(ctx, envelope.Seal(p.c.keys, rec, head{}, nil))
 	if errors.Is(err, storage.ErrConflict) {
 		return nil
 	}

@@ -43,6 +43,7 @@ var walls = map[string][]string{
 	},
 
 	"internal/authdomain": {},
+	"internal/envelope":   {module + "/storage", module + "/internal/seal"},
 	"internal/pages":      {},
 	"internal/seal":       {},
 

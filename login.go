@@ -14,6 +14,7 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
 
+	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -230,7 +231,7 @@ func (p *Passport) beginSession(ctx context.Context, t tokens, id *oidc.IDToken)
 		SID:     claims.SID,
 		Expiry:  p.expiry(h),
 	}
-	saved, err := p.store.Save(ctx, sealRecord(p.c.keys, rec, h, t.marshal()))
+	saved, err := p.store.Save(ctx, envelope.Seal(p.c.keys, rec, h, t.marshal()))
 	if err != nil {
 		return SignIn{}, storeError(err)
 	}

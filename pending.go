@@ -9,6 +9,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/internal/seal"
 	"github.com/passport-go/passport/storage"
 )
@@ -108,7 +109,7 @@ type loginOutcome struct {
 // use enters a state as used. storage.ErrConflict: it was before.
 func (p *Passport) use(ctx context.Context, state Secret, l pendingLogin) (storage.Record, error) {
 	rec := storage.Record{ID: storeID(spaceLogin, state), Expiry: l.expiry()}
-	return p.store.Save(ctx, sealRecord(p.c.keys, rec, head{}, nil))
+	return p.store.Save(ctx, envelope.Seal(p.c.keys, rec, head{}, nil))
 }
 
 // conclude keeps the outcome, that of a failure too, for a browser that loads the
@@ -116,7 +117,7 @@ func (p *Passport) use(ctx context.Context, state Secret, l pendingLogin) (stora
 func (p *Passport) conclude(ctx context.Context, used storage.Record, in SignIn) {
 	body, err := json.Marshal(loginOutcome{SessionID: in.SessionID.Reveal()})
 	if err == nil {
-		_, err = p.store.Save(ctx, sealRecord(p.c.keys, used, head{}, body))
+		_, err = p.store.Save(ctx, envelope.Seal(p.c.keys, used, head{}, body))
 	}
 	if err != nil {
 		p.c.Logger.WarnContext(ctx, "passport: the outcome of a login could not be kept for a reload", "error", err)
@@ -134,7 +135,7 @@ func (p *Passport) outcome(ctx context.Context, state Secret, l pendingLogin) (S
 		if err != nil {
 			return SignIn{}, storeError(err)
 		}
-		body, err := openBody(p.c.keys, rec)
+		body, err := envelope.OpenBody(p.c.keys, rec)
 		if err != nil {
 			return SignIn{}, ErrNoLogin
 		}

@@ -3,6 +3,7 @@ package passport
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"flag"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/internal/seal"
 	"github.com/passport-go/passport/storage"
 )
@@ -41,7 +43,7 @@ var (
 func TestOldRecordsStillOpen(t *testing.T) {
 	keys := testKeys(t)
 	if *update {
-		data := sealRecord(keys, goldenRecord, goldenHead, goldenTokens.marshal()).Data
+		data := envelope.Seal(keys, goldenRecord, goldenHead, goldenTokens.marshal()).Data
 		text := base64.StdEncoding.EncodeToString(data) + "\n"
 		require.NoError(t, os.WriteFile("testdata/session-1.b64", []byte(text), 0o644))
 	}
@@ -55,7 +57,7 @@ func TestOldRecordsStillOpen(t *testing.T) {
 		r.Data, err = base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
 		require.NoError(t, err)
 
-		h, err := openHead(keys, r, new([768]byte))
+		h, err := envelope.OpenHead(keys, r)
 		require.NoError(t, err, file)
 		assert.Equal(t, goldenHead, h, file)
 		got, err := openTokens(keys, r)
@@ -66,7 +68,7 @@ func TestOldRecordsStillOpen(t *testing.T) {
 
 func TestARecordIsBoundToItsPlaceAndItsIndex(t *testing.T) {
 	keys := testKeys(t)
-	sealed := sealRecord(keys, goldenRecord, goldenHead, goldenTokens.marshal())
+	sealed := envelope.Seal(keys, goldenRecord, goldenHead, goldenTokens.marshal())
 	for name, move := range map[string]func(*storage.Record){
 		"id":               func(r *storage.Record) { r.ID = "another id" },
 		"subject":          func(r *storage.Record) { r.Subject = "email|mallory" },
@@ -75,23 +77,20 @@ func TestARecordIsBoundToItsPlaceAndItsIndex(t *testing.T) {
 	} {
 		moved := sealed
 		move(&moved)
-		_, err := openHead(keys, moved, new([768]byte))
-		assert.ErrorIs(t, err, errBroken, name)
+		_, err := envelope.OpenHead(keys, moved)
+		assert.ErrorIs(t, err, envelope.ErrBroken, name)
 		_, err = openTokens(keys, moved)
-		assert.ErrorIs(t, err, errBroken, name)
+		assert.ErrorIs(t, err, envelope.ErrBroken, name)
 	}
 }
 
 func TestARecordsPartsCannotBeSwapped(t *testing.T) {
 	keys := testKeys(t)
-	other := goldenTokens
-	other.RefreshToken = "another"
-	a := sealRecord(keys, goldenRecord, goldenHead, goldenTokens.marshal())
-	headA, _, err := split(a.Data)
-	require.NoError(t, err)
+	a := envelope.Seal(keys, goldenRecord, goldenHead, goldenTokens.marshal())
+	withLength := a.Data[:3+int(binary.BigEndian.Uint16(a.Data[1:3]))]
 	forged := a
-	forged.Data = append(append([]byte{recordFormat, byte(len(headA) >> 8), byte(len(headA))}, headA...), headA...)
-	_, err = openTokens(keys, forged)
+	forged.Data = append(bytes.Clone(withLength), withLength[3:]...)
+	_, err := openTokens(keys, forged)
 	assert.ErrorIs(t, err, seal.ErrOpen, "a head is no body")
 }
 
@@ -102,8 +101,8 @@ func TestLargeHeadsAndTokensSurvive(t *testing.T) {
 	toks.IDToken = Secret(strings.Repeat("i", 200_000))
 	r := goldenRecord
 	r.Subject = strings.Repeat("s", 5000)
-	r = sealRecord(keys, r, h, toks.marshal())
-	got, err := openHead(keys, r, new([768]byte))
+	r = envelope.Seal(keys, r, h, toks.marshal())
+	got, err := envelope.OpenHead(keys, r)
 	require.NoError(t, err)
 	assert.Equal(t, h, got)
 	opened, err := openTokens(keys, r)
@@ -113,17 +112,17 @@ func TestLargeHeadsAndTokensSurvive(t *testing.T) {
 
 func FuzzOpenRecord(f *testing.F) {
 	keys := testKeys(f)
-	f.Add(sealRecord(keys, goldenRecord, goldenHead, goldenTokens.marshal()).Data)
+	f.Add(envelope.Seal(keys, goldenRecord, goldenHead, goldenTokens.marshal()).Data)
 	f.Add([]byte{1, 0, 0})
 	f.Add([]byte{1, 255, 255, 0})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r := goldenRecord
 		r.Data = data
-		if _, err := openHead(keys, r, new([768]byte)); err != nil {
-			require.ErrorIs(t, err, errBroken)
+		if _, err := envelope.OpenHead(keys, r); err != nil {
+			require.ErrorIs(t, err, envelope.ErrBroken)
 		}
 		if _, err := openTokens(keys, r); err != nil {
-			require.ErrorIs(t, err, errBroken)
+			require.ErrorIs(t, err, envelope.ErrBroken)
 		}
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/internal/seal"
 	"github.com/passport-go/passport/storage"
 )
@@ -212,7 +213,7 @@ func (p *Passport) oweToken(from storage.Record, t tokens) {
 		SID:     from.SID,
 		Expiry:  p.c.Now().Add(revocationAge),
 	}
-	r = sealRecord(p.c.keys, r, head{}, tokens{RefreshToken: t.RefreshToken}.marshal())
+	r = envelope.Seal(p.c.keys, r, head{}, tokens{RefreshToken: t.RefreshToken}.marshal())
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
 	d, err := p.ledger.Owe(ctx, r, revocationHold)

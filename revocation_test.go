@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/storage"
 	"github.com/passport-go/passport/storage/memory"
 )
@@ -83,7 +84,7 @@ func (p *Passport) storeSession(t *testing.T, refreshToken Secret) string {
 	now := p.c.Now()
 	h := head{Begun: now.Unix(), Seen: now.Unix(), End: now.Add(p.c.SessionLifetime).Unix()}
 	rec := storage.Record{ID: storeID(spaceSession, newID()), Subject: "alice", Expiry: p.expiry(h)}
-	rec = sealRecord(p.c.keys, rec, h, tokens{RefreshToken: refreshToken}.marshal())
+	rec = envelope.Seal(p.c.keys, rec, h, tokens{RefreshToken: refreshToken}.marshal())
 	_, err := p.store.Save(t.Context(), rec)
 	require.NoError(t, err)
 	return rec.ID

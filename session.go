@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/internal/seal"
 	"github.com/passport-go/passport/storage"
 )
@@ -53,7 +54,7 @@ func (p *Passport) find(ctx context.Context, id Secret, s *Session) error {
 		return storeError(err)
 	}
 	s.p, s.rec = p, rec
-	if s.head, err = p.openHead(rec); err != nil {
+	if s.head, err = envelope.OpenHead(p.c.keys, rec); err != nil {
 		return p.unreadable(ctx, rec, err)
 	}
 	now := p.c.Now()
@@ -73,7 +74,7 @@ func (p *Passport) touch(ctx context.Context, s *Session, now time.Time) error {
 	h, rec := s.head, s.rec
 	h.Seen = now.Unix()
 	rec.Expiry = p.expiry(h)
-	rec, err := resealHead(p.c.keys, rec, h)
+	rec, err := envelope.SealHead(p.c.keys, rec, h)
 	if err != nil {
 		return p.unreadable(ctx, s.rec, err)
 	}
@@ -145,7 +146,7 @@ func storeError(err error) error {
 // ErrNoSession.
 func (p *Passport) update(ctx context.Context, rec storage.Record, change func(*head, *tokens) bool) (storage.Record, error) {
 	for {
-		h, err := p.openHead(rec)
+		h, err := envelope.OpenHead(p.c.keys, rec)
 		if err != nil {
 			return rec, p.unreadable(ctx, rec, err)
 		}
@@ -170,9 +171,9 @@ func (p *Passport) update(ctx context.Context, rec storage.Record, change func(*
 		}
 		var next storage.Record
 		if t == before {
-			next, err = resealHead(p.c.keys, rec, h)
+			next, err = envelope.SealHead(p.c.keys, rec, h)
 		} else {
-			next = sealRecord(p.c.keys, rec, h, t.marshal())
+			next = envelope.Seal(p.c.keys, rec, h, t.marshal())
 		}
 		if err != nil {
 			return rec, p.unreadable(ctx, rec, err)
@@ -202,14 +203,6 @@ func (p *Passport) save(ctx context.Context, r storage.Record) (storage.Record, 
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	return p.store.Save(ctx, r)
-}
-
-var headBuffers = sync.Pool{New: func() any { return new([768]byte) }}
-
-func (p *Passport) openHead(r storage.Record) (head, error) {
-	buf := headBuffers.Get().(*[768]byte)
-	defer headBuffers.Put(buf)
-	return openHead(p.c.keys, r, buf)
 }
 
 // ID names the session to the app: for [Passport.EndSession], for a list of

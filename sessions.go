@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -68,7 +69,7 @@ func (p *Passport) Sessions(ctx context.Context, subject string) ([]SessionInfo,
 	}
 	var all []SessionInfo
 	for _, r := range records {
-		if h, err := p.openHead(r); err == nil && p.expiry(h).After(p.c.Now()) {
+		if h, err := envelope.OpenHead(p.c.keys, r); err == nil && p.expiry(h).After(p.c.Now()) {
 			all = append(all, infoOf(r, h))
 		}
 	}
@@ -126,6 +127,9 @@ func (p *Passport) removeMatching(ctx context.Context, m storage.Match) ([]stora
 	}
 	return debts, err
 }
+
+// maxLabel bounds a label, in bytes.
+const maxLabel = 200
 
 // SetLabel gives the session a text of the app's, such as "Firefox in Berlin",
 // for [Passport.Sessions] to show. It is cut to 200 bytes. ErrNoSession if the

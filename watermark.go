@@ -9,6 +9,7 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 
+	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -48,7 +49,7 @@ func (p *Passport) markEnded(ctx context.Context, m storage.Match, issued time.T
 	}
 	rec := storage.Record{ID: markID(m), Expiry: p.c.Now().Add(markLife)}
 	for {
-		_, err := p.store.Save(ctx, sealRecord(p.c.keys, rec, head{}, body))
+		_, err := p.store.Save(ctx, envelope.Seal(p.c.keys, rec, head{}, body))
 		switch {
 		case errors.Is(err, storage.ErrConflict):
 			there, err := p.store.Load(ctx, rec.ID)
@@ -101,7 +102,7 @@ func (p *Passport) marked(ctx context.Context, match storage.Match) (mark, error
 // readMark reads a mark. One that cannot be read is a mark all the same.
 func (p *Passport) readMark(rec storage.Record) mark {
 	var m mark
-	body, err := openBody(p.c.keys, rec)
+	body, err := envelope.OpenBody(p.c.keys, rec)
 	if err != nil || json.Unmarshal(body, &m) != nil {
 		return mark{Order: math.MaxInt64, Time: math.MaxInt64}
 	}
