@@ -144,7 +144,6 @@ func (d *directory) enter(e authdomain.Endpoints, style oauth2.AuthStyle) *entry
 		oauth: oauth2.Config{
 			ClientID:     d.c.ClientID,
 			ClientSecret: d.c.ClientSecret.Reveal(),
-			RedirectURL:  d.c.RedirectURI,
 			Scopes:       d.c.Scopes,
 			Endpoint:     oauth2.Endpoint{AuthURL: e.Authorize, TokenURL: e.Token, AuthStyle: style},
 		},

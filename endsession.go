@@ -49,15 +49,11 @@ func (p *Passport) LogoutURL() string {
 }
 
 // sendTo fills in where the browser must go after the session in rec, which may
-// be the zero Record, has ended. state comes back with the browser; without one
-// its return will prove nothing.
-func (p *Passport) sendTo(ctx context.Context, l *Logout, rec storage.Record, state Secret) {
-	if !p.c.Discover && state == "" {
-		l.URL = p.LogoutURL()
-		return
-	}
+// be the zero Record, has ended. guard comes back with the browser.
+func (p *Passport) sendTo(ctx context.Context, l *Logout, rec storage.Record, guard Secret) {
+	l.Guard = guard
 	if !p.c.Discover {
-		l.URL = p.c.endpoints.LogoutURL(p.c.ClientID, p.returnToWith(state), p.c.Federated)
+		l.URL = p.c.endpoints.LogoutURL(p.c.ClientID, p.returnToWith(guard), p.c.Federated)
 		return
 	}
 	at, err := p.lookForLogout(ctx)
@@ -70,7 +66,7 @@ func (p *Passport) sendTo(ctx context.Context, l *Logout, rec storage.Record, st
 	if t, err := openTokens(p.c.keys, rec); err == nil && !p.c.OmitIDTokenHint {
 		hint = t.IDToken
 	}
-	params := p.endSessionParams(hint, rec.SID, either(state, newID()))
+	params := p.endSessionParams(hint, rec.SID, guard)
 	l.URL = withQuery(at.endpoints.Logout, params)
 	if len(l.URL) <= longestURL {
 		return

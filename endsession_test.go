@@ -106,7 +106,7 @@ func TestAProviderWithoutEndSessionOrRevocationDegradesAndSaysSo(t *testing.T) {
 	l, err := s.p.EndSession(t.Context(), s.signedIn().session().ID())
 	require.NoError(t, err)
 	assert.Equal(t, passport.Logout{
-		Mode: passport.LogoutRedirect, URL: s.server.URL + "/",
+		Mode: passport.LogoutRedirect, URL: s.server.URL + "/", Guard: l.Guard,
 		App: passport.Done, Revocation: passport.Skipped, Passport: passport.Unconfirmed, Ended: 1,
 	}, l)
 	assert.Empty(t, s.p.LogoutURL())

@@ -110,6 +110,7 @@ func (p *Passport) BeginLogin(ctx context.Context, o LoginOptions) (Login, error
 func authorizeURL(at *entry, c *settled, state Secret, l pendingLogin, o LoginOptions) string {
 	params := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(l.verifier()), oidc.Nonce(l.nonce())}
 	for name, value := range map[string]string{
+		"redirect_uri":     c.RedirectURI,
 		"audience":         c.Audience,
 		"ui_locales":       c.UILocales,
 		"prompt":           o.Prompt,

@@ -44,6 +44,13 @@ type Logout struct {
 	// Config.Discover it may carry the user's ID token as a hint.
 	URL string
 
+	// Guard comes back with the browser, for [Passport.Returned] to recognise.
+	// A program that is not served by [Passport.Logout] keeps it with its
+	// browser until the logout is known to be complete, or a login with
+	// Prompt login has succeeded: as long as it is there, any other login may
+	// sign the user straight back in.
+	Guard Secret
+
 	// App is the app session in the store: Done, Skipped (there was none), or
 	// Failed (the store did not answer). A logout of one session that failed
 	// is tried again in the background for as long as the process lives;
@@ -86,7 +93,7 @@ const (
 // is tried again, with back-off, and is not an error.
 func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
 	l, debt, err := p.endSession(ctx, id, "logout")
-	p.sendTo(ctx, &l, debt.Record, "")
+	p.sendTo(ctx, &l, debt.Record, guardOf(debt.Record.SID))
 	if l.App == Done {
 		l.Revocation = p.await(ctx, p.revoker.pay(debt), 1)
 	}

@@ -53,9 +53,11 @@ func TestEndSessionGivesAnAccountOfEachLayer(t *testing.T) {
 	s := newSite(t)
 	l, err := s.p.EndSession(t.Context(), s.signedIn().session().ID())
 	require.NoError(t, err)
+	assert.Equal(t, s.server.URL+"/?"+url.Values{"passport_logout": {l.Guard.Reveal()}}.Encode(), returned(t, l.URL))
 	assert.Equal(t, passport.Logout{
 		Mode:       passport.LogoutRedirect,
-		URL:        s.auth.URL + "/v2/logout?" + url.Values{"client_id": {passporttest.ClientID}, "returnTo": {s.server.URL + "/"}}.Encode(),
+		URL:        s.auth.URL + "/v2/logout?" + url.Values{"client_id": {passporttest.ClientID}, "returnTo": {returned(t, l.URL)}}.Encode(),
+		Guard:      l.Guard,
 		App:        passport.Done,
 		Revocation: passport.Done,
 		Passport:   passport.Pending,

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/passport-go/passport/internal/authdomain"
+	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/storage"
 	"github.com/passport-go/passport/storage/memory"
 )
@@ -27,7 +28,8 @@ type Passport struct {
 	provider     *provider
 	logoutTokens *logoutVerifier
 
-	flights singleflight.Group // refreshes, by session ID
+	heads   *envelope.Memo      // nil for a store outside this process
+	flights *singleflight.Group // refreshes, by session ID
 	revoker *revoker
 	later   *later
 	watches *watches
@@ -48,12 +50,15 @@ func New(c Config) (*Passport, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Passport{c: s, store: s.Store, provider: newProvider(s), watches: newWatches(), tasks: newTasks()}
+	p := &Passport{c: s, store: s.Store, provider: newProvider(s), watches: newWatches(), tasks: newTasks(), flights: &singleflight.Group{}}
 	ledger, own := s.Store.(storage.Ledger)
 	if !own {
 		ledger = besideStore{TokenStore: s.Store, Ledger: memory.New(memory.Options{Now: s.Now, DebtLimit: -1})}
 	}
 	_, inProcess := s.Store.(*memory.Store)
+	if inProcess {
+		p.heads = new(envelope.Memo)
+	}
 	p.ledger = ledger
 	p.later = &later{p: p, waiting: map[string]string{}}
 	p.notifier, _ = s.Store.(storage.Notifier)
@@ -61,13 +66,20 @@ func New(c Config) (*Passport, error) {
 	p.logoutTokens = &logoutVerifier{c: s, directory: p.provider.directory}
 	p.cookies = newCookies(s)
 	p.crossOrigin = http.NewCrossOriginProtection()
-	if u, err := url.Parse(s.LogoutRedirectURI); err == nil && s.LogoutRedirectURI != "" {
-		p.callbackOrigin = authdomain.OriginOf(u)
-		if s.LogoutMode == LogoutRedirect { // else LogoutSilentCallback is served there, which looks itself
-			p.logoutReturn = either(u.Path, "/")
-		}
-	}
+	p.settleReturn()
 	return p, nil
+}
+
+// settleReturn finds out where the browser comes back after a logout.
+func (p *Passport) settleReturn() {
+	u, err := url.Parse(p.c.LogoutRedirectURI)
+	if err != nil || p.c.LogoutRedirectURI == "" {
+		return
+	}
+	p.callbackOrigin = authdomain.OriginOf(u)
+	if p.c.LogoutMode == LogoutRedirect { // else LogoutSilentCallback is served there, which looks itself
+		p.logoutReturn = either(u.Path, "/")
+	}
 }
 
 // Close ends what the Passport has under way: it lets refreshes come to their

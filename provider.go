@@ -45,7 +45,8 @@ func (p *provider) exchange(ctx context.Context, code string, l pendingLogin) (t
 	if err != nil {
 		return tokens{}, nil, err
 	}
-	answer, err := at.oauth.Exchange(p.use(ctx), code, oauth2.VerifierOption(l.verifier()))
+	answer, err := at.oauth.Exchange(p.use(ctx), code, oauth2.VerifierOption(l.verifier()),
+		oauth2.SetAuthURLParam("redirect_uri", p.c.RedirectURI))
 	if err != nil {
 		return tokens{}, nil, tokenError(err)
 	}

@@ -21,6 +21,28 @@ func (p *Passport) returnToWith(guard Secret) string {
 	return withQuery(p.c.LogoutRedirectURI, url.Values{returnParam: {guard.Reveal()}})
 }
 
+// Returned says what a request to LogoutRedirectURI, with that query, proves of
+// the logout with that [Logout.Guard]:
+//
+//   - Done: the browser is back from the Passport auth domain's logout, which
+//     has ended its session. That is so for a navigation at top level; a hidden
+//     iframe may have been kept from its cookies, and its return proves nothing.
+//   - Unconfirmed: it is back from a discovered provider's, which may have asked
+//     the user, who may have chosen to stay.
+//   - Pending: it is not the return from that logout.
+//
+// [Passport.Handler] does this by itself.
+func (p *Passport) Returned(guard Secret, query url.Values) Outcome {
+	name, proof := returnParam, Done
+	if p.c.Discover {
+		name, proof = "state", Unconfirmed
+	}
+	if guard == "" || Secret(query.Get(name)) != guard {
+		return Pending
+	}
+	return proof
+}
+
 // noticeReturn reports whether a request to LogoutRedirectURI proves that the
 // auth domain's logout has seen the browser's Passport cookie; then the logout
 // is complete, and the browser need not remember it.
@@ -34,14 +56,14 @@ func (p *Passport) noticeReturn(w http.ResponseWriter, r *http.Request) bool {
 	if guard == "" || r.Header.Get("Sec-Fetch-Mode") != "navigate" {
 		return false
 	}
-	query := r.URL.Query()
-	if p.c.Discover {
-		if Secret(query.Get("state")) == guard {
-			p.emit(Event{Name: "passport.returned"})
-		}
-		return false // where the user is asked first, coming back proves nothing
+	switch p.Returned(guard, r.URL.Query()) {
+	case Unconfirmed:
+		p.emit(Event{Name: "passport.returned"})
+		return false
+	case Pending:
+		return false
 	}
-	if Secret(query.Get(returnParam)) != guard || !p.sawItsCookie(r) {
+	if !p.sawItsCookie(r) {
 		return false
 	}
 	p.cookies.remove(w, p.cookies.logout)

@@ -92,7 +92,7 @@ func (p *Passport) EndSessions(ctx context.Context, m storage.Match) (Logout, er
 		l.App = Failed
 		return l, fmt.Errorf("passport: EndSessions: %w", storage.ErrEmptyMatch)
 	}
-	p.sendTo(ctx, &l, storage.Record{}, "")
+	p.sendTo(ctx, &l, storage.Record{}, newID())
 	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 	debts, err := p.removeMatching(call, m)

@@ -1,0 +1,47 @@
+package passport_test
+
+import (
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/storage"
+)
+
+// landed has a browser do what a logout asks of it, and returns the query with
+// which it came back.
+func (s *site) landed(b *browser, l passport.Logout) url.Values {
+	s.t.Helper()
+	back, err := url.Parse(b.stay().get(l.URL).Header.Get("Location"))
+	require.NoError(s.t, err)
+	return back.Query()
+}
+
+func TestOnlyTheReturnFromThisLogoutProvesThatItIsDone(t *testing.T) {
+	s := newSite(t)
+	b := s.signedIn()
+	l, err := s.p.EndSession(t.Context(), b.session().ID())
+	require.NoError(t, err)
+	other, err := s.p.EndSessions(t.Context(), storage.Match{Subject: "email|nobody"})
+	require.NoError(t, err)
+
+	query := s.landed(b, l)
+	assert.Empty(t, s.auth.Sessions())
+	assert.Equal(t, passport.Done, s.p.Returned(l.Guard, query))
+	assert.Equal(t, passport.Pending, s.p.Returned(other.Guard, query), "it was another logout's")
+	assert.Equal(t, passport.Pending, s.p.Returned(l.Guard, nil), "it could be anybody's visit")
+	assert.Equal(t, passport.Pending, s.p.Returned("", url.Values{"passport_logout": {""}}), "no logout was begun")
+	assert.Equal(t, passport.Pending, s.p.Returned(l.Guard, url.Values{"state": {l.Guard.Reveal()}}))
+}
+
+func TestTheReturnFromAProviderThatMayHaveAskedProvesNothing(t *testing.T) {
+	s := newSite(t, discovered)
+	b := s.signedIn()
+	l, err := s.p.EndSession(t.Context(), b.session().ID())
+	require.NoError(t, err)
+	assert.Equal(t, passport.Unconfirmed, s.p.Returned(l.Guard, s.landed(b, l)))
+	assert.Equal(t, passport.Pending, s.p.Returned(l.Guard, url.Values{"passport_logout": {l.Guard.Reveal()}}))
+}
