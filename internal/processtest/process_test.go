@@ -158,7 +158,7 @@ func TestAServerThatIsKilledInTheMiddleLosesNothing(t *testing.T) {
 		restart func() error
 	}
 	for name, s := range map[string]server{
-		"redis":    {"redis:" + servers.redis.addr, servers.redis.kill, servers.redis.start},
+		"redis":    {"redis:" + servers.redis.Addr, servers.redis.Kill, servers.redis.Restart},
 		"postgres": {"postgres:" + servers.postgres.URL(), func() { require.NoError(t, servers.postgres.Kill()) }, servers.postgres.Restart},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -2,11 +2,7 @@ package processtest
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,6 +12,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
+	"github.com/passport-go/passport/internal/redistest"
 	"github.com/passport-go/passport/storage"
 	"github.com/passport-go/passport/storage/bolt"
 	"github.com/passport-go/passport/storage/postgres"
@@ -56,15 +53,16 @@ func open(address string, now func() time.Time) (store, func() error, error) {
 	return nil, nil, fmt.Errorf("no store is called %q", kind)
 }
 
-// The servers of this package's tests; bolt needs none.
+// The servers of this package's tests; bolt needs none. They write every change
+// to their disks.
 var servers = struct {
-	redis    *redisServer
+	redis    *redistest.Server
 	postgres *postgrestest.Server
 }{}
 
 func startServers() error {
 	var err error
-	if servers.redis, err = startRedis(); err != nil {
+	if servers.redis, err = redistest.Start("--appendonly", "yes", "--appendfsync", "always"); err != nil {
 		return err
 	}
 	if servers.postgres, err = postgrestest.Start(); err != nil {
@@ -84,7 +82,7 @@ func startServers() error {
 
 func stopServers() {
 	if servers.redis != nil {
-		servers.redis.close()
+		_ = servers.redis.Close()
 	}
 	if servers.postgres != nil {
 		_ = servers.postgres.Close()
@@ -96,61 +94,9 @@ func addresses(t *testing.T) map[string]string {
 	t.Helper()
 	return map[string]string{
 		"bolt":     "bolt:" + filepath.Join(t.TempDir(), "sessions.db"),
-		"redis":    "redis:" + servers.redis.addr,
+		"redis":    "redis:" + servers.redis.Addr,
 		"postgres": "postgres:" + servers.postgres.URL(),
 	}
-}
-
-// redisServer is a real one that writes every change to its disk.
-type redisServer struct {
-	addr, dir string
-	process   *exec.Cmd
-}
-
-func startRedis() (*redisServer, error) {
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		return nil, fmt.Errorf("these tests run against a real server: %w; Debian has it in the package redis-server", err)
-	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	addr := free.Addr().String()
-	_ = free.Close()
-	dir, err := os.MkdirTemp("", "processtest-redis-")
-	if err != nil {
-		return nil, err
-	}
-	s := &redisServer{addr: addr, dir: dir}
-	return s, s.start()
-}
-
-func (s *redisServer) start() error {
-	_, port, _ := net.SplitHostPort(s.addr)
-	s.process = exec.Command("redis-server", "--bind", "127.0.0.1", "--port", port, "--dir", s.dir,
-		"--save", "", "--appendonly", "yes", "--appendfsync", "always")
-	if err := s.process.Start(); err != nil {
-		return err
-	}
-	client := goredis.NewClient(&goredis.Options{Addr: s.addr})
-	defer client.Close()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if client.Ping(context.Background()).Err() == nil {
-			return nil
-		}
-	}
-	return errors.New("redis-server does not answer")
-}
-
-// kill ends the server as SIGKILL does.
-func (s *redisServer) kill() {
-	_ = s.process.Process.Kill()
-	_ = s.process.Wait()
-}
-
-func (s *redisServer) close() {
-	s.kill()
-	_ = os.RemoveAll(s.dir)
 }
 
 // opened is a store that is closed with the test.

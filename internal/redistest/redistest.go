@@ -1,0 +1,161 @@
+// Package redistest starts a private Redis server for tests and benchmarks:
+// real, on loopback, in a directory of its own, and gone when they are over.
+//
+// It needs redis-server (on Debian, the package of that name), or what
+// PASSPORT_REDIS_SERVER names, such as valkey-server.
+package redistest
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"time"
+)
+
+// startTime bounds a start, with the data that a killed server loads first.
+const startTime = 30 * time.Second
+
+// Server is one Redis server. Its methods are not for concurrent use.
+type Server struct {
+	// Addr is where it listens, as host:port, from one start to the next.
+	Addr string
+
+	program string
+	dir     string
+	options []string
+
+	process *os.Process
+	exited  chan struct{} // closed once the process has ended
+	output  *bytes.Buffer // to be read after that
+}
+
+// Start starts a server and returns once it answers. It keeps nothing on disk
+// unless the options, those of redis-server's command line such as
+// "--appendonly", "yes", say otherwise. The caller calls Close.
+func Start(options ...string) (*Server, error) {
+	program, err := exec.LookPath(cmp.Or(os.Getenv("PASSPORT_REDIS_SERVER"), "redis-server"))
+	if err != nil {
+		return nil, fmt.Errorf("redistest: a real server is needed: %w; Debian has it in the package redis-server", err)
+	}
+	s := &Server{program: program, options: options}
+	if s.Addr, err = freeAddr(); err != nil {
+		return nil, fmt.Errorf("redistest: %w", err)
+	}
+	if s.dir, err = os.MkdirTemp("", "redistest-"); err != nil {
+		return nil, fmt.Errorf("redistest: %w", err)
+	}
+	if err := s.Restart(); err != nil {
+		_ = os.RemoveAll(s.dir)
+		return nil, err
+	}
+	return s, nil
+}
+
+func freeAddr() (string, error) {
+	probe, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return probe.Addr().String(), probe.Close()
+}
+
+// Restart starts the server again after Kill, at the same address and with what
+// it has on disk.
+func (s *Server) Restart() error {
+	host, port, _ := net.SplitHostPort(s.Addr)
+	args := append([]string{"--bind", host, "--port", port, "--dir", s.dir, "--save", ""}, s.options...)
+	s.output = new(bytes.Buffer)
+	command := exec.Command(s.program, args...)
+	command.Stdout, command.Stderr = s.output, s.output
+	if err := s.supervise(command); err != nil {
+		return fmt.Errorf("redistest: %w", err)
+	}
+	if err := s.ready(); err != nil {
+		s.Kill()
+		return fmt.Errorf("redistest: the server does not start: %w: %s", err, s.output)
+	}
+	return nil
+}
+
+// supervise starts the server and reaps it. One thread does both: on Linux the
+// kernel ends the server with the thread that started it, so a test binary that
+// panics leaves none behind.
+func (s *Server) supervise(command *exec.Cmd) error {
+	started, exited := make(chan error), make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		endWithParent(command)
+		err := command.Start()
+		started <- err
+		if err == nil {
+			_ = command.Wait() // how it ended is in its output
+			close(exited)
+		}
+	}()
+	if err := <-started; err != nil {
+		return err
+	}
+	s.process, s.exited = command.Process, exited
+	return nil
+}
+
+// ready waits until the server answers, or has ended.
+func (s *Server) ready() error {
+	for deadline := time.Now().Add(startTime); ; {
+		err := ping(s.Addr)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-s.exited:
+			return errors.New("it ended")
+		case <-time.After(10 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			return err
+		}
+	}
+}
+
+// ping asks as a person at a terminal would. A server that is still loading its
+// data answers with an error.
+func ping(addr string) error {
+	conn, err := net.DialTimeout("tcp", addr, time.Second)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
+		return err
+	}
+	answer, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil {
+		return err
+	}
+	if answer != "+PONG\r\n" {
+		return fmt.Errorf("it says %q", answer)
+	}
+	return nil
+}
+
+// PID is the number of the server's process.
+func (s *Server) PID() int { return s.process.Pid }
+
+// Kill ends the server as SIGKILL does, and returns when it is gone.
+func (s *Server) Kill() {
+	_ = s.process.Kill()
+	<-s.exited
+}
+
+// Close ends the server and removes its directory.
+func (s *Server) Close() error {
+	s.Kill()
+	return os.RemoveAll(s.dir)
+}

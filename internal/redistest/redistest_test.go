@@ -1,0 +1,55 @@
+package redistest
+
+import (
+	"net"
+	"os/exec"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestAServerComesBackWithWhatItHadOnDisk(t *testing.T) {
+	s, err := Start("--appendonly", "yes", "--appendfsync", "always")
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, s.Close()) }()
+	require.Equal(t, "+OK\r\n", ask(t, s, "SET name alice\r\n"))
+
+	s.Kill()
+	assert.Error(t, ping(s.Addr), "nobody answers any more")
+	require.NoError(t, s.Restart())
+	assert.Equal(t, "$5\r\nalice\r\n", ask(t, s, "GET name\r\n"))
+}
+
+func TestCloseLeavesNothingBehind(t *testing.T) {
+	s, err := Start()
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+	assert.Error(t, ping(s.Addr))
+	assert.NoDirExists(t, s.dir)
+}
+
+func TestAServerThatCannotStartSaysWhy(t *testing.T) {
+	_, err := Start("--no-such-option", "1")
+	assert.ErrorContains(t, err, "no-such-option")
+}
+
+func TestWithoutTheProgramTheErrorNamesThePackage(t *testing.T) {
+	t.Setenv("PASSPORT_REDIS_SERVER", "no-such-program")
+	_, err := Start()
+	assert.ErrorIs(t, err, exec.ErrNotFound)
+	assert.ErrorContains(t, err, "redis-server")
+}
+
+func ask(t *testing.T, s *Server, command string) string {
+	t.Helper()
+	conn, err := net.Dial("tcp", s.Addr)
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = conn.Write([]byte(command))
+	require.NoError(t, err)
+	answer := make([]byte, 100)
+	n, err := conn.Read(answer)
+	require.NoError(t, err)
+	return string(answer[:n])
+}
