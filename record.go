@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/passport-go/passport/internal/envelope"
@@ -53,14 +54,21 @@ func plausibleID(s string) bool {
 	if len(s) != idLength {
 		return false
 	}
-	for i := range len(s) {
-		c := s[i]
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' {
-			return false
+	var foreign byte
+	for i := range idLength {
+		foreign |= notBase64URL[s[i]]
+	}
+	return foreign == 0
+}
+
+var notBase64URL = func() (not [256]byte) {
+	for c := range not {
+		if !strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", rune(c)) {
+			not[c] = 1
 		}
 	}
-	return true
-}
+	return not
+}()
 
 // tokens are the body of a session.
 type tokens struct {

@@ -37,6 +37,9 @@ type Session struct {
 // ctx bounds how long [Session.Done] is kept up.
 func (p *Passport) Session(ctx context.Context, id Secret) (*Session, error) {
 	p.revoker.begin()
+	if !plausibleID(string(id)) {
+		return nil, ErrNoSession
+	}
 	s := &Session{ctx: ctx}
 	if err := p.find(ctx, id, s); err != nil {
 		return nil, err
@@ -46,22 +49,19 @@ func (p *Passport) Session(ctx context.Context, id Secret) (*Session, error) {
 
 // find looks a session up into s, and writes down now and then that it was seen.
 func (p *Passport) find(ctx context.Context, id Secret, s *Session) error {
-	if !plausibleID(string(id)) {
-		return ErrNoSession
-	}
 	rec, err := p.store.Load(ctx, storeID(spaceSession, id))
 	if err != nil {
 		return storeError(err)
 	}
 	s.p, s.rec = p, rec
-	if s.head, err = envelope.OpenHead(p.c.keys, rec); err != nil {
+	if s.head, err = p.heads.OpenHead(p.c.keys, rec); err != nil {
 		return p.unreadable(ctx, rec, err)
 	}
-	now := p.c.Now()
-	if !p.expiry(s.head).After(now) {
+	now := p.c.Now().Unix()
+	if now >= p.end(s.head) {
 		return ErrNoSession
 	}
-	if p.c.IdleTimeout > 0 && now.Unix()-s.head.Seen >= int64(p.touchEvery()/time.Second) {
+	if p.c.IdleTimeout > 0 && now-s.head.Seen >= int64(p.touchEvery()/time.Second) {
 		return p.touch(ctx, s, now)
 	}
 	return nil
@@ -70,9 +70,9 @@ func (p *Passport) find(ctx context.Context, id Secret, s *Session) error {
 // touch writes down that the session is in use. That another request or a
 // refresh got in first is as good; that the session is gone is the news of the
 // day; and a store that cannot write now can do so at the next request.
-func (p *Passport) touch(ctx context.Context, s *Session, now time.Time) error {
+func (p *Passport) touch(ctx context.Context, s *Session, now int64) error {
 	h, rec := s.head, s.rec
-	h.Seen = now.Unix()
+	h.Seen = now
 	rec.Expiry = p.expiry(h)
 	rec, err := envelope.SealHead(p.c.keys, rec, h)
 	if err != nil {
@@ -95,18 +95,15 @@ func (p *Passport) touchEvery() time.Duration {
 	return min(max(p.c.IdleTimeout/60, time.Second), time.Minute)
 }
 
-// expiry is when a session with head h ends by itself.
-func (p *Passport) expiry(h head) time.Time {
-	end := time.Unix(h.End, 0)
+// end is the second in which a session with head h ends by itself.
+func (p *Passport) end(h head) int64 {
 	if p.c.IdleTimeout == 0 {
-		return end
+		return h.End
 	}
-	idle := time.Unix(h.Seen, 0).Add(p.c.IdleTimeout + p.touchEvery())
-	if idle.Before(end) {
-		return idle
-	}
-	return end
+	return min(h.End, h.Seen+int64((p.c.IdleTimeout+p.touchEvery())/time.Second))
 }
+
+func (p *Passport) expiry(h head) time.Time { return time.Unix(p.end(h), 0) }
 
 // unreadable ends a session whose record was tampered with; if its tokens can
 // still be read, they are revoked. One whose key is not configured is left

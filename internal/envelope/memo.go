@@ -1,0 +1,58 @@
+package envelope
+
+import (
+	"sync/atomic"
+	"weak"
+
+	"github.com/passport-go/passport/internal/seal"
+	"github.com/passport-go/passport/storage"
+)
+
+// Memo remembers heads by the very bytes that they were opened from: with a
+// store in this process, which hands out the same bytes with every Load, the
+// head of a session is opened once, and not with every request. It holds them
+// weakly, so a record that is gone from the store is gone from memory.
+//
+// The zero value is empty. It may be used from many goroutines at once.
+type Memo struct {
+	slots [1 << 12]atomic.Pointer[opened] // the newest of those that share one
+}
+
+// opened is a head, and all that it depends on.
+type opened struct {
+	id, subject, sid string
+	first            weak.Pointer[byte]
+	length           int
+	head             Head
+}
+
+// OpenHead is the function of that name, and as strict. A nil Memo remembers
+// nothing.
+func (m *Memo) OpenHead(keys *seal.Keys, r storage.Record) (Head, error) {
+	if m == nil || len(r.Data) == 0 {
+		return OpenHead(keys, r)
+	}
+	slot := m.slot(r.ID)
+	if o := slot.Load(); o != nil && o.isOf(&r) {
+		return o.head, nil
+	}
+	h, err := OpenHead(keys, r)
+	if err == nil {
+		slot.Store(&opened{r.ID, r.Subject, r.SID, weak.Make(&r.Data[0]), len(r.Data), h})
+	}
+	return h, err
+}
+
+// slot goes by the beginning of an ID, which is part of a hash.
+func (m *Memo) slot(id string) *atomic.Pointer[opened] {
+	var n uint
+	for i := range min(len(id), 4) {
+		n = n*37 + uint(id[i])
+	}
+	return &m.slots[n%uint(len(m.slots))]
+}
+
+func (o *opened) isOf(r *storage.Record) bool {
+	return o.first.Value() == &r.Data[0] && o.length == len(r.Data) &&
+		o.id == r.ID && o.subject == r.Subject && o.sid == r.SID
+}
