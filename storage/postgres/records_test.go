@@ -69,7 +69,7 @@ func TestLoadWaitsForNoLock(t *testing.T) {
 	_, err = tx.Exec(t.Context(), s.names.fill(`DELETE FROM {records}`))
 	require.NoError(t, err)
 
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	loaded, err := s.Load(ctx, "id")
 	require.NoError(t, err)
