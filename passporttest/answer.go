@@ -25,8 +25,10 @@ func (e *oauthError) status() int {
 	switch e.Code {
 	case "invalid_client":
 		return http.StatusUnauthorized
-	case "invalid_grant", "unauthorized_client", "access_denied":
+	case "invalid_grant", "unauthorized_client", "access_denied", "authorization_pending", "expired_token":
 		return http.StatusForbidden
+	case "slow_down":
+		return http.StatusTooManyRequests
 	default:
 		return http.StatusBadRequest
 	}

@@ -23,6 +23,7 @@ func TestDiscoveryNamesEveryEndpointBelowTheIssuer(t *testing.T) {
 		UserInfo      string   `json:"userinfo_endpoint"`
 		Revocation    string   `json:"revocation_endpoint"`
 		EndSession    string   `json:"end_session_endpoint"`
+		Device        string   `json:"device_authorization_endpoint"`
 		Methods       []string `json:"code_challenge_methods_supported"`
 		BackChannel   bool     `json:"backchannel_logout_supported"`
 		WithSID       bool     `json:"backchannel_logout_session_supported"`
@@ -33,6 +34,7 @@ func TestDiscoveryNamesEveryEndpointBelowTheIssuer(t *testing.T) {
 	assert.Equal(t, auth.URL+"/userinfo", got.UserInfo)
 	assert.Equal(t, auth.URL+"/oauth/revoke", got.Revocation)
 	assert.Equal(t, auth.URL+"/oidc/logout", got.EndSession)
+	assert.Equal(t, auth.URL+"/oauth/device/code", got.Device)
 	assert.Equal(t, []string{"S256"}, got.Methods)
 	assert.True(t, got.BackChannel)
 	assert.True(t, got.WithSID)

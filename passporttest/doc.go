@@ -37,7 +37,8 @@
 //	/.well-known/jwks.json              RS256 keys: AuthDomain.RotateKeys
 //	/authorize                          code flow; PKCE with S256; state, nonce, prompt, max_age,
 //	                                    login_hint, audience, scope
-//	/oauth/token                        authorization_code, refresh_token
+//	/oauth/token                        authorization_code, refresh_token, device_code
+//	/oauth/device/code                  RFC 8628; the user enters the code at /activate
 //	/oauth/revoke                       RFC 7009
 //	/userinfo
 //	/v2/logout                          Auth0's own: client_id, returnTo

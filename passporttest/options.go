@@ -84,6 +84,14 @@ type Options struct {
 	// for ever.
 	RefreshTokenLifetime time.Duration
 
+	// DeviceCodeLifetime is how long the user of a device has to enter its
+	// code. 0 means fifteen minutes.
+	DeviceCodeLifetime time.Duration
+
+	// DeviceInterval is how long a device is told to wait between two questions
+	// whether that has been done, in whole seconds. 0 means five.
+	DeviceInterval time.Duration
+
 	// Now is the clock for everything that is issued and everything that
 	// expires. Nil means time.Now. It is called from many goroutines.
 	Now func() time.Time
@@ -162,6 +170,8 @@ const (
 	defaultIDTokenLifetime      = 10 * time.Hour
 	defaultAccessTokenLifetime  = 24 * time.Hour
 	defaultRefreshTokenLifetime = 30 * 24 * time.Hour
+	defaultDeviceCodeLifetime   = 15 * time.Minute
+	defaultDeviceInterval       = 5 * time.Second
 )
 
 // withDefaults returns a copy of o that shares nothing with the caller.
@@ -182,6 +192,8 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.IDTokenLifetime, defaultIDTokenLifetime)
 	setDefault(&o.AccessTokenLifetime, defaultAccessTokenLifetime)
 	setDefault(&o.RefreshTokenLifetime, defaultRefreshTokenLifetime)
+	setDefault(&o.DeviceCodeLifetime, defaultDeviceCodeLifetime)
+	setDefault(&o.DeviceInterval, defaultDeviceInterval)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

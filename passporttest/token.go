@@ -31,6 +31,8 @@ func (d *AuthDomain) exchange(r *http.Request, client Client) (map[string]any, *
 		return d.exchangeCode(r, client)
 	case "refresh_token":
 		return d.refresh(r, client)
+	case deviceGrantType:
+		return d.exchangeDevice(r, client)
 	case "":
 		return nil, &oauthError{"invalid_request", "Missing required parameter: grant_type"}
 	default:

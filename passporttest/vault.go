@@ -13,6 +13,7 @@ type vault struct {
 	sessions  []*liveSession // oldest first
 	logins    int
 	codes     map[string]*code
+	devices   map[string]*deviceCode
 	tokens    map[string]*refreshToken
 	issued    []*refreshToken // the same as tokens, in order of issue
 	incidents []Incident
