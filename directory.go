@@ -71,7 +71,8 @@ func (d *directory) look(ctx context.Context) (*entry, error) {
 }
 
 // discover reads the provider's metadata (OpenID Connect Discovery 1.0 §4, RFC
-// 8414 §2 for revocation, RP-Initiated Logout 1.0 §2.1 for the end of session).
+// 8414 §2 for revocation, RP-Initiated Logout 1.0 §2.1 for the end of session,
+// RFC 8628 §4 for devices).
 func (d *directory) discover(ctx context.Context) (*entry, error) {
 	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, d.client), d.c.Issuer)
 	if err != nil {
@@ -81,6 +82,7 @@ func (d *directory) discover(ctx context.Context) (*entry, error) {
 		Keys        string   `json:"jwks_uri"`
 		Revocation  string   `json:"revocation_endpoint"`
 		EndSession  string   `json:"end_session_endpoint"`
+		Device      string   `json:"device_authorization_endpoint"`
 		AuthMethods []string `json:"token_endpoint_auth_methods_supported"`
 	}
 	if err := provider.Claims(&more); err != nil {
@@ -92,6 +94,7 @@ func (d *directory) discover(ctx context.Context) (*entry, error) {
 		Keys:      more.Keys,
 		Revoke:    more.Revocation,
 		Logout:    more.EndSession,
+		Device:    more.Device,
 	}
 	if err := checkEndpoints(e); err != nil {
 		return nil, err
@@ -99,17 +102,20 @@ func (d *directory) discover(ctx context.Context) (*entry, error) {
 	return d.enter(e, d.authStyle(more.AuthMethods)), nil
 }
 
-// checkEndpoints refuses what would send secrets in the clear. The last two may
-// be missing.
+// optional are the endpoints that a provider may do without.
+var optional = []string{"revocation_endpoint", "end_session_endpoint", "device_authorization_endpoint"}
+
+// checkEndpoints refuses what would send secrets in the clear.
 func checkEndpoints(e authdomain.Endpoints) error {
 	for name, address := range map[string]string{
-		"authorization_endpoint": e.Authorize,
-		"token_endpoint":         e.Token,
-		"jwks_uri":               e.Keys,
-		"revocation_endpoint":    e.Revoke,
-		"end_session_endpoint":   e.Logout,
+		"authorization_endpoint":        e.Authorize,
+		"token_endpoint":                e.Token,
+		"jwks_uri":                      e.Keys,
+		"revocation_endpoint":           e.Revoke,
+		"end_session_endpoint":          e.Logout,
+		"device_authorization_endpoint": e.Device,
 	} {
-		if address == "" && (name == "revocation_endpoint" || name == "end_session_endpoint") {
+		if address == "" && slices.Contains(optional, name) {
 			continue
 		}
 		if _, err := authdomain.ParseHTTP(address); err != nil {

@@ -202,16 +202,26 @@ func (p *Passport) signIn(ctx context.Context, code string, pending pendingLogin
 		p.oweToken(storage.Record{}, t)
 		return SignIn{}, err
 	}
+	in, err := p.welcome(ctx, t, id, pending.Order)
+	if err != nil {
+		return SignIn{}, err
+	}
+	in.ReturnTo, in.Prompted = pending.ReturnTo, pending.Prompt == "login"
+	return in, nil
+}
+
+// welcome begins the session of a login that was begun at a moment, as a mark
+// counts them, and whose tokens have been verified.
+func (p *Passport) welcome(ctx context.Context, t tokens, id *oidc.IDToken, begun int64) (SignIn, error) {
 	in, err := p.beginSession(ctx, t, id)
 	if err != nil {
 		p.oweToken(storage.Record{Subject: id.Subject}, t)
 		return SignIn{}, err
 	}
-	if err := p.confirmLogin(ctx, in.Session, id, pending.Order); err != nil {
+	if err := p.confirmLogin(ctx, in.Session, id, begun); err != nil {
 		return SignIn{}, err
 	}
 	p.emit(Event{Name: "login", Session: in.Session.ID(), Subject: in.Session.Subject()})
-	in.ReturnTo, in.Prompted = pending.ReturnTo, pending.Prompt == "login"
 	return in, nil
 }
 

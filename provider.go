@@ -50,12 +50,18 @@ func (p *provider) exchange(ctx context.Context, code string, l pendingLogin) (t
 	if err != nil {
 		return tokens{}, nil, tokenError(err)
 	}
+	return p.admit(ctx, answer, l.nonce())
+}
+
+// admit verifies the ID token of a login. The nonce is empty if the login sent
+// none.
+func (p *provider) admit(ctx context.Context, answer *oauth2.Token, nonce string) (tokens, *oidc.IDToken, error) {
 	t := p.tokensFrom(answer)
 	id, err := p.verifyIDToken(ctx, t.IDToken)
 	if err != nil {
 		return t, nil, err
 	}
-	if id.Nonce != l.nonce() {
+	if id.Nonce != nonce {
 		return t, nil, errors.New("passport: the ID token's nonce is not the one of this login")
 	}
 	if id.AccessTokenHash != "" && id.VerifyAccessToken(t.AccessToken.Reveal()) != nil {
@@ -166,6 +172,24 @@ func (p *provider) revoke(ctx context.Context, token Secret) error {
 		return errNoRevocation
 	}
 	form := url.Values{"token": {token.Reveal()}, "token_type_hint": {"refresh_token"}}
+	res, body, err := p.post(ctx, at, at.endpoints.Revoke, form)
+	if err != nil {
+		return err
+	}
+	if res.StatusCode == http.StatusOK {
+		return nil
+	}
+	refused := errorIn(res, body)
+	return &revocationError{
+		ProviderError: refused,
+		final:         p.finalRevocation(res.StatusCode, refused.Code != "" || len(body) == 0),
+		retryAfter:    retryAfter(res.Header.Get("Retry-After"), p.c.Now()),
+	}
+}
+
+// post sends a form to one of the provider's endpoints, as this client (RFC 6749
+// §2.3.1), and returns the answer with its body.
+func (p *provider) post(ctx context.Context, at *entry, address string, form url.Values) (*http.Response, []byte, error) {
 	basic := at.oauth.Endpoint.AuthStyle == oauth2.AuthStyleInHeader
 	if !basic {
 		form.Set("client_id", p.c.ClientID)
@@ -173,33 +197,32 @@ func (p *provider) revoke(ctx context.Context, token Secret) error {
 			form.Set("client_secret", p.c.ClientSecret.Reveal())
 		}
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, at.endpoints.Revoke, strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
 	if err != nil {
-		return errors.New("passport: the revocation endpoint is not a URL")
+		return nil, nil, errors.New("passport: the provider's endpoint is not a URL")
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if basic { // RFC 6749 §2.3.1
+	if basic {
 		req.SetBasicAuth(url.QueryEscape(p.c.ClientID), url.QueryEscape(p.c.ClientSecret.Reveal()))
 	}
 	res, err := p.client.Do(req)
 	if err != nil {
-		return fmt.Errorf("passport: the auth domain could not be reached: %w", err)
+		return nil, nil, fmt.Errorf("passport: the auth domain could not be reached: %w", err)
 	}
 	defer res.Body.Close()
-	body, _ := io.ReadAll(io.LimitReader(res.Body, 64<<10))
-	if res.StatusCode == http.StatusOK {
-		return nil
-	}
+	body, _ := io.ReadAll(io.LimitReader(res.Body, 64<<10)) // what is cut off is not readable, and said to be so
+	return res, body, nil
+}
+
+// errorIn reads an OAuth error (RFC 6749 §5.2). An answer that is not JSON has
+// its status alone.
+func errorIn(res *http.Response, body []byte) *ProviderError {
 	var answer struct {
 		Error       string `json:"error"`
 		Description string `json:"error_description"`
 	}
-	_ = json.Unmarshal(body, &answer) // an answer that is not JSON has its status alone
-	return &revocationError{
-		ProviderError: newProviderError(res.StatusCode, answer.Error, answer.Description),
-		final:         p.finalRevocation(res.StatusCode, answer.Error != "" || len(body) == 0),
-		retryAfter:    retryAfter(res.Header.Get("Retry-After"), p.c.Now()),
-	}
+	_ = json.Unmarshal(body, &answer)
+	return newProviderError(res.StatusCode, answer.Error, answer.Description)
 }
 
 // revocationError is an answer other than 200.

@@ -102,6 +102,7 @@ type Endpoints struct {
 	Revoke    string
 	Logout    string
 	Keys      string
+	Device    string
 }
 
 // At returns the endpoints of the auth domain at origin.
@@ -112,6 +113,7 @@ func At(origin string) Endpoints {
 		Revoke:    origin + "/oauth/revoke",
 		Logout:    origin + "/v2/logout",
 		Keys:      origin + "/.well-known/jwks.json",
+		Device:    origin + "/oauth/device/code",
 	}
 }
 
