@@ -83,21 +83,11 @@ const maxName = 256
 // environments, that one program has sessions for. It reads what is there, so
 // the system may ask the user to unlock the keyring.
 func New(service, user string, opts Options) (*Store, error) {
-	if service == "" || user == "" {
-		return nil, errors.New("storage/keyring: New: service and user must not be empty")
-	}
-	if len(service)+len(user) > maxName {
-		return nil, fmt.Errorf("storage/keyring: New: service and user must not be longer than %d bytes together", maxName)
-	}
 	opts = opts.withDefaults()
-	if opts.LockFile == "" {
-		path, err := defaultLockFile(service, user)
-		if err != nil {
-			return nil, fmt.Errorf("storage/keyring: no place for the lock file, set Options.LockFile: %w", err)
-		}
-		opts.LockFile = path
+	r, err := newRing(service, user, opts)
+	if err != nil {
+		return nil, err
 	}
-	r := &ring{items: systemItems(service), user: user, lock: filelock.New(opts.LockFile, opts.LockTimeout)}
 	store, err := document.New(context.Background(), r, document.Options{
 		Name:   "storage/keyring",
 		Now:    opts.Now,
@@ -107,6 +97,24 @@ func New(service, user string, opts Options) (*Store, error) {
 		return nil, err
 	}
 	return &Store{store}, nil
+}
+
+// newRing returns what both New and Key go through.
+func newRing(service, user string, opts Options) (*ring, error) {
+	if service == "" || user == "" {
+		return nil, errors.New("storage/keyring: service and user must not be empty")
+	}
+	if len(service)+len(user) > maxName {
+		return nil, fmt.Errorf("storage/keyring: service and user must not be longer than %d bytes together", maxName)
+	}
+	if opts.LockFile == "" {
+		path, err := defaultLockFile(service, user)
+		if err != nil {
+			return nil, fmt.Errorf("storage/keyring: no place for the lock file, set Options.LockFile: %w", err)
+		}
+		opts.LockFile = path
+	}
+	return &ring{items: systemItems(service), user: user, lock: filelock.New(opts.LockFile, opts.LockTimeout)}, nil
 }
 
 func (o Options) withDefaults() Options {

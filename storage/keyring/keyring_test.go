@@ -213,7 +213,7 @@ func TestAKeyringThatCannotBeUsedIsAnErrorWithAWayOut(t *testing.T) {
 func TestNewRefusesNamesThatCannotBeStored(t *testing.T) {
 	for _, names := range [][2]string{{"", "user"}, {"service", ""}, {"service", strings.Repeat("u", 256)}} {
 		_, err := keyring.New(names[0], names[1], keyring.Options{})
-		assert.ErrorContains(t, err, "storage/keyring: New: service and user")
+		assert.ErrorContains(t, err, "storage/keyring: service and user")
 	}
 }
 
