@@ -2,7 +2,8 @@
 # make quick    the tests of the root module alone, without race detector
 # make lint     formatting, vet, staticcheck
 # make modules  each module builds by itself and is tidy
-# make bench    the benchmarks, with their baselines beside them
+# make bench    ROUNDS (6) rounds of the benchmarks, and the table of docs/performance.md
+# make smoke    each benchmark once, on small sizes
 # make fuzz     each fuzz target for FUZZTIME (default 20s)
 
 GO       ?= go
@@ -13,10 +14,16 @@ STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # The directories of the modules that go.work lists.
 MODULES = $(shell $(GO) list -m -f '{{.Dir}}')
 
-.PHONY: test quick lint modules tools bench fuzz
+# What has a row in the table of docs/performance.md, and how long each of it runs.
+BENCHMARKS = . ./storage/memory ./internal/bench
+ROUNDS    ?= 6
+BENCHTIME ?= 0.5s
+BENCHSTAT  = $(GO) run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+
+.PHONY: test quick lint modules tools bench smoke fuzz
 
 # The tests come last, so that a log ends with them.
-test: tools lint modules
+test: tools lint modules smoke
 	$(GO) test -race -timeout 15m work
 
 quick:
@@ -41,8 +48,26 @@ modules:
 tools:
 	@.ci/tools
 
+# Round by round, so that whatever else the machine does hits all alike. What is
+# measured stays in tmp/bench.txt.
 bench: tools
-	$(GO) test -run '^$$' -bench . -benchmem work
+	@mkdir -p tmp; rm -f tmp/bench.txt
+	@set -e; for round in $$(seq $(ROUNDS)); do \
+		echo "round $$round of $(ROUNDS)"; \
+		$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -timeout 30m $(BENCHMARKS) >>tmp/bench.txt \
+			|| { tail -n 50 tmp/bench.txt; exit 1; }; \
+	done
+	@$(GO) version
+	@$(BENCHSTAT) tmp/bench.txt
+	@$(GO) run ./internal/bench/cmd/ratios tmp/bench.txt
+
+# A row of the table that is no longer measured is an error.
+smoke: tools
+	@mkdir -p tmp
+	@$(GO) test -run '^$$' -short -bench . -benchtime 1x $(BENCHMARKS) >tmp/smoke.txt \
+		|| { tail -n 50 tmp/smoke.txt; exit 1; }
+	@$(GO) run ./internal/bench/cmd/ratios tmp/smoke.txt >tmp/smoke.md
+	@echo "each benchmark runs"
 
 fuzz:
 	@set -e; git grep -o '^func Fuzz[A-Za-z0-9_]*' -- '*_test.go' | sed 's/:func / /' | while read -r file target; do \

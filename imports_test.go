@@ -47,6 +47,9 @@ var walls = map[string][]string{
 	"internal/pages":      {},
 	"internal/seal":       {},
 
+	"internal/bench":            {},
+	"internal/bench/cmd/ratios": {},
+
 	"internal/document": {module + "/storage"},
 	"internal/filelock": {},
 

@@ -33,6 +33,17 @@ func session(i, size int) storage.Record {
 	}
 }
 
+// few and many live sessions are what a logout is measured among. Of the few all
+// are in the processor's caches; of the many hardly any, nor those of the limit.
+const few = 1000
+
+func many() int {
+	if testing.Short() {
+		return 10_000
+	}
+	return 1_000_000
+}
+
 // limit is the least that a store can be: bare maps, and one lock.
 type limit struct {
 	mu       sync.RWMutex
@@ -73,19 +84,36 @@ func (l *limit) deleteSID(sid string) (removed []storage.Record) {
 		r := l.records[id]
 		removed = append(removed, r)
 		delete(l.records, id)
-		if rest := slices.DeleteFunc(l.subjects[r.Subject], func(other string) bool { return other == id }); len(rest) > 0 {
-			l.subjects[r.Subject] = rest
-		} else {
-			delete(l.subjects, r.Subject)
-		}
+		dropFrom(l.subjects, r.Subject, id)
 	}
 	delete(l.sids, sid)
 	return removed
 }
 
+func (l *limit) deleteSubject(subject string) (removed []storage.Record) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, id := range l.subjects[subject] {
+		r := l.records[id]
+		removed = append(removed, r)
+		delete(l.records, id)
+		dropFrom(l.sids, r.SID, id)
+	}
+	delete(l.subjects, subject)
+	return removed
+}
+
+func dropFrom(index map[string][]string, key, id string) {
+	if rest := slices.DeleteFunc(index[key], func(other string) bool { return other == id }); len(rest) > 0 {
+		index[key] = rest
+		return
+	}
+	delete(index, key)
+}
+
 // BenchmarkLoad is the check on every request.
 func BenchmarkLoad(b *testing.B) {
-	const live = 100_000
+	live := min(many(), 100_000)
 	ids := make([]string, live)
 	s, l := New(Options{Limit: -1}), newLimit()
 	for i := range live {
@@ -122,7 +150,7 @@ func BenchmarkLoad(b *testing.B) {
 			b.ReportAllocs()
 			var start atomic.Int64
 			b.RunParallel(func(pb *testing.PB) {
-				for i := int(start.Add(live / 8)); pb.Next(); i++ {
+				for i := int(start.Add(int64(live / 8))); pb.Next(); i++ {
 					c.load(ids[i%live])
 				}
 			})
@@ -166,61 +194,81 @@ func mustSave(tb testing.TB, s *Store, r storage.Record) storage.Record {
 	return saved
 }
 
-// BenchmarkLogoutBySID removes sessions at random. Of 1,000 all are in the
-// processor's caches; of 1,000,000 hardly any, nor those of the limit.
-func BenchmarkLogoutBySID(b *testing.B) {
-	for _, live := range []int{1000, 1_000_000} {
-		sessions := make([]storage.Record, live)
-		for i := range sessions {
-			sessions[i] = session(i, 64)
+// BenchmarkLogout removes one session by its sid, and all three of a user's, at
+// random.
+func BenchmarkLogout(b *testing.B) {
+	for _, live := range []struct {
+		name string
+		n    int
+	}{{"few", few}, {"many", many()}} {
+		l, s := newLimit(), New(Options{Limit: -1})
+		users := make([][]storage.Record, live.n/3)
+		for i := range users {
+			users[i] = []storage.Record{session(3*i, 64), session(3*i+1, 64), session(3*i+2, 64)}
+			for _, r := range users[i] {
+				l.save(r)
+				mustSave(b, s, r)
+			}
 		}
-		rand.Shuffle(live, func(i, j int) { sessions[i], sessions[j] = sessions[j], sessions[i] })
-		b.Run(fmt.Sprintf("live=%d/limit", live), func(b *testing.B) {
-			l := newLimit()
-			logout(b, sessions, l.save, func(sid string) int { return len(l.deleteSID(sid)) })
-		})
-		b.Run(fmt.Sprintf("live=%d/store", live), func(b *testing.B) {
-			s := New(Options{Limit: -1})
-			logout(b, sessions, func(r storage.Record) { mustSave(b, s, r) }, func(sid string) int {
-				removed, err := s.DeleteMatching(context.Background(), storage.Match{SID: sid})
-				if err != nil {
-					b.Error(err)
-				}
-				return len(removed)
-			})
-		})
+		rand.Shuffle(len(users), func(i, j int) { users[i], users[j] = users[j], users[i] })
+		runtime.GC()
+		toStore := func(r storage.Record) { mustSave(b, s, r) }
+		bySID := func(r storage.Record) storage.Match { return storage.Match{SID: r.SID} }
+		bySubject := func(r storage.Record) storage.Match { return storage.Match{Subject: r.Subject} }
+
+		run := func(path string, gone int, save func(storage.Record), remove func(storage.Record) []storage.Record) {
+			b.Run("live="+live.name+"/"+path, func(b *testing.B) { logout(b, users, gone, save, remove) })
+		}
+		run("by_sid/limit", 1, l.save, func(r storage.Record) []storage.Record { return l.deleteSID(r.SID) })
+		run("by_sid/store", 1, toStore, matching(b, s, bySID))
+		run("everywhere/limit", 3, l.save, func(r storage.Record) []storage.Record { return l.deleteSubject(r.Subject) })
+		run("everywhere/store", 3, toStore, matching(b, s, bySubject))
 	}
 }
 
-// logout removes one session after the other, and puts them back, off the
-// clock, a batch at a time.
-func logout(b *testing.B, sessions []storage.Record, save func(storage.Record), remove func(sid string) int) {
-	for _, r := range sessions {
-		save(r)
+func matching(b *testing.B, s *Store, match func(storage.Record) storage.Match) func(storage.Record) []storage.Record {
+	return func(r storage.Record) []storage.Record {
+		removed, err := s.DeleteMatching(context.Background(), match(r))
+		if err != nil {
+			b.Error(err)
+		}
+		return removed
 	}
-	runtime.GC()
+}
+
+// logout removes something of one user after the other, and puts it back, off
+// the clock, a batch at a time. gone is how many sessions of a user's it should
+// be.
+func logout(b *testing.B, users [][]storage.Record, gone int, save func(storage.Record), remove func(storage.Record) []storage.Record) {
 	b.ReportAllocs()
-	const batch = 500
-	at := 0
+	batch := min(len(users)/2, 500)
+	var missing []storage.Record
+	restore := func() {
+		for _, r := range missing {
+			r.Revision = 0
+			save(r)
+		}
+		missing = missing[:0]
+	}
 	for i := 0; b.Loop(); i++ {
 		if i%batch == 0 && i > 0 {
 			b.StopTimer()
-			for _, r := range sessions[at : at+batch] {
-				save(r)
-			}
-			at = (at + batch) % len(sessions)
+			restore()
 			b.StartTimer()
 		}
-		if remove(sessions[at+i%batch].SID) != 1 {
+		removed := remove(users[i%len(users)][0])
+		if len(removed) != gone {
 			b.Fatal("not removed")
 		}
+		missing = append(missing, removed...)
 	}
+	restore()
 }
 
 // BenchmarkMemory reports the bytes that a session costs, both indexes
 // included, beside those in a bare map without any index.
 func BenchmarkMemory(b *testing.B) {
-	const live = 100_000
+	live := min(many(), 100_000)
 	b.Run("limit", func(b *testing.B) {
 		for b.Loop() {
 			reportBytes(b, live, func() any {
@@ -263,21 +311,20 @@ func heapBytes() uint64 {
 }
 
 // BenchmarkReaderWait reads as fast as it can while somebody writes: to a store
-// in which nothing expires, and to one of 1,000,000 sessions that have all
-// expired and are swept. On a busy machine the longest wait is that for a
-// processor, in both.
+// in which nothing expires, and then to the same when all of its 1,000,000
+// sessions have expired and are swept. On a busy machine the longest wait is that
+// for a processor, in both.
 func BenchmarkReaderWait(b *testing.B) {
+	var late atomic.Int64
+	s := New(Options{Limit: -1, Now: func() time.Time { return time.Now().Add(time.Duration(late.Load())) }})
+	for i := range many() {
+		mustSave(b, s, session(i, 64))
+	}
 	for _, c := range []struct {
 		name string
 		late time.Duration
 	}{{"limit", 0}, {"sweeping", 48 * time.Hour}} {
 		b.Run(c.name, func(b *testing.B) {
-			const live = 1_000_000
-			var late atomic.Int64
-			s := New(Options{Limit: -1, Now: func() time.Time { return time.Now().Add(time.Duration(late.Load())) }})
-			for i := range live {
-				mustSave(b, s, session(i, 64))
-			}
 			runtime.GC()
 			late.Store(int64(c.late))
 			stop, stopped := make(chan struct{}), make(chan struct{})

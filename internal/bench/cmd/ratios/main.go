@@ -1,0 +1,112 @@
+// Ratios reads what "go test -bench" has printed, in the files that it is given,
+// and prints the table of docs/performance.md: for each path the median over all
+// rounds, as a ratio to the limit that was measured beside it.
+//
+// It fails if a row of the table has not been measured. That a target is missed
+// is for people to judge, and no failure: see the last column.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+func main() {
+	if err := run(os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "ratios:", err)
+		os.Exit(1)
+	}
+}
+
+func run(files []string, out io.Writer) error {
+	if len(files) == 0 {
+		return errors.New("name the files with the output of go test -bench")
+	}
+	var all []io.Reader
+	for _, name := range files {
+		f, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		all = append(all, f)
+	}
+	found, err := parse(io.MultiReader(all...))
+	if err != nil {
+		return err
+	}
+	return write(out, found, rows)
+}
+
+// write prints the table, in Markdown.
+func write(out io.Writer, found results, rows []row) error {
+	var missing []error
+	fmt.Fprintf(out, "Measured on: %s\n\n", strings.Join(found.machine, ", "))
+	fmt.Fprintln(out, "| path | limit | passport | ratio | target | | peers |")
+	fmt.Fprintln(out, "|---|---:|---:|---:|---:|---|---|")
+	for _, r := range rows {
+		line, err := r.line(found)
+		if err != nil {
+			missing = append(missing, err)
+			continue
+		}
+		fmt.Fprintln(out, line)
+	}
+	return errors.Join(missing...)
+}
+
+func (r row) line(found results) (string, error) {
+	limit, err := found.of(r.limit, r.unit)
+	if err != nil {
+		return "", err
+	}
+	ours, err := found.of(r.ours, r.unit)
+	if err != nil {
+		return "", err
+	}
+	figure := r.rule.figure(ours, limit)
+	verdict := "met"
+	if !r.rule.met(figure, ours) {
+		verdict = "**missed**"
+	}
+	var peers []string
+	for _, name := range []string{"scs", "gorilla"} {
+		if r.peers[name] == "" {
+			continue
+		}
+		peer, err := found.of(r.peers[name], r.unit)
+		if err != nil {
+			return "", err
+		}
+		peers = append(peers, fmt.Sprintf(name+" "+r.rule.format, r.rule.figure(peer, limit)))
+	}
+	return fmt.Sprintf("| %s | %s | %s | "+r.rule.format+" | %s | %s | %s |", r.path, show(limit, r.unit), show(ours, r.unit),
+		figure, r.rule.target, verdict, strings.Join(peers, ", ")), nil
+}
+
+func (f results) of(name, unit string) (float64, error) {
+	value, ok := f.median(name, unit)
+	if !ok {
+		return 0, fmt.Errorf("no benchmark %q has measured %s", name, unit)
+	}
+	return value, nil
+}
+
+// show writes a measurement as people read it.
+func show(value float64, unit string) string {
+	if !strings.HasPrefix(unit, "ns") && !strings.HasSuffix(unit, "-ns") {
+		return fmt.Sprintf("%.4g", value)
+	}
+	switch {
+	case value >= 1e9:
+		return fmt.Sprintf("%.3g s", value/1e9)
+	case value >= 1e6:
+		return fmt.Sprintf("%.3g ms", value/1e6)
+	case value >= 1e3:
+		return fmt.Sprintf("%.3g µs", value/1e3)
+	}
+	return fmt.Sprintf("%.3g ns", value)
+}

@@ -1,0 +1,91 @@
+package bench
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/scs/v2/memstore"
+	"github.com/stretchr/testify/require"
+)
+
+const idle = time.Hour
+
+// BenchmarkRequestInMemory is the check on every request, in one process.
+func BenchmarkRequestInMemory(b *testing.B) {
+	contenders := []contender{
+		limitInMemory(),
+		passportSessions(b, nil, 0),
+		passportSessions(b, nil, idle),
+		scsSessions(b, memstore.New(), 0),
+		scsSessions(b, memstore.New(), idle),
+		gorillaSessions(b),
+	}
+	for _, c := range contenders {
+		b.Run("serial/"+c.name, c.serial)
+	}
+	for _, c := range contenders {
+		b.Run("parallel/"+c.name, func(b *testing.B) { c.parallel(b, runtime.GOMAXPROCS(0)) })
+	}
+}
+
+// serial sends one request after the other through the handler.
+func (c contender) serial(b *testing.B) {
+	requests := c.requests(b)
+	w := &discard{header: http.Header{}}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		w.reset()
+		c.handler.ServeHTTP(w, requests[i%users])
+	}
+	require.Equal(b, http.StatusNoContent, w.status)
+}
+
+// parallel sends requests from a number of goroutines at once.
+func (c contender) parallel(b *testing.B, goroutines int) {
+	requests := c.requests(b)
+	var started atomic.Int64
+	b.ReportAllocs()
+	b.SetParallelism((goroutines + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0))
+	b.RunParallel(func(pb *testing.PB) {
+		w := &discard{header: http.Header{}}
+		for i := int(started.Add(1)) * 7; pb.Next(); i++ {
+			w.reset()
+			c.handler.ServeHTTP(w, requests[i%users])
+			if w.status != http.StatusNoContent {
+				b.Errorf("the handler answers %d", w.status)
+				return
+			}
+		}
+	})
+}
+
+// requests are one of each user's.
+func (c contender) requests(b *testing.B) []*http.Request {
+	b.Helper()
+	require.Len(b, c.cookies, users)
+	requests := make([]*http.Request, users)
+	for i, cookie := range c.cookies {
+		requests[i] = httptest.NewRequest(http.MethodGet, "/", nil)
+		requests[i].Header.Set("Cookie", cookie)
+	}
+	return requests
+}
+
+// discard is a response that goes nowhere, as cheap as can be.
+type discard struct {
+	header http.Header
+	status int
+}
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
+func (d *discard) WriteHeader(status int)      { d.status = status }
+
+func (d *discard) reset() {
+	clear(d.header)
+	d.status = 0
+}
