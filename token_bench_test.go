@@ -70,7 +70,9 @@ func (s signed) verifyRaw(token string) error {
 // nothing, with go-oidc alone, and as the SDK does.
 func BenchmarkTokens(b *testing.B) {
 	s := newSigned(b)
-	p := benchPassport(b, func(c *Config) { c.ClientID, c.AuthDomain, c.HTTPClient = passporttest.ClientID, s.auth.URL, s.auth.Client() })
+	p := benchPassport(b, func(c *Config) {
+		c.ClientID, c.AuthDomain, c.HTTPClient = passporttest.ClientID, s.auth.URL, s.auth.Client()
+	})
 	b.Cleanup(func() { assert.NoError(b, p.Close(context.Background())) })
 	keys := &oidc.StaticKeySet{PublicKeys: []crypto.PublicKey{s.key}}
 	peer := oidc.NewVerifier(s.auth.URL+"/", keys, &oidc.Config{ClientID: passporttest.ClientID})
