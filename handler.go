@@ -181,7 +181,7 @@ func (p *Passport) refuse(w http.ResponseWriter, r *http.Request, status int, er
 		writeJSON(w, status, map[string]string{"error": what.title, "detail": what.text})
 		return
 	}
-	page := pages.Error{Status: status, Title: what.title, Text: what.text}
+	page := pages.Message{Status: status, Title: what.title, Text: what.text}
 	if what.again {
 		page.Links = append(page.Links, pages.Link{URL: p.c.LoginPath, Text: "Sign in again"})
 	}

@@ -113,7 +113,7 @@ func (p *Passport) answerLogout(w http.ResponseWriter, r *http.Request, l Logout
 			p.refuse(w, r, http.StatusInternalServerError, err)
 		}
 	case l.App == Failed:
-		pages.Error{
+		pages.Message{
 			Status: status,
 			Title:  "You are signed out in this browser",
 			Text:   "The session itself could not be ended yet, and will be as soon as possible. Your Passport session is still open.",

@@ -73,18 +73,18 @@ func TestPagesAreAsTheyWere(t *testing.T) {
 	golden(t, "silent-failed.golden", serveSilent(t, failed))
 
 	w := httptest.NewRecorder()
-	Error{
+	Message{
 		Status: http.StatusBadRequest,
 		Title:  "Sign-in was not completed",
 		Text:   "It took too long. Please try again.",
 		Links:  []Link{{URL: "/login", Text: "Try again"}, {URL: "/", Text: "Home"}},
 	}.Serve(w)
-	golden(t, "error.golden", w)
+	golden(t, "message.golden", w)
 }
 
-func TestErrorPageNeedsNoMoreThanATitle(t *testing.T) {
+func TestAMessageNeedsNoMoreThanATitle(t *testing.T) {
 	w := httptest.NewRecorder()
-	Error{Title: "Sign-in failed"}.Serve(w)
+	Message{Title: "Sign-in failed"}.Serve(w)
 	assert.Equal(t, http.StatusInternalServerError, w.Code)
 	assert.Equal(t, 1, strings.Count(w.Body.String(), "<h1>Sign-in failed</h1>"))
 	assert.NotContains(t, w.Body.String(), "<p>")
@@ -98,7 +98,7 @@ func TestPagesEscapeWhatTheyAreGiven(t *testing.T) {
 	a.URL += "#" + hostile
 	a.ReturnTo = "/" + hostile
 	w := httptest.NewRecorder()
-	Error{Title: hostile, Text: hostile, Links: []Link{{URL: "javascript:alert(1)", Text: hostile}}}.Serve(w)
+	Message{Title: hostile, Text: hostile, Links: []Link{{URL: "javascript:alert(1)", Text: hostile}}}.Serve(w)
 
 	for name, w := range map[string]*httptest.ResponseRecorder{
 		"callback": serveCallback(t, "https://game.example/"+hostile, true),
@@ -119,7 +119,7 @@ func TestOuterMiddlewareDoesNotBreakThePages(t *testing.T) {
 			c.Serve(w, true)
 		},
 		"silent": func(w http.ResponseWriter) { require.NoError(t, ServeSilent(w, answer())) },
-		"error":  func(w http.ResponseWriter) { Error{Title: "x"}.Serve(w) },
+		"error":  func(w http.ResponseWriter) { Message{Title: "x"}.Serve(w) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := httptest.NewRecorder()
