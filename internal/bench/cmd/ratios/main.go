@@ -72,19 +72,28 @@ func (r row) line(found results) (string, error) {
 	if !r.rule.met(figure, ours) {
 		verdict = "**missed**"
 	}
-	var peers []string
-	for _, name := range []string{"scs", "gorilla"} {
-		if r.peers[name] == "" {
-			continue
-		}
-		peer, err := found.of(r.peers[name], r.unit)
+	peers, err := r.peersText(found)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("| %s | %s | %s | "+r.rule.format+" | %s | %s | %s |", r.path, show(limit, r.unit), show(ours, r.unit),
+		figure, r.rule.target, verdict, peers), nil
+}
+
+func (r row) peersText(found results) (string, error) {
+	var texts []string
+	for _, p := range r.peers {
+		measured, err := found.of(p.measured, r.unit)
 		if err != nil {
 			return "", err
 		}
-		peers = append(peers, fmt.Sprintf(name+" "+r.rule.format, r.rule.figure(peer, limit)))
+		limit, err := found.of(p.limit, r.unit)
+		if err != nil {
+			return "", err
+		}
+		texts = append(texts, fmt.Sprintf("%s "+r.rule.format, p.name, r.rule.figure(measured, limit)))
 	}
-	return fmt.Sprintf("| %s | %s | %s | "+r.rule.format+" | %s | %s | %s |", r.path, show(limit, r.unit), show(ours, r.unit),
-		figure, r.rule.target, verdict, strings.Join(peers, ", ")), nil
+	return strings.Join(texts, ", "), nil
 }
 
 func (f results) of(name, unit string) (float64, error) {

@@ -38,7 +38,7 @@ BenchmarkLoad/peer-8          	   10	      9000 ns/op	     200 B/op	     216 all
 var load = row{
 	path: "load", unit: time, rule: atMost(3),
 	limit: "storage/memory Load/limit", ours: "storage/memory Load/store",
-	peers: map[string]string{"scs": "storage/memory Load/peer"},
+	peers: []peer{{"scs", "storage/memory Load/peer", "storage/memory Load/limit"}},
 }
 
 func parsed(t *testing.T) results {
@@ -102,7 +102,8 @@ func TestARowThatWasNotMeasuredIsAnError(t *testing.T) {
 	for _, edit := range []func(*row){
 		func(r *row) { r.limit = "storage/memory Load/gone" },
 		func(r *row) { r.ours = "storage/memory Load/gone" },
-		func(r *row) { r.peers = map[string]string{"scs": "storage/memory Load/gone"} },
+		func(r *row) { r.peers = []peer{{"scs", "storage/memory Load/gone", r.limit}} },
+		func(r *row) { r.peers = []peer{{"scs", r.ours, "storage/memory Load/gone"}} },
 		func(r *row) { r.unit = "gone/op" },
 	} {
 		r := load
