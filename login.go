@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +27,9 @@ type LoginOptions struct {
 	ReturnTo string
 
 	// Prompt is the OpenID Connect prompt parameter: login, none, consent or
-	// select_account. Default: left to the auth domain.
+	// select_account, or some of them separated by spaces. A discovered
+	// provider may give a refresh token only to a login that asks for consent
+	// (OpenID Connect Core 1.0 §11). Default: left to the auth domain.
 	Prompt string
 
 	// Direct names a login method, such as google, apple or email, to go to
@@ -206,7 +209,7 @@ func (p *Passport) signIn(ctx context.Context, code string, pending pendingLogin
 	if err != nil {
 		return SignIn{}, err
 	}
-	in.ReturnTo, in.Prompted = pending.ReturnTo, pending.Prompt == "login"
+	in.ReturnTo, in.Prompted = pending.ReturnTo, asksForCredentials(pending.Prompt)
 	return in, nil
 }
 
@@ -317,7 +320,7 @@ func (p *Passport) StartLogin(w http.ResponseWriter, r *http.Request, o LoginOpt
 	o.ReturnTo = either(o.ReturnTo, r.URL.Query().Get("return_to"))
 	o.Browser = p.cookies.get(r, p.cookies.login)
 	if p.guarded(r) {
-		o.Prompt = "login"
+		o.Prompt = askForCredentials(o.Prompt)
 	}
 	login, err := p.BeginLogin(r.Context(), o)
 	if err != nil {
@@ -326,6 +329,23 @@ func (p *Passport) StartLogin(w http.ResponseWriter, r *http.Request, o LoginOpt
 	}
 	p.cookies.set(w, p.cookies.login, login.Browser, loginLife)
 	http.Redirect(w, r, login.URL, http.StatusSeeOther)
+}
+
+// askForCredentials adds login to a prompt, which may ask for more: without
+// consent, say, there may be no refresh token. "none" goes with nothing else
+// (OpenID Connect Core 1.0 §3.1.2.1).
+func askForCredentials(prompt string) string {
+	switch {
+	case prompt == "", prompt == "none":
+		return "login"
+	case asksForCredentials(prompt):
+		return prompt
+	}
+	return "login " + prompt
+}
+
+func asksForCredentials(prompt string) bool {
+	return slices.Contains(strings.Fields(prompt), "login")
 }
 
 // LoginCallback is what the app serves at RedirectURI: it finishes the login,

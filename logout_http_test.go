@@ -194,13 +194,27 @@ func TestAfterALogoutThatIsNotKnownToBeDoneTheNextLoginAsksForCredentials(t *tes
 
 func TestAnAppCannotBeTalkedOutOfAskingForCredentials(t *testing.T) {
 	s := newSite(t, silent)
-	s.mux.HandleFunc("GET /quiet", func(w http.ResponseWriter, r *http.Request) {
-		s.p.StartLogin(w, r, passport.LoginOptions{Prompt: "none"})
+	s.mux.HandleFunc("GET /as", func(w http.ResponseWriter, r *http.Request) {
+		s.p.StartLogin(w, r, passport.LoginOptions{Prompt: r.FormValue("prompt")})
 	})
-	b := s.signedIn()
-	assert.Equal(t, "none", b.authorizeRequest("/quiet").Query().Get("prompt"))
-	b.logout("Accept", "application/json")
-	assert.Equal(t, "login", b.authorizeRequest("/quiet").Query().Get("prompt"))
+	for prompt, want := range map[string]string{
+		"":                       "login",
+		"none":                   "login",
+		"login":                  "login",
+		"consent":                "login consent",
+		"consent login":          "consent login",
+		"select_account consent": "login select_account consent",
+	} {
+		b := s.signedIn()
+		as := "/as?" + url.Values{"prompt": {prompt}}.Encode()
+		assert.Equal(t, prompt, b.authorizeRequest(as).Query().Get("prompt"))
+		b.logout("Accept", "application/json")
+		assert.Equal(t, want, b.authorizeRequest(as).Query().Get("prompt"), "prompt=%q", prompt)
+
+		b.get(as)
+		assert.Equal(t, passporttest.DefaultUser().Subject, b.get("/").body, "prompt=%q", prompt)
+		assert.Equal(t, "", b.authorizeRequest("/login").Query().Get("prompt"), "prompt=%q: asked once", prompt)
+	}
 }
 
 func TestTheReturnFromARedirectCompletesTheLogout(t *testing.T) {
