@@ -42,6 +42,9 @@ var walls = map[string][]string{
 		"github.com/coreos/go-oidc/v3/oidc", "github.com/go-jose/go-jose/v4/...",
 	},
 
+	// The drivers for platforms without net/http handlers.
+	"native": {module, module + "/storage", module + "/storage/memory", module + "/internal/..."},
+
 	"internal/authdomain": {},
 	"internal/envelope":   {module + "/storage", module + "/internal/seal"},
 	"internal/pages":      {},
@@ -53,13 +56,14 @@ var walls = map[string][]string{
 	"internal/document": {module + "/storage"},
 	"internal/filelock": {},
 
-	"storage":          {},
-	"storage/memory":   {module + "/storage"},
-	"storage/bolt":     {module + "/storage", "go.etcd.io/bbolt/..."},
-	"storage/file":     {module + "/storage", module + "/internal/document", module + "/internal/filelock"},
-	"storage/keyring":  {module + "/storage", module + "/internal/document", module + "/internal/filelock", "github.com/zalando/go-keyring"},
-	"storage/redis":    {module + "/storage", "github.com/redis/go-redis/v9/..."},
-	"storage/postgres": {module + "/storage", "github.com/jackc/pgx/v5/..."},
+	"storage":              {},
+	"storage/memory":       {module + "/storage"},
+	"storage/bolt":         {module + "/storage", "go.etcd.io/bbolt/..."},
+	"storage/file":         {module + "/storage", module + "/internal/document", module + "/internal/filelock"},
+	"storage/localstorage": {module + "/storage", module + "/internal/document"},
+	"storage/keyring":      {module + "/storage", module + "/internal/document", module + "/internal/filelock", "github.com/zalando/go-keyring"},
+	"storage/redis":        {module + "/storage", "github.com/redis/go-redis/v9/..."},
+	"storage/postgres":     {module + "/storage", "github.com/jackc/pgx/v5/..."},
 
 	// For tests, of ours and of others. The stand-in knows nothing of the SDK,
 	// so that it cannot share a mistake with it.

@@ -1,6 +1,7 @@
 package document
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -13,6 +14,7 @@ type contents struct {
 	now     time.Time
 	records []storage.Record
 	debts   []storage.Debt
+	note    json.RawMessage
 }
 
 func (c *contents) isLive(r storage.Record) bool { return c.now.Before(r.Expiry) }

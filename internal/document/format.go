@@ -15,9 +15,10 @@ const version = 1
 
 type (
 	documentJSON struct {
-		Version int          `json:"version"`
-		Records []recordJSON `json:"records,omitempty"`
-		Debts   []debtJSON   `json:"debts,omitempty"`
+		Version int             `json:"version"`
+		Records []recordJSON    `json:"records,omitempty"`
+		Debts   []debtJSON      `json:"debts,omitempty"`
+		Note    json.RawMessage `json:"note,omitempty"`
 	}
 	recordJSON struct {
 		ID       string    `json:"id"`
@@ -40,10 +41,10 @@ var errDamaged = errors.New("the stored sessions are damaged")
 
 // encode returns nothing for contents that are empty.
 func (s *Store) encode(c *contents) ([]byte, error) {
-	if len(c.records)+len(c.debts) == 0 {
+	if len(c.records)+len(c.debts)+len(c.note) == 0 {
 		return nil, nil
 	}
-	doc := documentJSON{Version: version}
+	doc := documentJSON{Version: version, Note: c.note}
 	for _, r := range c.records {
 		doc.Records = append(doc.Records, recordJSON(r))
 	}
@@ -74,6 +75,7 @@ func (s *Store) decode(document []byte) (*contents, error) {
 		s.options.Logger.Error(err.Error())
 		return c, err
 	}
+	c.note = doc.Note
 	for _, r := range doc.Records {
 		c.records = append(c.records, storage.Record(r))
 	}

@@ -1,6 +1,6 @@
 // Package document keeps the few sessions of one user in one document, which a
-// [Backend] reads and replaces as a whole. It is what storage/file and
-// storage/keyring have in common.
+// [Backend] reads and replaces as a whole. It is what storage/file,
+// storage/keyring and storage/localstorage have in common.
 package document
 
 import (

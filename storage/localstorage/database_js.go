@@ -1,0 +1,142 @@
+package localstorage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"syscall/js"
+)
+
+// database is a string in IndexedDB. It implements document.Backend.
+//
+// Each call opens the database anew: that takes a fraction of a millisecond, and
+// leaves no connection that the browser could close, or that would keep the page
+// from deleting the database.
+type database struct{ name string }
+
+const (
+	objectStore = "document"
+	key         = "sessions"
+)
+
+func (d database) Read(ctx context.Context) ([]byte, error) {
+	var document []byte
+	err := d.transact(ctx, "readonly", func(_ js.Value, old []byte) error {
+		document = old
+		return nil
+	})
+	return document, err
+}
+
+// Update changes the document in a transaction, and the browser keeps every other
+// that would, in any tab, waiting for its end.
+func (d database) Update(ctx context.Context, change func([]byte) ([]byte, error)) error {
+	return d.transact(ctx, "readwrite", func(store js.Value, old []byte) error {
+		next, err := change(old)
+		switch {
+		case err != nil || string(next) == string(old):
+			return err
+		case len(next) == 0:
+			_, err = call(store, "delete", key)
+		default:
+			_, err = call(store, "put", string(next), key)
+		}
+		return err
+	})
+}
+
+// SetAside lets go of a document that is damaged: nobody could look at it, and
+// what it holds had better not lie about.
+func (d database) SetAside([]byte) error { return nil }
+
+// transact calls do with the document, within a transaction. do runs in the
+// goroutine of an event handler, and the transaction does not outlast that.
+func (d database) transact(ctx context.Context, mode string, do func(store js.Value, old []byte) error) error {
+	connection, err := d.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer connection.Call("close")
+	transaction, err := call(connection, "transaction", objectStore, mode)
+	if err != nil {
+		return err
+	}
+	store := transaction.Call("objectStore", objectStore)
+	request := store.Call("get", key)
+
+	var h handlers
+	defer h.release()
+	var begun atomic.Bool
+	var refused error
+	ended := make(chan error, 1)
+	h.on(request, "success", func() {
+		begun.Store(true)
+		if refused = do(store, text(request.Get("result"))); refused != nil {
+			_, _ = call(transaction, "abort")
+		}
+	})
+	h.on(transaction, "complete", func() { ended <- nil })
+	h.on(transaction, "abort", func() { ended <- exception(transaction.Get("error")) })
+
+	select {
+	case err = <-ended:
+	case <-ctx.Done():
+		if !begun.Load() {
+			_, _ = call(transaction, "abort")
+			refused = ctx.Err()
+		}
+		err = <-ended
+	}
+	if refused != nil {
+		return refused
+	}
+	return err
+}
+
+func text(value js.Value) []byte {
+	if value.Type() != js.TypeString {
+		return nil
+	}
+	return []byte(value.String())
+}
+
+func (d database) open(ctx context.Context) (connection js.Value, err error) {
+	factory, err := get(js.Global(), "indexedDB")
+	if err != nil {
+		return js.Value{}, err
+	}
+	if factory.Type() != js.TypeObject {
+		return js.Value{}, errors.New("storage/localstorage: there is no IndexedDB here: the browser is too old, or does without it in private windows")
+	}
+	request, err := call(factory, "open", d.name, 1)
+	if err != nil {
+		return js.Value{}, err
+	}
+	var h handlers
+	ended := make(chan error, 2)
+	h.on(request, "upgradeneeded", func() {
+		if _, err := call(request.Get("result"), "createObjectStore", objectStore); err != nil {
+			ended <- err
+		}
+	})
+	h.on(request, "success", func() { ended <- nil })
+	h.on(request, "error", func() { ended <- exception(request.Get("error")) })
+
+	select {
+	case err := <-ended:
+		h.release()
+		if err != nil {
+			return js.Value{}, fmt.Errorf("%w (opening the database %s)", err, d.name)
+		}
+		return request.Get("result"), nil
+	case <-ctx.Done():
+		go func() { // for the browser opens it all the same
+			defer h.release()
+			if <-ended == nil {
+				request.Get("result").Call("close")
+			}
+		}()
+		return js.Value{}, ctx.Err()
+	}
+}

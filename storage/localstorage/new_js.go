@@ -1,0 +1,27 @@
+package localstorage
+
+import (
+	"context"
+	"errors"
+
+	"github.com/passport-go/passport/storage"
+)
+
+var _ storage.Notifier = (*Store)(nil)
+
+// New returns the store of the app and the auth domain that o names. It reads
+// what is there, and waits for the browser to do so.
+//
+// An error says what is missing in o, or that the browser has no storage for the
+// page: in a worker, in an iframe that is sandboxed, where the user's settings
+// forbid it.
+func New(o Options) (*Store, error) {
+	if o.AuthenticationDomain == "" || o.ClientID == "" {
+		return nil, errors.New("storage/localstorage: New: Options.AuthenticationDomain and Options.ClientID are required")
+	}
+	local, err := openLocalStorage()
+	if err != nil {
+		return nil, err
+	}
+	return newStore(context.Background(), o, local, database{name: "passport-go:" + o.place()})
+}

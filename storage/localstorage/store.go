@@ -1,0 +1,113 @@
+package localstorage
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"time"
+
+	"github.com/passport-go/passport/internal/document"
+	"github.com/passport-go/passport/storage"
+)
+
+var (
+	_ storage.TokenStore = (*Store)(nil)
+	_ storage.Lister     = (*Store)(nil)
+	_ storage.Ledger     = (*Store)(nil)
+)
+
+// Options says whose sessions a Store keeps. AuthenticationDomain and ClientID
+// are required.
+type Options struct {
+	// AuthenticationDomain is the auth domain as pages with the JavaScript SDK
+	// have it in their configuration (overrides.authenticationDomain), to the
+	// letter, for it is part of a name. Unless they set it, that is
+	// "https://auth.immutable.com".
+	AuthenticationDomain string
+
+	// ClientID is the client ID of the app.
+	ClientID string
+
+	// Lifetime is how long a session lasts that the JavaScript SDK has begun. 0
+	// means 30 days.
+	Lifetime time.Duration
+
+	// WrittenBack returns the debt for a session that was ended here and that a
+	// page with the JavaScript SDK has then written back with new tokens. It is
+	// called while other callers wait, and must neither block nor call the Store.
+	// Its error keeps the session from being removed. Nil means a record with an
+	// ID of its own, whose Data is the user in the JavaScript SDK's format.
+	WrittenBack func(User) (storage.Record, error)
+
+	// Now tells the time by which sessions expire and debts fall due. Nil means
+	// time.Now.
+	Now func() time.Time
+
+	// Logger is told of content that makes no sense and of sessions that were
+	// written back. Nil means silence.
+	Logger *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.Lifetime == 0 {
+		o.Lifetime = 30 * 24 * time.Hour
+	}
+	if o.WrittenBack == nil {
+		o.WrittenBack = plainDebt
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// place is common to all names. It is the JavaScript SDK's.
+func (o Options) place() string { return o.AuthenticationDomain + ":" + o.ClientID }
+
+func plainDebt(u User) (storage.Record, error) {
+	item, u, err := formatUser(u)
+	if err != nil {
+		return storage.Record{}, err
+	}
+	return storage.Record{ID: rand.Text(), Subject: u.Subject, SID: u.SID, Data: []byte(item)}, nil
+}
+
+// Store is a session store in a browser. It implements [storage.TokenStore],
+// [storage.Lister], [storage.Ledger] and [storage.Notifier], may be used from
+// many goroutines at once, and has nothing to close. Stores in several tabs, and
+// several in one, share what is stored.
+//
+// LoadUser, SaveUser, DeleteUser and DeleteUserOwing are for the one session that
+// is shared with the JavaScript SDK. The interfaces of package storage do not
+// show it, but what it leaves owed is in their ledger.
+type Store struct {
+	*contract
+
+	options Options
+	name    string // of the user's item
+	items   items
+}
+
+type contract = document.Store
+
+// items is localStorage. What is absent reads as empty.
+type items interface {
+	get(name string) (string, error)
+	set(name, value string) error
+	remove(name string) error
+	names() ([]string, error)
+}
+
+// newStore puts a Store together. It reads what is there, and so reports storage
+// that is forbidden.
+func newStore(ctx context.Context, o Options, i items, b document.Backend) (*Store, error) {
+	o = o.withDefaults()
+	contract, err := document.New(ctx, b, document.Options{Name: "storage/localstorage", Now: o.Now, Logger: o.Logger})
+	if err != nil {
+		return nil, err
+	}
+	return &Store{contract: contract, options: o, name: "oidc.user:" + o.place(), items: i}, nil
+}

@@ -1,0 +1,109 @@
+package localstorage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/passport-go/passport/internal/document"
+	"github.com/passport-go/passport/storage"
+)
+
+// errLags means that this process has yet to hear of what another has written.
+var errLags = errors.New("storage/localstorage: this tab has not heard of the last change yet")
+
+// lagPoll is how often it looks again.
+const lagPoll = 2 * time.Millisecond
+
+// turn calls do with what is so, once what others have left to be done is done,
+// while everybody else waits. Whatever do changes of the note comes with what it
+// returns, all or nothing; what it does to an item is done.
+func (s *Store) turn(ctx context.Context, do func(verdict, *document.NoteUpdate) error) error {
+	for {
+		settled := true
+		err := s.UpdateNote(ctx, func(update *document.NoteUpdate) error {
+			v, err := s.look(update)
+			if err != nil {
+				return err
+			}
+			if v.owed != nil { // that has to be certain before its item goes
+				settled = false
+				return s.oweWrittenBack(v, update)
+			}
+			if err := s.settle(v, update); err != nil {
+				return err
+			}
+			return do(v, update)
+		})
+		if errors.Is(err, errLags) {
+			err = pause(ctx, lagPoll)
+			settled = false
+		}
+		if err != nil || settled {
+			return err
+		}
+	}
+}
+
+func (s *Store) look(update *document.NoteUpdate) (verdict, error) {
+	item, err := s.items.get(s.name)
+	if err != nil {
+		return verdict{}, err
+	}
+	n := parseNote(update.Note)
+	if n.lags(item) {
+		return verdict{}, errLags
+	}
+	return judge(item, n, s.options.Now(), s.options.Lifetime), nil
+}
+
+// settle makes what is stored what it ought to be.
+func (s *Store) settle(v verdict, update *document.NoteUpdate) (err error) {
+	if update.Note, err = v.note.format(); err != nil || v.fault == "" {
+		return err
+	}
+	if v.fault == damaged {
+		s.options.Logger.Error("storage/localstorage: the stored user is removed", "reason", v.fault)
+	}
+	return s.clear()
+}
+
+// oweWrittenBack enters the debt for a session that was written back, for
+// whoever claims next.
+func (s *Store) oweWrittenBack(v verdict, update *document.NoteUpdate) error {
+	s.options.Logger.Warn("storage/localstorage: a session was written back after its end, by a page with the JavaScript SDK; it is ended again")
+	debt, err := s.options.WrittenBack(*v.owed)
+	if err != nil {
+		return fmt.Errorf("storage/localstorage: Options.WrittenBack: %w", err)
+	}
+	const hold = time.Nanosecond
+	if _, err := update.Owe(debt, hold); err != nil && !errors.Is(err, storage.ErrConflict) {
+		return err
+	}
+	update.Note, err = v.note.format()
+	return err
+}
+
+// clear removes the user, and what the JavaScript SDK leaves behind.
+func (s *Store) clear() error {
+	if err := s.items.remove(s.name); err != nil {
+		return err
+	}
+	if err := clearLogins(s.items, s.options); err != nil {
+		s.options.Logger.Warn("storage/localstorage: what unfinished logins have left could not be removed", "error", err)
+	}
+	return nil
+}
+
+// pause waits, or returns the error of a ctx that is done first.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
