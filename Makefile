@@ -4,6 +4,7 @@
 # make modules  each module builds by itself and is tidy
 # make bench    ROUNDS (6) rounds of the benchmarks, and the table of docs/performance.md
 # make smoke    each benchmark once, on small sizes
+# make load     two instances on a Redis with LOAD_SESSIONS (200,000) live sessions
 # make fuzz     each fuzz target for FUZZTIME (default 20s)
 
 GO       ?= go
@@ -20,7 +21,7 @@ ROUNDS    ?= 6
 BENCHTIME ?= 0.5s
 BENCHSTAT  = $(GO) run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
-.PHONY: test quick lint modules tools bench smoke fuzz
+.PHONY: test quick lint modules tools bench smoke load fuzz
 
 # The tests come last, so that a log ends with them.
 test: tools lint modules smoke
@@ -68,6 +69,13 @@ smoke: tools
 		|| { tail -n 50 tmp/smoke.txt; exit 1; }
 	@$(GO) run ./internal/bench/cmd/ratios tmp/smoke.txt >tmp/smoke.md
 	@echo "each benchmark runs"
+
+# Three phases of LOAD_SECONDS each, by LOAD_USERS who never rest.
+load: export LOAD_SESSIONS ?= 200000
+load: export LOAD_SECONDS ?= 20
+load: export LOAD_USERS ?= 32
+load: tools
+	@$(GO) test -run '^TestLoad$$' -count 1 -v -timeout 30m ./internal/processtest
 
 fuzz:
 	@set -e; git grep -o '^func Fuzz[A-Za-z0-9_]*' -- '*_test.go' | sed 's/:func / /' | while read -r file target; do \

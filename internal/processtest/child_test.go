@@ -30,6 +30,7 @@ var children = map[string]func(task) error{
 	"logout":  logOutAndStop,
 	"recover": recoverAndWait,
 	"use":     useAndLogOut,
+	"serve":   serveInstance,
 }
 
 const childVariable = "PASSPORT_PROCESSTEST"
