@@ -2,6 +2,7 @@ package browsertest
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -242,33 +243,39 @@ func TestLogoutURLCarriesNoTokenAndNoPage(t *testing.T) {
 }
 
 // With the program, the auth domain and the callback each taking 50 ms to
-// answer, the JavaScript SDK needs 272 ms on an idle machine; four fifths are
-// allowed here. On a busy one, what the same three requests take at the least
-// is measured along with it. The best of ten, for other work only ever adds.
+// answer, the JavaScript SDK needs 272 ms on an idle machine, and 468 ms where
+// the processor is four times slower, as a phone's is; four fifths are allowed
+// here. On a busy machine, what the same three requests take at the least is
+// measured along with it. The best of several, for other work only ever adds.
 func TestSilentLogoutIsQuick(t *testing.T) {
-	const delay, limit, overhead = 50 * time.Millisecond, 217.0, 1.15
-	s := newSite(t, "auth.localhost")
-	tab := s.signedIn(Open(t, Blocked))
-	s.auth.Inject(passporttest.Fault{Delay: delay})
-	handler := s.server.Config.Handler
-	s.server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		time.Sleep(delay)
-		handler.ServeHTTP(w, r)
-	})
-	best := func(call string) float64 {
-		s.signIn(tab)
-		return Eval[float64](tab, `(async () => {
-			const start = performance.now();
-			await `+call+`;
-			return performance.now() - start;
-		})()`)
+	const delay, overhead = 50 * time.Millisecond, 1.15
+	for slowness, limit := range map[float64]float64{1: 0.8 * 272, 4: 0.8 * 468} {
+		t.Run(fmt.Sprintf("processor %.0f times slower", slowness), func(t *testing.T) {
+			s := newSite(t, "auth.localhost")
+			tab := s.signedIn(Open(t, Blocked))
+			tab.Slow(slowness)
+			s.auth.Inject(passporttest.Fault{Delay: delay})
+			handler := s.server.Config.Handler
+			s.server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				time.Sleep(delay)
+				handler.ServeHTTP(w, r)
+			})
+			took := func(call string) float64 {
+				s.signIn(tab)
+				return Eval[float64](tab, `(async () => {
+					const start = performance.now();
+					await `+call+`;
+					return performance.now() - start;
+				})()`)
+			}
+			bare, logout := took(barely), took(`passport.logout()`)
+			for range 6 {
+				bare, logout = min(bare, took(barely)), min(logout, took(`passport.logout()`))
+			}
+			t.Logf("best of 7: passport.logout() %.0f ms, the bare requests %.0f ms, the limit %.0f ms", logout, bare, limit)
+			assert.LessOrEqual(t, logout, max(limit, overhead*bare))
+		})
 	}
-	bare, logout := best(barely), best(`passport.logout()`)
-	for range 9 {
-		bare, logout = min(bare, best(barely)), min(logout, best(`passport.logout()`))
-	}
-	t.Logf("best of 10: passport.logout() %.0f ms, the bare requests %.0f ms", logout, bare)
-	assert.LessOrEqual(t, logout, max(limit, overhead*bare))
 }
 
 // barely makes the requests of a silent logout, and nothing else.

@@ -228,6 +228,14 @@ func (tab *Tab) Narrow() {
 	do(tab, "narrow", chromedp.EmulateViewport(360, 640))
 }
 
+// Slow makes the processor so many times slower for the tab's pages.
+func (tab *Tab) Slow(times float64) {
+	tab.t.Helper()
+	do(tab, "slow the processor", func(ctx context.Context, t *chromedp.Target) (cdp.Empty, error) {
+		return cdp.Call(ctx, t, emulation.SetCPUThrottlingRate, emulation.SetCPUThrottlingRateParams{Rate: times})
+	})
+}
+
 // Screenshot writes what the tab shows to dir, if BROWSERTEST_SCREENSHOTS names
 // one: for people who want to see the pages.
 func (tab *Tab) Screenshot(name string) {
