@@ -1,0 +1,99 @@
+//go:build unix
+
+package native_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport/native"
+)
+
+const someURL = "https://auth.example.com/authorize?state=a&x=$(id)"
+
+// command writes a program that notes what it was called with, and then does
+// more. It returns its path and where it notes.
+func command(t *testing.T, more string) (program, notes string) {
+	t.Helper()
+	dir := t.TempDir()
+	program, notes = filepath.Join(dir, "browser"), filepath.Join(dir, "notes")
+	script := "#!/bin/sh\nprintf '%s\\n' \"$@\" > " + notes + ".new && mv " + notes + ".new " + notes + "\n" + more + "\n"
+	require.NoError(t, os.WriteFile(program, []byte(script), 0o700))
+	return program, notes
+}
+
+// noted waits for what a command was called with.
+func noted(t *testing.T, notes string) []string {
+	t.Helper()
+	var text []byte
+	require.Eventually(t, func() (ok bool) {
+		var err error
+		text, err = os.ReadFile(notes)
+		return err == nil
+	}, patience, time.Millisecond)
+	return strings.Split(strings.TrimSpace(string(text)), "\n")
+}
+
+func TestTheUsersChoiceOfABrowserCounts(t *testing.T) {
+	good, notes := command(t, "exit 0")
+	bad, _ := command(t, "exit 1")
+	t.Setenv("DISPLAY", "")
+	t.Setenv("WAYLAND_DISPLAY", "")
+	for choice, want := range map[string][]string{
+		good:                                   {someURL},
+		good + " --new-window":                 {"--new-window", someURL},
+		good + " --url=%s --wait":              {"--url=" + someURL, "--wait"},
+		"/no/such/program:" + bad + ":" + good: {someURL},
+	} {
+		t.Setenv("BROWSER", choice)
+		require.NoError(t, native.OpenBrowser(t.Context(), someURL), choice)
+		assert.Equal(t, want, noted(t, notes), choice)
+		require.NoError(t, os.Remove(notes))
+	}
+}
+
+func TestABrowserThatStaysIsOnItsWay(t *testing.T) {
+	program, notes := command(t, "exec sleep 5")
+	t.Setenv("BROWSER", program)
+	require.NoError(t, native.OpenBrowser(t.Context(), someURL))
+	assert.Equal(t, []string{someURL}, noted(t, notes))
+}
+
+func TestWithoutAScreenThereIsNoBrowser(t *testing.T) {
+	bad, _ := command(t, "exit 3")
+	t.Setenv("DISPLAY", "")
+	t.Setenv("WAYLAND_DISPLAY", "")
+	for _, choice := range []string{"", bad} {
+		t.Setenv("BROWSER", choice)
+		err := native.OpenBrowser(t.Context(), someURL)
+		require.ErrorIs(t, err, native.ErrNoBrowser, choice)
+		assert.NotContains(t, err.Error(), "state=a", "the URL is for the user alone")
+	}
+}
+
+func TestTheSystemsBrowserIsAskedWhereThereIsAScreen(t *testing.T) {
+	program, notes := command(t, "exit 0")
+	require.NoError(t, os.Rename(program, filepath.Join(filepath.Dir(program), "xdg-open")))
+	require.NoError(t, os.Symlink("xdg-open", filepath.Join(filepath.Dir(program), "open")))
+	t.Setenv("PATH", filepath.Dir(program)+":"+os.Getenv("PATH"))
+	t.Setenv("BROWSER", "")
+	t.Setenv("DISPLAY", ":0")
+	require.NoError(t, native.OpenBrowser(context.Background(), someURL))
+	assert.Equal(t, []string{someURL}, noted(t, notes))
+}
+
+func TestOnlyWebPagesAreOpened(t *testing.T) {
+	program, notes := command(t, "exit 0")
+	t.Setenv("BROWSER", program)
+	for _, address := range []string{"", "file:///etc/passwd", "javascript:alert(1)", "--version", "/usr/bin/id"} {
+		assert.Error(t, native.OpenBrowser(t.Context(), address), address)
+	}
+	assert.NoFileExists(t, notes)
+}

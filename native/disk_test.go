@@ -1,0 +1,72 @@
+package native_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/passport-go/passport/passporttest"
+	"github.com/passport-go/passport/storage"
+	"github.com/passport-go/passport/storage/memory"
+)
+
+var errDisk = errors.New("no space left on device")
+
+// disk is a store that can be made to fail.
+type disk struct {
+	*memory.Store
+	mu   sync.Mutex
+	fail func(method, id string) bool
+}
+
+func newDisk() *disk { return &disk{Store: memory.New(memory.Options{})} }
+
+// failing has calls fail for which f returns true. nil: none.
+func (d *disk) failing(f func(method, id string) bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.fail = f
+}
+
+func (d *disk) check(method, id string) error {
+	d.mu.Lock()
+	fail := d.fail
+	d.mu.Unlock()
+	if fail != nil && fail(method, id) {
+		return errDisk
+	}
+	return nil
+}
+
+func (d *disk) Load(ctx context.Context, id string) (storage.Record, error) {
+	if err := d.check("Load", id); err != nil {
+		return storage.Record{}, err
+	}
+	return d.Store.Load(ctx, id)
+}
+
+func (d *disk) Save(ctx context.Context, r storage.Record) (storage.Record, error) {
+	if err := d.check("Save", r.ID); err != nil {
+		return storage.Record{}, err
+	}
+	return d.Store.Save(ctx, r)
+}
+
+func (d *disk) DeleteOwing(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
+	if err := d.check("DeleteOwing", id); err != nil {
+		return storage.Debt{}, err
+	}
+	return d.Store.DeleteOwing(ctx, id, hold)
+}
+
+// currentID is the ID of the record that says which session is the current one.
+func currentID() string {
+	sum := sha256.Sum256([]byte("native:" + passporttest.ClientID))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// writesOfCurrent are the calls that change it.
+func writesOfCurrent(method, id string) bool { return method == "Save" && id == currentID() }

@@ -1,0 +1,133 @@
+package native
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"github.com/passport-go/passport"
+)
+
+// Login signs the user in: it opens the browser, waits until that comes back,
+// and begins a new session, which takes the place of the one before. If the last
+// logout is not known to be complete, it asks for prompt=login. o.ReturnTo and
+// o.Browser have no meaning here.
+//
+// ErrNoBrowser: no browser could be opened; LoginWithDevice is the way out. A
+// *passport.ProviderError, whose Code is access_denied if the user chose not to:
+// the auth domain refused. context.DeadlineExceeded: the browser did not come
+// back within Config.LoginTimeout, or before ctx was done. Otherwise as for
+// FinishLogin of package passport, or the port of Config.RedirectURI is taken.
+// In each case the session before lives on.
+//
+// The browser ends at a page that says what has come of it. ctx, unless it ends
+// before, bounds how long Session.Done is kept up.
+func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) (*passport.Session, error) {
+	now, err := p.current.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if now.Unfinished != "" {
+		o.Prompt = "login"
+	}
+	d, err := openDesk(p.login)
+	if err != nil {
+		return nil, err
+	}
+	defer d.close()
+	engine := p.engine.At(d.port)
+	login, err := engine.BeginLogin(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	wait, cancel := context.WithTimeout(ctx, p.c.LoginTimeout)
+	defer cancel()
+	if err := p.c.OpenBrowser(wait, login.URL); err != nil {
+		return nil, err
+	}
+	for {
+		v, err := d.next(wait)
+		if err != nil {
+			return nil, fmt.Errorf("native: the browser did not come back from the login: %w", err)
+		}
+		if v.path != p.login.Path || v.query.Get("state") != stateOf(login.URL) {
+			v.answer(strangerPage)
+			continue
+		}
+		in, err := engine.FinishLogin(ctx, passport.Callback{Query: v.query, Browser: login.Browser})
+		mark := v.mark(p.c.ClientID)
+		if err == nil {
+			err = p.adopt(ctx, in, mark, now.Unfinished)
+		}
+		if err != nil {
+			v.answer(refusalPage(err))
+			return nil, err
+		}
+		v.answer(signedInPage.marking(p.c.ClientID, mark))
+		return in.Session, nil
+	}
+}
+
+// stateOf is the state that a login sends along, and that its return brings back.
+func stateOf(loginURL string) string {
+	u, err := url.Parse(loginURL)
+	if err != nil {
+		return ""
+	}
+	return u.Query().Get("state")
+}
+
+// LoginWithDevice signs the user in where there is no browser: it has show tell
+// them where to enter which code, and waits until they have done so, in a browser
+// on any device. The new session takes the place of the one before. An error of
+// show ends the login.
+//
+// Nothing is known of the browser that they use, so a logout from such a session
+// is never more than passport.Unconfirmed. Errors are those of BeginDeviceLogin
+// and FinishDeviceLogin of package passport.
+func (p *Passport) LoginWithDevice(ctx context.Context, show func(passport.DeviceLogin) error) (*passport.Session, error) {
+	d, err := p.engine.BeginDeviceLogin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := show(d); err != nil {
+		return nil, err
+	}
+	in, err := p.engine.FinishDeviceLogin(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.adopt(ctx, in, "", ""); err != nil {
+		return nil, err
+	}
+	return in.Session, nil
+}
+
+// adopt makes a new session the current one, and ends the one that was. finished
+// is the unfinished logout that the login has dealt with, if it has asked for
+// credentials. A session that cannot become the current one is ended.
+func (p *Passport) adopt(ctx context.Context, in passport.SignIn, mark, finished string) error {
+	before, err := p.current.update(ctx, func(s *standing) {
+		s.Secret, s.ID, s.Ending = in.SessionID.Reveal(), in.Session.ID(), ""
+		s.Browser = mark
+		if in.Prompted && s.Unfinished == finished {
+			s.Unfinished = ""
+		}
+	})
+	if err != nil {
+		_, endErr := p.engine.EndSession(ctx, in.Session.ID())
+		return errors.Join(err, endErr)
+	}
+	if before.ID == "" {
+		return nil
+	}
+	if _, err := p.engine.EndSession(ctx, before.ID); err != nil && p.c.Logger != nil {
+		p.c.Logger.WarnContext(ctx, "native: the session before this login could not be ended yet", "error", err)
+	}
+	return nil
+}
+
+// newName makes a name that is used once.
+func newName() string { return rand.Text() }

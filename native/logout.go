@@ -1,0 +1,131 @@
+package native
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/passport-go/passport"
+)
+
+// Logout signs the user out of the program and of Passport. The session is gone
+// from the store first, whatever happens then. Its refresh token is revoked as
+// EndSession of package passport describes. Then the browser opens, visits the
+// auth domain's logout, and comes back, which is waited for until
+// Config.LogoutTimeout or ctx is over.
+//
+// Logout.Passport is Done if that browser is the one that the user signed in
+// with, and Unconfirmed otherwise: if it does not come back, if it is another
+// one, if the provider may have asked the user. It is Pending if no browser could
+// be opened; somebody has to visit Logout.URL then. Unless it is Done the next
+// Login asks for credentials. Calling Logout again tries again, also if the user
+// is signed out.
+//
+// The error joins what went wrong: the Store did not answer, and App is Failed;
+// ErrNoBrowser; the port of Config.LogoutRedirectURI is taken; ctx was done
+// before the browser came back. A browser that does not come back in time is not
+// an error.
+func (p *Passport) Logout(ctx context.Context) (passport.Logout, error) {
+	engine := p.engine
+	d, deskErr := openDesk(p.logout)
+	if deskErr == nil {
+		defer d.close()
+		engine = engine.At(d.port)
+	}
+	name := newName()
+	l, mark, err := p.end(ctx, engine, name)
+	if l.Passport != passport.Pending {
+		return l, errors.Join(err, deskErr) // the provider has nowhere to send the browser to
+	}
+	if ctx.Err() != nil {
+		return l, errors.Join(err, fmt.Errorf("native: the browser was not opened any more: %w", ctx.Err()))
+	}
+	wait, cancel := context.WithTimeout(ctx, p.c.LogoutTimeout)
+	defer cancel()
+	if openErr := p.c.OpenBrowser(wait, l.URL); openErr != nil {
+		return l, errors.Join(err, deskErr, openErr)
+	}
+	l.Passport = passport.Unconfirmed
+	if deskErr != nil {
+		return l, errors.Join(err, deskErr)
+	}
+	if l.Passport = p.awaitReturn(wait, d, engine, l, mark); l.Passport == passport.Done {
+		_, doneErr := p.current.update(ctx, func(s *standing) { s.finish(name) })
+		return l, errors.Join(err, doneErr)
+	}
+	if ctx.Err() != nil {
+		err = errors.Join(err, fmt.Errorf("native: the browser was not waited for: %w", ctx.Err()))
+	}
+	return l, err
+}
+
+// LogoutLocal signs the user out of the program alone: the session is gone from
+// the store, and its refresh token is revoked. The Passport session in the
+// browser lives on, so Logout.Passport is Pending; Logout.URL is empty, for
+// Logout visits it. The next Login asks for credentials.
+func (p *Passport) LogoutLocal(ctx context.Context) (passport.Logout, error) {
+	l, _, err := p.end(ctx, p.engine, newName())
+	l.URL, l.Guard, l.Passport = "", "", passport.Pending
+	return l, err
+}
+
+// end ends the current session, in the logout of that name, and returns the mark
+// of the browser that the user signed in with. What is to happen is written down
+// before, and what has happened afterwards.
+func (p *Passport) end(ctx context.Context, engine *passport.Passport, name string) (_ passport.Logout, mark string, _ error) {
+	before, err := p.current.update(ctx, func(s *standing) {
+		s.Unfinished = name
+		if s.ID != "" {
+			s.Ending = name
+		}
+	})
+	l, endErr := engine.EndSession(ctx, before.ID)
+	if err != nil {
+		l.App = passport.Failed // there may be a session, and nobody could say which
+	}
+	if err != nil || endErr != nil || before.ID == "" {
+		return l, before.Browser, errors.Join(err, endErr)
+	}
+	_, err = p.current.update(ctx, func(s *standing) {
+		if s.ID == before.ID { // and not that of a login since
+			s.Secret, s.ID, s.Ending = "", "", ""
+		}
+	})
+	return l, before.Browser, err
+}
+
+// finish notes that the logout of that name has ended the Passport session.
+func (s *standing) finish(name string) {
+	if s.Unfinished == name { // and not a later one
+		s.Unfinished = ""
+	}
+}
+
+// awaitReturn waits for the browser's return from a logout, and says what it
+// proves if mark is that of the browser that the user signed in with.
+func (p *Passport) awaitReturn(ctx context.Context, d *desk, engine *passport.Passport, l passport.Logout, mark string) passport.Outcome {
+	for {
+		v, err := d.next(ctx)
+		if err != nil {
+			return passport.Unconfirmed
+		}
+		if v.path == p.login.Path && v.query.Has("logout") {
+			v.pass(engine.LoginCallback) // a request that is too long for a URL
+			continue
+		}
+		outcome := passport.Pending
+		if v.path == p.logout.Path {
+			outcome = engine.Returned(l.Guard, v.query)
+		}
+		if outcome == passport.Pending {
+			v.answer(strangerPage)
+			continue
+		}
+		another := mark != "" && v.cookie(p.c.ClientID) != mark
+		if another || mark == "" {
+			outcome = passport.Unconfirmed
+		}
+		v.answer(signedOutPage(l.App, outcome, another))
+		return outcome
+	}
+}

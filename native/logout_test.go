@@ -1,0 +1,349 @@
+package native_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/native"
+	"github.com/passport-go/passport/passporttest"
+)
+
+func (d *desktop) unfinished(p *native.Passport) bool {
+	d.t.Helper()
+	unfinished, err := p.Unfinished(d.t.Context())
+	require.NoError(d.t, err)
+	return unfinished
+}
+
+func TestALogoutEndsBothSessions(t *testing.T) {
+	d := newDesktop(t)
+	d.login(d.p)
+	l, err := d.run().Logout(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []passport.Outcome{passport.Done, passport.Done, passport.Done}, []passport.Outcome{l.App, l.Revocation, l.Passport})
+	assert.Contains(t, d.shown().text, "You are signed out")
+	assert.Empty(t, d.auth.Sessions())
+	assert.Zero(t, d.live())
+	d.assertSignedOut(d.p)
+	assert.False(t, d.unfinished(d.p))
+
+	d.login(d.p)
+	assert.Equal(t, []string{"", ""}, d.prompts(), "the logout was complete")
+}
+
+func TestALogoutIsLocalFirst(t *testing.T) {
+	d := newDesktop(t)
+	d.login(d.p)
+	d.auth.Inject(passporttest.Fault{Status: http.StatusServiceUnavailable})
+	d.surfBy(func(address string) {
+		d.assertSignedOut(d.run())
+		d.pages <- d.visit(d.auth.Browser(), address)
+	})
+	p := d.run(func(c *native.Config) { c.LogoutTimeout = 50 * time.Millisecond })
+	l, err := p.Logout(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, passport.Done, l.App)
+	assert.Equal(t, passport.Pending, l.Revocation)
+	assert.Equal(t, passport.Unconfirmed, l.Passport)
+	d.shown()
+}
+
+func TestABrowserThatDoesNotComeBackFromTheLogout(t *testing.T) {
+	d := newDesktop(t)
+	d.login(d.p)
+	d.use(nil)
+	p := d.run(func(c *native.Config) { c.LogoutTimeout = 50 * time.Millisecond })
+	l, err := p.Logout(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, passport.Done, l.App)
+	assert.Equal(t, passport.Unconfirmed, l.Passport)
+	d.assertSignedOut(d.p)
+	assert.NotEmpty(t, d.auth.Sessions())
+	assert.True(t, d.unfinished(d.run()))
+
+	d.use(d.auth.Browser())
+	d.login(d.run())
+	d.login(d.run())
+	assert.Equal(t, []string{"", "login", ""}, d.prompts(), "the next login asks, in the next run too, and only that")
+}
+
+func TestALogoutThatIsNotFinishedCanBe(t *testing.T) {
+	d := newDesktop(t)
+	browser := d.auth.Browser()
+	d.use(browser)
+	d.login(d.p)
+	_, err := d.p.LogoutLocal(t.Context())
+	require.NoError(t, err)
+	require.True(t, d.unfinished(d.p))
+
+	l, err := d.run().Logout(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, passport.Skipped, l.App)
+	assert.Equal(t, passport.Done, l.Passport)
+	assert.Empty(t, d.auth.Sessions())
+	assert.False(t, d.unfinished(d.p))
+	d.shown()
+	d.login(d.p)
+	assert.Equal(t, []string{"", ""}, d.prompts())
+}
+
+func TestALocalLogoutLeavesTheBrowserAlone(t *testing.T) {
+	d := newDesktop(t)
+	d.login(d.p)
+	l, err := d.p.LogoutLocal(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, passport.Done, l.App)
+	assert.Equal(t, passport.Done, l.Revocation)
+	assert.Equal(t, passport.Pending, l.Passport)
+	assert.Empty(t, l.URL)
+	assert.Len(t, d.opened, 1, "the login's")
+	assert.Len(t, d.auth.Sessions(), 1)
+	d.assertSignedOut(d.p)
+
+	d.login(d.run())
+	assert.Equal(t, []string{"", "login"}, d.prompts(), "nobody is signed straight back in")
+	assert.Equal(t, 2, d.auth.Logins())
+}
+
+func TestALoginThatAsksForNothingStillAsksAfterAnUnfinishedLogout(t *testing.T) {
+	d := newDesktop(t)
+	d.login(d.p)
+	_, err := d.p.LogoutLocal(t.Context())
+	require.NoError(t, err)
+	_, err = d.p.Login(t.Context(), passport.LoginOptions{Prompt: "none"})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"", "login"}, d.prompts())
+}
+
+func TestAnotherBrowserProvesNothing(t *testing.T) {
+	d := newDesktop(t)
+	d.login(d.p)
+	d.use(d.auth.Browser())
+	l, err := d.p.Logout(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, passport.Unconfirmed, l.Passport)
+	assert.Contains(t, d.shown().text, "You signed in with another browser")
+	assert.Len(t, d.auth.Sessions(), 1, "the session of the other one")
+	assert.True(t, d.unfinished(d.p))
+}
+
+func TestOnlyTheReturnFromThisLogoutCounts(t *testing.T) {
+	d := newDesktop(t)
+	browser := d.auth.Browser()
+	d.use(browser)
+	d.login(d.p)
+	d.surfBy(func(address string) {
+		back, guard, _ := strings.Cut(query(t, address).Get("returnTo"), "?passport_logout=")
+		for _, other := range []string{"", "?passport_logout=", "?passport_logout=" + strings.Repeat("x", len(guard)), "?state=" + guard} {
+			d.pages <- d.visit(browser, back+other)
+		}
+		d.pages <- d.visit(browser, strings.Replace(back, "/logout", "/callback", 1)+"?passport_logout="+guard)
+		d.pages <- d.visit(browser, address)
+	})
+	l, err := d.p.Logout(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, passport.Done, l.Passport)
+	for range 5 {
+		assert.Contains(t, d.shown().text, "Nothing waits for this page")
+	}
+	assert.Contains(t, d.shown().text, "You are signed out")
+}
+
+func TestAProviderThatMayHaveAskedTheUserProvesNothing(t *testing.T) {
+	d := newDesktop(t)
+	p := d.run(func(c *native.Config) {
+		c.Discover, c.Issuer, c.AuthDomain = true, d.auth.URL+"/", ""
+	})
+	d.login(p)
+	l, err := p.Logout(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, passport.Unconfirmed, l.Passport)
+	assert.Contains(t, d.shown().text, "is not known")
+	assert.Empty(t, d.auth.Sessions(), "it was asked, and did")
+	require.Len(t, d.auth.Requests("/oidc/logout"), 1)
+}
+
+// The request of a logout that is too long for a URL is posted by a page, which
+// the same port has to serve.
+func TestALogoutWithALongHintIsPosted(t *testing.T) {
+	d := newDesktop(t)
+	d.auth.Inject(passporttest.Fault{Path: "/oauth/token", EditClaims: func(c map[string]any) { c["padding"] = strings.Repeat("x", 5000) }})
+	p := d.run(func(c *native.Config) {
+		c.Discover, c.Issuer, c.AuthDomain = true, d.auth.URL+"/", ""
+		c.LogoutTimeout = 200 * time.Millisecond
+	})
+	d.login(p)
+	l, err := p.Logout(t.Context())
+	require.NoError(t, err)
+	assert.Less(t, len(l.URL), 200)
+	text := d.shown().text
+	assert.Contains(t, text, `action="`+d.auth.URL+`/oidc/logout"`)
+	assert.Contains(t, text, "id_token_hint")
+}
+
+func TestALogoutWithoutABrowserSaysWhatIsLeft(t *testing.T) {
+	d := newDesktop(t)
+	d.login(d.p)
+	p := d.run(func(c *native.Config) {
+		c.OpenBrowser = func(context.Context, string) error { return native.ErrNoBrowser }
+	})
+	l, err := p.Logout(t.Context())
+	require.ErrorIs(t, err, native.ErrNoBrowser)
+	assert.Equal(t, passport.Done, l.App)
+	assert.Equal(t, passport.Pending, l.Passport)
+	assert.Contains(t, l.URL, d.auth.URL+"/v2/logout?")
+	d.assertSignedOut(d.p)
+	assert.True(t, d.unfinished(d.p))
+}
+
+func TestALogoutWhosePortIsTakenEndsTheSessionsEvenSo(t *testing.T) {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	base := "http://" + free.Addr().String()
+	require.NoError(t, free.Close())
+	d := newDesktop(t, func(c *native.Config) { c.RedirectURI, c.LogoutRedirectURI = base+"/in", base+"/out" })
+	d.login(d.p)
+
+	other := &http.Server{Addr: strings.TrimPrefix(base, "http://"), Handler: http.NotFoundHandler()}
+	l, err := net.Listen("tcp", other.Addr)
+	require.NoError(t, err)
+	go func() { _ = other.Serve(l) }()
+	defer other.Close()
+
+	out, err := d.p.Logout(t.Context())
+	require.ErrorContains(t, err, "is taken")
+	assert.Equal(t, passport.Done, out.App)
+	assert.Equal(t, passport.Unconfirmed, out.Passport)
+	d.shown()
+	assert.Empty(t, d.auth.Sessions(), "the browser was sent there all the same")
+	d.assertSignedOut(d.p)
+}
+
+func TestALogoutIsNotUndoneByItsContext(t *testing.T) {
+	d := newDesktop(t)
+	d.login(d.p)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	l, err := d.p.Logout(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+	assert.Equal(t, passport.Done, l.App)
+	assert.Equal(t, passport.Pending, l.Passport)
+	assert.Len(t, d.opened, 1, "the login's")
+	d.assertSignedOut(d.p)
+	assert.True(t, d.unfinished(d.p))
+}
+
+func TestAWaitForTheBrowserThatIsBrokenOff(t *testing.T) {
+	d := newDesktop(t)
+	d.login(d.p)
+	ctx, cancel := context.WithCancel(t.Context())
+	d.surfBy(func(string) { cancel() })
+	l, err := d.p.Logout(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+	assert.Equal(t, passport.Done, l.App)
+	assert.Equal(t, passport.Unconfirmed, l.Passport)
+	assert.True(t, d.unfinished(d.p))
+}
+
+// A process that dies in the middle of a logout leaves somebody else to end it.
+func TestTheNextRunEndsTheLogoutOfOneThatDied(t *testing.T) {
+	d := newDesktop(t)
+	d.login(d.p)
+	d.store.failing(func(method, _ string) bool { return method == "DeleteOwing" })
+	l, err := d.p.LogoutLocal(t.Context())
+	require.ErrorIs(t, err, errDisk)
+	assert.Equal(t, passport.Failed, l.App)
+	_, err = d.run().Session(t.Context())
+	require.ErrorIs(t, err, passport.ErrNoSession, "whoever asked to be signed out is")
+	require.ErrorIs(t, err, errDisk)
+
+	d.store.failing(nil)
+	next := d.run()
+	d.assertSignedOut(next)
+	require.NoError(t, next.Close(t.Context()))
+	assert.Zero(t, d.live(), "and the token is revoked")
+	assert.True(t, d.unfinished(d.p))
+}
+
+func TestALogoutThatCannotBeWrittenDownEndsTheSessionWhereItCan(t *testing.T) {
+	d := newDesktop(t)
+	d.login(d.p)
+	d.store.failing(writesOfCurrent)
+	l, err := d.p.LogoutLocal(t.Context())
+	require.ErrorIs(t, err, errDisk)
+	assert.Equal(t, passport.Failed, l.App, "nobody knows of it in the next run")
+	assert.Equal(t, 1, l.Ended)
+	d.assertSignedOut(d.p)
+	assert.Zero(t, d.live())
+
+	d.store.failing(func(string, string) bool { return true })
+	l, err = d.p.Logout(t.Context())
+	require.ErrorIs(t, err, errDisk)
+	assert.Equal(t, passport.Failed, l.App)
+	assert.Contains(t, d.shown().text, "The program could not sign you out", "the browser is sent even so")
+	assert.Empty(t, d.auth.Sessions())
+}
+
+func TestALoginDuringALogoutStays(t *testing.T) {
+	d := newDesktop(t)
+	browser := d.auth.Browser()
+	d.use(browser)
+	d.login(d.p)
+	other := d.run()
+	d.surfBy(func(address string) {
+		if strings.Contains(address, "/v2/logout") {
+			d.surfBy(func(address string) { d.pages <- d.visit(browser, address) })
+			_, err := other.Login(t.Context(), passport.LoginOptions{})
+			assert.NoError(t, err)
+		}
+		d.pages <- d.visit(browser, address)
+	})
+	_, err := d.p.Logout(t.Context())
+	require.NoError(t, err)
+	_, err = other.Session(t.Context())
+	require.NoError(t, err, "the logout was of the session before")
+	assert.Equal(t, []string{"", "login"}, d.prompts())
+}
+
+// Another process logs out while this one refreshes: nothing comes back.
+func TestARefreshDoesNotBringTheSessionBack(t *testing.T) {
+	d := newDesktop(t)
+	d.auth.Inject(passporttest.Fault{Path: "/oauth/token", Times: 1, EditAnswer: func(a map[string]any) { a["expires_in"] = 1 }})
+	session := d.login(d.p)
+	lift := d.auth.Inject(passporttest.Fault{Path: "/oauth/token", Hang: true, Late: true})
+	refreshed := make(chan error, 1)
+	go func() {
+		_, err := session.AccessToken(t.Context())
+		refreshed <- err
+	}()
+	_, err := d.auth.Await(t.Context(), "/oauth/token", 2)
+	require.NoError(t, err)
+
+	_, err = d.run().LogoutLocal(t.Context())
+	require.NoError(t, err)
+	lift()
+	require.ErrorIs(t, <-refreshed, passport.ErrNoSession)
+	d.assertSignedOut(d.p)
+	assert.Eventually(t, func() bool { return d.live() == 0 }, patience, time.Millisecond, "the new token is revoked")
+}
+
+func TestASessionUnderAKeyThatIsGoneIsNone(t *testing.T) {
+	d := newDesktop(t)
+	d.login(d.p)
+	p := d.run(func(c *native.Config) { c.EncryptionKeys = [][]byte{[]byte("another key of exactly 32 bytes!")} })
+	d.assertSignedOut(p)
+	d.login(p)
+	assert.Equal(t, []string{"", "login"}, d.prompts(), "whether it was signed out is not known")
+	_, err := p.Session(t.Context())
+	require.NoError(t, err)
+	assert.False(t, errors.Is(err, passport.ErrNoSession))
+}

@@ -1,0 +1,203 @@
+package native
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"time"
+
+	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/internal/authdomain"
+	"github.com/passport-go/passport/internal/seal"
+	"github.com/passport-go/passport/storage/memory"
+)
+
+// Config is what [New] builds a [Passport] from. Only ClientID is required.
+type Config struct {
+	// Config is that of package passport, with other defaults, and rules, for
+	// what follows.
+	//
+	// RedirectURI and LogoutRedirectURI are where the browser comes back. They
+	// are on 127.0.0.1, [::1] or localhost, with http, with different paths, and
+	// with the same host and port. Without a port, whichever is free is used,
+	// another each time. Default: http://127.0.0.1/callback and
+	// http://127.0.0.1/logout.
+	//
+	// Store keeps the session between runs: see storage/file and
+	// storage/keyring, and Key of both for EncryptionKeys. Default: a new
+	// memory.Store, so that each run begins signed out.
+	//
+	// LogoutMode is passport.LogoutRedirect: there is no page for an iframe.
+	passport.Config
+
+	// OpenBrowser shows a URL in the user's browser, and returns as soon as it
+	// is on its way. The URL is for that user's eyes: it is good for one login
+	// or logout. Default: the function [OpenBrowser].
+	OpenBrowser func(ctx context.Context, url string) error
+
+	// LoginTimeout is how long Login waits for the browser, while the user
+	// types. Default: 5 min. At most 10 min, which is how long a login is good
+	// for.
+	LoginTimeout time.Duration
+
+	// LogoutTimeout is how long Logout waits for the browser. The user has
+	// nothing to do meanwhile, unless a discovered provider asks. Default: 30 s.
+	LogoutTimeout time.Duration
+}
+
+const (
+	defaultRedirectURI   = "http://127.0.0.1/callback"
+	defaultLogoutURI     = "http://127.0.0.1/logout"
+	defaultLoginTimeout  = 5 * time.Minute
+	longestLogin         = 10 * time.Minute
+	defaultLogoutTimeout = 30 * time.Second
+)
+
+// Passport signs one user in and out. [New] makes one. All of its methods may be
+// called from many goroutines and processes at once; with a registered port, one
+// login or logout at a time can wait for the browser.
+type Passport struct {
+	c       Config
+	engine  *passport.Passport
+	current *current
+
+	login, logout *url.URL // where the browser comes back
+}
+
+// New checks c and builds a Passport from it. It makes no call to the network
+// and opens no port. The error joins every problem of c, each with the name of
+// its field.
+func New(c Config) (*Passport, error) {
+	p := &Passport{}
+	problems := c.settle()
+	var err error
+	if p.login, p.logout, err = returns(c.RedirectURI, c.LogoutRedirectURI); err != nil {
+		problems = append(problems, err)
+	}
+	keys, err := seal.New(c.EncryptionKeys)
+	if err == nil {
+		p.current = newCurrent(c, keys)
+	}
+	// A key that seal does not take, the engine does not take either.
+	if p.engine, err = passport.New(c.Config); err != nil {
+		problems = append(problems, err)
+	}
+	if len(problems) > 0 {
+		return nil, errors.Join(problems...)
+	}
+	c.EncryptionKeys = nil // not needed again, and not to be found
+	p.c = c
+	return p, nil
+}
+
+// settle fills in the defaults and returns the problems.
+func (c *Config) settle() (problems []error) {
+	add := func(field, text string) {
+		problems = append(problems, errors.New("native: Config."+field+" "+text))
+	}
+	setDefault(&c.RedirectURI, defaultRedirectURI)
+	setDefault(&c.LogoutRedirectURI, defaultLogoutURI)
+	setDefault(&c.LoginTimeout, defaultLoginTimeout)
+	setDefault(&c.LogoutTimeout, defaultLogoutTimeout)
+	if c.LogoutMode == passport.LogoutSilent {
+		add("LogoutMode", "is passport.LogoutSilent, which needs a page of yours for its iframe: leave it empty")
+	}
+	if c.LoginTimeout < 0 || c.LoginTimeout > longestLogin {
+		add("LoginTimeout", "must be from 0, for five minutes, to ten minutes, after which a login is no longer good")
+	}
+	if c.LogoutTimeout < 0 {
+		add("LogoutTimeout", "is negative, but the wait must end at some time: set a positive duration, or 0 for 30 s")
+	}
+	if c.OpenBrowser == nil {
+		c.OpenBrowser = OpenBrowser
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Store == nil {
+		c.Store = memory.New(memory.Options{Now: c.Now})
+	}
+	return problems
+}
+
+func setDefault[T comparable](v *T, value T) {
+	var zero T
+	if *v == zero {
+		*v = value
+	}
+}
+
+// returns reads the two addresses at which one listener receives the browser.
+func returns(redirectURI, logoutURI string) (login, logout *url.URL, err error) {
+	if login, err = parseReturn("RedirectURI", redirectURI); err != nil {
+		return nil, nil, err
+	}
+	if logout, err = parseReturn("LogoutRedirectURI", logoutURI); err != nil {
+		return nil, nil, err
+	}
+	if login.Host != logout.Host {
+		return nil, nil, errors.New("native: Config.LogoutRedirectURI must have the host and the port of RedirectURI: one listener serves both, and the browser tells by a cookie there that it is the one that signed in")
+	}
+	if login.Path == logout.Path {
+		return nil, nil, errors.New("native: Config.LogoutRedirectURI must have another path than RedirectURI")
+	}
+	return login, logout, nil
+}
+
+func parseReturn(field, raw string) (*url.URL, error) {
+	u, err := authdomain.ParseHTTP(raw)
+	if err != nil {
+		return nil, fmt.Errorf("native: Config.%s %w", field, err)
+	}
+	if u.Scheme != "http" || !authdomain.Loopback(u.Hostname()) {
+		return nil, fmt.Errorf("native: Config.%s must be on this machine, such as %s: the browser comes back to a port of it", field, defaultRedirectURI)
+	}
+	setDefault(&u.Path, "/")
+	return u, nil
+}
+
+// Engine returns the Passport of package passport beneath, for what is no
+// different on a desktop: Client, Sessions, LogoutURL. It shares everything with
+// p, and Close on either closes both.
+func (p *Passport) Engine() *passport.Passport { return p.engine }
+
+// Session returns the current session: of a login in this run or an earlier one,
+// in this process or another. passport.ErrNoSession: the user is signed out. Any
+// other error: the Store could not answer. ctx bounds how long Session.Done is
+// kept up.
+func (p *Passport) Session(ctx context.Context) (*passport.Session, error) {
+	now, err := p.current.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if now.Ending != "" { // by a process that did not live to see it
+		_, _, err := p.end(ctx, p.engine, now.Ending)
+		return nil, errors.Join(passport.ErrNoSession, err)
+	}
+	if now.Secret == "" {
+		return nil, passport.ErrNoSession
+	}
+	return p.engine.Session(ctx, passport.Secret(now.Secret))
+}
+
+// Unfinished reports whether there has been a logout since the last login by
+// browser that is not known to have ended the Passport session, so that the
+// program can offer to finish it. Another Logout does.
+func (p *Passport) Unfinished(ctx context.Context) (bool, error) {
+	now, err := p.current.load(ctx)
+	return now.Unfinished != "", err
+}
+
+// Close ends what the Passport has under way, as Close of package passport does:
+// refreshes come to their end, and revocations that have failed are tried once
+// more, until ctx is done. In a store that lasts, those that fail again are kept
+// for the next run. A Login or Logout that waits for the browser ends by its own
+// context.
+func (p *Passport) Close(ctx context.Context) error { return p.engine.Close(ctx) }
+
+// Format prints the client ID and nothing else, whatever the verb.
+func (p *Passport) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "native.Passport("+p.c.ClientID+")")
+}

@@ -1,0 +1,71 @@
+package native
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/internal/pages"
+)
+
+// page is what the browser shows at the end of its way.
+type page struct {
+	status      int
+	title, text string
+	cookie      *http.Cookie // or nil
+}
+
+func (p page) serve(w http.ResponseWriter, _ *http.Request) {
+	if p.cookie != nil {
+		http.SetCookie(w, p.cookie)
+	}
+	pages.Message{Status: p.status, Title: p.title, Text: p.text}.Serve(w)
+}
+
+const closeTab = "You can close this tab and go back to the program."
+
+var (
+	signedInPage = page{status: http.StatusOK, title: "You are signed in", text: closeTab}
+
+	// strangerPage is for visits that nobody waits for.
+	strangerPage = page{
+		status: http.StatusBadRequest, title: "Nothing waits for this page",
+		text: "If you were signing in or out, go back to the program and begin again there.",
+	}
+)
+
+// signedOutPage says what has become of the session with the program, and of the
+// Passport session. another: the user signed in with another browser.
+func signedOutPage(app, outcome passport.Outcome, another bool) page {
+	p := page{status: http.StatusOK, title: "You are signed out", text: closeTab}
+	switch {
+	case app == passport.Failed:
+		p.status, p.title = http.StatusInternalServerError, "The program could not sign you out"
+		p.text = "It says why. You can close this tab and try again there."
+	case another:
+		p.title = "You are signed out of the program"
+		p.text = "You signed in with another browser, where your Passport session may still be open. " + closeTab
+	case outcome != passport.Done:
+		p.title = "You are signed out of the program"
+		p.text = "Whether your Passport session has ended is not known. " + closeTab
+	}
+	return p
+}
+
+// refusalPage says in a user's words why a login has failed.
+func refusalPage(err error) page {
+	p := page{
+		status: http.StatusBadGateway, title: "The sign-in did not work",
+		text: "The program says why. You can close this tab and try again there.",
+	}
+	var refused *passport.ProviderError
+	if errors.As(err, &refused) && refused.Code == "access_denied" {
+		p.status, p.title = http.StatusForbidden, "You are not signed in"
+		p.text = "The sign-in was cancelled or refused. You can close this tab, and try again in the program."
+	}
+	if errors.Is(err, passport.ErrNoLogin) || errors.Is(err, context.Canceled) {
+		p.status, p.title = http.StatusBadRequest, "This sign-in is no longer valid"
+	}
+	return p
+}
