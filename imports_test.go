@@ -71,6 +71,7 @@ var walls = map[string][]string{
 	"storage/postgres/postgrestest": {"github.com/jackc/pgx/v5/..."},
 	"passporttest":                  {"github.com/go-jose/go-jose/v4/..."},
 	"examples/web":                  {module, module + "/passporttest", module + "/storage/memory"},
+	"examples/cli":                  {module, module + "/native", module + "/passporttest", module + "/storage/file"},
 	"examples/cluster": {
 		module, module + "/passporttest", module + "/storage", module + "/storage/redis",
 		"github.com/redis/go-redis/v9/...", "golang.org/x/sync/errgroup",
