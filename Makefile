@@ -21,7 +21,7 @@ ROUNDS    ?= 6
 BENCHTIME ?= 0.5s
 BENCHSTAT  = $(GO) run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
-.PHONY: test quick lint modules tools bench smoke load fuzz
+.PHONY: test quick lint modules tools bench record smoke load fuzz
 
 # The tests come last, so that a log ends with them.
 test: tools lint modules smoke
@@ -58,9 +58,14 @@ bench: tools
 		$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -timeout 30m $(BENCHMARKS) >>tmp/bench.txt \
 			|| { tail -n 50 tmp/bench.txt; exit 1; }; \
 	done
+	@$(BENCHSTAT) tmp/bench.txt >tmp/benchstat.txt
 	@$(GO) version
-	@$(BENCHSTAT) tmp/bench.txt
 	@$(GO) run ./internal/bench/cmd/ratios tmp/bench.txt
+
+# Puts what make bench has measured last into docs.
+record:
+	cp tmp/benchstat.txt docs/benchstat.txt
+	$(GO) run ./internal/bench/cmd/ratios -into docs/performance.md tmp/bench.txt
 
 # A row of the table that is no longer measured is an error.
 smoke: tools

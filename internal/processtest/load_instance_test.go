@@ -77,10 +77,11 @@ func useToken(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// usage is what a process has taken of the machine.
+// usage is what an instance has taken of the machine, or all of them together.
 type usage struct {
 	CPU    time.Duration // since it began
 	Memory int64         // resident at the moment, in bytes
+	Redis  time.Duration // the CPU of the server that they share
 }
 
 func reportUsage(w http.ResponseWriter, _ *http.Request) {

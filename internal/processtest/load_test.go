@@ -39,13 +39,16 @@ func TestLoad(t *testing.T) {
 	server, err := redistest.Start()
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, server.Close()) })
-	before := redisMemory(t, server)
+	client := goredis.NewClient(&goredis.Options{Addr: server.Addr})
+	defer client.Close()
+	memory, cpu := redisInfo(t, client, "memory", "used_memory"), redisCPU(t, client)
 	address := "redis:" + server.Addr
 	populate(t, auth, address, live)
-	perSession := (redisMemory(t, server) - before) / int64(live)
+	memory = (redisInfo(t, client, "memory", "used_memory") - memory) / float64(live)
+	cpu = (redisCPU(t, client) - cpu) / time.Duration(live)
 
 	var running []*process
-	l := &load{auth: auth.URL, live: live, transport: &http.Transport{MaxIdleConnsPerHost: 2 * atOnce}}
+	l := &load{auth: auth.URL, redis: client, live: live, transport: &http.Transport{MaxIdleConnsPerHost: 2 * atOnce}}
 	defer l.transport.CloseIdleConnections()
 	for range 2 {
 		p := start(t, task{Kind: "serve", Store: address, Auth: auth.URL})
@@ -63,7 +66,7 @@ func TestLoad(t *testing.T) {
 	l.measure(t, "checks alone", everybody, phase, (*user).look)
 	mixed := l.measure(t, "all at once", everybody, phase, (*user).next)
 	assertFlat(t, mixed)
-	t.Logf("Redis: %d bytes a session", perSession)
+	t.Logf("Redis: %.0f bytes a session, and %s of CPU to store it", memory, cpu)
 
 	for _, u := range everybody {
 		require.NoError(t, u.logOut())
@@ -187,6 +190,7 @@ func (l *load) usage(t *testing.T) (sum usage) {
 		sum.CPU += u.CPU
 		sum.Memory += u.Memory
 	}
+	sum.Redis = redisCPU(t, l.redis)
 	return sum
 }
 
@@ -202,9 +206,11 @@ func report(t *testing.T, name string, everybody []*user, took time.Duration, ta
 	}
 	require.Positive(t, total, "something was done")
 	first, last := taken[0], taken[len(taken)-1]
-	cpu := (last.CPU - first.CPU) / time.Duration(total)
-	t.Logf("%s: %.0f a second; of the instances' CPU %s each; their memory %d MB at first, %d MB at last", name,
-		float64(total)/took.Seconds(), cpu.Round(time.Microsecond), first.Memory>>20, last.Memory>>20)
+	each := func(cpu time.Duration) time.Duration {
+		return (cpu / time.Duration(total)).Round(100 * time.Nanosecond)
+	}
+	t.Logf("%s: %.0f a second; CPU each: %s of the instances, %s of Redis; memory of the instances: %d MB at first, %d MB at last", name,
+		float64(total)/took.Seconds(), each(last.CPU-first.CPU), each(last.Redis-first.Redis), first.Memory>>20, last.Memory>>20)
 	for _, what := range []string{"bare", "check", "token", "sign-in", "logout"} {
 		times := all[what]
 		if len(times) == 0 {
@@ -227,17 +233,22 @@ func assertFlat(t *testing.T, taken []usage) {
 	assert.Less(t, late, early+early/4+16<<20, "memory grows: %d MB, then %d MB", early>>20, late>>20)
 }
 
-// redisMemory is what the data takes.
-func redisMemory(t *testing.T, s *redistest.Server) int64 {
+// redisCPU is what a server has taken of the machine.
+func redisCPU(t *testing.T, client *goredis.Client) time.Duration {
 	t.Helper()
-	client := goredis.NewClient(&goredis.Options{Addr: s.Addr})
-	defer client.Close()
-	info, err := client.Info(t.Context(), "memory").Result()
+	seconds := redisInfo(t, client, "cpu", "used_cpu_user") + redisInfo(t, client, "cpu", "used_cpu_sys")
+	return time.Duration(seconds * float64(time.Second))
+}
+
+// redisInfo is one number of what a server says of itself.
+func redisInfo(t *testing.T, client *goredis.Client, section, field string) float64 {
+	t.Helper()
+	info, err := client.Info(t.Context(), section).Result()
 	require.NoError(t, err)
-	_, rest, found := strings.Cut(info, "used_memory:")
-	require.True(t, found)
+	_, rest, found := strings.Cut(info, field+":")
+	require.True(t, found, field)
 	number, _, _ := strings.Cut(rest, "\r\n")
-	n, err := strconv.ParseInt(number, 10, 64)
+	value, err := strconv.ParseFloat(number, 64)
 	require.NoError(t, err)
-	return n
+	return value
 }

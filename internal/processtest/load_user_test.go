@@ -11,6 +11,8 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"time"
+
+	goredis "github.com/redis/go-redis/v9"
 )
 
 // load is what the users of a load run share.
@@ -19,6 +21,7 @@ type load struct {
 	instances []string // URLs
 	live      int      // sessions of people who merely look at pages
 	transport *http.Transport
+	redis     *goredis.Client // for a look at the server
 }
 
 // user is somebody at a browser without a screen, whose requests reach the

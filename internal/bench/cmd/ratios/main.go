@@ -3,11 +3,15 @@
 // rounds, as a ratio to the limit that was measured beside it.
 //
 // It fails if a row of the table has not been measured. That a target is missed
-// is for people to judge, and no failure: see the last column.
+// is for people to judge, and no failure: the table says so.
+//
+// With -into a file, such as docs/performance.md, it puts the table there, in
+// place of the one between two comments, and prints nothing.
 package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -15,30 +19,59 @@ import (
 )
 
 func main() {
-	if err := run(os.Args[1:], os.Stdout); err != nil {
+	into := flag.String("into", "", "put the table into this `file`")
+	flag.Parse()
+	if err := run(flag.Args(), *into, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "ratios:", err)
 		os.Exit(1)
 	}
 }
 
-func run(files []string, out io.Writer) error {
+func run(files []string, into string, out io.Writer) error {
+	found, err := parseFiles(files)
+	if err != nil {
+		return err
+	}
+	if into == "" {
+		return write(out, found, rows)
+	}
+	var table strings.Builder
+	if err := write(&table, found, rows); err != nil {
+		return err
+	}
+	return replaceTable(into, table.String())
+}
+
+func parseFiles(files []string) (results, error) {
 	if len(files) == 0 {
-		return errors.New("name the files with the output of go test -bench")
+		return results{}, errors.New("name the files with the output of go test -bench")
 	}
 	var all []io.Reader
 	for _, name := range files {
 		f, err := os.Open(name)
 		if err != nil {
-			return err
+			return results{}, err
 		}
 		defer f.Close()
 		all = append(all, f)
 	}
-	found, err := parse(io.MultiReader(all...))
+	return parse(io.MultiReader(all...))
+}
+
+// What the table stands between.
+const begin, end = "<!-- ratios: begin -->\n", "<!-- ratios: end -->\n"
+
+func replaceTable(name, table string) error {
+	old, err := os.ReadFile(name)
 	if err != nil {
 		return err
 	}
-	return write(out, found, rows)
+	before, rest, found := strings.Cut(string(old), begin)
+	_, after, ended := strings.Cut(rest, end)
+	if !found || !ended {
+		return fmt.Errorf("%s has no place for the table, between %q and %q", name, begin, end)
+	}
+	return os.WriteFile(name, []byte(before+begin+table+end+after), 0o644)
 }
 
 // write prints the table, in Markdown.

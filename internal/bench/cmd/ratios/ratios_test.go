@@ -123,11 +123,23 @@ func TestRunReadsAllItsFiles(t *testing.T) {
 		require.NoError(t, os.WriteFile(files[len(files)-1], []byte(text), 0o600))
 	}
 	var out strings.Builder
-	err := run(files, &out)
+	err := run(files, "", &out)
 	assert.ErrorContains(t, err, "RequestInMemory", "not measured here")
 	assert.Contains(t, out.String(), "Measured on: linux, amd64, Some Processor\n")
-	assert.Error(t, run([]string{filepath.Join(dir, "gone")}, &out))
-	assert.Error(t, run(nil, &out))
+	assert.Error(t, run([]string{filepath.Join(dir, "gone")}, "", &out))
+	assert.Error(t, run(nil, "", &out))
+}
+
+func TestTheTableTakesThePlaceOfTheOldOne(t *testing.T) {
+	doc := filepath.Join(t.TempDir(), "performance.md")
+	require.NoError(t, os.WriteFile(doc, []byte("above\n"+begin+"old\n"+end+"below\n"), 0o600))
+	require.NoError(t, replaceTable(doc, "new\n"))
+	text, err := os.ReadFile(doc)
+	require.NoError(t, err)
+	assert.Equal(t, "above\n"+begin+"new\n"+end+"below\n", string(text))
+
+	require.NoError(t, os.WriteFile(doc, []byte("above\nbelow\n"), 0o600))
+	assert.ErrorContains(t, replaceTable(doc, "new\n"), "no place for the table")
 }
 
 func TestNumbersAreShownAsPeopleReadThem(t *testing.T) {
