@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/internal/browsertest"
+	"github.com/passport-go/passport/internal/npmtest"
 	"github.com/passport-go/passport/passporttest"
 )
 
@@ -125,13 +125,7 @@ func serve(t *testing.T, auth *passporttest.Server, sdk []byte) string {
 // installs the package on first use: package-lock.json pins every byte of it.
 func bundle(t *testing.T) []byte {
 	t.Helper()
-	if _, err := os.Stat("node_modules/@imtbl/passport"); err != nil {
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-		defer cancel()
-		npm := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-		out, err := npm.CombinedOutput()
-		require.NoError(t, err, "the JavaScript SDK comes from npm: install the package npm (apt-get install npm), and be online the first time\n%s", out)
-	}
+	npmtest.Install(t, ".")
 	result := api.Build(api.BuildOptions{
 		Stdin: &api.StdinOptions{
 			Contents:   `import { Passport } from "@imtbl/passport"; window.Passport = Passport;`,
