@@ -52,6 +52,8 @@
 // for programs that are no servers: [Passport.BeginLogin] and
 // [Passport.FinishLogin], [Passport.Session], [Passport.EndSession] and
 // [Passport.EndSessions], [Passport.EndByLogoutToken], [Passport.LogoutURL].
+// [Passport.BeginDeviceLogin] and [Passport.FinishDeviceLogin] sign in by a code
+// where there is no browser. Package native does all of that for desktop programs.
 //
 // # What a logout says
 //

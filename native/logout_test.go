@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/native"
 	"github.com/passport-go/passport/passporttest"
+	"github.com/passport-go/passport/storage/file"
 )
 
 func (d *desktop) unfinished(p *native.Passport) bool {
@@ -314,9 +316,16 @@ func TestALoginDuringALogoutStays(t *testing.T) {
 	assert.Equal(t, []string{"", "login"}, d.prompts())
 }
 
-// Another process logs out while this one refreshes: nothing comes back.
+// Another process, with a store of its own on the same file, logs out while this
+// one refreshes: nothing comes back.
 func TestARefreshDoesNotBringTheSessionBack(t *testing.T) {
-	d := newDesktop(t)
+	path := filepath.Join(t.TempDir(), "session.json")
+	onFile := func(c *native.Config) {
+		store, err := file.New(path, file.Options{})
+		require.NoError(t, err)
+		c.Store = store
+	}
+	d := newDesktop(t, onFile)
 	d.auth.Inject(passporttest.Fault{Path: "/oauth/token", Times: 1, EditAnswer: func(a map[string]any) { a["expires_in"] = 1 }})
 	session := d.login(d.p)
 	lift := d.auth.Inject(passporttest.Fault{Path: "/oauth/token", Hang: true, Late: true})
@@ -328,7 +337,7 @@ func TestARefreshDoesNotBringTheSessionBack(t *testing.T) {
 	_, err := d.auth.Await(t.Context(), "/oauth/token", 2)
 	require.NoError(t, err)
 
-	_, err = d.run().LogoutLocal(t.Context())
+	_, err = d.run(onFile).LogoutLocal(t.Context())
 	require.NoError(t, err)
 	lift()
 	require.ErrorIs(t, <-refreshed, passport.ErrNoSession)
