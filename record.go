@@ -1,8 +1,6 @@
 package passport
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,7 +21,7 @@ import (
 // Every use of the store has its own name space, so that the key of one can
 // never be taken for that of another.
 const (
-	spaceSession = "session:" // short enough for one block of SHA-256
+	spaceSession = envelope.SpaceSession
 	spaceLogin   = "login:"
 	spaceDebt    = "debt:"
 	spaceTokenID = "jti:"
@@ -38,16 +36,10 @@ const (
 type head = envelope.Head
 
 // idLength is that of 32 random or hashed bytes in unpadded base64url.
-const idLength = 43
+const idLength = envelope.IDLength
 
 // storeID derives the key of a record from a secret that only a browser holds.
-func storeID(space string, secret Secret) string {
-	var buf [64]byte
-	sum := sha256.Sum256(append(append(buf[:0], space...), secret...))
-	var text [idLength]byte
-	base64.RawURLEncoding.Encode(text[:], sum[:])
-	return string(text[:])
-}
+func storeID(space string, secret Secret) string { return envelope.ID(space, string(secret)) }
 
 // plausibleID tells what we issued from what cannot be ours, at no cost.
 func plausibleID(s string) bool {
