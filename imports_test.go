@@ -43,6 +43,10 @@ var walls = map[string][]string{
 	},
 
 	// The drivers for platforms without net/http handlers.
+	"browser": {
+		module, module + "/storage", module + "/storage/localstorage", module + "/internal/...",
+		"golang.org/x/sync/singleflight",
+	},
 	"native": {module, module + "/storage", module + "/storage/memory", module + "/internal/..."},
 
 	"internal/authdomain": {},
@@ -67,11 +71,12 @@ var walls = map[string][]string{
 
 	// For tests, of ours and of others. The stand-in knows nothing of the SDK,
 	// so that it cannot share a mistake with it.
-	"storage/storagetest":           {module + "/storage", "github.com/stretchr/testify/..."},
-	"storage/postgres/postgrestest": {"github.com/jackc/pgx/v5/..."},
-	"passporttest":                  {"github.com/go-jose/go-jose/v4/..."},
-	"examples/web":                  {module, module + "/passporttest", module + "/storage/memory"},
-	"examples/cli":                  {module, module + "/native", module + "/passporttest", module + "/storage/file"},
+	"storage/storagetest":                {module + "/storage", "github.com/stretchr/testify/..."},
+	"storage/postgres/postgrestest":      {"github.com/jackc/pgx/v5/..."},
+	"internal/browsertest/gametest/game": {module, module + "/browser"},
+	"passporttest":                       {"github.com/go-jose/go-jose/v4/..."},
+	"examples/web":                       {module, module + "/passporttest", module + "/storage/memory"},
+	"examples/cli":                       {module, module + "/native", module + "/passporttest", module + "/storage/file"},
 	"examples/cluster": {
 		module, module + "/passporttest", module + "/storage", module + "/storage/redis",
 		"github.com/redis/go-redis/v9/...", "golang.org/x/sync/errgroup",

@@ -1,0 +1,35 @@
+package browser
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/passport-go/passport/internal/seal"
+	"github.com/passport-go/passport/storage"
+)
+
+// keyRecord is the record of the key that seals what the engine stores: one for
+// all tabs, made by the first. No ID of the engine's is as short.
+const keyRecord = "key"
+
+// keyLife is longer than anybody keeps a browser.
+const keyLife = 100 * 365 * 24 * time.Hour
+
+func sealingKey(ctx context.Context, store storage.TokenStore, now time.Time) ([]byte, error) {
+	rec, err := store.Load(ctx, keyRecord)
+	if errors.Is(err, storage.ErrNotFound) {
+		key := make([]byte, seal.KeySize)
+		_, _ = rand.Read(key) // never fails
+		rec, err = store.Save(ctx, storage.Record{ID: keyRecord, Expiry: now.Add(keyLife), Data: key})
+	}
+	if errors.Is(err, storage.ErrConflict) { // another tab was faster
+		rec, err = store.Load(ctx, keyRecord)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("browser: the key that seals what is stored: %w", err)
+	}
+	return rec.Data, nil
+}

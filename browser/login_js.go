@@ -1,0 +1,114 @@
+package browser
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/storage"
+)
+
+// Login leaves the page for the auth domain, to sign the user in; the browser
+// comes back to Config.RedirectURI. It returns before the page is gone. o.Browser
+// is kept in the sessionStorage of the tab, so that several tabs can sign in at
+// once.
+//
+// After a logout that is not known to have ended the Passport session, it asks
+// for prompt=login, so that nobody is signed straight back in.
+//
+// An error means that the page stays: the browser's storage could not answer, or
+// with Config.Discover the provider could not be discovered.
+func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) error {
+	_, err := p.unfinished.load(ctx)
+	switch {
+	case err == nil:
+		o.Prompt = askForCredentials(o.Prompt)
+	case !errors.Is(err, storage.ErrNotFound):
+		return fmt.Errorf("browser: the last logout could not be looked up: %w", err)
+	}
+	if o.Browser, err = p.loadBrowser(); err != nil {
+		return err
+	}
+	login, err := p.engine.BeginLogin(ctx, o)
+	if err != nil {
+		return err
+	}
+	if err := p.saveBrowser(login.Browser); err != nil {
+		return err
+	}
+	if err := assign(login.URL); err != nil {
+		return fmt.Errorf("browser: the page cannot be left for the login: %w", err)
+	}
+	return nil
+}
+
+// askForCredentials adds login to a prompt, which may ask for more. "none" goes
+// with nothing else (OpenID Connect Core 1.0 §3.1.2.1).
+func askForCredentials(prompt string) string {
+	words := strings.Fields(prompt)
+	if slices.Contains(words, "login") {
+		return prompt
+	}
+	if prompt == "none" {
+		words = nil
+	}
+	return strings.Join(append([]string{"login"}, words...), " ")
+}
+
+func (p *Passport) loadBrowser() (browser passport.Secret, err error) {
+	err = attempt(func() {
+		browser = passport.Secret(text(window.Get("sessionStorage").Call("getItem", p.loginItem)))
+	})
+	return browser, noSessionStorage(err)
+}
+
+func (p *Passport) saveBrowser(browser passport.Secret) error {
+	return noSessionStorage(attempt(func() {
+		window.Get("sessionStorage").Call("setItem", p.loginItem, browser.Reveal())
+	}))
+}
+
+func noSessionStorage(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("browser: a login needs sessionStorage, so allow cookies and site data for the site: %w", err)
+}
+
+// LoginCallback finishes a login, on the page at Config.RedirectURI: it trades
+// the code in the page's address for a session, which takes the place of the one
+// before, and takes code and state out of the address. It returns the session,
+// and LoginOptions.ReturnTo: a path of the site, for the program to go to or to
+// show. Loading the page again does no harm; where there is no code in the
+// address, LoginCallback returns the session that is there, and "/".
+//
+// Errors are those of FinishLogin of package passport, or of Session.
+func (p *Passport) LoginCallback(ctx context.Context) (*passport.Session, string, error) {
+	values := query()
+	if !values.Has("code") && !values.Has("error") {
+		s, err := p.Session(ctx)
+		return s, "/", err
+	}
+	browser, err := p.loadBrowser()
+	if err != nil {
+		return nil, "", err
+	}
+	in, err := p.engine.FinishLogin(ctx, passport.Callback{Query: values, Browser: browser})
+	tidied := tidy("code", "state", "iss", "error", "error_description")
+	if err != nil {
+		return nil, "", err
+	}
+	if tidied != nil {
+		p.log().WarnContext(ctx, "browser: the code is used, but stays in the page's address", "error", tidied)
+	}
+	if in.Prompted {
+		if err := p.unfinished.clear(ctx); err != nil {
+			p.log().WarnContext(ctx, "browser: the end of the last logout could not be noted", "error", err)
+		}
+	}
+	s, err := p.Session(ctx)
+	return s, in.ReturnTo, err
+}

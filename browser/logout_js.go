@@ -1,0 +1,122 @@
+package browser
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/internal/authdomain"
+)
+
+// defaultSilentTimeout is that of passport.Config.
+const defaultSilentTimeout = 10 * time.Second
+
+// Why a silent logout did not come to its end. Logout returns them, wrapped, if
+// Config.SilentFallback is passport.FallbackReport. Each leaves the Passport
+// session in doubt; the app session is gone.
+var (
+	// ErrBlocked: a Content-Security-Policy forbids the iframe. Its frame-src
+	// must allow the auth domain and the origin of LogoutRedirectURI.
+	ErrBlocked = errors.New("browser: the page's Content-Security-Policy forbids the iframe of a silent logout: let frame-src allow the auth domain and the origin of LogoutRedirectURI")
+
+	// ErrRefused: a page came that is not the callback: an error page, or one
+	// that may not be framed.
+	ErrRefused = errors.New("browser: another page than the callback came in the iframe of a silent logout: check that LogoutRedirectURI is registered, and that LogoutSilentCallback is served there")
+
+	// ErrTimeout: nothing came within Config.SilentTimeout.
+	ErrTimeout = errors.New("browser: nothing came in the iframe of a silent logout")
+)
+
+// Logout signs the user out: it removes the app session, has its refresh token
+// revoked, and ends the Passport session as Config.LogoutMode says. The other
+// tabs are told. Calls that overlap are one logout.
+//
+// In mode passport.LogoutRedirect the page is being left for Logout.URL when it
+// returns. Logout.Passport is passport.Pending then, and known on the page that
+// the browser comes back to; see [Passport.UnfinishedLogout].
+//
+// In mode passport.LogoutSilent the page stays, and the outcome is passport.Done
+// or passport.Unconfirmed. Should the hidden iframe be refused or lost, Logout.Mode
+// is passport.LogoutRedirect and the page is being left, or with
+// passport.FallbackReport there is an error that says why, and Logout.URL is
+// where the user can finish it.
+//
+// The app session is gone, or the error says that it is not, whatever the network
+// does. That nobody was signed in is no error: the Passport session is ended all
+// the same. The logout goes on when ctx is done; Close ends its wait.
+func (p *Passport) Logout(ctx context.Context) (passport.Logout, error) {
+	done := p.logouts.DoChan("", func() (any, error) {
+		p.work.Add(1)
+		defer p.work.Done()
+		return p.logout(p.life)
+	})
+	select {
+	case r := <-done:
+		return r.Val.(passport.Logout), r.Err
+	case <-ctx.Done():
+		return passport.Logout{}, ctx.Err()
+	}
+}
+
+func (p *Passport) logout(ctx context.Context) (passport.Logout, error) {
+	// First, for the page may be closed at any moment from now on.
+	p.doubt(ctx, doubt{})
+	l, ended := p.engine.EndSession(ctx, currentID)
+	p.doubt(ctx, doubt{Guard: l.Guard.Reveal(), URL: l.URL})
+	if l.Mode == passport.LogoutSilent {
+		return p.silently(ctx, l, ended)
+	}
+	return p.leave(l, ended)
+}
+
+// doubt notes that the Passport session may live on. That it cannot be noted must
+// not keep anybody signed in.
+func (p *Passport) doubt(ctx context.Context, d doubt) {
+	if err := p.unfinished.note(context.WithoutCancel(ctx), d); err != nil {
+		p.log().WarnContext(ctx, "browser: a logout is not noted as unfinished, so the next login may ask for nothing", "error", err)
+	}
+}
+
+// silently ends the Passport session in a hidden iframe. ended is what went wrong
+// with the app session, or nil.
+func (p *Passport) silently(ctx context.Context, l passport.Logout, ended error) (passport.Logout, error) {
+	known, err := p.visit(ctx, l.URL)
+	if err == nil {
+		l.Passport = known
+		if known == passport.Done {
+			err = p.unfinished.clear(ctx)
+		}
+		return l, errors.Join(ended, err)
+	}
+	if p.c.SilentFallback == passport.FallbackReport || ctx.Err() != nil {
+		l.Passport = passport.Unconfirmed
+		return l, errors.Join(ended, err)
+	}
+	p.log().WarnContext(ctx, "browser: a silent logout goes on as a redirect", "error", err)
+	l.Mode = passport.LogoutRedirect
+	return p.leave(l, ended)
+}
+
+// leave sends the page to the auth domain.
+func (p *Passport) leave(l passport.Logout, ended error) (passport.Logout, error) {
+	if err := assign(l.URL); err != nil {
+		l.Passport = passport.Unconfirmed
+		return l, errors.Join(ended, fmt.Errorf("browser: the page cannot be left for the logout, open Logout.URL instead: %w", err))
+	}
+	return l, ended
+}
+
+// settleReturn finds out what an iframe's return is worth.
+func (p *Passport) settleReturn() {
+	if u, err := authdomain.ParseHTTP(p.c.LogoutRedirectURI); err == nil {
+		p.callback = authdomain.OriginOf(u)
+	}
+	// Names that differ may be one site's, but telling takes the list of public
+	// suffixes.
+	location := window.Get("location")
+	if u, err := authdomain.ParseHTTP(p.engine.LogoutURL()); err == nil && !p.c.Discover {
+		p.sameHost = u.Scheme+":" == location.Get("protocol").String() && u.Hostname() == location.Get("hostname").String()
+	}
+}

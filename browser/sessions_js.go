@@ -1,0 +1,401 @@
+package browser
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/internal/envelope"
+	"github.com/passport-go/passport/internal/seal"
+	"github.com/passport-go/passport/storage"
+	"github.com/passport-go/passport/storage/localstorage"
+)
+
+// sessions is the store that the engine sees. The one session is that which is
+// shared with the JavaScript SDK: what the engine has sealed is stored in that
+// SDK's format, and sealed again for the engine to read. Records without a
+// subject (logins that are done with, marks), and all debts, are stored as they
+// are.
+type sessions struct {
+	*localstorage.Store
+	keys *seal.Keys
+	now  func() time.Time
+
+	mu    sync.Mutex
+	known map[string]bool // IDs of sessions that this tab has seen; see Listen
+}
+
+var (
+	_ storage.TokenStore = (*sessions)(nil)
+	_ storage.Lister     = (*sessions)(nil)
+	_ storage.Ledger     = (*sessions)(nil)
+	_ storage.Notifier   = (*sessions)(nil)
+)
+
+// currentID stands for the session that is there, whichever it is.
+const currentID = "current"
+
+// beside is what stands beside a session: what the JavaScript SDK's format has
+// no room for.
+type beside struct {
+	// Secret is the secret id, of which the ID follows: made here, for a session
+	// that the JavaScript SDK has begun has none.
+	Secret string `json:"secret"`
+
+	// Begun is the ID that the engine has begun the session under. Who loads the
+	// callback of the login again is led to it.
+	Begun string `json:"begun,omitempty"`
+
+	Head envelope.Head `json:"head"`
+}
+
+func (b beside) id() string { return envelope.ID(envelope.SpaceSession, b.Secret) }
+
+func (b beside) marshal() []byte {
+	data, _ := json.Marshal(b) // texts and numbers: cannot fail
+	return data
+}
+
+func newSecret() string {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// secret is the secret id of the session, or empty if there is none.
+func (s *sessions) secret(ctx context.Context) (passport.Secret, error) {
+	_, b, err := s.current(ctx)
+	if errors.Is(err, storage.ErrNotFound) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("browser: the session could not be looked up: %w", err)
+	}
+	return passport.Secret(b.Secret), nil
+}
+
+// current returns the session. One that the JavaScript SDK has begun is taken
+// over: it is given an id, and a limit to its life.
+func (s *sessions) current(ctx context.Context) (localstorage.User, beside, error) {
+	for {
+		u, err := s.LoadUser(ctx)
+		if err != nil {
+			return u, beside{}, err
+		}
+		var b beside
+		if json.Unmarshal(u.Extra, &b) == nil && b.Secret != "" {
+			s.saw(b.id())
+			return u, b, nil
+		}
+		now := s.now().Unix()
+		b = beside{Secret: newSecret(), Head: envelope.Head{Begun: now, Seen: now, End: u.Expiry.Unix()}}
+		u.Extra = b.marshal()
+		_, err = s.SaveUser(ctx, u)
+		if err != nil && !errors.Is(err, storage.ErrConflict) {
+			return u, beside{}, err
+		}
+	}
+}
+
+// find returns the session if that is its ID.
+func (s *sessions) find(ctx context.Context, id string) (localstorage.User, beside, bool, error) {
+	u, b, err := s.current(ctx)
+	if errors.Is(err, storage.ErrNotFound) {
+		return u, b, false, nil
+	}
+	return u, b, err == nil && id != "" && (id == b.id() || id == b.Begun || id == currentID), err
+}
+
+// Load implements storage.TokenStore.
+func (s *sessions) Load(ctx context.Context, id string) (storage.Record, error) {
+	u, b, found, err := s.find(ctx, id)
+	if err != nil {
+		return storage.Record{}, err
+	}
+	if !found {
+		return s.Store.Load(ctx, id)
+	}
+	return s.record(u, b, id), nil
+}
+
+// Save implements storage.TokenStore. A new session takes the place of the one
+// before, which is revoked.
+func (s *sessions) Save(ctx context.Context, r storage.Record) (storage.Record, error) {
+	if r.Subject == "" {
+		return s.Store.Save(ctx, r)
+	}
+	u, head, err := s.user(r)
+	if err != nil {
+		return storage.Record{}, err
+	}
+	if r.Revision == 0 {
+		return s.begin(ctx, u, beside{Secret: newSecret(), Begun: r.ID, Head: head})
+	}
+	_, b, found, err := s.find(ctx, r.ID)
+	if err != nil {
+		return storage.Record{}, err
+	}
+	if !found {
+		return storage.Record{}, storage.ErrNotFound
+	}
+	b.Head = head
+	u.Extra = b.marshal()
+	saved, err := s.SaveUser(ctx, u)
+	if err != nil {
+		return storage.Record{}, err
+	}
+	return s.record(saved, b, r.ID), nil
+}
+
+func (s *sessions) begin(ctx context.Context, u localstorage.User, b beside) (storage.Record, error) {
+	u.Extra = b.marshal()
+	for {
+		saved, err := s.SaveUser(ctx, u)
+		if err == nil {
+			s.saw(b.id())
+			return s.record(saved, b, b.Begun), nil
+		}
+		if !errors.Is(err, storage.ErrConflict) {
+			return storage.Record{}, err
+		}
+		if err := s.replace(ctx); err != nil {
+			return storage.Record{}, err
+		}
+	}
+}
+
+// replace ends the session that is in the way of a new one. Its debt is for
+// whoever looks next.
+func (s *sessions) replace(ctx context.Context) error {
+	const hold = time.Nanosecond
+	debt, err := s.DeleteOwing(ctx, currentID, hold)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.Notify(ctx, debt.Record.ID)
+}
+
+// Delete implements storage.TokenStore.
+func (s *sessions) Delete(ctx context.Context, id string) (storage.Record, error) {
+	for {
+		u, b, found, err := s.find(ctx, id)
+		if err != nil {
+			return storage.Record{}, err
+		}
+		if !found {
+			return s.Store.Delete(ctx, id)
+		}
+		deleted, err := s.DeleteUser(ctx, u.Revision)
+		if err == nil {
+			return s.record(deleted, b, b.id()), nil
+		}
+		if !again(err) {
+			return storage.Record{}, err
+		}
+	}
+}
+
+// DeleteOwing implements storage.Ledger.
+func (s *sessions) DeleteOwing(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
+	for {
+		u, b, found, err := s.find(ctx, id)
+		if err != nil {
+			return storage.Debt{}, err
+		}
+		if !found {
+			return s.Store.DeleteOwing(ctx, id, hold)
+		}
+		debt, err := s.DeleteUserOwing(ctx, u.Revision, s.record(u, b, b.id()), hold)
+		if err == nil || !again(err) {
+			return debt, err
+		}
+	}
+}
+
+// again reports whether somebody came in between a look and what was done.
+func again(err error) bool {
+	return errors.Is(err, storage.ErrConflict) || errors.Is(err, storage.ErrNotFound)
+}
+
+// DeleteMatching implements storage.TokenStore.
+func (s *sessions) DeleteMatching(ctx context.Context, m storage.Match) ([]storage.Record, error) {
+	var deleted []storage.Record
+	id, err := s.matching(ctx, m)
+	if id != "" {
+		r, err := s.Delete(ctx, id)
+		if err != nil && !errors.Is(err, storage.ErrNotFound) {
+			return nil, err
+		}
+		if err == nil {
+			deleted = append(deleted, r)
+		}
+	}
+	return deleted, err
+}
+
+// DeleteMatchingOwing implements storage.Ledger.
+func (s *sessions) DeleteMatchingOwing(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Debt, error) {
+	id, err := s.matching(ctx, m)
+	if id == "" {
+		return nil, err
+	}
+	debt, err := s.DeleteOwing(ctx, id, hold)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return []storage.Debt{debt}, nil
+}
+
+// List implements storage.Lister.
+func (s *sessions) List(ctx context.Context, m storage.Match) ([]storage.Record, error) {
+	id, err := s.matching(ctx, m)
+	if id == "" {
+		return nil, err
+	}
+	r, err := s.Load(ctx, id)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return []storage.Record{r}, nil
+}
+
+// matching returns the ID of the session if m selects it, or nothing.
+func (s *sessions) matching(ctx context.Context, m storage.Match) (string, error) {
+	if m.Subject == "" && m.SID == "" {
+		return "", storage.ErrEmptyMatch
+	}
+	u, b, err := s.current(ctx)
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return "", nil
+	case err != nil:
+		return "", err
+	case m.Subject != "" && m.Subject != u.Subject, m.SID != "" && m.SID != u.SID, m.Except == b.id():
+		return "", nil
+	}
+	return b.id(), nil
+}
+
+// Listen implements storage.Notifier. What the JavaScript SDK has ended has no
+// ID there.
+func (s *sessions) Listen(ctx context.Context, ready func(), ended func(id string)) error {
+	return s.Store.Listen(ctx, ready, func(id string) {
+		if id != localstorage.UserID {
+			ended(id)
+			return
+		}
+		for _, id := range s.gone(ctx) {
+			ended(id)
+		}
+	})
+}
+
+func (s *sessions) saw(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.known == nil {
+		s.known = map[string]bool{}
+	}
+	s.known[id] = true
+}
+
+// gone returns the sessions that this tab has seen and that are there no more.
+func (s *sessions) gone(ctx context.Context) (ids []string) {
+	_, b, err := s.current(ctx)
+	if err != nil && !errors.Is(err, storage.ErrNotFound) {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id := range s.known {
+		if err != nil || id != b.id() {
+			ids = append(ids, id)
+			delete(s.known, id)
+		}
+	}
+	return ids
+}
+
+// tokens are a session's, as the engine stores them.
+type tokens struct {
+	IDToken      string `json:"id_token,omitempty"`
+	AccessToken  string `json:"access_token,omitempty"`
+	RefreshToken string `json:"refresh_token,omitempty"`
+	TokenType    string `json:"token_type,omitempty"`
+	Scope        string `json:"scope,omitempty"`
+	ExpiresAt    int64  `json:"expires_at,omitempty"`
+}
+
+// user is what r is in the JavaScript SDK's terms, and its head.
+func (s *sessions) user(r storage.Record) (localstorage.User, envelope.Head, error) {
+	head, err := envelope.OpenHead(s.keys, r)
+	if err != nil {
+		return localstorage.User{}, head, err
+	}
+	body, err := envelope.OpenBody(s.keys, r)
+	if err != nil {
+		return localstorage.User{}, head, err
+	}
+	var t tokens
+	if err := json.Unmarshal(body, &t); err != nil {
+		return localstorage.User{}, head, errors.New("browser: the session to be stored is not readable")
+	}
+	u := localstorage.User{
+		IDToken:      t.IDToken,
+		AccessToken:  t.AccessToken,
+		RefreshToken: t.RefreshToken,
+		TokenType:    t.TokenType,
+		Scope:        t.Scope,
+		Revision:     r.Revision,
+		Expiry:       r.Expiry,
+	}
+	if t.ExpiresAt != 0 {
+		u.TokenExpiry = time.Unix(t.ExpiresAt, 0)
+	}
+	return u, head, nil
+}
+
+// record is what u is in the engine's terms, under one of its IDs.
+func (s *sessions) record(u localstorage.User, b beside, id string) storage.Record {
+	if id == currentID {
+		id = b.id()
+	}
+	r := storage.Record{ID: id, Subject: u.Subject, SID: u.SID, Revision: u.Revision, Expiry: u.Expiry}
+	return envelope.Seal(s.keys, r, b.Head, bodyOf(u))
+}
+
+func bodyOf(u localstorage.User) []byte {
+	t := tokens{
+		IDToken:      u.IDToken,
+		AccessToken:  u.AccessToken,
+		RefreshToken: u.RefreshToken,
+		TokenType:    u.TokenType,
+		Scope:        u.Scope,
+	}
+	if !u.TokenExpiry.IsZero() {
+		t.ExpiresAt = u.TokenExpiry.Unix()
+	}
+	body, _ := json.Marshal(t) // texts and a number: cannot fail
+	return body
+}
+
+// writtenBack is the debt for a session that the JavaScript SDK has written back
+// after its end.
+func (s *sessions) writtenBack(u localstorage.User) (storage.Record, error) {
+	return s.record(u, beside{}, newSecret()), nil
+}
