@@ -103,13 +103,13 @@ func debtBeforeGone(f *fixture) {
 // settledOnce has workers that claim, lose their hold at times, postpone and
 // settle, while the clock moves on.
 func settledOnce(f *fixture) {
-	const debts = 60
+	const debts, workers = 60, 6
 	for i := range debts {
 		f.owes(f.record(fmt.Sprint("debt ", i)))
 	}
 	f.clock.advance(hold)
 	var settled atomic.Int64
-	parallel(6, func(i int) {
+	parallel(workers, func(i int) {
 		ledger := f.at(i).(storage.Ledger)
 		for n := 0; settled.Load() < debts && n < 10_000; n++ {
 			got, err := ledger.Claim(f.ctx, 3, hold)
@@ -120,7 +120,9 @@ func settledOnce(f *fixture) {
 			for j, d := range got {
 				f.finish(ledger, d, i+j+n, &settled)
 			}
-			if len(got) == 0 {
+			// One moves the clock on: where callers take strict turns, six would make
+			// each other lose every hold before it can be used.
+			if len(got) == 0 && i == n%workers {
 				f.clock.advance(hold / 2)
 			}
 		}
