@@ -9,18 +9,24 @@ import (
 )
 
 // database is a string in IndexedDB. It implements document.Backend.
-//
-// Each call opens the database anew: that takes a fraction of a millisecond, and
-// leaves no connection that the browser could close, or that would keep the page
-// from deleting the database.
-type database struct{ name string }
+type database struct {
+	name string
+	turn chan struct{} // of one place: for who uses what is below
+
+	connection js.Value // undefined until there is one
+	onDelete   js.Func
+}
+
+func newDatabase(name string) *database {
+	return &database{name: name, turn: make(chan struct{}, 1)}
+}
 
 const (
 	objectStore = "document"
 	key         = "sessions"
 )
 
-func (d database) Read(ctx context.Context) ([]byte, error) {
+func (d *database) Read(ctx context.Context) ([]byte, error) {
 	var document []byte
 	err := d.transact(ctx, "readonly", func(_ js.Value, old []byte) error {
 		document = old
@@ -31,7 +37,7 @@ func (d database) Read(ctx context.Context) ([]byte, error) {
 
 // Update changes the document in a transaction, and the browser keeps every other
 // that would, in any tab, waiting for its end.
-func (d database) Update(ctx context.Context, change func([]byte) ([]byte, error)) error {
+func (d *database) Update(ctx context.Context, change func([]byte) ([]byte, error)) error {
 	return d.transact(ctx, "readwrite", func(store js.Value, old []byte) error {
 		next, err := change(old)
 		switch {
@@ -48,17 +54,18 @@ func (d database) Update(ctx context.Context, change func([]byte) ([]byte, error
 
 // SetAside lets go of a document that is damaged: nobody could look at it, and
 // what it holds had better not lie about.
-func (d database) SetAside([]byte) error { return nil }
+func (d *database) SetAside([]byte) error { return nil }
 
 // transact calls do with the document, within a transaction. do runs in the
 // goroutine of an event handler, and the transaction does not outlast that.
-func (d database) transact(ctx context.Context, mode string, do func(store js.Value, old []byte) error) error {
-	connection, err := d.open(ctx)
-	if err != nil {
-		return err
+func (d *database) transact(ctx context.Context, mode string, do func(store js.Value, old []byte) error) error {
+	select {
+	case d.turn <- struct{}{}:
+		defer func() { <-d.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	defer connection.Call("close")
-	transaction, err := call(connection, "transaction", objectStore, mode)
+	transaction, err := d.begin(ctx, mode)
 	if err != nil {
 		return err
 	}
@@ -101,7 +108,30 @@ func text(value js.Value) []byte {
 	return []byte(value.String())
 }
 
-func (d database) open(ctx context.Context) (connection js.Value, err error) {
+// begin begins a transaction, on a new connection if the old one has been closed.
+func (d *database) begin(ctx context.Context, mode string) (js.Value, error) {
+	if !d.connection.IsUndefined() {
+		transaction, err := call(d.connection, "transaction", objectStore, mode)
+		if err == nil {
+			return transaction, nil
+		}
+		d.connection = js.Undefined()
+		d.onDelete.Release()
+	}
+	connection, err := d.open(ctx)
+	if err != nil {
+		return js.Value{}, err
+	}
+	// Whoever wants to delete the database has to wait until it is closed.
+	d.connection, d.onDelete = connection, js.FuncOf(func(js.Value, []js.Value) any {
+		connection.Call("close")
+		return nil
+	})
+	connection.Set("onversionchange", d.onDelete)
+	return call(connection, "transaction", objectStore, mode)
+}
+
+func (d *database) open(ctx context.Context) (connection js.Value, err error) {
 	factory, err := get(js.Global(), "indexedDB")
 	if err != nil {
 		return js.Value{}, err

@@ -23,5 +23,5 @@ func New(o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newStore(context.Background(), o, local, database{name: "passport-go:" + o.place()})
+	return newStore(context.Background(), o, local, newDatabase("passport-go:"+o.place()))
 }

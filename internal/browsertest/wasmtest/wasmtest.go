@@ -1,0 +1,141 @@
+// Package wasmtest runs Go programs, and first of all tests, that are compiled for
+// GOOS=js GOARCH=wasm, in the pages of a real Chromium.
+package wasmtest
+
+import (
+	"context"
+	_ "embed"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport/internal/browsertest"
+)
+
+const (
+	// buildPatience and runPatience bound what takes seconds on a quiet machine.
+	buildPatience = 5 * time.Minute
+	runPatience   = 5 * time.Minute
+)
+
+// Build compiles a program, by its import path, and returns it.
+func Build(t testing.TB, pkg string) []byte {
+	t.Helper()
+	return compile(t, "build", pkg)
+}
+
+// BuildTest compiles the tests of a package into a program.
+func BuildTest(t testing.TB, pkg string) []byte {
+	t.Helper()
+	return compile(t, "test", "-c", pkg)
+}
+
+func compile(t testing.TB, command string, args ...string) []byte {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), buildPatience)
+	defer cancel()
+	path := filepath.Join(t.TempDir(), "program.wasm")
+	compiler := exec.CommandContext(ctx, "go", append([]string{command, "-o", path}, args...)...)
+	compiler.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm")
+	out, err := compiler.CombinedOutput()
+	require.NoError(t, err, "%s\n%s", compiler, out)
+	program, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return program
+}
+
+//go:embed run.js
+var runScript []byte
+
+// Handle serves a program below /wasm/, for pages with
+//
+//	<script src="/wasm/wasm_exec.js"></script><script src="/wasm/run.js"></script>
+//
+// which run it, with the arguments that stand in the page's query (?arg=...). They
+// find what it prints in window.output, and its exit code, once there is one, in
+// window.exitCode.
+func Handle(t testing.TB, mux *http.ServeMux, program []byte) {
+	t.Helper()
+	goroot, err := exec.CommandContext(t.Context(), "go", "env", "GOROOT").Output()
+	require.NoError(t, err)
+	support, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(goroot)), "lib/wasm/wasm_exec.js"))
+	require.NoError(t, err)
+	for name, file := range map[string]struct {
+		kind     string
+		contents []byte
+	}{
+		"wasm_exec.js": {"text/javascript", support},
+		"run.js":       {"text/javascript", runScript},
+		"program.wasm": {"application/wasm", program},
+	} {
+		mux.HandleFunc("GET /wasm/"+name, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", file.kind)
+			_, _ = w.Write(file.contents)
+		})
+	}
+}
+
+// Serve starts a site of pages that run program and do nothing else, and returns
+// its origin.
+func Serve(t testing.TB, program []byte) string {
+	t.Helper()
+	mux := http.NewServeMux()
+	Handle(t, mux, program)
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write([]byte(`<!doctype html><title>wasm</title><script src="/wasm/wasm_exec.js"></script><script src="/wasm/run.js"></script>`))
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	return strings.Replace(server.URL, "127.0.0.1", "wasm.localhost", 1)
+}
+
+// Page is the address of a page of Serve's whose program gets these arguments.
+func Page(origin string, args ...string) string {
+	return origin + "/?" + url.Values{"arg": args}.Encode()
+}
+
+// Run runs the tests of a package in a tab of their own, with flags such as
+// -test.short, and reports each as a subtest.
+func Run(t *testing.T, pkg string, flags ...string) {
+	t.Helper()
+	origin := Serve(t, BuildTest(t, pkg))
+	tab := browsertest.Open(t, browsertest.Blocked).Tab()
+	tab.Go(Page(origin, append(flags, "-test.v")...))
+	code := wait(t, tab)
+	output := browsertest.Eval[string](tab, `output`)
+
+	results := result.FindAllStringSubmatch(output, -1)
+	assert.NotEmpty(t, results, "there are no tests in %s", pkg)
+	for _, r := range results {
+		t.Run(r[2], func(t *testing.T) { assert.Equal(t, "PASS", r[1]) })
+	}
+	if code != 0 || t.Failed() {
+		assert.Fail(t, "the tests failed in the browser", output)
+	}
+}
+
+// result is what go test -v prints at the end of a test that is not a subtest.
+var result = regexp.MustCompile(`(?m)^--- (PASS|FAIL|SKIP): (\S+)`)
+
+// wait returns the exit code of the program in tab.
+func wait(t testing.TB, tab *browsertest.Tab) int {
+	t.Helper()
+	for deadline := time.Now().Add(runPatience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if browsertest.Eval[bool](tab, `window.exitCode !== undefined`) {
+			return browsertest.Eval[int](tab, `exitCode`)
+		}
+	}
+	require.Fail(t, "the program does not end", browsertest.Eval[string](tab, `output`))
+	return 0
+}
