@@ -32,6 +32,7 @@ type entry struct {
 	oauth        oauth2.Config
 	idTokens     *oidc.IDTokenVerifier
 	logoutTokens *oidc.IDTokenVerifier
+	saysIssuer   bool // in each answer to a login (RFC 9207 §3)
 }
 
 func newDirectory(c *settled, client *http.Client) *directory {
@@ -72,7 +73,7 @@ func (d *directory) look(ctx context.Context) (*entry, error) {
 
 // discover reads the provider's metadata (OpenID Connect Discovery 1.0 §4, RFC
 // 8414 §2 for revocation, RP-Initiated Logout 1.0 §2.1 for the end of session,
-// RFC 8628 §4 for devices).
+// RFC 8628 §4 for devices, RFC 9207 §3 for the issuer in answers).
 func (d *directory) discover(ctx context.Context) (*entry, error) {
 	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, d.client), d.c.Issuer)
 	if err != nil {
@@ -84,6 +85,7 @@ func (d *directory) discover(ctx context.Context) (*entry, error) {
 		EndSession  string   `json:"end_session_endpoint"`
 		Device      string   `json:"device_authorization_endpoint"`
 		AuthMethods []string `json:"token_endpoint_auth_methods_supported"`
+		SaysIssuer  bool     `json:"authorization_response_iss_parameter_supported"`
 	}
 	if err := provider.Claims(&more); err != nil {
 		return nil, errors.New("passport: the provider's discovery document is not readable")
@@ -99,7 +101,9 @@ func (d *directory) discover(ctx context.Context) (*entry, error) {
 	if err := checkEndpoints(e); err != nil {
 		return nil, err
 	}
-	return d.enter(e, d.authStyle(more.AuthMethods)), nil
+	found := d.enter(e, d.authStyle(more.AuthMethods))
+	found.saysIssuer = more.SaysIssuer
+	return found, nil
 }
 
 // optional are the endpoints that a provider may do without.

@@ -146,7 +146,7 @@ func (p *Passport) FinishLogin(ctx context.Context, c Callback) (SignIn, error) 
 	if err != nil {
 		return SignIn{}, err
 	}
-	code, err := p.codeOf(c.Query)
+	code, err := p.codeOf(ctx, c.Query)
 	if err != nil {
 		return SignIn{}, err
 	}
@@ -182,10 +182,15 @@ func refusedCode(err error) bool {
 }
 
 // codeOf returns the code of a callback, or the error that it brought.
-func (p *Passport) codeOf(query url.Values) (string, error) {
-	// RFC 9207 §2.4: an answer that names another issuer is a mix-up.
-	if iss := query.Get("iss"); iss != "" && iss != p.c.Issuer {
-		return "", errors.New("passport: the callback comes from another issuer than Config.Issuer")
+func (p *Passport) codeOf(ctx context.Context, query url.Values) (string, error) {
+	at, err := p.provider.directory.look(ctx)
+	if err != nil {
+		return "", err
+	}
+	// RFC 9207 §2.4: an answer that names another issuer is a mix-up, and so is
+	// one that names none where the provider always does.
+	if iss := query.Get("iss"); iss != p.c.Issuer && (iss != "" || at.saysIssuer) {
+		return "", errors.New("passport: the callback does not come from Config.Issuer")
 	}
 	if code := query.Get("error"); code != "" {
 		return "", newProviderError(0, code, query.Get("error_description"))

@@ -255,6 +255,20 @@ func TestACallbackOfAnotherIssuerIsRefused(t *testing.T) {
 	assert.Empty(t, s.auth.Requests("/oauth/token"), "the code goes to nobody")
 }
 
+func TestACallbackMustNameItsIssuerWhereTheProviderAlwaysDoes(t *testing.T) {
+	s := newSite(t, discovered)
+	s.auth.Inject(passporttest.Fault{Path: wellKnown, EditAnswer: func(a map[string]any) {
+		a["authorization_response_iss_parameter_supported"] = true
+	}})
+	b := s.browser()
+	callback := b.callback("/login")
+	assert.Equal(t, http.StatusBadGateway, b.get(callback).StatusCode)
+	assert.Empty(t, s.auth.Requests("/oauth/token"), "the code goes to nobody")
+
+	b.get(callback + "&iss=" + url.QueryEscape(s.auth.URL+"/"))
+	assert.Equal(t, passporttest.DefaultUser().Subject, b.get("/").body)
+}
+
 func TestPrefetchBeginsNoLogin(t *testing.T) {
 	s := newSite(t)
 	a := s.browser().stay().get("/login", "Sec-Purpose", "prefetch;prerender")
