@@ -43,11 +43,15 @@ func TestZitadel(t *testing.T) {
 	for name, flow := range flows {
 		t.Run(name, func(t *testing.T) { flow(t, zitadel) })
 	}
+	t.Run("logout tokens that break a rule", brokenLogoutTokens)
+	t.Run("refresh tokens after a logout at the provider", revocationByPolicy)
 }
 
 func TestOIDCProvider(t *testing.T) {
 	n := startNode(t)
-	for name, flow := range flows {
-		t.Run(name, func(t *testing.T) { flow(t, n.provider) })
+	for _, tests := range []map[string]func(*testing.T, start){flows, corners} {
+		for name, test := range tests {
+			t.Run(name, func(t *testing.T) { test(t, n.provider) })
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -254,4 +255,18 @@ func (in *instance) logoutTokens() (tokens []string, status []int) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return append([]string(nil), in.sent...), append([]int(nil), in.status...)
+}
+
+// session is the ID of the session that began last.
+func (in *instance) session() string {
+	in.t.Helper()
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for _, e := range slices.Backward(in.events) {
+		if e.Name == "login" {
+			return e.Session
+		}
+	}
+	require.Fail(in.t, "nobody has signed in")
+	return ""
 }

@@ -1,7 +1,8 @@
 // oidc-provider, for tests. Each line of standard input is JSON: the
-// configuration of one provider, and in "account" more claims of its users. For
-// each it prints the issuer, once that listens on loopback. All end with standard
-// input.
+// configuration of one provider, in "account" more claims of its users, and
+// "getOnly" if it answers 404 to a logout that is posted, as later versions do
+// unless told otherwise. For each it prints the issuer, once that listens on
+// loopback. All end with standard input.
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -15,7 +16,7 @@ for await (const line of createInterface({ input: process.stdin })) {
 }
 process.exit();
 
-async function start({ account, features, ...given }) {
+async function start({ account, getOnly, features, ...given }) {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -37,6 +38,9 @@ async function start({ account, features, ...given }) {
     features: { backchannelLogout: { enabled: true }, revocation: { enabled: true }, ...features },
     ...given,
   });
+  if (getOnly) {
+    provider.use((ctx, next) => (ctx.method === 'POST' && ctx.path === '/session/end' ? undefined : next()));
+  }
   server.on('request', provider.callback());
   return issuer;
 }

@@ -1,0 +1,76 @@
+package optest
+
+import (
+	"maps"
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport"
+)
+
+// A signature by the provider's own key does not make a logout token of what is
+// none.
+func brokenLogoutTokens(t *testing.T) {
+	s := newSite(t, zitadel, setup{})
+	b := signedIn(t, s.one.url, "alice")
+	send := func(typ string, change map[string]any) int {
+		claims := logoutClaims(s.provider.issuer)
+		claims["sub"] = "alice"
+		maps.Copy(claims, change)
+		maps.DeleteFunc(claims, func(_ string, value any) bool { return value == nil })
+		return b.post(s.one.url+"/back-channel", url.Values{"logout_token": {s.provider.sign(typ, claims)}}).status
+	}
+	now := time.Now()
+	for name, change := range map[string]map[string]any{
+		"another issuer":         {"iss": "https://provider.example.com"},
+		"the issuer and a slash": {"iss": s.provider.issuer + "/"},
+		"no issuer":              {"iss": nil},
+		"another client":         {"aud": []string{"another"}},
+		"no audience":            {"aud": nil},
+		"a nonce":                {"nonce": "1"},
+		"no jti":                 {"jti": nil},
+		"no subject":             {"sub": nil},
+		"no events":              {"events": nil},
+		"another event":          {"events": map[string]any{"http://schemas.openid.net/event/other": map[string]any{}}},
+		"an event that is null":  {"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": nil}},
+		"no iat":                 {"iat": nil},
+		"of ten minutes ago":     {"iat": now.Add(-10 * time.Minute).Unix()},
+		"of the future":          {"iat": now.Add(10 * time.Minute).Unix()},
+		"that has expired":       {"exp": now.Add(-time.Minute).Unix()},
+		"that never expires":     {"exp": now.AddDate(10, 0, 0).Unix()},
+	} {
+		assert.Equal(t, http.StatusBadRequest, send("JWT", change), name)
+	}
+	assert.Equal(t, http.StatusBadRequest, send("at+jwt", nil), "an access token")
+	assert.Equal(t, "alice alice@example.com", b.open(s.one.url+"/").body)
+
+	assert.Equal(t, http.StatusOK, send("JWT", nil))
+	assert.Equal(t, nobody, b.open(s.one.url+"/").body)
+	assert.Equal(t, http.StatusOK, send("logout+jwt", map[string]any{"aud": clientID, "sub": "somebody else"}), "nobody to log out is no error")
+}
+
+// By default a logout at the provider drops the refresh token and revokes
+// nothing; a policy says otherwise.
+func revocationByPolicy(t *testing.T) {
+	for _, revoke := range []bool{false, true} {
+		s := newSite(t, zitadel, setup{config: func(c *passport.Config) { c.RevokeOnProviderLogout = revoke }})
+		b := signedIn(t, s.one.url, "alice")
+		token := s.one.wire.last().Refresh
+
+		s.provider.signOut(b)
+		require.Equal(t, nobody, b.open(s.one.url+"/").body)
+
+		want := http.StatusOK
+		if revoke {
+			s.one.await("revocation.done")
+			want = http.StatusBadRequest
+		}
+		status, answer := s.refresh(token)
+		assert.Equal(t, want, status, answer)
+	}
+}
