@@ -201,6 +201,31 @@ func (b *browser) leave(method, address string) string {
 	return res.Header.Get("Location")
 }
 
+// partition is b inside an iframe on a page of the app: with the app's cookies,
+// and with others than b's for a third party.
+func (b *browser) partition(thirdParty string) *browser {
+	b.t.Helper()
+	inside := newBrowser(b.t, b.user)
+	inside.client.Jar = &partitioned{own: inside.client.Jar, shared: b.client.Jar, thirdParty: thirdParty}
+	return inside
+}
+
+type partitioned struct {
+	own, shared http.CookieJar
+	thirdParty  string // origin
+}
+
+func (p *partitioned) of(u *url.URL) http.CookieJar {
+	if origin(u) == p.thirdParty {
+		return p.own
+	}
+	return p.shared
+}
+
+func (p *partitioned) Cookies(u *url.URL) []*http.Cookie { return p.of(u).Cookies(u) }
+
+func (p *partitioned) SetCookies(u *url.URL, cookies []*http.Cookie) { p.of(u).SetCookies(u, cookies) }
+
 // signIn signs in at an app, and returns where it ends.
 func (b *browser) signIn(app string) page {
 	b.t.Helper()

@@ -21,6 +21,7 @@ var corners = map[string]func(*testing.T, start){
 	"no refresh token without consent":            noConsent,
 	"a refresh token that is used twice":          stolenRefreshToken,
 	"the logout token is for the session":         logoutTokenOfOneSession,
+	"an iframe with cookies of its own":           partitionedFrame,
 	"a logout token finishes a silent logout":     finishedByToken,
 	"the user chooses to stay":                    staying,
 	"no revocation endpoint":                      noRevocation,
@@ -121,6 +122,25 @@ func logoutTokenOfOneSession(t *testing.T, start start) {
 	assert.Equal(t, "logout+jwt", token.Headers[0].ExtraHeaders[jose.HeaderType])
 	assert.Equal(t, clientID, claims["aud"], "a string, and no array")
 	assert.NotEmpty(t, claims["sid"])
+}
+
+// A browser that gives a third-party iframe cookies of its own, as Firefox and
+// Safari do, comes back with the state intact, and nothing has ended.
+func partitionedFrame(t *testing.T, start start) {
+	s := newSite(t, start, setup{config: silent})
+	b := signedIn(t, s.one.url, "alice")
+	inside := b.partition(s.provider.issuer)
+
+	back := inside.answer(inside.frame(b.fetchLogout(s.one.url).URL), "", "")
+
+	assert.Equal(t, s.one.url+"/silent-logout", origin(back.url)+back.url.Path)
+	assert.Contains(t, back.body, `data-passport="unconfirmed"`)
+	assert.Equal(t, 1, s.one.count("passport.returned"))
+	assert.Zero(t, s.one.count("passport.done"))
+	b.signIn(s.two.url)
+	require.Equal(t, 1, b.asked, "the provider's session is alive")
+	b.signIn(s.one.url)
+	assert.Equal(t, 2, b.asked, "the login asks for credentials all the same")
 }
 
 // A silent logout that the provider asks about is finished at the address that

@@ -74,3 +74,27 @@ func revocationByPolicy(t *testing.T) {
 		assert.Equal(t, want, status, answer)
 	}
 }
+
+// Keys that the provider has come to use since the app was started are fetched;
+// a flood of tokens by a key that nobody knows is not passed on to it.
+func keysThatChange(t *testing.T) {
+	s := newSite(t, zitadel, setup{})
+	keys := s.provider.keys
+	alice := signedIn(t, s.one.url, "alice")
+	keys.rotate()
+	bob := signedIn(t, s.one.url, "bob")
+	keys.rotate()
+	s.provider.signOut(alice)
+	assert.Equal(t, nobody, alice.open(s.one.url+"/").body)
+
+	before := keys.asked()
+	keys.withdraw()
+	for range 50 {
+		claims := logoutClaims(s.provider.issuer)
+		claims["sub"] = "bob"
+		junk := alice.post(s.one.url+"/back-channel", url.Values{"logout_token": {s.provider.sign("JWT", claims)}})
+		assert.Equal(t, http.StatusBadRequest, junk.status)
+	}
+	assert.Less(t, keys.asked()-before, 10, "times that the keys were fetched")
+	assert.Equal(t, "bob bob@example.com", bob.open(s.one.url+"/").body)
+}

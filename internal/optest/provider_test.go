@@ -31,9 +31,10 @@ type provider struct {
 	// the app, which the provider tells by a logout token.
 	signOut func(b *browser)
 
-	// sign signs claims as the provider signs its tokens; nil if that cannot be
-	// had.
+	// sign signs claims as the provider signs its tokens, by its own keys. Both
+	// are nil where that cannot be had.
 	sign func(typ string, claims map[string]any) string
+	keys *zitadelKeys
 }
 
 // start starts a provider, which ends with the test.
@@ -45,6 +46,7 @@ func TestZitadel(t *testing.T) {
 	}
 	t.Run("logout tokens that break a rule", brokenLogoutTokens)
 	t.Run("refresh tokens after a logout at the provider", revocationByPolicy)
+	t.Run("keys that change", keysThatChange)
 }
 
 func TestOIDCProvider(t *testing.T) {

@@ -29,8 +29,10 @@ func zitadel(t *testing.T, c client) provider {
 	if c.secret != "" {
 		registered = storage.WebClient(clientID, c.secret, c.redirectURIs...)
 	}
+	keys := newZitadelKeys(t)
 	store := zitadelStorage{
 		Storage:    storage.NewStorageWithClients(users{}, map[string]*storage.Client{clientID: registered}),
+		keys:       keys,
 		logoutURIs: c.logoutURIs,
 	}
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
@@ -39,7 +41,7 @@ func zitadel(t *testing.T, c client) provider {
 	t.Cleanup(server.Close)
 
 	sign := func(typ string, claims map[string]any) string {
-		key, err := store.SigningKey(t.Context())
+		key, err := keys.SigningKey(t.Context())
 		require.NoError(t, err)
 		signer, err := jose.NewSigner(
 			jose.SigningKey{Algorithm: key.SignatureAlgorithm(), Key: jose.JSONWebKey{Key: key.Key(), KeyID: key.ID()}},
@@ -52,6 +54,7 @@ func zitadel(t *testing.T, c client) provider {
 	return provider{
 		issuer: issuer,
 		sign:   sign,
+		keys:   keys,
 		signOut: func(b *browser) {
 			claims := logoutClaims(issuer)
 			claims["sub"] = b.user
@@ -77,8 +80,15 @@ func logoutClaims(issuer string) map[string]any {
 // zitadelStorage gives the client what the example has no setting for.
 type zitadelStorage struct {
 	*storage.Storage
+	keys       *zitadelKeys
 	logoutURIs []string
 }
+
+func (s zitadelStorage) SigningKey(ctx context.Context) (op.SigningKey, error) {
+	return s.keys.SigningKey(ctx)
+}
+
+func (s zitadelStorage) KeySet(ctx context.Context) ([]op.Key, error) { return s.keys.KeySet(ctx) }
 
 func (s zitadelStorage) GetClientByClientID(ctx context.Context, id string) (op.Client, error) {
 	c, err := s.Storage.GetClientByClientID(ctx, id)
