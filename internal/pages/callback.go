@@ -13,7 +13,7 @@ var (
 	//go:embed callback.js
 	callbackSource string
 
-	callbackPage = template.Must(template.New("callback").Parse(callbackHTML))
+	callbackPage = &page{name: "callback", html: &callbackHTML}
 	callbackJS   = template.JS(strip(callbackSource))
 )
 
@@ -38,7 +38,7 @@ func NewCallback(parentURL string) (*Callback, error) {
 		return nil, err
 	}
 	page := func(passport string) []byte {
-		return render(callbackPage, map[string]any{
+		return callbackPage.render(map[string]any{
 			"Next": parentURL,
 			// The JavaScript SDK takes error and state in a query for an
 			// answer of the auth domain, so the message goes without one.

@@ -2,7 +2,6 @@ package pages
 
 import (
 	_ "embed"
-	"html/template"
 	"net/http"
 )
 
@@ -10,7 +9,7 @@ var (
 	//go:embed message.html
 	messageHTML string
 
-	messagePage = template.Must(template.New("message").Parse(messageHTML))
+	messagePage = &page{name: "message", html: &messageHTML}
 )
 
 // Message is the page that a login or a logout ends on when it cannot go on, or
@@ -31,7 +30,7 @@ func (m Message) Serve(w http.ResponseWriter) {
 	if m.Status == 0 {
 		m.Status = http.StatusInternalServerError
 	}
-	page := render(messagePage, map[string]any{
+	page := messagePage.render(map[string]any{
 		"Title": m.Title,
 		"Text":  m.Text,
 		"Links": m.Links,

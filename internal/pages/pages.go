@@ -16,6 +16,7 @@ import (
 	"html/template"
 	"net/http"
 	"strings"
+	"sync"
 )
 
 //go:embed page.css
@@ -50,11 +51,22 @@ func policy(directives ...string) string {
 	return strings.Join(all, "; ")
 }
 
+// page is a template that is parsed when it is first shown: a program that shows
+// none, such as one in a browser, then need not even hold the means to.
+type page struct {
+	name string
+	html *string
+
+	once     sync.Once
+	template *template.Template
+}
+
 // render executes a template of this package. They are tested with all their
 // branches, so an error is a mistake in this package.
-func render(t *template.Template, data any) []byte {
+func (p *page) render(data any) []byte {
+	p.once.Do(func() { p.template = template.Must(template.New(p.name).Parse(*p.html)) })
 	var b bytes.Buffer
-	if err := t.Execute(&b, data); err != nil {
+	if err := p.template.Execute(&b, data); err != nil {
 		panic("passport: pages: " + err.Error())
 	}
 	return b.Bytes()

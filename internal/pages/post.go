@@ -11,14 +11,14 @@ var (
 	//go:embed post.html
 	postHTML string
 
-	postPage = template.Must(template.New("post").Parse(postHTML))
+	postPage = &page{name: "post", html: &postHTML}
 	postJS   = template.JS("document.forms[0].submit()")
 )
 
 // ServePost sends a page that posts fields to action at once, or at the press of
 // its button where no scripts run: what does not fit into a URL.
 func ServePost(w http.ResponseWriter, action string, fields url.Values) {
-	page := render(postPage, map[string]any{
+	page := postPage.render(map[string]any{
 		"Action": action,
 		"Fields": fields,
 		"Style":  pageStyle,

@@ -13,7 +13,7 @@ var (
 	//go:embed silent.js
 	silentSource string
 
-	silentPage = template.Must(template.New("silent").Parse(silentHTML))
+	silentPage = &page{name: "silent", html: &silentHTML}
 	silentJS   = template.JS(strip(silentSource))
 )
 
@@ -34,7 +34,7 @@ func ServeSilent(w http.ResponseWriter, a Answer) error {
 		return fmt.Errorf("callback: %w", err)
 	}
 	failed := a.App == "failed"
-	page := render(silentPage, map[string]any{
+	page := silentPage.render(map[string]any{
 		"Answer":   a,
 		"Failed":   failed,
 		"Style":    pageStyle,
