@@ -1,3 +1,5 @@
+//go:build !js
+
 package localstorage
 
 import (
@@ -12,12 +14,16 @@ import (
 	"time"
 
 	"github.com/passport-go/passport/storage"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
 // errCrashed is what every step meets from the one on at which a tab came to its
 // end.
 var errCrashed = errors.New("the tab has come to its end")
+
+// errRefused is what the browser says to a transaction that it cannot commit.
+var errRefused = errors.New("not committed")
 
 // fake is a browser's storage, for what does not take a browser to find out. A
 // step is a write that lasts whatever comes after it.
@@ -28,8 +34,10 @@ type fake struct {
 	items    map[string]string
 	document string
 	steps    int
-	crashAt  int // the step that is not taken any more; 0 for none
-	full     bool
+	crashAt  int  // the step that is not taken any more; 0 for none
+	full     bool // for items
+
+	refuseDocument bool
 }
 
 func newFake() *fake { return &fake{items: map[string]string{}} }
@@ -97,6 +105,9 @@ func (f *fake) Update(ctx context.Context, change func([]byte) ([]byte, error)) 
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.refuseDocument {
+		return errRefused
+	}
 	if err := f.step(); err != nil {
 		return err
 	}
@@ -140,7 +151,7 @@ func alice(issued time.Time) User {
 	}
 }
 
-func (f *fake) save(t testing.TB, s *Store, u User) User {
+func save(t testing.TB, s *Store, u User) User {
 	t.Helper()
 	saved, err := s.SaveUser(t.Context(), u)
 	require.NoError(t, err)
@@ -153,4 +164,37 @@ func (f *fake) writes(t testing.TB, u User) {
 	item, _, err := formatUser(u)
 	require.NoError(t, err)
 	require.NoError(t, f.set(userItem, item))
+}
+
+func debt(id string) storage.Record {
+	return storage.Record{ID: id, Subject: "alice", SID: "s1", Expiry: now.Add(24 * time.Hour), Data: []byte("sealed")}
+}
+
+// claim returns the IDs of what is owed a while from now.
+func claim(t testing.TB, s *Store, after time.Duration) (ids []string) {
+	t.Helper()
+	later := now.Add(after)
+	o := s.options
+	o.Now = func() time.Time { return later }
+	f := s.items.(*fake)
+	there, err := newStore(t.Context(), o, f, f)
+	require.NoError(t, err)
+	debts, err := there.Claim(t.Context(), 10, time.Nanosecond)
+	require.NoError(t, err)
+	for _, d := range debts {
+		ids = append(ids, d.Record.ID)
+	}
+	return ids
+}
+
+func assertLoads(t testing.TB, s *Store, want User) {
+	t.Helper()
+	got, err := s.LoadUser(t.Context())
+	require.NoError(t, err)
+	assert.True(t, equal(want, got), "revision %d and %d", want.Revision, got.Revision)
+}
+
+func equal(a, b User) bool {
+	return a.sameTokens(b) && a.Subject == b.Subject && a.SID == b.SID && a.Revision == b.Revision &&
+		a.Expiry.Equal(b.Expiry) && string(a.Extra) == string(b.Extra)
 }

@@ -89,13 +89,14 @@ func (n note) replaced(item string) note {
 	return n
 }
 
-// lags reports whether item is what this process has yet to forget.
+// lags reports whether item is what stood in the place of the user's before, and
+// this process has yet to hear of the change.
 func (n note) lags(item string) bool {
-	if age := time.Since(n.Written); age < 0 || age > propagation {
+	if age := time.Since(n.Written); n.User == nil || age < 0 || age > propagation {
 		return false
 	}
 	is := digest(item)
-	return slices.Contains(n.Replaced, is) && (n.User == nil || n.User.Digest != is)
+	return is != n.User.Digest && slices.Contains(n.Replaced, is)
 }
 
 // forget drops what is of no use any more.

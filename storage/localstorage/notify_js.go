@@ -3,6 +3,7 @@ package localstorage
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"syscall/js"
@@ -15,11 +16,7 @@ func (s *Store) Notify(ctx context.Context, ids ...string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	ended := make([]any, len(ids))
-	for i, id := range ids {
-		ended[i] = id
-	}
-	return s.post("ended", ended)
+	return s.post(message{Ended: ids})
 }
 
 // Listen implements storage.Notifier. It also tells of [UserID] when the session
@@ -43,7 +40,7 @@ func (s *Store) Listen(ctx context.Context, ready func(), ended func(id string))
 	user := s.watchUser(ctx)
 
 	hello := rand.Text() // comes back when the channel is open, as all that comes later
-	if err := s.post("hello", hello); err != nil {
+	if err := s.post(message{Hello: hello}); err != nil {
 		return err
 	}
 	for {
@@ -52,10 +49,10 @@ func (s *Store) Listen(ctx context.Context, ready func(), ended func(id string))
 			return ctx.Err()
 		case <-heard.more:
 			for _, m := range heard.take() {
-				if m.hello == hello {
+				if m.Hello == hello {
 					ready()
 				}
-				for _, id := range m.ended {
+				for _, id := range m.Ended {
 					ended(id)
 				}
 			}
@@ -75,13 +72,19 @@ func (s *Store) channel() (js.Value, error) {
 	return constructor.New("passport-go:" + s.options.place()), nil
 }
 
-func (s *Store) post(kind string, value any) error {
+// post sends m as JSON: on its way into a string of JavaScript's, text by itself
+// would lose a byte order mark.
+func (s *Store) post(m message) error {
 	channel, err := s.channel()
 	if err != nil {
 		return err
 	}
 	defer channel.Call("close")
-	_, err = call(channel, "postMessage", map[string]any{kind: value})
+	text, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("storage/localstorage: %w", err)
+	}
+	_, err = call(channel, "postMessage", string(text))
 	return err
 }
 
@@ -93,7 +96,9 @@ func (s *Store) hear() (q *queue, stop func(), err error) {
 	}
 	q = newQueue()
 	onMessage := js.FuncOf(func(_ js.Value, args []js.Value) any {
-		q.add(messageIn(args[0].Get("data")))
+		var m message // stays empty if a script of the origin has sent something else
+		_ = json.Unmarshal([]byte(args[0].Get("data").String()), &m)
+		q.add(m)
 		return nil
 	})
 	channel.Set("onmessage", onMessage)
@@ -101,26 +106,6 @@ func (s *Store) hear() (q *queue, stop func(), err error) {
 		channel.Call("close")
 		onMessage.Release()
 	}, nil
-}
-
-// messageIn reads what a script of the origin has sent, maybe not one of ours.
-func messageIn(data js.Value) (m message) {
-	if data.Type() != js.TypeObject {
-		return message{}
-	}
-	if hello := data.Get("hello"); hello.Type() == js.TypeString {
-		m.hello = hello.String()
-	}
-	ended := data.Get("ended")
-	if !ended.InstanceOf(js.Global().Get("Array")) {
-		return m
-	}
-	for i := range ended.Length() {
-		if id := ended.Index(i); id.Type() == js.TypeString {
-			m.ended = append(m.ended, id.String())
-		}
-	}
-	return m
 }
 
 // recheck is how often a listener looks whether a script of its own page has

@@ -4,8 +4,8 @@ import "sync"
 
 // message is what listeners are told: hello, or that records have ended.
 type message struct {
-	hello string
-	ended []string
+	Hello string   `json:"hello,omitempty"`
+	Ended []string `json:"ended,omitempty"`
 }
 
 // queue holds messages until somebody takes them. To add one takes no time, as

@@ -1,7 +1,10 @@
+//go:build !js
+
 package localstorage
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/passport-go/passport/storage"
@@ -25,7 +28,7 @@ func TestWhatIsSavedIsLoaded(t *testing.T) {
 	assert.ErrorIs(t, err, storage.ErrNotFound)
 
 	want := alice(now)
-	saved := f.save(t, s, want)
+	saved := save(t, s, want)
 	want.Subject, want.SID, want.Revision = "alice", "s1", saved.Revision
 	assert.True(t, equal(want, saved))
 	loaded, err := f.open(t, options()).LoadUser(t.Context())
@@ -34,7 +37,7 @@ func TestWhatIsSavedIsLoaded(t *testing.T) {
 
 	renewed := alice(now.Add(time.Minute))
 	renewed.Revision = saved.Revision
-	renewed = f.save(t, s, renewed)
+	renewed = save(t, s, renewed)
 	assert.Greater(t, renewed.Revision, saved.Revision)
 	_, err = s.SaveUser(t.Context(), saved)
 	assert.ErrorIs(t, err, storage.ErrConflict)
@@ -42,7 +45,183 @@ func TestWhatIsSavedIsLoaded(t *testing.T) {
 	assert.ErrorIs(t, err, storage.ErrConflict)
 }
 
-func equal(a, b User) bool {
-	return a.sameTokens(b) && a.Subject == b.Subject && a.SID == b.SID && a.Revision == b.Revision &&
-		a.Expiry.Equal(b.Expiry) && string(a.Extra) == string(b.Extra)
+func TestASessionIsChangedOnlyByThoseWhoKnowIt(t *testing.T) {
+	s := newFake().open(t, options())
+	_, err := s.DeleteUser(t.Context(), 1)
+	assert.ErrorIs(t, err, storage.ErrNotFound)
+	u := alice(now)
+	u.Revision = 1
+	_, err = s.SaveUser(t.Context(), u)
+	assert.ErrorIs(t, err, storage.ErrNotFound)
+
+	u = save(t, s, alice(now))
+	_, err = s.DeleteUser(t.Context(), u.Revision+1)
+	assert.ErrorIs(t, err, storage.ErrConflict)
+	_, err = s.DeleteUserOwing(t.Context(), u.Revision+1, debt("a"), time.Minute)
+	assert.ErrorIs(t, err, storage.ErrConflict)
+	assert.Empty(t, claim(t, s, time.Hour))
+
+	deleted, err := s.DeleteUser(t.Context(), u.Revision)
+	require.NoError(t, err)
+	assert.True(t, equal(u, deleted))
+	_, err = s.LoadUser(t.Context())
+	assert.ErrorIs(t, err, storage.ErrNotFound)
+	_, err = s.SaveUser(t.Context(), u)
+	assert.ErrorIs(t, err, storage.ErrNotFound, "nothing brings it back")
+}
+
+func TestASessionThatEndsLeavesItsDebt(t *testing.T) {
+	f := newFake()
+	s := f.open(t, options())
+	u := save(t, s, alice(now))
+	owed, err := s.DeleteUserOwing(t.Context(), u.Revision, debt("a"), time.Minute)
+	require.NoError(t, err)
+	assert.Equal(t, debt("a"), owed.Record)
+	assert.NotContains(t, f.items, userItem)
+	assert.Empty(t, claim(t, s, 0), "it is held")
+	assert.Equal(t, []string{"a"}, claim(t, s, time.Minute))
+
+	u = save(t, s, alice(now))
+	_, err = s.DeleteUserOwing(t.Context(), u.Revision, debt("a"), time.Minute)
+	assert.ErrorIs(t, err, storage.ErrConflict, "it is owed already")
+	assertLoads(t, s, u)
+}
+
+func TestTwoSessionsHaveNoRevisionInCommon(t *testing.T) {
+	clock := now
+	o := options()
+	o.Now = func() time.Time { return clock }
+	s := newFake().open(t, o)
+	first := save(t, s, alice(now))
+	for range 10 {
+		first = save(t, s, first)
+	}
+	_, err := s.DeleteUser(t.Context(), first.Revision)
+	require.NoError(t, err)
+	clock = clock.Add(time.Second)
+	second := save(t, s, alice(now))
+	assert.Greater(t, second.Revision, first.Revision)
+}
+
+func TestOnlyWhatChangesIsWritten(t *testing.T) {
+	f := newFake()
+	s := f.open(t, options())
+	f.writes(t, alice(now))
+	u, err := s.LoadUser(t.Context())
+	require.NoError(t, err)
+	item := f.items[userItem]
+	f.full = true // for items
+	u.Extra = []byte("more")
+	assertLoads(t, s, save(t, s, u))
+	assert.Equal(t, item, f.items[userItem])
+}
+
+func TestStorageThatIsFullChangesNothing(t *testing.T) {
+	f := newFake()
+	s := f.open(t, options())
+	f.full = true
+	_, err := s.SaveUser(t.Context(), alice(now))
+	assert.ErrorIs(t, err, storage.ErrFull)
+	_, err = s.LoadUser(t.Context())
+	assert.ErrorIs(t, err, storage.ErrNotFound)
+
+	f.full = false
+	u := save(t, s, alice(now))
+	f.full = true
+	renewed := alice(now.Add(time.Minute))
+	renewed.Revision = u.Revision
+	_, err = s.SaveUser(t.Context(), renewed)
+	assert.ErrorIs(t, err, storage.ErrFull)
+	assertLoads(t, s, u)
+	_, err = s.DeleteUserOwing(t.Context(), u.Revision, debt("a"), time.Minute)
+	assert.NoError(t, err, "which takes no room")
+}
+
+func TestASessionExpires(t *testing.T) {
+	clock := now
+	o := options()
+	o.Now = func() time.Time { return clock }
+	f := newFake()
+	s := f.open(t, o)
+	u := save(t, s, alice(now))
+	clock = u.Expiry
+	_, err := s.LoadUser(t.Context())
+	assert.ErrorIs(t, err, storage.ErrNotFound)
+	assert.NotContains(t, f.items, userItem, "nor does the JavaScript SDK find it")
+	_, err = s.SaveUser(t.Context(), u)
+	assert.ErrorContains(t, err, "User.Expiry has passed")
+
+	clock = now
+	f.writes(t, alice(now))
+	u, err = s.LoadUser(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, now.Add(30*24*time.Hour), u.Expiry, "the default for one that the JavaScript SDK began")
+}
+
+func TestALateChangeIsUndoneWhenItCannotBeNoted(t *testing.T) {
+	f := newFake()
+	s := f.open(t, options())
+	u := save(t, s, alice(now))
+	renewed := alice(now.Add(time.Minute))
+	renewed.Revision = u.Revision
+	f.refuseDocument = true
+	_, err := s.SaveUser(t.Context(), renewed)
+	assert.ErrorIs(t, err, errRefused)
+	f.refuseDocument = false
+	assertLoads(t, s, u)
+}
+
+// After each step at which a tab can come to its end there is a session, or none
+// and its debt.
+func TestATabThatComesToItsEndLeavesNothingHalfDone(t *testing.T) {
+	renewed := alice(now.Add(time.Minute))
+	for name, act := range map[string]func(t *testing.T, s *Store, u User) error{
+		"SaveUser": func(t *testing.T, s *Store, u User) error {
+			renewed.Revision = u.Revision
+			_, err := s.SaveUser(t.Context(), renewed)
+			return err
+		},
+		"DeleteUser": func(t *testing.T, s *Store, u User) error {
+			_, err := s.DeleteUser(t.Context(), u.Revision)
+			return err
+		},
+		"DeleteUserOwing": func(t *testing.T, s *Store, u User) error {
+			_, err := s.DeleteUserOwing(t.Context(), u.Revision, debt("a"), time.Minute)
+			return err
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) { crashEverywhere(t, name, renewed, act) })
+	}
+}
+
+func crashEverywhere(t *testing.T, name string, renewed User, act func(*testing.T, *Store, User) error) {
+	for crashAt, crashed := 1, true; crashed; crashAt++ {
+		f := newFake()
+		s := f.open(t, options())
+		u := save(t, s, alice(now))
+		f.items["pkce_state"] = "left behind"
+		f.steps, f.crashAt = 0, crashAt
+		err := act(t, s, u)
+		crashed = f.steps >= crashAt
+		f.crashAt = 0
+
+		after := f.open(t, options())
+		found, loadErr := after.LoadUser(t.Context())
+		owed := claim(t, after, time.Hour)
+		switch at := []any{"%s, step %d", name, crashAt}; {
+		case loadErr == nil:
+			assert.True(t, name == "SaveUser" || crashed, at...)
+			assert.True(t, found.sameTokens(u) || found.sameTokens(renewed), at...)
+			assert.Equal(t, u.Extra, found.Extra, at...)
+			assert.Empty(t, owed, at...)
+		default:
+			assert.ErrorIs(t, loadErr, storage.ErrNotFound, at...)
+			assert.NotEqual(t, "SaveUser", name, at...)
+			assert.NotContains(t, f.items, userItem, at...)
+			assert.Equal(t, name == "DeleteUserOwing", len(owed) == 1, at...)
+		}
+		if err == nil && !crashed && name != "SaveUser" {
+			assert.Empty(t, f.items, "%s clears up", name)
+		}
+	}
 }

@@ -8,12 +8,15 @@ window.output = "";
 	};
 	const go = new Go();
 	go.argv = ["program", ...new URLSearchParams(location.search).getAll("arg")];
-	go.exit = code => window.exitCode = code;
+	go.exit = code => {
+		window.exitCode = code;
+		window.onExit?.(code);
+	};
 	WebAssembly.instantiateStreaming(fetch("/wasm/program.wasm"), go.importObject).then(
 		({instance}) => go.run(instance),
 		error => {
 			output += error;
-			window.exitCode = -1;
+			go.exit(-1);
 		},
 	);
 }

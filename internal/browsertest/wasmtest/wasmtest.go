@@ -5,6 +5,8 @@ package wasmtest
 import (
 	"context"
 	_ "embed"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -91,9 +93,16 @@ func Serve(t testing.TB, program []byte) string {
 	t.Helper()
 	mux := http.NewServeMux()
 	Handle(t, mux, program)
+	return serve(t, mux, "")
+}
+
+// serve adds the page to mux, with a script that is there before the program.
+func serve(t testing.TB, mux *http.ServeMux, script string) (origin string) {
+	t.Helper()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = w.Write([]byte(`<!doctype html><title>wasm</title><script src="/wasm/wasm_exec.js"></script><script src="/wasm/run.js"></script>`))
+		fmt.Fprintf(w, `<!doctype html><title>wasm</title><link rel="icon" href="data:,"><script>%s</script>
+			<script src="/wasm/wasm_exec.js"></script><script src="/wasm/run.js"></script>`, script)
 	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
@@ -109,33 +118,43 @@ func Page(origin string, args ...string) string {
 // -test.short, and reports each as a subtest.
 func Run(t *testing.T, pkg string, flags ...string) {
 	t.Helper()
-	origin := Serve(t, BuildTest(t, pkg))
+	mux := http.NewServeMux()
+	Handle(t, mux, BuildTest(t, pkg))
+	ended := make(chan ending, 1)
+	mux.HandleFunc("POST /exit", func(_ http.ResponseWriter, r *http.Request) {
+		var e ending
+		if assert.NoError(t, json.NewDecoder(r.Body).Decode(&e)) {
+			ended <- e
+		}
+	})
+	origin := serve(t, mux, `onExit = code => fetch("/exit", {method: "POST", body: JSON.stringify({code, output})})`)
 	tab := browsertest.Open(t, browsertest.Blocked).Tab()
 	tab.Go(Page(origin, append(flags, "-test.v")...))
-	code := wait(t, tab)
-	output := browsertest.Eval[string](tab, `output`)
+	select {
+	case e := <-ended:
+		e.report(t)
+	case <-time.After(runPatience):
+		require.Fail(t, "the tests do not end", browsertest.Eval[string](tab, `output`))
+	}
+}
 
-	results := result.FindAllStringSubmatch(output, -1)
-	assert.NotEmpty(t, results, "there are no tests in %s", pkg)
-	for _, r := range results {
-		t.Run(r[2], func(t *testing.T) { assert.Equal(t, "PASS", r[1]) })
-	}
-	if code != 0 || t.Failed() {
-		assert.Fail(t, "the tests failed in the browser", output)
-	}
+// ending is what a run of tests comes to.
+type ending struct {
+	Code   int
+	Output string
 }
 
 // result is what go test -v prints at the end of a test that is not a subtest.
 var result = regexp.MustCompile(`(?m)^--- (PASS|FAIL|SKIP): (\S+)`)
 
-// wait returns the exit code of the program in tab.
-func wait(t testing.TB, tab *browsertest.Tab) int {
+func (e ending) report(t *testing.T) {
 	t.Helper()
-	for deadline := time.Now().Add(runPatience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if browsertest.Eval[bool](tab, `window.exitCode !== undefined`) {
-			return browsertest.Eval[int](tab, `exitCode`)
-		}
+	results := result.FindAllStringSubmatch(e.Output, -1)
+	assert.NotEmpty(t, results, "there are no tests")
+	for _, r := range results {
+		t.Run(r[2], func(t *testing.T) { assert.Equal(t, "PASS", r[1]) })
 	}
-	require.Fail(t, "the program does not end", browsertest.Eval[string](tab, `output`))
-	return 0
+	if e.Code != 0 || t.Failed() {
+		assert.Fail(t, "the tests failed in the browser", e.Output)
+	}
 }
