@@ -1,0 +1,231 @@
+// Package gametest plays with a Go program that is compiled to WebAssembly and
+// signs its users in and out with package browser, in Chromium.
+package gametest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/internal/browsertest"
+	"github.com/passport-go/passport/internal/browsertest/wasmtest"
+	"github.com/passport-go/passport/passporttest"
+)
+
+func TestMain(m *testing.M) { os.Exit(browsertest.Main(m)) }
+
+const (
+	appHost      = "app.localhost"
+	callbackHost = "callback.app.localhost"
+
+	pollEvery = 5 * time.Millisecond
+
+	// patience is how long a test waits for what should come at once.
+	patience = 30 * time.Second
+)
+
+// program is compiled once for all tests.
+var program struct {
+	sync.Once
+	wasm []byte
+}
+
+func compiled(t testing.TB) []byte {
+	t.Helper()
+	program.Do(func() {
+		program.wasm = wasmtest.Build(t, "github.com/passport-go/passport/internal/browsertest/gametest/game")
+	})
+	require.NotEmpty(t, program.wasm)
+	return program.wasm
+}
+
+// site is where the game is played, and the auth domain that it signs people in
+// at.
+type site struct {
+	t      testing.TB
+	auth   *passporttest.Server
+	origin string
+	mux    *http.ServeMux
+	config map[string]any
+	policy string // the pages' Content-Security-Policy
+}
+
+// newSite starts a site in silent mode, whose callback is served by package
+// passport.
+func newSite(t testing.TB, authHost string) *site {
+	t.Helper()
+	s := &site{t: t, mux: http.NewServeMux()}
+	s.auth = passporttest.NewServer(passporttest.Options{AutoLogin: true, Host: authHost})
+	t.Cleanup(s.auth.Close)
+	server := httptest.NewServer(s.mux)
+	t.Cleanup(server.Close)
+	s.origin = strings.Replace(server.URL, "127.0.0.1", appHost, 1)
+	s.config = map[string]any{
+		"ClientID":          passporttest.ClientID,
+		"AuthDomain":        s.auth.URL,
+		"RedirectURI":       s.origin + "/redirect",
+		"LogoutRedirectURI": s.origin + "/callback",
+		"LogoutMode":        passport.LogoutSilent,
+		"SilentTimeout":     patience,
+		"SilentFallback":    passport.FallbackReport,
+	}
+	wasmtest.Handle(t, s.mux, compiled(t))
+	s.mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { s.page(w, s.config) })
+	s.mux.HandleFunc("GET /redirect", func(w http.ResponseWriter, _ *http.Request) { s.page(w, s.config) })
+	s.mux.HandleFunc("GET /wasm-callback", func(w http.ResponseWriter, _ *http.Request) {
+		s.page(w, map[string]any{"Parent": s.origin + "/"})
+	})
+	p, err := passport.New(passport.Config{
+		ClientID:          passporttest.ClientID,
+		RedirectURI:       s.origin + "/redirect",
+		LogoutRedirectURI: s.origin + "/callback",
+		LogoutMode:        passport.LogoutSilent,
+	})
+	require.NoError(t, err)
+	s.mux.Handle("GET /callback", p.LogoutSilentCallback(s.origin+"/"))
+	return s
+}
+
+// page serves a page with the game.
+func (s *site) page(w http.ResponseWriter, config any) {
+	text, err := json.Marshal(config)
+	if err != nil {
+		panic(err)
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	if s.policy != "" {
+		w.Header().Set("Content-Security-Policy", s.policy)
+	}
+	fmt.Fprintf(w, `<!doctype html><title>game</title><script>window.config = %s</script>
+		<script src="/wasm/wasm_exec.js"></script><script src="/wasm/run.js"></script>`, text)
+}
+
+// redirects puts a site into redirect mode.
+func (s *site) redirects() *site {
+	s.config["LogoutMode"], s.config["LogoutRedirectURI"] = passport.LogoutRedirect, s.origin+"/"
+	return s
+}
+
+// game is a tab with the game in it.
+type game struct {
+	*browsertest.Tab
+	s *site
+}
+
+// open shows the game in a new tab.
+func (s *site) open(p *browsertest.Profile) game {
+	s.t.Helper()
+	g := game{p.Tab(), s}
+	g.home()
+	return g
+}
+
+// home loads the game anew.
+func (g game) home() {
+	g.s.t.Helper()
+	g.Go(g.s.origin + "/")
+	g.ready()
+}
+
+func (g game) ready() {
+	g.s.t.Helper()
+	g.Wait(`window.game`)
+}
+
+// signedIn opens a tab whose user has signed in.
+func (s *site) signedIn(p *browsertest.Profile) game {
+	s.t.Helper()
+	g := s.open(p)
+	g.signIn()
+	return g
+}
+
+func (g game) signIn() {
+	g.s.t.Helper()
+	require.Equal(g.s.t, "/inventory", g.loginCallback().ReturnTo)
+	require.Equal(g.s.t, "alice@example.com", g.who())
+}
+
+// login goes to the auth domain, and waits for the return.
+func (g game) login() {
+	g.s.t.Helper()
+	g.Run(`window.old = true; void game.login("/inventory")`)
+	g.Wait(`!window.old && location.pathname === "/redirect" && window.game`)
+}
+
+type callback struct{ Subject, ReturnTo string }
+
+// loginCallback goes to the auth domain and comes back.
+func (g game) loginCallback() callback {
+	g.s.t.Helper()
+	g.login()
+	return browsertest.Eval[callback](g.Tab, `game.callback()`)
+}
+
+// who is the user, or what is said instead.
+func (g game) who() string {
+	g.s.t.Helper()
+	return browsertest.Eval[string](g.Tab, `game.email().catch(e => e.message)`)
+}
+
+// nobody is what is said if nobody is signed in.
+var nobody = passport.ErrNoSession.Error()
+
+// account is what a logout says of itself.
+type account struct{ Mode, URL, App, Revocation, Passport, Error string }
+
+func (g game) logout() account {
+	g.s.t.Helper()
+	return browsertest.Eval[account](g.Tab, `game.logout()`)
+}
+
+// leave logs out, and waits until the page has been left and the game is there
+// again.
+func (g game) leave() {
+	g.s.t.Helper()
+	g.Run(`window.old = true; void game.logout()`)
+	g.Wait(`!window.old && location.origin === "` + g.s.origin + `" && window.game`)
+}
+
+// stored are the items of localStorage and sessionStorage that hold a user or
+// what a login of the JavaScript SDK leaves.
+func (g game) stored() []string {
+	g.s.t.Helper()
+	return browsertest.Eval[[]string](g.Tab, `Object.keys(localStorage).filter(key => key.startsWith("oidc.") || key.startsWith("pkce_"))`)
+}
+
+// revoked asserts that no refresh token is good any more, once there was time.
+func (s *site) revoked() {
+	s.t.Helper()
+	assert.Eventually(s.t, func() bool { return len(s.auth.RefreshTokens(passporttest.Live)) == 0 },
+		patience, 5*time.Millisecond, "the refresh token is revoked")
+}
+
+// awaits waits for the nth request to a path of the auth domain.
+func (s *site) awaits(path string, n int) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
+	_, err := s.auth.Await(ctx, path, n)
+	require.NoError(s.t, err)
+}
+
+// prompts are those of the logins so far.
+func (s *site) prompts() []string {
+	var prompts []string
+	for _, r := range s.auth.Requests("/authorize") {
+		prompts = append(prompts, r.Query.Get("prompt"))
+	}
+	return prompts
+}

@@ -1,0 +1,108 @@
+package gametest
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/passport-go/passport/internal/browsertest"
+	"github.com/passport-go/passport/passporttest"
+)
+
+func TestLoginComesBackAndLeavesNothingInTheAddress(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	g := s.open(browsertest.Open(t, browsertest.Blocked))
+	assert.Equal(t, nobody, g.who())
+
+	back := g.loginCallback()
+	assert.Equal(t, callback{passporttest.DefaultUser().Subject, "/inventory"}, back)
+	assert.Equal(t, s.origin+"/redirect", g.URL())
+	assert.Equal(t, "alice@example.com", g.who())
+
+	g.Go(s.origin + "/redirect") // loaded again
+	g.ready()
+	assert.Equal(t, callback{back.Subject, "/"}, browsertest.Eval[callback](g.Tab, `game.callback()`))
+	g.home()
+	assert.Equal(t, "alice@example.com", g.who(), "the session outlives the page")
+	assert.Len(t, s.auth.RefreshTokens(), 1, "the code was used once")
+}
+
+func TestCallbackThatIsLoadedAgainBeforeItIsTidyIsTheSameSession(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	g := s.open(browsertest.Open(t, browsertest.Blocked))
+	g.login()
+	address := g.URL()
+	browsertest.Eval[callback](g.Tab, `game.callback()`)
+	g.Go(address)
+	g.ready()
+	assert.Equal(t, "/inventory", browsertest.Eval[callback](g.Tab, `game.callback()`).ReturnTo)
+	assert.Empty(t, s.auth.Incidents(), "the code was used once")
+	assert.Equal(t, "alice@example.com", g.who())
+}
+
+func TestTwoTabsSignInAtOnce(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	profile := browsertest.Open(t, browsertest.Blocked)
+	a, b := s.open(profile), s.open(profile)
+	for _, g := range []game{a, b} {
+		g.Run(`void game.login("/inventory")`)
+	}
+	for _, g := range []game{a, b} {
+		g.Wait(`location.pathname === "/redirect" && window.game`)
+		assert.Equal(t, "/inventory", browsertest.Eval[callback](g.Tab, `game.callback()`).ReturnTo)
+	}
+	assert.Equal(t, "alice@example.com", a.who())
+	b.home() // which sees to what an earlier page has left owed
+	assert.Equal(t, "alice@example.com", b.who())
+	assert.Eventually(t, func() bool { return len(s.auth.RefreshTokens(passporttest.Live)) == 1 }, patience, pollEvery,
+		"the session that the second has replaced is revoked")
+}
+
+func TestLoginThatIsRefusedLeavesTheSessionAlone(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
+	s.auth.Inject(passporttest.Fault{Path: "/authorize", Error: "access_denied"})
+	g.login()
+	assert.Contains(t, browsertest.Eval[string](g.Tab, `game.callback().catch(e => e.message)`), "access_denied")
+	assert.Equal(t, s.origin+"/redirect", g.URL())
+	assert.Equal(t, "alice@example.com", g.who())
+}
+
+// A code that was obtained in another browser, or for another, signs nobody in.
+func TestCallbackOfAnotherTabSignsNobodyIn(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	g := s.open(browsertest.Open(t, browsertest.Blocked))
+	g.login()
+
+	victim := s.open(browsertest.Open(t, browsertest.Blocked))
+	victim.Go(g.URL())
+	victim.ready()
+	assert.Contains(t, browsertest.Eval[string](victim.Tab, `game.callback().catch(e => e.message)`), "no such login")
+	assert.Equal(t, nobody, victim.who())
+	assert.Empty(t, s.auth.RefreshTokens())
+}
+
+func TestTwoTabsRefreshOnce(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	stale := s.shortLived()
+	profile := browsertest.Open(t, browsertest.Blocked)
+	a := s.signedIn(profile)
+	stale()
+	b := s.open(profile)
+	answer := s.auth.Inject(passporttest.Fault{Path: "/oauth/token", Hang: true})
+	for _, g := range []game{a, b} {
+		g.Run(`window.token = game.accessToken()`)
+	}
+	s.awaits("/oauth/token", 2)
+	answer()
+	token := browsertest.Eval[string](a.Tab, `token`)
+	assert.NotEmpty(t, token)
+	assert.Equal(t, token, browsertest.Eval[string](b.Tab, `token`))
+	assert.Len(t, s.auth.Requests("/oauth/token"), 2, "one is the login's")
+	assert.Empty(t, s.auth.Incidents())
+}
+
+// shortLived lets access tokens expire at once, until it is called off.
+func (s *site) shortLived() (off func()) {
+	return s.auth.Inject(passporttest.Fault{Path: "/oauth/token", EditAnswer: func(answer map[string]any) { answer["expires_in"] = 1 }})
+}

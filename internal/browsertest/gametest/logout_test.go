@@ -1,0 +1,158 @@
+package gametest
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/internal/browsertest"
+	"github.com/passport-go/passport/passporttest"
+)
+
+func TestRedirectLogoutEndsBothSessionsAndKnowsIt(t *testing.T) {
+	s := newSite(t, "auth.localhost").redirects()
+	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
+	g.leave()
+	assert.Equal(t, s.origin+"/", g.URL(), "the guard is not left in the address")
+	assert.Equal(t, nobody, g.who())
+	assert.Empty(t, g.stored())
+	assert.Empty(t, s.auth.Sessions())
+	s.revoked()
+	assert.False(t, g.unfinished())
+	assert.Contains(t, browsertest.Eval[[]string](g.Tab, `game.events`), "passport.done")
+
+	g.signIn()
+	assert.Equal(t, []string{"", ""}, s.prompts(), "a logout that is known to be complete costs nobody a password")
+}
+
+// situations are what a browser does with the auth domain's cookie in an iframe.
+var situations = []struct {
+	name     string
+	cookies  browsertest.Cookies
+	auth     string
+	passport passport.Outcome // that is reported
+	ends     bool             // the Passport session, really
+}{
+	{"cross-site, third-party cookies blocked", browsertest.Blocked, "auth.localhost", passport.Unconfirmed, false},
+	{"cross-site, third-party cookies allowed", browsertest.Allowed, "auth.localhost", passport.Unconfirmed, true},
+	{"same host", browsertest.Blocked, appHost, passport.Done, true},
+}
+
+func TestSilentLogoutSaysWhatIsKnown(t *testing.T) {
+	for _, in := range situations {
+		t.Run(in.name, func(t *testing.T) {
+			s := newSite(t, in.auth)
+			g := s.signedIn(browsertest.Open(t, in.cookies))
+			address := g.URL()
+			got := g.logout()
+			assert.Equal(t, account{Mode: "silent", URL: got.URL, App: "done", Revocation: "done", Passport: string(in.passport)}, got)
+			assert.Equal(t, address, g.URL())
+			assert.Equal(t, nobody, g.who())
+			assert.Empty(t, g.stored())
+			assert.Empty(t, s.auth.RefreshTokens(passporttest.Live))
+			assert.Equal(t, in.ends, len(s.auth.Sessions()) == 0)
+			assert.Zero(t, g.frames())
+
+			assert.Equal(t, in.passport == passport.Unconfirmed, g.unfinished())
+			g.signIn()
+			prompt := ""
+			if in.passport == passport.Unconfirmed {
+				prompt = "login"
+			}
+			assert.Equal(t, prompt, s.prompts()[1])
+			assert.False(t, g.unfinished(), "a login with a password has settled it")
+		})
+	}
+}
+
+func (g game) frames() int {
+	g.s.t.Helper()
+	return browsertest.Eval[int](g.Tab, `document.querySelectorAll("iframe").length`)
+}
+
+func (g game) unfinished() bool {
+	g.s.t.Helper()
+	return browsertest.Eval[bool](g.Tab, `game.unfinished().then(Boolean)`)
+}
+
+func TestUnfinishedLogoutCanBeFinished(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	s.config["LogoutRedirectURI"] = s.origin + "/wasm-callback"
+	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
+	require.Equal(t, "unconfirmed", g.logout().Passport)
+	require.Len(t, s.auth.Sessions(), 1)
+
+	g.Run(`window.old = true; game.unfinished().then(logout => location.assign(logout.url))`)
+	g.Wait(`!window.old && location.pathname === "/" && window.game`)
+	assert.Empty(t, s.auth.Sessions())
+	assert.False(t, g.unfinished(), "the callback page has handed on what came back")
+	assert.Equal(t, s.origin+"/", g.URL())
+}
+
+// The callback may be a Go program, too, and on another origin.
+func TestCallbackInWebAssemblyCompletesALogout(t *testing.T) {
+	for _, host := range []string{appHost, callbackHost} {
+		t.Run(host, func(t *testing.T) {
+			s := newSite(t, "auth.localhost")
+			s.config["LogoutRedirectURI"] = strings.Replace(s.origin, appHost, host, 1) + "/wasm-callback"
+			g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
+			got := g.logout()
+			assert.Equal(t, "unconfirmed", got.Passport)
+			assert.Empty(t, got.Error)
+		})
+	}
+}
+
+func TestCallbackOnAnotherOriginCompletesALogout(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	s.config["LogoutRedirectURI"] = strings.Replace(s.origin, appHost, callbackHost, 1) + "/callback"
+	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
+	got := g.logout()
+	assert.Equal(t, "unconfirmed", got.Passport)
+	assert.Empty(t, got.Error)
+}
+
+func TestTwoLogoutsAtOnceAreOne(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
+	both := browsertest.Eval[[]account](g.Tab, `Promise.all([game.logout(), game.logout()])`)
+	assert.Equal(t, both[0], both[1])
+	assert.Equal(t, "done", both[0].App)
+	assert.Len(t, s.auth.Requests("/v2/logout"), 1)
+	assert.Len(t, s.auth.Requests("/oauth/revoke"), 1)
+}
+
+func TestLogoutOfNobodyEndsThePassportSessionAllTheSame(t *testing.T) {
+	s := newSite(t, "auth.localhost").redirects()
+	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
+	g.Run(`localStorage.clear()`)
+	require.Equal(t, nobody, g.who())
+	g.leave()
+	assert.Empty(t, s.auth.Sessions())
+}
+
+func TestOtherTabsLearnOfTheLogout(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	profile := browsertest.Open(t, browsertest.Blocked)
+	g := s.signedIn(profile)
+	other := s.open(profile)
+	other.Run(`window.ended = game.ended()`)
+	g.Run(`window.ended = game.ended()`)
+	require.Equal(t, "alice@example.com", other.who())
+	require.Equal(t, "done", g.logout().App)
+	assert.True(t, browsertest.Eval[bool](other.Tab, `ended`))
+	assert.True(t, browsertest.Eval[bool](g.Tab, `ended`))
+	assert.Equal(t, nobody, other.who())
+}
+
+func TestLogoutURLCarriesNoToken(t *testing.T) {
+	s := newSite(t, "auth.localhost").redirects()
+	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
+	g.leave()
+	for name := range s.auth.Requests("/v2/logout")[0].Query {
+		assert.Contains(t, []string{"client_id", "returnTo"}, name)
+	}
+}
