@@ -29,7 +29,11 @@ func newBrowser(t *testing.T, user string) *browser {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
-	b := &browser{t: t, user: user, client: &http.Client{Jar: jar}}
+	return onJar(t, user, jar)
+}
+
+func onJar(t *testing.T, user string, jar http.CookieJar) *browser {
+	b := &browser{t: t, user: user, client: &http.Client{Jar: jar, Timeout: patience}}
 	b.client.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
 		if b.stopAt != "" && r.URL.Path == b.stopAt {
 			return http.ErrUseLastResponse
@@ -201,13 +205,16 @@ func (b *browser) leave(method, address string) string {
 	return res.Header.Get("Location")
 }
 
+// tab is another window of b.
+func (b *browser) tab() *browser { return onJar(b.t, b.user, b.client.Jar) }
+
 // partition is b inside an iframe on a page of the app: with the app's cookies,
 // and with others than b's for a third party.
 func (b *browser) partition(thirdParty string) *browser {
 	b.t.Helper()
-	inside := newBrowser(b.t, b.user)
-	inside.client.Jar = &partitioned{own: inside.client.Jar, shared: b.client.Jar, thirdParty: thirdParty}
-	return inside
+	own, err := cookiejar.New(nil)
+	require.NoError(b.t, err)
+	return onJar(b.t, b.user, &partitioned{own: own, shared: b.client.Jar, thirdParty: thirdParty})
 }
 
 type partitioned struct {

@@ -286,7 +286,7 @@ func overtakenLogin(t *testing.T, start start) {
 	s := newSite(t, start, setup{})
 	b := newBrowser(t, "alice")
 	callback := b.upToCallback(s.one.url)
-	held := s.one.wire.holdExchange()
+	held := s.one.wire.holdExchange(t)
 	finished := make(chan int, 1)
 	go func() {
 		res, err := b.client.Get(callback)
@@ -302,9 +302,8 @@ func overtakenLogin(t *testing.T, start start) {
 		require.Fail(t, "the code was not traded for tokens")
 	}
 
-	another := &browser{t: t, user: b.user, client: &http.Client{Jar: b.client.Jar}}
-	s.provider.signOut(another)
-	close(held.release)
+	s.provider.signOut(b.tab())
+	held.release()
 
 	assert.Equal(t, http.StatusBadRequest, <-finished)
 	assert.Equal(t, nobody, b.open(s.one.url+"/").body)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"testing"
 )
 
 // wire carries the SDK's calls to the provider, and notes what it is answered.
@@ -24,10 +25,11 @@ type granted struct {
 	ID      string `json:"id_token"`
 }
 
-// hold keeps an answer back.
+// hold keeps an answer back until it is released, or the test is over.
 type hold struct {
-	arrived chan struct{} // closed when it is there
-	release chan struct{} // to be closed
+	arrived  chan struct{} // closed when it is there
+	released chan struct{}
+	release  func() // may be called again
 }
 
 // last returns the tokens that came last.
@@ -50,11 +52,14 @@ func (w *wire) exchanges() int {
 }
 
 // holdExchange keeps the next answer to a code back.
-func (w *wire) holdExchange() *hold {
+func (w *wire) holdExchange(t *testing.T) *hold {
+	h := &hold{arrived: make(chan struct{}), released: make(chan struct{})}
+	h.release = sync.OnceFunc(func() { close(h.released) })
+	t.Cleanup(h.release)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.hold = &hold{arrived: make(chan struct{}), release: make(chan struct{})}
-	return w.hold
+	w.hold = h
+	return h
 }
 
 func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -74,7 +79,7 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	res.Body = io.NopCloser(bytes.NewReader(body))
 	if held := w.note(grant, body); held != nil {
 		close(held.arrived)
-		<-held.release
+		<-held.released
 	}
 	return res, nil
 }
