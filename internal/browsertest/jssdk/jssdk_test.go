@@ -85,27 +85,7 @@ func serve(t *testing.T, auth *passporttest.Server, sdk []byte) string {
 	t.Cleanup(func() { assert.NoError(t, p.Close(context.Background())) })
 	mux.Handle("GET /silent-logout", p.LogoutSilentCallback(origin))
 
-	config, err := json.Marshal(map[string]any{
-		"baseConfig":        map[string]string{"environment": "sandbox", "publishableKey": "pk_imapik-test-passporttest"},
-		"clientId":          passporttest.ClientID,
-		"redirectUri":       origin + "/sdk-redirect",
-		"logoutRedirectUri": origin + "/silent-logout",
-		"logoutMode":        "silent",
-		"audience":          "platform_api",
-		"scope":             "openid offline_access email transact",
-		// The SDK takes all of these or none.
-		"overrides": map[string]string{
-			"authenticationDomain":   auth.URL,
-			"passportDomain":         auth.URL,
-			"magicPublishableApiKey": "none",
-			"magicProviderId":        "none",
-			"zkEvmRpcUrl":            auth.URL,
-			"relayerUrl":             auth.URL,
-			"indexerMrBasePath":      auth.URL,
-			"orderBookMrBasePath":    auth.URL,
-			"passportMrBasePath":     auth.URL,
-		},
-	})
+	config, err := json.Marshal(sdkConfig(auth.URL, origin))
 	require.NoError(t, err)
 	page := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -119,6 +99,31 @@ func serve(t *testing.T, auth *passporttest.Server, sdk []byte) string {
 		_, _ = w.Write(sdk)
 	})
 	return origin
+}
+
+// sdkConfig is what the JavaScript SDK is told on a site, with an auth domain.
+func sdkConfig(auth, origin string) map[string]any {
+	return map[string]any{
+		"baseConfig":        map[string]string{"environment": "sandbox", "publishableKey": "pk_imapik-test-passporttest"},
+		"clientId":          passporttest.ClientID,
+		"redirectUri":       origin + "/sdk-redirect",
+		"logoutRedirectUri": origin + "/silent-logout",
+		"logoutMode":        "silent",
+		"audience":          "platform_api",
+		"scope":             "openid offline_access email transact",
+		// The SDK takes all of these or none.
+		"overrides": map[string]string{
+			"authenticationDomain":   auth,
+			"passportDomain":         auth,
+			"magicPublishableApiKey": "none",
+			"magicProviderId":        "none",
+			"zkEvmRpcUrl":            auth,
+			"relayerUrl":             auth,
+			"indexerMrBasePath":      auth,
+			"orderBookMrBasePath":    auth,
+			"passportMrBasePath":     auth,
+		},
+	}
 }
 
 // bundle returns the JavaScript SDK as one script that sets window.Passport. It
