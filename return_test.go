@@ -28,6 +28,9 @@ func TestOnlyTheReturnFromThisLogoutProvesThatItIsDone(t *testing.T) {
 	other, err := s.p.EndSessions(t.Context(), storage.Match{Subject: "email|nobody"})
 	require.NoError(t, err)
 
+	require.NotEmpty(t, other.Guard)
+	assert.Contains(t, other.URL, other.Guard.Reveal())
+
 	query := s.landed(b, l)
 	assert.Empty(t, s.auth.Sessions())
 	assert.Equal(t, passport.Done, s.p.Returned(l.Guard, query))

@@ -106,15 +106,13 @@ func (p *Passport) LoginWithDevice(ctx context.Context, show func(passport.Devic
 }
 
 // adopt makes a new session the current one, and ends the one that was. finished
-// is the unfinished logout that the login has dealt with, if it has asked for
-// credentials. A session that cannot become the current one is ended.
+// is the logout that was unfinished when the login was begun, which has therefore
+// asked for credentials. A session that cannot become the current one is ended.
 func (p *Passport) adopt(ctx context.Context, in passport.SignIn, mark, finished string) error {
 	before, err := p.current.update(ctx, func(s *standing) {
 		s.Secret, s.ID, s.Ending = in.SessionID.Reveal(), in.Session.ID(), ""
 		s.Browser = mark
-		if in.Prompted && s.Unfinished == finished {
-			s.Unfinished = ""
-		}
+		s.finish(finished)
 	})
 	if err != nil {
 		_, endErr := p.engine.EndSession(ctx, in.Session.ID())

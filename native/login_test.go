@@ -198,13 +198,39 @@ func TestAnUnusedConnectionDoesNotHoldUpTheEnd(t *testing.T) {
 	d.surfBy(func(address string) {
 		idle, err := net.Dial("tcp", "127.0.0.1:"+port(t, address))
 		if assert.NoError(t, err) {
-			defer idle.Close()
+			t.Cleanup(func() { _ = idle.Close() })
 		}
 		d.pages <- d.visit(d.auth.Browser(), address)
 	})
 	begun := time.Now()
 	d.login(d.p)
 	assert.Less(t, time.Since(begun), 1500*time.Millisecond)
+}
+
+func TestAVisitThatComesTooLateIsAnsweredToo(t *testing.T) {
+	d := newDesktop(t)
+	browser := d.auth.Browser()
+	lift := d.auth.Inject(passporttest.Fault{Path: "/oauth/token", Hang: true})
+	d.surfBy(func(address string) { d.pages <- d.visit(browser, address) })
+	done := make(chan error, 1)
+	go func() {
+		_, err := d.p.Login(t.Context(), passport.LoginOptions{})
+		done <- err
+	}()
+	_, err := d.auth.Await(t.Context(), "/oauth/token", 1)
+	require.NoError(t, err)
+	arrived := make(chan struct{})
+	late := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		defer close(arrived)
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}}}
+	go func() { d.pages <- d.visit(&late, d.auth.Requests("/authorize")[0].Query.Get("redirect_uri")) }()
+	<-arrived
+	lift()
+	require.NoError(t, <-done)
+	titles := d.shown().text + d.shown().text
+	assert.Contains(t, titles, "You are signed in")
+	assert.Contains(t, titles, "Nothing waits for this page")
 }
 
 func TestALoginWithoutABrowserSaysWhatToDo(t *testing.T) {
@@ -283,19 +309,26 @@ func TestAStoreThatDoesNotAnswerIsNoSignedOutUser(t *testing.T) {
 	require.ErrorIs(t, err, errDisk)
 }
 
-func TestSignsInWithACodeWhereThereIsNoBrowser(t *testing.T) {
-	d := newDesktop(t)
-	d.auth.Inject(passporttest.Fault{Path: "/oauth/device/code", EditAnswer: func(a map[string]any) { a["interval"] = 1 }})
-	before := d.login(d.p)
-	enter := func(l passport.DeviceLogin) error {
+// loginWithDevice signs in by a code, which a user enters in a browser elsewhere.
+func (d *desktop) loginWithDevice() *passport.Session {
+	d.t.Helper()
+	lift := d.auth.Inject(passporttest.Fault{Path: "/oauth/device/code", EditAnswer: func(a map[string]any) { a["interval"] = 1 }})
+	defer lift()
+	session, err := d.p.LoginWithDevice(d.t.Context(), func(l passport.DeviceLogin) error {
 		res, err := d.auth.Browser().PostForm(l.VerificationURI, url.Values{"user_code": {l.UserCode}, "allow": {"1"}})
 		if err != nil {
 			return err
 		}
 		return res.Body.Close()
-	}
-	session, err := d.p.LoginWithDevice(t.Context(), enter)
-	require.NoError(t, err)
+	})
+	require.NoError(d.t, err)
+	return session
+}
+
+func TestSignsInWithACodeWhereThereIsNoBrowser(t *testing.T) {
+	d := newDesktop(t)
+	before := d.login(d.p)
+	session := d.loginWithDevice()
 	now, err := d.run().Session(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, session.ID(), now.ID())
@@ -310,4 +343,14 @@ func TestSignsInWithACodeWhereThereIsNoBrowser(t *testing.T) {
 
 	_, err = d.p.LoginWithDevice(t.Context(), func(passport.DeviceLogin) error { return errDisk })
 	require.ErrorIs(t, err, errDisk)
+}
+
+func TestACodeDoesNotFinishALogoutOfTheBrowser(t *testing.T) {
+	d := newDesktop(t)
+	d.login(d.p)
+	_, err := d.p.LogoutLocal(t.Context())
+	require.NoError(t, err)
+	d.loginWithDevice()
+	d.login(d.p)
+	assert.Equal(t, []string{"", "login"}, d.prompts())
 }

@@ -71,7 +71,7 @@ func (p *Passport) LogoutLocal(ctx context.Context) (passport.Logout, error) {
 
 // end ends the current session, in the logout of that name, and returns the mark
 // of the browser that the user signed in with. What is to happen is written down
-// before, and what has happened afterwards.
+// before, so that another process can do it if this one dies.
 func (p *Passport) end(ctx context.Context, engine *passport.Passport, name string) (_ passport.Logout, mark string, _ error) {
 	before, err := p.current.update(ctx, func(s *standing) {
 		s.Unfinished = name
@@ -79,22 +79,28 @@ func (p *Passport) end(ctx context.Context, engine *passport.Passport, name stri
 			s.Ending = name
 		}
 	})
-	l, endErr := engine.EndSession(ctx, before.ID)
-	if err != nil {
+	l, endErr := p.carryOut(ctx, engine, before.ID)
+	if err != nil && l.App == passport.Skipped {
 		l.App = passport.Failed // there may be a session, and nobody could say which
 	}
-	if err != nil || endErr != nil || before.ID == "" {
-		return l, before.Browser, errors.Join(err, endErr)
+	return l, before.Browser, errors.Join(err, endErr)
+}
+
+// carryOut ends the session that is about to be ended, if there is one.
+func (p *Passport) carryOut(ctx context.Context, engine *passport.Passport, id string) (passport.Logout, error) {
+	l, err := engine.EndSession(ctx, id)
+	if err != nil || id == "" {
+		return l, err
 	}
 	_, err = p.current.update(ctx, func(s *standing) {
-		if s.ID == before.ID { // and not that of a login since
+		if s.ID == id { // and not that of a login since
 			s.Secret, s.ID, s.Ending = "", "", ""
 		}
 	})
-	return l, before.Browser, err
+	return l, err
 }
 
-// finish notes that the logout of that name has ended the Passport session.
+// finish notes that the logout of that name need not be remembered any more.
 func (s *standing) finish(name string) {
 	if s.Unfinished == name { // and not a later one
 		s.Unfinished = ""

@@ -173,7 +173,7 @@ func (p *Passport) Session(ctx context.Context) (*passport.Session, error) {
 		return nil, err
 	}
 	if now.Ending != "" { // by a process that did not live to see it
-		_, _, err := p.end(ctx, p.engine, now.Ending)
+		_, err := p.carryOut(ctx, p.engine, now.ID)
 		return nil, errors.Join(passport.ErrNoSession, err)
 	}
 	if now.Secret == "" {

@@ -210,6 +210,15 @@ func TestALocalLogoutSaysWhatItLeaves(t *testing.T) {
 	assert.Equal(t, "login", requests[len(requests)-1].Query.Get("prompt"))
 }
 
+func TestARevocationThatFailsIsTriedOnceMoreBeforeTheEnd(t *testing.T) {
+	m := newMachine(t)
+	m.login()
+	m.auth.Inject(passporttest.Fault{Path: "/oauth/revoke", Status: http.StatusServiceUnavailable, Times: 1})
+	_, out, _ := m.run("logout", "--local")
+	assert.Contains(t, out, "The refresh token could not be revoked yet")
+	assert.Empty(t, m.auth.RefreshTokens(passporttest.Live))
+}
+
 func TestSignsInByACode(t *testing.T) {
 	m := newMachine(t)
 	m.auth.Inject(passporttest.Fault{Path: "/oauth/device/code", EditAnswer: func(a map[string]any) { a["interval"] = 1 }})

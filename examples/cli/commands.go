@@ -107,7 +107,7 @@ func (p *program) account(l passport.Logout, err error) int {
 	for _, line := range []string{
 		map[passport.Outcome]string{
 			passport.Done:    "The refresh token is revoked.",
-			passport.Pending: "The refresh token could not be revoked yet; the next run tries again.",
+			passport.Pending: "The refresh token could not be revoked yet. It is tried again, in the next run too.",
 			passport.Failed:  "The auth domain refuses to revoke the refresh token.",
 		}[l.Revocation],
 		map[passport.Outcome]string{
