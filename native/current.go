@@ -22,10 +22,10 @@ type standing struct {
 	Secret string `json:"secret,omitempty"`
 	ID     string `json:"id,omitempty"`
 
-	// Ending names the logout that the session is about to be ended by. It is
+	// Ending says that the session is about to be ended by a logout. It is
 	// written down first, so that a process that dies in between leaves
 	// somebody else to do it, and not a session.
-	Ending string `json:"ending,omitempty"`
+	Ending bool `json:"ending,omitempty"`
 
 	// Unfinished names the last logout that is not known to have ended the
 	// Passport session. While it is there, a login asks for credentials.

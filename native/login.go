@@ -110,7 +110,7 @@ func (p *Passport) LoginWithDevice(ctx context.Context, show func(passport.Devic
 // asked for credentials. A session that cannot become the current one is ended.
 func (p *Passport) adopt(ctx context.Context, in passport.SignIn, mark, finished string) error {
 	before, err := p.current.update(ctx, func(s *standing) {
-		s.Secret, s.ID, s.Ending = in.SessionID.Reveal(), in.Session.ID(), ""
+		s.Secret, s.ID, s.Ending = in.SessionID.Reveal(), in.Session.ID(), false
 		s.Browser = mark
 		s.finish(finished)
 	})

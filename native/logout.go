@@ -76,7 +76,7 @@ func (p *Passport) end(ctx context.Context, engine *passport.Passport, name stri
 	before, err := p.current.update(ctx, func(s *standing) {
 		s.Unfinished = name
 		if s.ID != "" {
-			s.Ending = name
+			s.Ending = true
 		}
 	})
 	l, endErr := p.carryOut(ctx, engine, before.ID)
@@ -94,7 +94,7 @@ func (p *Passport) carryOut(ctx context.Context, engine *passport.Passport, id s
 	}
 	_, err = p.current.update(ctx, func(s *standing) {
 		if s.ID == id { // and not that of a login since
-			s.Secret, s.ID, s.Ending = "", "", ""
+			s.Secret, s.ID, s.Ending = "", "", false
 		}
 	})
 	return l, err
