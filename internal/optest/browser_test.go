@@ -61,57 +61,73 @@ type form struct {
 // open goes to an address, as a page in the window.
 func (b *browser) open(address string) page {
 	b.t.Helper()
-	return b.load(http.MethodGet, address, nil, "document")
+	return b.load(b.request(http.MethodGet, address, nil), "document")
 }
 
 // frame goes to an address in a hidden iframe.
 func (b *browser) frame(address string) page {
 	b.t.Helper()
-	return b.load(http.MethodGet, address, nil, "iframe")
+	return b.load(b.request(http.MethodGet, address, nil), "iframe")
 }
 
+// post submits a form of the same origin.
 func (b *browser) post(address string, values url.Values) page {
 	b.t.Helper()
-	return b.load(http.MethodPost, address, values, "document")
-}
-
-func (b *browser) load(method, address string, values url.Values, dest string) page {
-	b.t.Helper()
-	r, err := http.NewRequestWithContext(b.t.Context(), method, address, strings.NewReader(values.Encode()))
-	require.NoError(b.t, err)
-	r.Header.Set("Sec-Fetch-Mode", "navigate")
-	r.Header.Set("Sec-Fetch-Dest", dest)
-	if method == http.MethodPost {
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		r.Header.Set("Origin", r.URL.Scheme+"://"+r.URL.Host)
-	}
-	return b.do(r)
-}
-
-func (b *browser) do(r *http.Request) page {
-	b.t.Helper()
-	b.visited = []*url.URL{r.URL}
-	res, err := b.client.Do(r)
-	require.NoError(b.t, err)
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	require.NoError(b.t, err)
-	p := page{url: res.Request.URL, status: res.StatusCode, body: string(body), next: res.Header.Get("Location")}
-	if strings.HasPrefix(res.Header.Get("Content-Type"), "text/html") || strings.Contains(p.body, "<form") {
-		p.form = b.firstForm(p)
-	}
-	return p
+	return b.load(b.request(http.MethodPost, address, values), "document")
 }
 
 // fetch is a script's POST, which takes JSON.
 func (b *browser) fetch(address string) page {
 	b.t.Helper()
-	r, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, address, nil)
-	require.NoError(b.t, err)
+	r := b.request(http.MethodPost, address, nil)
 	r.Header.Set("Accept", "application/json")
-	r.Header.Set("Origin", r.URL.Scheme+"://"+r.URL.Host)
-	return b.do(r)
+	return b.do(b.client, r)
 }
+
+// leave makes a request and returns where that leads, without going there.
+func (b *browser) leave(method, address string) string {
+	b.t.Helper()
+	stay := *b.client
+	stay.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	p := b.do(&stay, b.request(method, address, nil))
+	require.Equal(b.t, http.StatusSeeOther, p.status, p.body)
+	return p.next
+}
+
+func (b *browser) request(method, address string, values url.Values) *http.Request {
+	b.t.Helper()
+	r, err := http.NewRequestWithContext(b.t.Context(), method, address, strings.NewReader(values.Encode()))
+	require.NoError(b.t, err)
+	if method == http.MethodPost {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Origin", origin(r.URL))
+	}
+	return r
+}
+
+func (b *browser) load(r *http.Request, dest string) page {
+	b.t.Helper()
+	r.Header.Set("Sec-Fetch-Mode", "navigate")
+	r.Header.Set("Sec-Fetch-Dest", dest)
+	return b.do(b.client, r)
+}
+
+func (b *browser) do(client *http.Client, r *http.Request) page {
+	b.t.Helper()
+	b.visited = []*url.URL{r.URL}
+	res, err := client.Do(r)
+	require.NoError(b.t, err)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	require.NoError(b.t, err)
+	p := page{url: res.Request.URL, status: res.StatusCode, body: string(body), next: res.Header.Get("Location")}
+	if strings.HasPrefix(res.Header.Get("Content-Type"), "text/html") {
+		p.form = b.firstForm(p)
+	}
+	return p
+}
+
+func origin(u *url.URL) string { return u.Scheme + "://" + u.Host }
 
 // firstForm reads a page's first form, with the fields that it has filled in.
 func (b *browser) firstForm(p page) *form {
@@ -188,21 +204,6 @@ func (b *browser) wentWith(param string) *url.URL {
 		}
 	}
 	return nil
-}
-
-// leave makes a request and returns where that leads, without going there.
-func (b *browser) leave(method, address string) string {
-	b.t.Helper()
-	stay := *b.client
-	stay.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	r, err := http.NewRequestWithContext(b.t.Context(), method, address, nil)
-	require.NoError(b.t, err)
-	r.Header.Set("Origin", r.URL.Scheme+"://"+r.URL.Host)
-	res, err := stay.Do(r)
-	require.NoError(b.t, err)
-	defer res.Body.Close()
-	require.Equal(b.t, http.StatusSeeOther, res.StatusCode)
-	return res.Header.Get("Location")
 }
 
 // tab is another window of b.

@@ -339,5 +339,3 @@ func (b *browser) fetchLogout(app string) passport.Logout {
 	require.NoError(b.t, json.Unmarshal([]byte(p.body), &l))
 	return l
 }
-
-func origin(u *url.URL) string { return u.Scheme + "://" + u.Host }
