@@ -2,8 +2,6 @@ package processtest
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -115,7 +113,7 @@ func populate(t *testing.T, auth *passporttest.Server, address string, n int) {
 		savers.Go(func() {
 			for i := saver; i < n; i += 16 {
 				r := storage.Record{
-					ID:      idOf(secretOf(i)),
+					ID:      envelope.ID(envelope.SpaceSession, secretOf(i)),
 					Subject: fmt.Sprintf("auth0|%024d", i/3),
 					SID:     fmt.Sprintf("%032d", i),
 					Expiry:  model.Expiry,
@@ -132,12 +130,6 @@ func populate(t *testing.T, auth *passporttest.Server, address string, n int) {
 	require.NoError(t, err, "the sessions are such as the SDK itself stores")
 	require.NoError(t, p.Close(t.Context()))
 	require.NoError(t, closeStore())
-}
-
-// idOf is where the session with a secret id stands in a store.
-func idOf(secret string) string {
-	sum := sha256.Sum256([]byte("session:" + secret))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // samples is how often the memory is looked at in a phase. On a machine that is
