@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,8 +43,20 @@ func BuildTest(t testing.TB, pkg string) []byte {
 	return compile(t, "test", "-c", pkg)
 }
 
+// programs holds what has been compiled, by the command.
+var programs struct {
+	sync.Mutex
+	compiled map[string][]byte
+}
+
 func compile(t testing.TB, command string, args ...string) []byte {
 	t.Helper()
+	programs.Lock()
+	defer programs.Unlock()
+	name := fmt.Sprint(command, args)
+	if program := programs.compiled[name]; program != nil {
+		return program
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), buildPatience)
 	defer cancel()
 	path := filepath.Join(t.TempDir(), "program.wasm")
@@ -53,6 +66,10 @@ func compile(t testing.TB, command string, args ...string) []byte {
 	require.NoError(t, err, "%s\n%s", compiler, out)
 	program, err := os.ReadFile(path)
 	require.NoError(t, err)
+	if programs.compiled == nil {
+		programs.compiled = map[string][]byte{}
+	}
+	programs.compiled[name] = program
 	return program
 }
 
@@ -82,6 +99,7 @@ func Handle(t testing.TB, mux *http.ServeMux, program []byte) {
 	} {
 		mux.HandleFunc("GET /wasm/"+name, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", file.kind)
+			w.Header().Set("Access-Control-Allow-Origin", "*") // for iframes whose sandbox takes their origin
 			_, _ = w.Write(file.contents)
 		})
 	}
