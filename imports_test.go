@@ -77,6 +77,8 @@ var walls = map[string][]string{
 	"passporttest":                       {"github.com/go-jose/go-jose/v4/..."},
 	"examples/web":                       {module, module + "/passporttest", module + "/storage/memory"},
 	"examples/cli":                       {module, module + "/native", module + "/passporttest", module + "/storage/file"},
+	"examples/wasm":                      {module + "/passporttest"},
+	"examples/wasm/game":                 {module, module + "/browser"},
 	"examples/cluster": {
 		module, module + "/passporttest", module + "/storage", module + "/storage/redis",
 		"github.com/redis/go-redis/v9/...", "golang.org/x/sync/errgroup",
