@@ -57,7 +57,7 @@ const (
 
 // BeginDeviceLogin starts a login for a program that has no browser at hand: in
 // a terminal, on a console, over ssh (RFC 8628). Show the user the code and the
-// page, and call FinishDeviceLogin. It stores nothing.
+// page, and call FinishDeviceLogin, in this process. It stores nothing.
 //
 // errors.ErrUnsupported: the discovered provider has no such flow. A
 // *ProviderError: it does not allow it to this client; in Hub, or at Auth0, the

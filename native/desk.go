@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/passport-go/passport/internal/authdomain"
 )
 
 // desk is where one login, or one logout, receives the browser: a server on a
@@ -48,13 +50,10 @@ func openDesk(u *url.URL) (*desk, error) {
 	}
 	d := &desk{
 		port:    port,
-		host:    net.JoinHostPort(u.Hostname(), strconv.Itoa(port)),
+		host:    hostHeader(u, port),
 		visits:  make(chan *visit),
 		closing: make(chan struct{}),
 		unused:  map[net.Conn]bool{},
-	}
-	if port == 80 { // which browsers leave out
-		d.host = u.Host
 	}
 	d.server = &http.Server{
 		Handler:           d,
@@ -68,6 +67,12 @@ func openDesk(u *url.URL) (*desk, error) {
 		d.serving.Go(func() { _ = d.server.Serve(l) }) // until close
 	}
 	return d, nil
+}
+
+// hostHeader is what a browser calls the desk: without the port if that is 80.
+func hostHeader(u *url.URL, port int) string {
+	there := url.URL{Scheme: "http", Host: net.JoinHostPort(u.Hostname(), strconv.Itoa(port))}
+	return strings.TrimPrefix(authdomain.OriginOf(&there), "http://")
 }
 
 // next returns the next visit, which the caller answers.
