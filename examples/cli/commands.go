@@ -16,6 +16,9 @@ func (p *program) login(ctx context.Context) error {
 		return err
 	}
 	session, err := p.p.Login(ctx, passport.LoginOptions{})
+	if errors.Is(err, context.Canceled) {
+		p.tell("Where there is no browser, sign in by a code: %s login --device\n", self)
+	}
 	if err != nil {
 		return err
 	}

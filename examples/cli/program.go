@@ -58,16 +58,16 @@ func open(t terminal) (*program, error) {
 // openBrowser shows the address too, for a browser that does not come up. Where
 // there is none, the user may have one that only they know of.
 func (p *program) openBrowser(ctx context.Context, address string) error {
+	said := "Your browser opens. If it does not, open this page on this machine:"
 	err := native.OpenBrowser(ctx, address)
-	if err != nil && !errors.Is(err, native.ErrNoBrowser) {
-		return err
+	if errors.Is(err, native.ErrNoBrowser) {
+		said = "No browser could be opened. Open this page in one on this machine, or press Ctrl-C:"
+		err = nil
 	}
-	if err != nil {
-		p.tell("There is no browser here that could be opened. Open this page on this machine,\nor press Ctrl-C and sign in with: %s login --device\n\n  %s\n\n", self, address)
-		return nil
+	if err == nil {
+		p.tell("%s\n\n  %s\n\n", said, address)
 	}
-	p.tell("Your browser opens. If it does not, open this page on this machine:\n\n  %s\n\n", address)
-	return nil
+	return err
 }
 
 func (p *program) close() {
