@@ -10,10 +10,15 @@
 GO       ?= go
 FUZZTIME ?= 20s
 
-STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # The directories of the modules that go.work lists.
 MODULES = $(shell $(GO) list -m -f '{{.Dir}}')
+
+# The packages with code for browsers alone, which the checks of other platforms
+# do not see.
+WASM     = ./browser ./storage/localstorage ./examples/wasm/... ./internal/browsertest/gametest/game
+WASM_ENV = GOOS=js GOARCH=wasm
 
 # What has a row in the table of docs/performance.md, and how long each of it runs.
 BENCHMARKS = . ./storage/memory ./internal/bench
@@ -34,7 +39,9 @@ lint:
 	@unformatted=$$(gofmt -l .); \
 	if [ -n "$$unformatted" ]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet work
-	$(STATICCHECK) work
+	$(GO) run $(STATICCHECK) work
+	$(WASM_ENV) $(GO) vet $(WASM)
+	$(GO) run -exec 'env $(WASM_ENV)' $(STATICCHECK) $(WASM)
 
 # As those see them who import them: without go.work.
 modules:
@@ -45,6 +52,7 @@ modules:
 		GOWORK=off $(GO) build ./...; \
 		GOWORK=off $(GO) vet ./...; \
 	done
+	$(WASM_ENV) GOWORK=off $(GO) build ./...
 
 tools:
 	@.ci/tools
