@@ -20,9 +20,24 @@ type disk struct {
 	*memory.Store
 	mu   sync.Mutex
 	fail func(method, id string) bool
+	now  func() time.Time
 }
 
-func newDisk() *disk { return &disk{Store: memory.New(memory.Options{})} }
+func newDisk() *disk {
+	d := &disk{now: time.Now}
+	d.Store = memory.New(memory.Options{Now: func() time.Time {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return d.now()
+	}})
+	return d
+}
+
+func (d *disk) setNow(now func() time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.now = now
+}
 
 // failing has calls fail for which f returns true. nil: none.
 func (d *disk) failing(f func(method, id string) bool) {
