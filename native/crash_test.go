@@ -103,6 +103,7 @@ func TestALogoutThatIsCutOffLosesNothing(t *testing.T) {
 		if err == nil {
 			whole++
 			assert.Equal(t, 1, d.live(), "cut off after %d steps", life)
+			assert.False(t, d.unfinished(next), "nothing was begun, or it is carried out: %d steps", life)
 			continue
 		}
 		gone++
