@@ -22,6 +22,7 @@ var flows = map[string]func(*testing.T, start){
 	"a callback that is loaded again does no harm":   reloadCallback,
 	"a dead refresh token ends the session":          deadRefreshToken,
 	"a confidential client":                          confidentialClient,
+	"a login by a code":                              deviceLogin,
 
 	"a logout by redirect":                               redirectLogout,
 	"a silent logout is unconfirmed":                     silentLogout,
@@ -105,6 +106,26 @@ func confidentialClient(t *testing.T, start start) {
 	assert.Equal(t, 1, s.one.wire.refreshes())
 	b.leave(http.MethodPost, s.one.url+"/logout")
 	s.one.await("revocation.done")
+}
+
+// A user without a browser at hand signs in by a code, in a browser elsewhere. A
+// logout at the provider finds that session, too.
+func deviceLogin(t *testing.T, start start) {
+	s := newSite(t, start, setup{})
+	b := newBrowser(t, "alice")
+	d, err := s.one.BeginDeviceLogin(t.Context())
+	require.NoError(t, err)
+	require.NotEmpty(t, d.UserCode)
+	s.provider.allow(b, d.VerificationURIComplete)
+
+	in, err := s.one.FinishDeviceLogin(t.Context(), d)
+	require.NoError(t, err)
+	assert.Equal(t, "alice", in.Session.Subject())
+	assert.Equal(t, 1, b.asked)
+
+	s.provider.signOut(b)
+	_, err = s.one.Session(t.Context(), in.SessionID)
+	assert.ErrorIs(t, err, passport.ErrNoSession)
 }
 
 // The user comes back from a logout, and the provider does not know them any

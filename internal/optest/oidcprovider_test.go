@@ -76,6 +76,7 @@ func (n *node) provider(t *testing.T, c client) provider {
 		issuer:    issuer,
 		remembers: true,
 		asks:      true,
+		allow:     func(b *browser, address string) { b.answer(b.open(address), "", "") },
 		signOut: func(b *browser) {
 			done := b.answer(b.open(issuer+"/session/end"), "logout", "yes")
 			assert.Contains(t, done.body, "Sign-out Success")

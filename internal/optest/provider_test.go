@@ -31,6 +31,9 @@ type provider struct {
 	// the app, which the provider tells by a logout token.
 	signOut func(b *browser)
 
+	// allow lets the device in that has shown b's user an address.
+	allow func(b *browser, address string)
+
 	// sign signs claims as the provider signs its tokens, by its own keys. Both
 	// are nil where that cannot be had.
 	sign func(typ string, claims map[string]any) string

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/zitadel/oidc/v3/example/server/exampleop"
 	"github.com/zitadel/oidc/v3/example/server/storage"
+	"github.com/zitadel/oidc/v3/pkg/oidc"
 	"github.com/zitadel/oidc/v3/pkg/op"
 )
 
@@ -53,8 +54,12 @@ func zitadel(t *testing.T, c client) provider {
 	}
 	return provider{
 		issuer: issuer,
-		sign:   sign,
-		keys:   keys,
+		allow: func(b *browser, address string) {
+			b.answer(b.open(address), "", "")
+			b.open(issuer + "/device/confirm?action=allowed")
+		},
+		sign: sign,
+		keys: keys,
 		signOut: func(b *browser) {
 			claims := logoutClaims(issuer)
 			claims["sub"] = b.user
@@ -104,6 +109,11 @@ type zitadelClient struct {
 }
 
 func (c zitadelClient) PostLogoutRedirectURIs() []string { return c.logoutURIs }
+
+// GrantTypes has the one for devices, too.
+func (c zitadelClient) GrantTypes() []oidc.GrantType {
+	return append([]oidc.GrantType{oidc.GrantTypeDeviceCode}, c.Client.GrantTypes()...)
+}
 
 // IDTokenUserinfoClaimsAssertion puts the email into the ID token.
 func (c zitadelClient) IDTokenUserinfoClaimsAssertion() bool { return true }

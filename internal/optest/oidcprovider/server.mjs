@@ -25,7 +25,7 @@ async function start({ account, getOnly, features, ...given }) {
     jwks: { keys: [newKey()] },
     clientDefaults: {
       id_token_signed_response_alg: 'ES256',
-      grant_types: ['authorization_code', 'refresh_token'],
+      grant_types: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],
     },
     claims: { openid: ['sub'], email: ['email'] },
     conformIdTokenClaims: false, // the email belongs in the ID token
@@ -35,7 +35,12 @@ async function start({ account, getOnly, features, ...given }) {
     }),
     cookies: { keys: ['for tests'] },
     ttl: { AccessToken: 300, Grant: 3600, IdToken: 3600, Interaction: 600, RefreshToken: 3600, Session: 3600 },
-    features: { backchannelLogout: { enabled: true }, revocation: { enabled: true }, ...features },
+    features: {
+      backchannelLogout: { enabled: true },
+      deviceFlow: { enabled: true },
+      revocation: { enabled: true },
+      ...features,
+    },
     ...given,
   });
   if (getOnly) {
