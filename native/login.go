@@ -2,7 +2,6 @@ package native
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/url"
@@ -126,6 +125,3 @@ func (p *Passport) adopt(ctx context.Context, in passport.SignIn, mark, finished
 	}
 	return nil
 }
-
-// newName makes a name that is used once.
-func newName() string { return rand.Text() }

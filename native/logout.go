@@ -2,6 +2,7 @@ package native
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 
@@ -32,7 +33,7 @@ func (p *Passport) Logout(ctx context.Context) (passport.Logout, error) {
 		defer d.close()
 		engine = engine.At(d.port)
 	}
-	name := newName()
+	name := rand.Text()
 	l, mark, err := p.end(ctx, engine, name)
 	if l.Passport != passport.Pending {
 		return l, errors.Join(err, deskErr) // the provider has nowhere to send the browser to
@@ -64,7 +65,7 @@ func (p *Passport) Logout(ctx context.Context) (passport.Logout, error) {
 // browser lives on, so Logout.Passport is Pending; Logout.URL is empty, for
 // Logout visits it. The next Login asks for credentials.
 func (p *Passport) LogoutLocal(ctx context.Context) (passport.Logout, error) {
-	l, _, err := p.end(ctx, p.engine, newName())
+	l, _, err := p.end(ctx, p.engine, rand.Text())
 	l.URL, l.Guard, l.Passport = "", "", passport.Pending
 	return l, err
 }

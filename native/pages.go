@@ -1,7 +1,6 @@
 package native
 
 import (
-	"context"
 	"errors"
 	"net/http"
 
@@ -64,7 +63,7 @@ func refusalPage(err error) page {
 		p.status, p.title = http.StatusForbidden, "You are not signed in"
 		p.text = "The sign-in was cancelled or refused. You can close this tab, and try again in the program."
 	}
-	if errors.Is(err, passport.ErrNoLogin) || errors.Is(err, context.Canceled) {
+	if errors.Is(err, passport.ErrNoLogin) {
 		p.status, p.title = http.StatusBadRequest, "This sign-in is no longer valid"
 	}
 	return p
