@@ -95,7 +95,10 @@ func New(c passport.Config) (*Passport, error) {
 	}
 	p.life, p.end = context.WithCancel(context.Background())
 	p.settleReturn()
-	return p, p.noticeReturn(p.life)
+	if err := p.noticeReturn(p.life); err != nil { // so the next login asks for credentials
+		p.log().Warn("browser: the return from a logout could not be dealt with", "error", err)
+	}
+	return p, nil
 }
 
 // check reports what is wrong with c here. What else is wrong, the engine would

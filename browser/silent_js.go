@@ -2,6 +2,7 @@ package browser
 
 import (
 	"context"
+	"strings"
 	"syscall/js"
 	"time"
 
@@ -96,7 +97,7 @@ func (p *Passport) forbids(e js.Value, address string) bool {
 	uri := text(e.Get("blockedURI"))
 	return e.Get("isTrusted").Bool() && text(e.Get("disposition")) == "enforce" &&
 		text(e.Get("effectiveDirective")) == "frame-src" && uri != "" &&
-		(len(address) >= len(uri) && address[:len(uri)] == uri || uri == p.callback)
+		(strings.HasPrefix(address, uri) || uri == p.callback)
 }
 
 // reached reports whether the iframe is known to show the callback, which may

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/passport-go/passport"
@@ -106,7 +105,7 @@ func (p *Passport) noticeReturn(ctx context.Context) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("browser: the last logout could not be looked up: %w", err)
+		return err
 	}
 	outcome := p.engine.Returned(passport.Secret(d.Guard), values)
 	if outcome == passport.Pending || !atTop() {
@@ -116,7 +115,7 @@ func (p *Passport) noticeReturn(ctx context.Context) error {
 	if outcome == passport.Done {
 		returned.Name = "passport.done"
 		if err := p.unfinished.clear(ctx); err != nil {
-			return fmt.Errorf("browser: the end of the last logout could not be noted: %w", err)
+			return err
 		}
 	}
 	if p.c.OnEvent != nil {

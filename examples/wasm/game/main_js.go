@@ -105,7 +105,7 @@ func (g *game) showUnfinished(ctx context.Context) {
 
 func (g *game) collect() error {
 	g.score++
-	write("score", fmt.Sprintf("%d coins", g.score))
+	write("score", fmt.Sprintf("Coins: %d", g.score))
 	return nil
 }
 

@@ -32,7 +32,7 @@ func TestExampleSignsInAndOutInBothModes(t *testing.T) {
 	signIn()
 	assert.Equal(t, home+"/", tab.URL())
 	tab.Click("#coin")
-	tab.Wait(`document.querySelector("#score").textContent === "1 coins"`)
+	tab.Wait(`document.querySelector("#score").textContent === "Coins: 1"`)
 	tab.Screenshot("wasm-signed-in")
 	other := profile.Tab()
 	other.Go(home)

@@ -1,6 +1,8 @@
 package gametest
 
 import (
+	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -23,6 +25,9 @@ func TestRedirectLogoutEndsBothSessionsAndKnowsIt(t *testing.T) {
 	s.revoked()
 	assert.False(t, g.unfinished())
 	assert.Contains(t, browsertest.Eval[[]string](g.Tab, `game.events`), "passport.done")
+	for name := range s.auth.Requests("/v2/logout")[0].Query {
+		assert.Contains(t, []string{"client_id", "returnTo"}, name, "the URL carries no token")
+	}
 
 	g.signIn()
 	assert.Equal(t, []string{"", ""}, s.prompts(), "a logout that is known to be complete costs nobody a password")
@@ -78,6 +83,21 @@ func (g game) unfinished() bool {
 	return browsertest.Eval[bool](g.Tab, `game.unfinished().then(Boolean)`)
 }
 
+// In another page's frame, even the auth domain's own host is a third party.
+func TestFramedGameKnowsNothingForCertain(t *testing.T) {
+	s := newSite(t, appHost)
+	s.mux.HandleFunc("GET /portal", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprint(w, `<iframe src="/"></iframe>`)
+	})
+	tab := browsertest.Open(t, browsertest.Blocked).Tab()
+	tab.Go(s.origin + "/portal")
+	tab.Wait(`frames[0].game`)
+	got := browsertest.Eval[account](tab, `frames[0].game.logout()`)
+	assert.Equal(t, "unconfirmed", got.Passport)
+	assert.Empty(t, got.Error)
+}
+
 func TestUnfinishedLogoutCanBeFinished(t *testing.T) {
 	s := newSite(t, "auth.localhost")
 	s.config["LogoutRedirectURI"] = s.origin + "/wasm-callback"
@@ -98,7 +118,7 @@ func TestCallbackInWebAssemblyCompletesALogout(t *testing.T) {
 		t.Run(host, func(t *testing.T) {
 			s := newSite(t, "auth.localhost")
 			s.config["LogoutRedirectURI"] = strings.Replace(s.origin, appHost, host, 1) + "/wasm-callback"
-			g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
+			g := s.open(browsertest.Open(t, browsertest.Blocked))
 			got := g.logout()
 			assert.Equal(t, "unconfirmed", got.Passport)
 			assert.Empty(t, got.Error)
@@ -109,7 +129,7 @@ func TestCallbackInWebAssemblyCompletesALogout(t *testing.T) {
 func TestCallbackOnAnotherOriginCompletesALogout(t *testing.T) {
 	s := newSite(t, "auth.localhost")
 	s.config["LogoutRedirectURI"] = strings.Replace(s.origin, appHost, callbackHost, 1) + "/callback"
-	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
+	g := s.open(browsertest.Open(t, browsertest.Blocked))
 	got := g.logout()
 	assert.Equal(t, "unconfirmed", got.Passport)
 	assert.Empty(t, got.Error)
@@ -146,13 +166,4 @@ func TestOtherTabsLearnOfTheLogout(t *testing.T) {
 	assert.True(t, browsertest.Eval[bool](other.Tab, `ended`))
 	assert.True(t, browsertest.Eval[bool](g.Tab, `ended`))
 	assert.Equal(t, nobody, other.who())
-}
-
-func TestLogoutURLCarriesNoToken(t *testing.T) {
-	s := newSite(t, "auth.localhost").redirects()
-	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
-	g.leave()
-	for name := range s.auth.Requests("/v2/logout")[0].Query {
-		assert.Contains(t, []string{"client_id", "returnTo"}, name)
-	}
 }
