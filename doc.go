@@ -53,7 +53,8 @@
 // [Passport.FinishLogin], [Passport.Session], [Passport.EndSession] and
 // [Passport.EndSessions], [Passport.EndByLogoutToken], [Passport.LogoutURL].
 // [Passport.BeginDeviceLogin] and [Passport.FinishDeviceLogin] sign in by a code
-// where there is no browser. Package native does all of that for desktop programs.
+// where there is no browser. Package native does all of that for desktop programs,
+// and package browser for programs that are compiled to WebAssembly.
 //
 // # What a logout says
 //
