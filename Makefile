@@ -23,7 +23,7 @@ WASM_ENV = GOOS=js GOARCH=wasm
 # What has a row in the table of docs/performance.md, and how long each of it runs.
 BENCHMARKS = . ./storage/memory ./internal/bench
 ROUNDS    ?= 6
-BENCHTIME ?= 0.5s
+BENCHTIME ?= 0.2s
 BENCHSTAT  = $(GO) run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
 .PHONY: test quick lint modules tools bench record smoke load fuzz
