@@ -36,7 +36,7 @@ const (
 	// headerTimeout bounds how long a connection may keep silent, and
 	// closeTimeout how long a browser may take to read its last page.
 	headerTimeout = 10 * time.Second
-	closeTimeout  = 2 * time.Second
+	closeTimeout  = 5 * time.Second
 
 	// longestHeader is more than a browser sends with a code and a state.
 	longestHeader = 64 << 10
