@@ -44,19 +44,20 @@ type provider struct {
 type start func(t *testing.T, c client) provider
 
 func TestZitadel(t *testing.T) {
-	for name, flow := range flows {
-		t.Run(name, func(t *testing.T) { flow(t, zitadel) })
-	}
-	t.Run("logout tokens that break a rule", brokenLogoutTokens)
-	t.Run("refresh tokens after a logout at the provider", revocationByPolicy)
-	t.Run("keys that change", keysThatChange)
+	t.Parallel()
+	runAll(t, newZitadel(t).provider, flows, signedTokens)
 }
 
 func TestOIDCProvider(t *testing.T) {
-	n := startNode(t)
-	for _, tests := range []map[string]func(*testing.T, start){flows, corners} {
-		for name, test := range tests {
-			t.Run(name, func(t *testing.T) { test(t, n.provider) })
+	t.Parallel()
+	runAll(t, startNode(t).provider, flows, corners)
+}
+
+// runAll runs tests, by their names, against a provider that each of them starts.
+func runAll(t *testing.T, start start, sets ...map[string]func(*testing.T, start)) {
+	for _, set := range sets {
+		for name, test := range set {
+			t.Run(name, func(t *testing.T) { test(t, start) })
 		}
 	}
 }

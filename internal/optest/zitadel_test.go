@@ -19,23 +19,34 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/op"
 )
 
-// zitadel is the example provider of zitadel/oidc, in this process. It asks for
-// credentials at each login, asks nothing at a logout, and sends no logout
-// tokens, which are sent here on its behalf, signed by its key.
-func zitadel(t *testing.T, c client) provider {
+// zitadel is what the example provider of zitadel/oidc keeps in this process. It
+// is for one provider at a time, and there is one for all tests, for RSA keys
+// take long to make.
+type zitadel struct {
+	store   *storage.Storage
+	clients map[string]*storage.Client
+	key     *zitadelKey
+}
+
+func newZitadel(t *testing.T) *zitadel {
+	t.Helper()
+	clients := map[string]*storage.Client{}
+	return &zitadel{storage.NewStorageWithClients(users{}, clients), clients, newZitadelKey(t)}
+}
+
+// provider starts a provider. It asks for credentials at each login, asks nothing
+// at a logout, and sends no logout tokens, which are sent here on its behalf,
+// signed by its key.
+func (z *zitadel) provider(t *testing.T, c client) provider {
 	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
 	issuer := "http://" + server.Listener.Addr().String()
-	registered := storage.NativeClient(clientID, c.redirectURIs...)
+	z.clients[clientID] = storage.NativeClient(clientID, c.redirectURIs...)
 	if c.secret != "" {
-		registered = storage.WebClient(clientID, c.secret, c.redirectURIs...)
+		z.clients[clientID] = storage.WebClient(clientID, c.secret, c.redirectURIs...)
 	}
-	keys := newZitadelKeys(t)
-	store := zitadelStorage{
-		Storage:    storage.NewStorageWithClients(users{}, map[string]*storage.Client{clientID: registered}),
-		keys:       keys,
-		logoutURIs: c.logoutURIs,
-	}
+	keys := newZitadelKeys(t, z.key)
+	store := zitadelStorage{Storage: z.store, keys: keys, logoutURIs: c.logoutURIs}
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	server.Config.Handler = exampleop.SetupServer(issuer, store, log, false)
 	server.Start()

@@ -23,11 +23,8 @@ type zitadelKeys struct {
 	fetched   int
 }
 
-func newZitadelKeys(t *testing.T) *zitadelKeys {
-	t.Helper()
-	k := &zitadelKeys{t: t}
-	k.rotate()
-	return k
+func newZitadelKeys(t *testing.T, first *zitadelKey) *zitadelKeys {
+	return &zitadelKeys{t: t, signing: first, published: []op.Key{zitadelPublicKey{first}}}
 }
 
 // rotate has the provider sign by a new key, and publish it beside the others.
@@ -42,11 +39,10 @@ func (k *zitadelKeys) rotate() {
 // withdraw has the provider sign by a new key that it does not publish.
 func (k *zitadelKeys) withdraw() {
 	k.t.Helper()
-	private, err := rsa.GenerateKey(rand.Reader, 2048)
-	require.NoError(k.t, err)
+	key := newZitadelKey(k.t)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.signing = &zitadelKey{id: rand.Text(), private: private}
+	k.signing = key
 }
 
 // asked is how often the published keys were fetched.
@@ -73,6 +69,13 @@ func (k *zitadelKeys) KeySet(context.Context) ([]op.Key, error) {
 type zitadelKey struct {
 	id      string
 	private *rsa.PrivateKey
+}
+
+func newZitadelKey(t *testing.T) *zitadelKey {
+	t.Helper()
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	return &zitadelKey{id: rand.Text(), private: private}
 }
 
 func (k *zitadelKey) ID() string                                  { return k.id }
