@@ -15,10 +15,10 @@ import (
 
 // signedTokens are what only a provider shows whose keys are at hand.
 var signedTokens = map[string]func(*testing.T, start){
-	"logout tokens that break a rule":                         brokenLogoutTokens,
-	"a logout at the provider keeps the refresh token":        keptByDefault,
-	"a logout at the provider revokes the token, if it shall": revokedByPolicy,
-	"keys that change": keysThatChange,
+	"logout tokens that break a rule":                          brokenLogoutTokens,
+	"keys that change":                                         keysThatChange,
+	"a logout at the provider leaves the refresh token alive":  keptByDefault,
+	"a logout at the provider kills it where the app wants so": revokedByPolicy,
 }
 
 // A signature by the provider's own key does not make a logout token of what is
@@ -71,6 +71,7 @@ func keptByDefault(t *testing.T, start start) {
 	s.provider.signOut(b)
 
 	require.Equal(t, nobody, b.open(s.one.url+"/").body)
+	require.NoError(t, s.one.Close(t.Context()), "nothing is under way any more")
 	status, answer := s.refresh(token)
 	assert.Equal(t, http.StatusOK, status, answer)
 }
