@@ -83,6 +83,19 @@ func (g game) unfinished() bool {
 	return browsertest.Eval[bool](g.Tab, `game.unfinished().then(Boolean)`)
 }
 
+// A server behind the callback may have seen the iframe's way, and know.
+func TestCallbackThatKnowsIsBelieved(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	s.config["LogoutRedirectURI"] = s.origin + "/knowing"
+	s.mux.HandleFunc("GET /knowing", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprint(w, `<script>parent.postMessage({source: "oidc-client", url: "x", passport: "done"}, location.origin)</script>`)
+	})
+	g := s.open(browsertest.Open(t, browsertest.Blocked))
+	assert.Equal(t, "done", g.logout().Passport)
+	assert.False(t, g.unfinished())
+}
+
 // In another page's frame, even the auth domain's own host is a third party.
 func TestFramedGameKnowsNothingForCertain(t *testing.T) {
 	s := newSite(t, appHost)
