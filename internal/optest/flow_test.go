@@ -49,8 +49,11 @@ func refreshOnce(t *testing.T, start start) {
 
 	for round := 1; round <= 2; round++ {
 		s.one.ahead.Add(int64(nearEnd))
+		s.one.asking.Store(0)
+		held := s.one.wire.holdTokens(t)
 		var all sync.WaitGroup
-		for range 8 {
+		const many = 8
+		for range many {
 			all.Go(func() {
 				res, err := b.client.Get(s.one.url + "/token")
 				if assert.NoError(t, err) {
@@ -59,6 +62,9 @@ func refreshOnce(t *testing.T, start start) {
 				}
 			})
 		}
+		held.wait(t)
+		require.Eventually(t, func() bool { return s.one.asking.Load() == many }, patience, 10*time.Millisecond)
+		held.release()
 		all.Wait()
 		assert.Equal(t, round, s.one.wire.refreshes(), "however many ask")
 	}
@@ -307,7 +313,7 @@ func overtakenLogin(t *testing.T, start start) {
 	s := newSite(t, start, setup{})
 	b := newBrowser(t, "alice")
 	callback := b.upToCallback(s.one.url)
-	held := s.one.wire.holdExchange(t)
+	held := s.one.wire.holdTokens(t)
 	finished := make(chan int, 1)
 	go func() {
 		res, err := b.client.Get(callback)
@@ -317,12 +323,7 @@ func overtakenLogin(t *testing.T, start start) {
 		}
 		close(finished)
 	}()
-	select {
-	case <-held.arrived:
-	case <-time.After(patience):
-		require.Fail(t, "the code was not traded for tokens")
-	}
-
+	held.wait(t)
 	s.provider.signOut(b.tab())
 	held.release()
 

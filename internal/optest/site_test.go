@@ -94,6 +94,7 @@ type instance struct {
 	server *httptest.Server
 	wire   *wire
 	ahead  atomic.Int64 // of its clock
+	asking atomic.Int64 // requests that have asked for an access token
 
 	mu     sync.Mutex
 	events []passport.Event
@@ -155,7 +156,7 @@ func (in *instance) pages() http.Handler {
 	mux.Handle("GET /silent-logout", in.LogoutSilentCallback(in.url))
 	mux.HandleFunc("POST /back-channel", in.backChannel)
 	mux.HandleFunc("GET /unfinished", in.unfinished)
-	mux.HandleFunc("GET /token", token)
+	mux.HandleFunc("GET /token", in.token)
 	mux.HandleFunc("GET /stream", stream)
 	mux.HandleFunc("GET /{$}", who)
 	return in.Handler(mux)
@@ -200,12 +201,13 @@ func who(w http.ResponseWriter, r *http.Request) {
 const nobody = "nobody"
 
 // token needs an access token.
-func token(w http.ResponseWriter, r *http.Request) {
+func (in *instance) token(w http.ResponseWriter, r *http.Request) {
 	s := passport.SessionFrom(r.Context())
 	if s == nil {
 		http.Error(w, nobody, http.StatusUnauthorized)
 		return
 	}
+	in.asking.Add(1)
 	if _, err := s.AccessToken(r.Context()); err != nil {
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return

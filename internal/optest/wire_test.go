@@ -8,6 +8,9 @@ import (
 	"net/url"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
 )
 
 // wire carries the SDK's calls to the provider, and notes what it is answered.
@@ -16,7 +19,7 @@ type wire struct {
 	tokens  granted // the last
 	codes   int     // that were traded for tokens
 	renewed int     // refreshes that succeeded
-	hold    *hold   // of the next answer to a code
+	hold    *hold   // of the next answer
 }
 
 // granted are the tokens of an answer.
@@ -30,6 +33,16 @@ type hold struct {
 	arrived  chan struct{} // closed when it is there
 	released chan struct{}
 	release  func() // may be called again
+}
+
+// wait returns when the answer is there.
+func (h *hold) wait(t *testing.T) {
+	t.Helper()
+	select {
+	case <-h.arrived:
+	case <-time.After(patience):
+		require.Fail(t, "the provider was not asked for tokens")
+	}
 }
 
 // last returns the tokens that came last.
@@ -51,8 +64,8 @@ func (w *wire) exchanges() int {
 	return w.codes
 }
 
-// holdExchange keeps the next answer to a code back.
-func (w *wire) holdExchange(t *testing.T) *hold {
+// holdTokens keeps the next answer with tokens back.
+func (w *wire) holdTokens(t *testing.T) *hold {
 	h := &hold{arrived: make(chan struct{}), released: make(chan struct{})}
 	h.release = sync.OnceFunc(func() { close(h.released) })
 	t.Cleanup(h.release)
@@ -93,9 +106,9 @@ func (w *wire) note(grant string, body []byte) *hold {
 	w.tokens = tokens
 	if grant == "refresh_token" {
 		w.renewed++
-		return nil
+	} else {
+		w.codes++
 	}
-	w.codes++
 	held := w.hold
 	w.hold = nil
 	return held
