@@ -9,9 +9,12 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// Note returns what else the package that uses this one keeps in the document:
-// JSON, or nothing.
-func (s *Store) Note(ctx context.Context) (json.RawMessage, error) {
+// A note is what else the package that uses this one keeps in the document: JSON,
+// or nothing. What is for notes are no methods, which the Stores that embed this
+// one would have as well.
+
+// Note returns the note.
+func Note(ctx context.Context, s *Store) (json.RawMessage, error) {
 	c, err := s.read(ctx)
 	if err != nil && !errors.Is(err, errDamaged) {
 		return nil, err
@@ -37,7 +40,7 @@ func (u *NoteUpdate) Owe(r storage.Record, hold time.Duration) (storage.Debt, er
 }
 
 // UpdateNote makes a change, all or nothing.
-func (s *Store) UpdateNote(ctx context.Context, change func(*NoteUpdate) error) error {
+func UpdateNote(ctx context.Context, s *Store, change func(*NoteUpdate) error) error {
 	return s.update(ctx, func(c *contents) error {
 		u := &NoteUpdate{Note: c.note, store: s, contents: c}
 		if err := change(u); err != nil {

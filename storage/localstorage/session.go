@@ -21,7 +21,7 @@ const UserID = "user"
 // in is a new session; one that makes no sense, has expired, or was written back
 // after its end is removed.
 func (s *Store) LoadUser(ctx context.Context) (User, error) {
-	raw, err := s.Note(ctx)
+	raw, err := document.Note(ctx, s.contract)
 	if err != nil {
 		return User{}, err
 	}

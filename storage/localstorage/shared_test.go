@@ -97,10 +97,10 @@ func TestATabThatLagsBehindWaits(t *testing.T) {
 
 		for _, stale := range []string{old, ""} {
 			f.items[userItem] = stale
-			time.AfterFunc(propagation/2, func() { require.NoError(t, f.set(userItem, current)) })
+			time.AfterFunc(propagation/4, func() { require.NoError(t, f.set(userItem, current)) })
 			begun := time.Now()
 			assertLoads(t, s, second)
-			assert.GreaterOrEqual(t, time.Since(begun), propagation/2)
+			assert.GreaterOrEqual(t, time.Since(begun), propagation/4)
 		}
 
 		f.items[userItem] = old // for good, so somebody has put it back
@@ -108,6 +108,25 @@ func TestATabThatLagsBehindWaits(t *testing.T) {
 		require.NoError(t, err)
 		assert.True(t, got.sameTokens(first))
 		assert.Equal(t, second.Revision+1, got.Revision)
+	})
+}
+
+func TestATabThatLagsBehindWaitsForTheNextSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		s := f.open(t, options())
+		first := save(t, s, alice(now))
+		old := f.items[userItem]
+		_, err := s.DeleteUser(t.Context(), first.Revision)
+		require.NoError(t, err)
+		bob := alice(now)
+		bob.IDToken = idToken(map[string]any{"sub": "bob"})
+		second := save(t, s, bob)
+		current := f.items[userItem]
+
+		f.items[userItem] = old
+		time.AfterFunc(propagation/4, func() { require.NoError(t, f.set(userItem, current)) })
+		assertLoads(t, s, second)
 	})
 }
 
@@ -168,7 +187,10 @@ func TestTheDebtForASessionThatIsWrittenBackIsTheCallers(t *testing.T) {
 }
 
 func TestASessionThatBeginsAfterTheEndOfAnotherStays(t *testing.T) {
-	t.Run("by the JavaScript SDK", func(t *testing.T) {
+	inBubble := func(name string, test func(t *testing.T)) {
+		t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
+	}
+	inBubble("by the JavaScript SDK", func(t *testing.T) {
 		f := newFake()
 		s := f.open(t, options())
 		u := save(t, s, alice(now))
@@ -180,12 +202,36 @@ func TestASessionThatBeginsAfterTheEndOfAnotherStays(t *testing.T) {
 		require.NoError(t, err)
 		assert.True(t, got.sameTokens(next))
 	})
-	t.Run("here", func(t *testing.T) {
-		s := newFake().open(t, options())
+	inBubble("here", func(t *testing.T) {
+		f := newFake()
+		s := f.open(t, options())
 		u := save(t, s, alice(now))
 		_, err := s.DeleteUser(t.Context(), u.Revision)
 		require.NoError(t, err)
 		assertLoads(t, s, save(t, s, alice(now)))
+
+		require.NoError(t, f.remove(userItem))
+		_, err = s.LoadUser(t.Context())
+		assert.ErrorIs(t, err, storage.ErrNotFound)
+		f.writes(t, alice(now))
+		_, err = s.LoadUser(t.Context())
+		assert.NoError(t, err, "the end of the first is history")
+	})
+	inBubble("long after", func(t *testing.T) {
+		clock := now
+		o := options()
+		o.Now = func() time.Time { return clock }
+		f := newFake()
+		s := f.open(t, o)
+		u := save(t, s, alice(now))
+		_, err := s.DeleteUser(t.Context(), u.Revision)
+		require.NoError(t, err)
+		assert.NotEmpty(t, f.document)
+		clock = clock.Add(rememberEnded + time.Second)
+		time.Sleep(2 * propagation)
+		_, err = s.LoadUser(t.Context())
+		assert.ErrorIs(t, err, storage.ErrNotFound)
+		assert.Empty(t, f.document, "nothing is left")
 	})
 }
 

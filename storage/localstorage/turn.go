@@ -22,7 +22,7 @@ const lagPoll = 2 * time.Millisecond
 func (s *Store) turn(ctx context.Context, do func(verdict, *document.NoteUpdate) error) error {
 	for {
 		settled := true
-		err := s.UpdateNote(ctx, func(update *document.NoteUpdate) error {
+		err := document.UpdateNote(ctx, s.contract, func(update *document.NoteUpdate) error {
 			v, err := s.look(update)
 			if err != nil {
 				return err
