@@ -67,6 +67,11 @@ func passportSessions(b owner, store storage.TokenStore, idle time.Duration) con
 		}
 	}
 	require.Len(b, c.cookies, users)
+	session, err := p.Session(context.Background(), passport.Secret(strings.TrimPrefix(c.cookies[0], "passport=")))
+	require.NoError(b, err)
+	issued, err := session.IDToken(context.Background())
+	require.NoError(b, err)
+	require.InDelta(b, len(idToken), len(issued.Reveal()), 50, "as big as the peers' is")
 	return c
 }
 
@@ -74,7 +79,7 @@ func passportSessions(b owner, store storage.TokenStore, idle time.Duration) con
 func authDomain() *passporttest.Server {
 	auth := passporttest.NewServer(passporttest.Options{AutoLogin: true})
 	auth.Inject(passporttest.Fault{Path: "/oauth/token",
-		EditClaims: func(claims map[string]any) { claims["padding"] = strings.Repeat("i", 300) },
+		EditClaims: func(claims map[string]any) { claims["padding"] = strings.Repeat("i", 100) },
 		EditAnswer: func(answer map[string]any) {
 			answer["access_token"], answer["refresh_token"] = accessToken, refreshToken
 		},
