@@ -37,7 +37,10 @@ var rows = []row{
 	{
 		path: "logout request, in memory, 303", unit: time, rule: atMost(3),
 		limit: "LogoutRequest/limit", ours: "LogoutRequest/passport",
-		peers: []peer{{"scs", bench + "LogoutRequest/scs", "LogoutRequest/limit"}},
+		peers: []peer{
+			{"with revocations on the same cores", "LogoutRequest/passport-revoking", "LogoutRequest/limit"},
+			{"scs", bench + "LogoutRequest/scs", "LogoutRequest/limit"},
+		},
 	},
 	inStore("log out by sid, 1,000 live", "Logout/live=few/by_sid/", atMost(1.5), ""),
 	inStore("log out by sid, 1,000,000 live", "Logout/live=many/by_sid/", atMost(1.5), ""),
