@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -117,6 +118,9 @@ func TestUnfinishedLogoutCanBeFinished(t *testing.T) {
 	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
 	require.Equal(t, "unconfirmed", g.logout().Passport)
 	require.Len(t, s.auth.Sessions(), 1)
+	g.Go(s.origin + "/?passport_logout=forged")
+	g.ready()
+	require.True(t, g.unfinished(), "whoever sends the browser here settles nothing")
 
 	g.Run(`window.old = true; game.unfinished().then(logout => location.assign(logout.url))`)
 	g.Wait(`!window.old && location.pathname === "/" && window.game`)
@@ -175,8 +179,10 @@ func TestOtherTabsLearnOfTheLogout(t *testing.T) {
 	other.Run(`window.ended = game.ended()`)
 	g.Run(`window.ended = game.ended()`)
 	require.Equal(t, "alice@example.com", other.who())
+	begun := time.Now()
 	require.Equal(t, "done", g.logout().App)
 	assert.True(t, browsertest.Eval[bool](other.Tab, `ended`))
 	assert.True(t, browsertest.Eval[bool](g.Tab, `ended`))
+	assert.Less(t, time.Since(begun), 10*time.Second, "they are told; to look again takes 15 s")
 	assert.Equal(t, nobody, other.who())
 }

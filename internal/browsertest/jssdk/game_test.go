@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -28,8 +29,9 @@ func TestJavaScriptSDKAndAGoProgramShareASession(t *testing.T) {
 
 	// The JavaScript SDK signs in, the Go program signs out.
 	tab.Go(origin + "/")
+	tab.Wait(`window.game`)
 	tab.Run(`void sdk.login({useRedirectFlow: true, directLoginOptions: {directLoginMethod: "google"}})`)
-	tab.Wait(`location.pathname === "/sdk-redirect" && window.sdk`)
+	tab.Wait(`location.pathname === "/sdk-redirect" && window.game`)
 	browsertest.Eval[bool](tab, `sdk.loginCallback().then(() => true)`)
 	tab.Go(origin + "/")
 	tab.Wait(`window.game`)
@@ -52,11 +54,13 @@ func TestJavaScriptSDKAndAGoProgramShareASession(t *testing.T) {
 	require.Equal(t, "alice@example.com", browsertest.Eval[string](other, `game.email()`))
 	other.Run(`window.ended = game.ended()`)
 	tab.Run(`window.ended = game.ended()`)
+	begun := time.Now()
 	assert.Equal(t, "resolved", browsertest.Eval[string](tab, `sdk.logout().then(() => "resolved", e => e.message)`))
 	for _, here := range []*browsertest.Tab{tab, other} {
 		assert.True(t, browsertest.Eval[bool](here, `ended`))
 		assert.Equal(t, passport.ErrNoSession.Error(), browsertest.Eval[string](here, `game.email().catch(e => e.message)`))
 	}
+	assert.Less(t, time.Since(begun), 10*time.Second, "they notice; to look again takes 15 s")
 	assert.Empty(t, auth.RefreshTokens(passporttest.Live))
 }
 
