@@ -8,13 +8,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
 
+	"github.com/passport-go/passport/internal/authdomain"
 	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/storage"
 )
@@ -214,7 +214,7 @@ func (p *Passport) signIn(ctx context.Context, code string, pending pendingLogin
 	if err != nil {
 		return SignIn{}, err
 	}
-	in.ReturnTo, in.Prompted = pending.ReturnTo, asksForCredentials(pending.Prompt)
+	in.ReturnTo, in.Prompted = pending.ReturnTo, authdomain.AsksForCredentials(pending.Prompt)
 	return in, nil
 }
 
@@ -325,7 +325,7 @@ func (p *Passport) StartLogin(w http.ResponseWriter, r *http.Request, o LoginOpt
 	o.ReturnTo = either(o.ReturnTo, r.URL.Query().Get("return_to"))
 	o.Browser = p.cookies.get(r, p.cookies.login)
 	if p.guarded(r) {
-		o.Prompt = askForCredentials(o.Prompt)
+		o.Prompt = authdomain.AskForCredentials(o.Prompt)
 	}
 	login, err := p.BeginLogin(r.Context(), o)
 	if err != nil {
@@ -334,23 +334,6 @@ func (p *Passport) StartLogin(w http.ResponseWriter, r *http.Request, o LoginOpt
 	}
 	p.cookies.set(w, p.cookies.login, login.Browser, loginLife)
 	http.Redirect(w, r, login.URL, http.StatusSeeOther)
-}
-
-// askForCredentials adds login to a prompt, which may ask for more: without
-// consent, say, there may be no refresh token. "none" goes with nothing else
-// (OpenID Connect Core 1.0 §3.1.2.1).
-func askForCredentials(prompt string) string {
-	switch {
-	case prompt == "", prompt == "none":
-		return "login"
-	case asksForCredentials(prompt):
-		return prompt
-	}
-	return "login " + prompt
-}
-
-func asksForCredentials(prompt string) bool {
-	return slices.Contains(strings.Fields(prompt), "login")
 }
 
 // LoginCallback is what the app serves at RedirectURI: it finishes the login,

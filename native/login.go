@@ -7,12 +7,13 @@ import (
 	"net/url"
 
 	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/internal/authdomain"
 )
 
 // Login signs the user in: it opens the browser, waits until that comes back,
 // and begins a new session, which takes the place of the one before. If the last
-// logout is not known to be complete, it asks for prompt=login. o.ReturnTo and
-// o.Browser have no meaning here.
+// logout is not known to be complete, it asks for prompt=login beside what
+// o.Prompt asks for. o.ReturnTo and o.Browser have no meaning here.
 //
 // ErrNoBrowser: no browser could be opened; LoginWithDevice is the way out. A
 // *passport.ProviderError, whose Code is access_denied if the user chose not to:
@@ -29,7 +30,7 @@ func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) (*passpor
 		return nil, err
 	}
 	if now.Unfinished != "" {
-		o.Prompt = "login"
+		o.Prompt = authdomain.AskForCredentials(o.Prompt)
 	}
 	d, err := openDesk(p.login)
 	if err != nil {

@@ -116,14 +116,18 @@ func TestALocalLogoutLeavesTheBrowserAlone(t *testing.T) {
 	assert.Equal(t, 2, d.auth.Logins())
 }
 
-func TestALoginThatAsksForNothingStillAsksAfterAnUnfinishedLogout(t *testing.T) {
+func TestALoginAfterAnUnfinishedLogoutAsksForCredentialsToo(t *testing.T) {
 	d := newDesktop(t)
+	want := []string{""}
 	d.login(d.p)
-	_, err := d.p.LogoutLocal(t.Context())
-	require.NoError(t, err)
-	_, err = d.p.Login(t.Context(), passport.LoginOptions{Prompt: "none"})
-	require.NoError(t, err)
-	assert.Equal(t, []string{"", "login"}, d.prompts())
+	for prompt, sent := range map[string]string{"none": "login", "consent": "login consent", "login": "login"} {
+		_, err := d.p.LogoutLocal(t.Context())
+		require.NoError(t, err)
+		_, err = d.p.Login(t.Context(), passport.LoginOptions{Prompt: prompt})
+		require.NoError(t, err)
+		want = append(want, sent)
+	}
+	assert.Equal(t, want, d.prompts())
 }
 
 func TestAnotherBrowserProvesNothing(t *testing.T) {
