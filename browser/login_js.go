@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/internal/authdomain"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -25,7 +24,7 @@ func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) error {
 	_, err := p.unfinished.load(ctx)
 	switch {
 	case err == nil:
-		o.Prompt = askForCredentials(o.Prompt)
+		o.Prompt = authdomain.AskForCredentials(o.Prompt)
 	case !errors.Is(err, storage.ErrNotFound):
 		return fmt.Errorf("browser: the last logout could not be looked up: %w", err)
 	}
@@ -43,19 +42,6 @@ func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) error {
 		return fmt.Errorf("browser: the page cannot be left for the login: %w", err)
 	}
 	return nil
-}
-
-// askForCredentials adds login to a prompt, which may ask for more. "none" goes
-// with nothing else (OpenID Connect Core 1.0 §3.1.2.1).
-func askForCredentials(prompt string) string {
-	words := strings.Fields(prompt)
-	if slices.Contains(words, "login") {
-		return prompt
-	}
-	if prompt == "none" {
-		words = nil
-	}
-	return strings.Join(append([]string{"login"}, words...), " ")
 }
 
 func (p *Passport) loadBrowser() (browser passport.Secret, err error) {
