@@ -361,6 +361,24 @@ func TestAReturnDoesNotFinishALaterLogout(t *testing.T) {
 	assert.True(t, d.unfinished(d.p))
 }
 
+// The next run may be one in which nobody signs in.
+func TestARunThatIsSignedOutPaysWhatIsOwed(t *testing.T) {
+	d := newDesktop(t)
+	d.login(d.p)
+	lift := d.auth.Inject(passporttest.Fault{Path: "/oauth/revoke", Status: http.StatusServiceUnavailable})
+	l, err := d.p.LogoutLocal(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, passport.Pending, l.Revocation)
+	_ = d.p.Close(t.Context()) // it tries once more, and leaves the rest to the next run
+	lift()
+	require.Equal(t, 1, d.live())
+
+	later := func() time.Time { return time.Now().Add(2 * time.Minute) }
+	d.store.setNow(later)
+	d.assertSignedOut(d.run(func(c *native.Config) { c.Now = later }))
+	assert.Eventually(t, func() bool { return d.live() == 0 }, patience, time.Millisecond)
+}
+
 // Another process, with a store of its own on the same file, logs out while this
 // one refreshes: nothing comes back.
 func TestARefreshDoesNotBringTheSessionBack(t *testing.T) {

@@ -176,9 +176,7 @@ func (p *Passport) Session(ctx context.Context) (*passport.Session, error) {
 		_, err := p.carryOut(ctx, p.engine, now.ID)
 		return nil, errors.Join(passport.ErrNoSession, err)
 	}
-	if now.Secret == "" {
-		return nil, passport.ErrNoSession
-	}
+	// Also if there is none: the engine then begins to pay what is still owed.
 	return p.engine.Session(ctx, passport.Secret(now.Secret))
 }
 
