@@ -81,8 +81,12 @@ func (p *Passport) end(ctx context.Context, engine *passport.Passport, name stri
 		}
 	})
 	l, endErr := p.carryOut(ctx, engine, before.ID)
-	if err != nil && l.App == passport.Skipped {
+	switch {
+	case l.App != passport.Skipped:
+	case err != nil:
 		l.App = passport.Failed // there may be a session, and nobody could say which
+	case before.ID != "":
+		l.App = passport.Done // by another process, which has read what was written down
 	}
 	return l, before.Browser, errors.Join(err, endErr)
 }

@@ -361,6 +361,26 @@ func TestAReturnDoesNotFinishALaterLogout(t *testing.T) {
 	assert.True(t, d.unfinished(d.p))
 }
 
+func TestALogoutThatAnotherProcessCarriesOutIsDone(t *testing.T) {
+	d := newDesktop(t)
+	d.login(d.p)
+	other := d.run()
+	d.store.failing(func(method, _ string) bool {
+		if method == "DeleteOwing" { // written down, and not done yet
+			d.store.failing(nil)
+			d.assertSignedOut(other)
+		}
+		return false
+	})
+	l, err := d.p.LogoutLocal(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, passport.Done, l.App, "there was a session, and now there is none")
+	assert.Zero(t, d.live())
+	l, err = d.p.LogoutLocal(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, passport.Skipped, l.App)
+}
+
 // The next run may be one in which nobody signs in.
 func TestARunThatIsSignedOutPaysWhatIsOwed(t *testing.T) {
 	d := newDesktop(t)
