@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -320,6 +321,12 @@ func TestNoSecretIsPrinted(t *testing.T) {
 		assert.NotContains(t, all, token.Value)
 	}
 	assert.NotContains(t, all, "eyJ", "no JWT")
+}
+
+func TestOnlyABrowserIsSaidNotToHaveComeBack(t *testing.T) {
+	said := explain(fmt.Errorf("native: the session store could not answer: %w", context.DeadlineExceeded))
+	assert.NotContains(t, said, "browser")
+	assert.Contains(t, said, "the session store could not answer")
 }
 
 func TestAWrongCallSaysHowItIsCalled(t *testing.T) {

@@ -153,7 +153,7 @@ func explain(err error) string {
 	case errors.As(err, &refused) && refused.Code == "access_denied":
 		return "The sign-in was cancelled."
 	case errors.Is(err, context.DeadlineExceeded):
-		return "The browser did not come back in time. Try again with: " + self + " login"
+		return "That took too long (" + err.Error() + "). Try again."
 	case errors.Is(err, passport.ErrNoSession):
 		return "Nobody is signed in. Sign in with: " + self + " login"
 	case errors.Is(err, errNoStandIn):
