@@ -21,8 +21,9 @@
 //     and ".damaged", where it stays for you to look at and to delete. One that a
 //     newer version of this package wrote is refused instead, and left alone.
 //
-// When the last session has ended and nothing is owed for it, the file is
-// removed.
+// When the last record is gone and nothing is owed for any, the file is removed.
+// Package native keeps one for thirty days after a logout, by which it knows
+// whether that is complete.
 package file
 
 import (

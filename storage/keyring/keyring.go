@@ -22,8 +22,10 @@
 //   - Other programs of the user: on most systems they can read what is in the
 //     keyring without asking.
 //
-// When the last session has ended and nothing is owed for it, the keyring holds
-// nothing of the program any more.
+// When the last record is gone and nothing is owed for any, the keyring holds
+// nothing of the program any more, but for a key that [Key] has made. Package
+// native keeps one record for thirty days after a logout, by which it knows
+// whether that is complete.
 package keyring
 
 import (
