@@ -19,7 +19,8 @@ const UserID = "user"
 // Whatever others have made of it since the last call is taken in: tokens that
 // the JavaScript SDK has refreshed are a new Revision; a user whom it has signed
 // in is a new session; one that makes no sense, has expired, or was written back
-// after its end is removed.
+// after its end is removed. A change by others within a second of one by a Store
+// may take the rest of that second to be told from an old value.
 func (s *Store) LoadUser(ctx context.Context) (User, error) {
 	raw, err := document.Note(ctx, s.contract)
 	if err != nil {
