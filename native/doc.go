@@ -44,7 +44,13 @@
 //
 // [Passport.Logout] reports the Passport session as passport.Done if the browser
 // has come back from the auth domain's logout, and is the one that the user
-// signed in with: a cookie on the loopback address tells. Otherwise it is
-// passport.Unconfirmed, and the next login asks for credentials, in the next run
-// of the program too. So it does after [Passport.LogoutLocal].
+// signed in with: a cookie on the loopback address tells. If no browser could be
+// opened it is passport.Pending, otherwise passport.Unconfirmed, and the next
+// login asks for credentials, in the next run of the program too. So it does
+// after [Passport.LogoutLocal].
+//
+// A program does not know which browser the system will open, so this is about
+// the last one. A Passport session that is open in another, since the user has
+// changed browsers between two logins, stays open, and signs them in again
+// without a question once the system opens that browser.
 package native
