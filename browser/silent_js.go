@@ -9,8 +9,8 @@ import (
 	"github.com/passport-go/passport"
 )
 
-// leastGrace is how long a page in the iframe has to turn out to be the callback,
-// or the next page on the way to it. The callback may be a Go program, too.
+// leastGrace is how long a page in the iframe that is not the callback has to be
+// followed by the next page on the way there.
 const leastGrace = 2 * time.Second
 
 // visit shows an address in a hidden iframe until the callback's message comes,
@@ -51,7 +51,7 @@ func (p *Passport) visit(ctx context.Context, address string) (passport.Outcome,
 			return "", ErrBlocked
 		case <-loaded:
 			grace = nil
-			if !p.reached(frame) {
+			if p.isOwnOrigin() && !p.reached(frame) {
 				grace = time.After(max(leastGrace, time.Since(begun)))
 			}
 		case <-grace:
@@ -100,8 +100,14 @@ func (p *Passport) forbids(e js.Value, address string) bool {
 		(strings.HasPrefix(address, uri) || uri == p.callback)
 }
 
-// reached reports whether the iframe is known to show the callback, which may
-// take its time then: the page is of this page's own origin.
+// isOwnOrigin reports whether the callback is of this page's own origin. One of
+// another looks like any other page, and may take its time to run a program.
+func (p *Passport) isOwnOrigin() bool {
+	return text(window.Get("location").Get("origin")) == p.callback
+}
+
+// reached reports whether the iframe shows the callback, which may take its time
+// then: the page is of this page's own origin.
 func (p *Passport) reached(frame js.Value) bool {
 	document := frame.Get("contentDocument") // null for another origin's
 	return document.Truthy() && text(document.Get("location").Get("origin")) == p.callback

@@ -152,6 +152,21 @@ func TestCallbackOnAnotherOriginCompletesALogout(t *testing.T) {
 	assert.Empty(t, got.Error)
 }
 
+// A page of another origin in the iframe may be a callback that has yet to run
+// its program, on a slow machine or over a slow line.
+func TestCallbackOnAnotherOriginMayTakeItsTime(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	s.config["LogoutRedirectURI"] = strings.Replace(s.origin, appHost, callbackHost, 1) + "/slow-callback"
+	s.mux.HandleFunc("GET /slow-callback", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprintf(w, `<script>setTimeout(() => parent.postMessage({source: "oidc-client", url: "x"}, %q), 3000)</script>`, s.origin)
+	})
+	g := s.open(browsertest.Open(t, browsertest.Blocked))
+	got := g.logout()
+	assert.Equal(t, "unconfirmed", got.Passport)
+	assert.Empty(t, got.Error)
+}
+
 func TestTwoLogoutsAtOnceAreOne(t *testing.T) {
 	s := newSite(t, "auth.localhost")
 	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
