@@ -34,7 +34,7 @@ const (
 )
 
 // patience is how long a test waits for what should come at once.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 // browsers holds the processes that a test binary has started, one a policy.
 // The tests share them, each with a profile of its own.

@@ -32,7 +32,7 @@ const (
 	pollEvery = 5 * time.Millisecond
 
 	// patience is how long a test waits for what should come at once.
-	patience = 30 * time.Second
+	patience = 60 * time.Second
 )
 
 // program is compiled once for all tests.
