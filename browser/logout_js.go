@@ -10,8 +10,14 @@ import (
 	"github.com/passport-go/passport/internal/authdomain"
 )
 
-// defaultSilentTimeout is that of passport.Config.
-const defaultSilentTimeout = 10 * time.Second
+const (
+	// defaultSilentTimeout is that of passport.Config.
+	defaultSilentTimeout = 10 * time.Second
+
+	// lookTimeout bounds what a logout does in the browser's storage besides
+	// ending the session.
+	lookTimeout = 5 * time.Second
+)
 
 // Logout signs the user out: it removes the app session, has its refresh token
 // revoked, and ends the Passport session as Config.LogoutMode says. The other
@@ -47,7 +53,7 @@ func (p *Passport) Logout(ctx context.Context) (passport.Logout, error) {
 func (p *Passport) logout(ctx context.Context) (passport.Logout, error) {
 	// First, for the page may be closed at any moment from now on.
 	p.doubt(ctx, doubt{})
-	l, ended := p.engine.EndSession(ctx, currentID)
+	l, ended := p.endSession(ctx)
 	p.doubt(ctx, doubt{Guard: l.Guard.Reveal(), URL: l.URL})
 	if l.Mode == passport.LogoutSilent {
 		return p.silently(ctx, l, ended)
@@ -55,10 +61,26 @@ func (p *Passport) logout(ctx context.Context) (passport.Logout, error) {
 	return p.leave(l, ended)
 }
 
+// endSession ends the session that is there now, and no later one: should the
+// storage not answer, the engine tries again until it does.
+func (p *Passport) endSession(ctx context.Context) (passport.Logout, error) {
+	look, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	id, unknown := p.sessions.currentOrLast(look)
+	l, err := p.engine.EndSession(ctx, id)
+	if unknown != nil && l.App == passport.Skipped { // there may be another
+		l.App = passport.Failed
+		err = errors.Join(err, unknown)
+	}
+	return l, err
+}
+
 // doubt notes that the Passport session may live on. That it cannot be noted must
 // not keep anybody signed in.
 func (p *Passport) doubt(ctx context.Context, d doubt) {
-	if err := p.unfinished.note(context.WithoutCancel(ctx), d); err != nil {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
+	defer cancel()
+	if err := p.unfinished.note(ctx, d); err != nil {
 		p.log().WarnContext(ctx, "browser: a logout is not noted as unfinished, so the next login may ask for nothing", "error", err)
 	}
 }
@@ -100,7 +122,10 @@ func (p *Passport) settleReturn() {
 	// Names that differ may be one site's, but telling takes the list of public
 	// suffixes.
 	location := window.Get("location")
-	if u, err := authdomain.ParseHTTP(p.engine.LogoutURL()); err == nil && !p.c.Discover {
+	if p.c.Discover { // and LogoutURL would ask the provider
+		return
+	}
+	if u, err := authdomain.ParseHTTP(p.engine.LogoutURL()); err == nil {
 		p.sameHost = u.Scheme+":" == location.Get("protocol").String() && u.Hostname() == location.Get("hostname").String()
 	}
 }

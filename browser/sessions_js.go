@@ -29,6 +29,7 @@ type sessions struct {
 
 	mu    sync.Mutex
 	known map[string]bool // IDs of sessions that this tab has seen; see Listen
+	last  string          // the one that it saw last, or empty
 }
 
 var (
@@ -101,6 +102,21 @@ func (s *sessions) current(ctx context.Context) (localstorage.User, beside, erro
 			return u, beside{}, err
 		}
 	}
+}
+
+// currentOrLast returns the ID of the session, or nothing. With an error it is
+// the one that was there when this tab looked last.
+func (s *sessions) currentOrLast(ctx context.Context) (string, error) {
+	_, b, err := s.current(ctx)
+	switch {
+	case err == nil:
+		return b.id(), nil
+	case errors.Is(err, storage.ErrNotFound):
+		return "", nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last, fmt.Errorf("browser: the session could not be looked up: %w", err)
 }
 
 // find returns the session if that is its ID.
@@ -181,7 +197,9 @@ func (s *sessions) replace(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.Notify(ctx, debt.Record.ID)
+	// Who is not told looks again by and by.
+	_ = s.Notify(ctx, debt.Record.ID)
+	return nil
 }
 
 // Delete implements storage.TokenStore.
@@ -311,7 +329,7 @@ func (s *sessions) saw(id string) {
 	if s.known == nil {
 		s.known = map[string]bool{}
 	}
-	s.known[id] = true
+	s.known[id], s.last = true, id
 }
 
 // gone returns the sessions that this tab has seen and that are there no more.

@@ -226,3 +226,24 @@ func TestConfigThatCannotBeIsRefusedWithEveryReason(t *testing.T) {
 	}
 	assert.False(t, strings.Contains(refused, "hush"))
 }
+
+// A logout for which the storage does not answer is made up for, but whoever has
+// signed in since stays signed in.
+func TestLogoutThatIsMadeUpForEndsNoLaterSession(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	profile := browsertest.Open(t, browsertest.Blocked)
+	g := s.signedIn(profile)
+	g.Run(`window.begin = IDBDatabase.prototype.transaction;
+		IDBDatabase.prototype.transaction = () => { throw new DOMException("broken", "UnknownError") }`)
+	got := g.logout()
+	require.Equal(t, "failed", got.App)
+	require.NotEmpty(t, got.Error)
+
+	other := s.signedIn(profile)
+	g.Run(`IDBDatabase.prototype.transaction = function(...args) {
+		if (args[1] === "readwrite") window.again = true;
+		return begin.apply(this, args);
+	}`)
+	g.Wait(`window.again`)
+	assert.Equal(t, "alice@example.com", other.who())
+}

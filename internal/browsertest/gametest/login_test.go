@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/passport-go/passport/internal/browsertest"
 	"github.com/passport-go/passport/passporttest"
@@ -105,4 +106,22 @@ func TestTwoTabsRefreshOnce(t *testing.T) {
 // shortLived lets access tokens expire at once, until it is called off.
 func (s *site) shortLived() (off func()) {
 	return s.auth.Inject(passporttest.Fault{Path: "/oauth/token", EditAnswer: func(answer map[string]any) { answer["expires_in"] = 1 }})
+}
+
+func TestSessionIsReplacedInABrowserThatCannotTellOtherTabs(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
+	g.login()
+	g.Run(`delete window.BroadcastChannel`)
+	assert.Equal(t, "/inventory", browsertest.Eval[callback](g.Tab, `game.callback()`).ReturnTo)
+	assert.Equal(t, "alice@example.com", g.who())
+}
+
+func TestStartMakesNoCallToTheNetwork(t *testing.T) {
+	s := newSite(t, "auth.localhost").redirects()
+	delete(s.config, "AuthDomain")
+	s.config["Discover"], s.config["Issuer"] = true, s.auth.URL+"/"
+	g := s.open(browsertest.Open(t, browsertest.Blocked))
+	require.True(t, browsertest.Eval[bool](g.Tab, `!game.refused`), "%s", browsertest.Eval[string](g.Tab, `game.refused ?? ""`))
+	assert.Empty(t, s.auth.Requests("/.well-known/openid-configuration"))
 }
