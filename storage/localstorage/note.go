@@ -15,8 +15,10 @@ const (
 	// Nobody signs in again, through a redirect or a popup, in less.
 	writtenBackWithin = 5 * time.Second
 
-	// rememberEnded is how long a session that has ended is looked out for.
-	rememberEnded = 10 * time.Minute
+	// rememberEnded is how long a session that has ended is looked out for. The
+	// next call may come days later, and find it there still, or again; Auth0
+	// lets a refresh token live no longer by default.
+	rememberEnded = 30 * 24 * time.Hour
 
 	// propagation is the time in which a browser brings what one process has
 	// written to localStorage to all others.

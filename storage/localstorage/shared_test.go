@@ -168,6 +168,31 @@ func TestASessionThatIsWrittenBackAfterItsEndIsEndedAgain(t *testing.T) {
 	}
 }
 
+// The user closes the page and comes back the next day, and nothing of ours has
+// run in between.
+func TestAnEndIsRememberedUntilTheUserComesBack(t *testing.T) {
+	for name, between := range map[string]func(t *testing.T, f *fake){
+		"with a session that was written back":    func(t *testing.T, f *fake) { f.writes(t, alice(now.Add(time.Second))) },
+		"with a session that was not removed yet": func(t *testing.T, f *fake) { f.writes(t, alice(now)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			clock := now
+			o := options()
+			o.Now = func() time.Time { return clock }
+			f := newFake()
+			s := f.open(t, o)
+			u := save(t, s, alice(now))
+			_, err := s.DeleteUserOwing(t.Context(), u.Revision, debt("a"), time.Minute)
+			require.NoError(t, err)
+			between(t, f)
+			clock = clock.Add(20 * time.Hour)
+			_, err = f.open(t, o).LoadUser(t.Context())
+			assert.ErrorIs(t, err, storage.ErrNotFound)
+			assert.NotContains(t, f.items, userItem)
+		})
+	}
+}
+
 func TestTheDebtForASessionThatIsWrittenBackIsTheCallers(t *testing.T) {
 	f := newFake()
 	o := options()
