@@ -64,7 +64,7 @@ func (p *Passport) logout(ctx context.Context) (passport.Logout, error) {
 // endSession ends the session that is there now, and no later one: should the
 // storage not answer, the engine tries again until it does.
 func (p *Passport) endSession(ctx context.Context) (passport.Logout, error) {
-	look, cancel := context.WithTimeout(ctx, lookTimeout)
+	look, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
 	defer cancel()
 	id, unknown := p.sessions.currentOrLast(look)
 	l, err := p.engine.EndSession(ctx, id)

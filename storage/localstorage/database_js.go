@@ -69,8 +69,14 @@ func (d *database) transact(ctx context.Context, mode string, do func(store js.V
 	if err != nil {
 		return err
 	}
-	store := transaction.Call("objectStore", objectStore)
-	request := store.Call("get", key)
+	store, err := call(transaction, "objectStore", objectStore)
+	if err != nil {
+		return err
+	}
+	request, err := call(store, "get", key)
+	if err != nil {
+		return err
+	}
 
 	var h handlers
 	defer h.release()

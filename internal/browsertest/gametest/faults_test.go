@@ -233,16 +233,16 @@ func TestLogoutThatIsMadeUpForEndsNoLaterSession(t *testing.T) {
 	s := newSite(t, "auth.localhost")
 	profile := browsertest.Open(t, browsertest.Blocked)
 	g := s.signedIn(profile)
-	g.Run(`window.begin = IDBDatabase.prototype.transaction;
-		IDBDatabase.prototype.transaction = () => { throw new DOMException("broken", "UnknownError") }`)
+	g.Run(`window.get = IDBObjectStore.prototype.get;
+		IDBObjectStore.prototype.get = () => { throw new DOMException("broken", "UnknownError") }`)
 	got := g.logout()
 	require.Equal(t, "failed", got.App)
 	require.NotEmpty(t, got.Error)
 
 	other := s.signedIn(profile)
-	g.Run(`IDBDatabase.prototype.transaction = function(...args) {
-		if (args[1] === "readwrite") window.again = true;
-		return begin.apply(this, args);
+	g.Run(`IDBObjectStore.prototype.get = function(key) {
+		if (this.transaction.mode === "readwrite") window.again = true;
+		return get.call(this, key);
 	}`)
 	g.Wait(`window.again`)
 	assert.Equal(t, "alice@example.com", other.who())

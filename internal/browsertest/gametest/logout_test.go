@@ -186,6 +186,17 @@ func TestLogoutOfNobodyEndsThePassportSessionAllTheSame(t *testing.T) {
 	assert.Empty(t, s.auth.Sessions())
 }
 
+func TestLogoutAfterCloseEndsTheAppSession(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
+	g.home()
+	g.Run(`game.close()`)
+	got := g.logout()
+	assert.Equal(t, "done", got.App)
+	assert.Equal(t, "unconfirmed", got.Passport, "nobody waits for the iframe")
+	assert.Empty(t, g.stored())
+}
+
 func TestOtherTabsLearnOfTheLogout(t *testing.T) {
 	s := newSite(t, "auth.localhost")
 	profile := browsertest.Open(t, browsertest.Blocked)
