@@ -16,27 +16,39 @@ import (
 //
 // The guard is lifted by the browser's return from the auth domain, by a login
 // that has asked for credentials, or by a logout token for the same Passport
-// session. For the last, its value is derived from the sid, and the logout token
-// leaves a record under it.
+// session. For the last, its first half is derived from the sid, and the logout
+// token leaves a record under that. The second half is random: other apps of the
+// user know the sid too, and must not be able to feign the return.
 
 // guardLife is how long a browser keeps it. Auth0 ends a session by itself
 // after 30 days at the latest.
 const guardLife = 30 * 24 * time.Hour
 
-// guardOf returns the guard for a logout from the Passport session sid.
-func guardOf(sid string) Secret {
+// guardHalf is how much of a guard says which Passport session it is about: 126
+// bits, and the other half has 128 at least.
+const guardHalf = 21
+
+// newGuard returns the guard for a logout from the Passport session sid, which
+// may be unknown.
+func newGuard(sid string) Secret {
 	if sid == "" {
 		return newID()
 	}
-	return Secret(storeID(spaceGuard, Secret(sid)))
+	return guardedSession(sid) + newID()[guardHalf:]
 }
 
-func confirmedID(guard Secret) string { return storeID(spaceConfirmed, guard) }
+// guardedSession is the half that all guards of a Passport session share.
+func guardedSession(sid string) Secret {
+	return Secret(storeID(spaceGuard, Secret(sid)))[:guardHalf]
+}
+
+// confirmedID is where it is noted that a Passport session has ended.
+func confirmedID(guardedSession Secret) string { return storeID(spaceConfirmed, guardedSession) }
 
 // confirm notes that the provider has ended a Passport session, for the guards
 // of browsers that could not know.
 func (p *Passport) confirm(ctx context.Context, sid string) error {
-	rec := storage.Record{ID: confirmedID(guardOf(sid)), Expiry: p.c.Now().Add(guardLife)}
+	rec := storage.Record{ID: confirmedID(guardedSession(sid)), Expiry: p.c.Now().Add(guardLife)}
 	_, err := p.store.Save(ctx, envelope.Seal(p.c.keys, rec, head{}, nil))
 	if errors.Is(err, storage.ErrConflict) {
 		return nil
@@ -50,7 +62,7 @@ func (p *Passport) unconfirm(ctx context.Context, sid string) error {
 	if sid == "" {
 		return nil
 	}
-	_, err := p.store.Delete(ctx, confirmedID(guardOf(sid)))
+	_, err := p.store.Delete(ctx, confirmedID(guardedSession(sid)))
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil
 	}
@@ -64,7 +76,7 @@ func (p *Passport) guarded(r *http.Request) bool {
 	if guard == "" {
 		return false
 	}
-	_, err := p.store.Load(r.Context(), confirmedID(guard))
+	_, err := p.store.Load(r.Context(), confirmedID(guard[:guardHalf]))
 	return err != nil
 }
 

@@ -93,7 +93,7 @@ const (
 // is tried again, with back-off, and is not an error.
 func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
 	l, debt, err := p.endSession(ctx, id, "logout")
-	p.sendTo(ctx, &l, debt.Record, guardOf(debt.Record.SID))
+	p.sendTo(ctx, &l, debt.Record, newGuard(debt.Record.SID))
 	if l.App == Done {
 		l.Revocation = p.await(ctx, p.revoker.pay(debt), 1)
 	}

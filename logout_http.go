@@ -45,7 +45,7 @@ func (p *Passport) Logout(w http.ResponseWriter, r *http.Request) {
 		}
 		if l.App == Done {
 			p.revoker.pay(debt)
-			guard = guardOf(debt.Record.SID)
+			guard = newGuard(debt.Record.SID)
 		}
 	}
 	p.sendTo(r.Context(), &l, debt.Record, guard)

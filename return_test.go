@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/passporttest"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -38,6 +39,21 @@ func TestOnlyTheReturnFromThisLogoutProvesThatItIsDone(t *testing.T) {
 	assert.Equal(t, passport.Pending, s.p.Returned(l.Guard, nil), "it could be anybody's visit")
 	assert.Equal(t, passport.Pending, s.p.Returned("", url.Values{"passport_logout": {""}}), "no logout was begun")
 	assert.Equal(t, passport.Pending, s.p.Returned(l.Guard, url.Values{"state": {l.Guard.Reveal()}}))
+}
+
+// Other apps of the user know the sid.
+func TestAReturnCannotBeFeignedByWhoKnowsTheSID(t *testing.T) {
+	s := newSite(t)
+	s.auth.Inject(passporttest.Fault{EditClaims: func(c map[string]any) { c["sid"] = "always the same" }})
+	var logouts []passport.Logout
+	for range 2 {
+		l, err := s.p.EndSession(t.Context(), s.signedIn().session().ID())
+		require.NoError(t, err)
+		logouts = append(logouts, l)
+	}
+	query := s.landed(s.browser(), logouts[0])
+	assert.Equal(t, passport.Done, s.p.Returned(logouts[0].Guard, query))
+	assert.Equal(t, passport.Pending, s.p.Returned(logouts[1].Guard, query))
 }
 
 func TestTheReturnFromAProviderThatMayHaveAskedProvesNothing(t *testing.T) {
