@@ -51,6 +51,7 @@ func TestSilentLogoutSaysWhatIsKnown(t *testing.T) {
 	for _, in := range situations {
 		t.Run(in.name, func(t *testing.T) {
 			s := newSite(t, in.auth)
+			s.config["RevocationWait"] = patience
 			g := s.signedIn(browsertest.Open(t, in.cookies))
 			address := g.URL()
 			got := g.logout()
