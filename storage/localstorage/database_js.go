@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync/atomic"
 	"syscall/js"
+	"time"
 )
 
 // database is a string in IndexedDB. It implements document.Backend.
@@ -137,7 +138,30 @@ func (d *database) begin(ctx context.Context, mode string) (js.Value, error) {
 	return call(connection, "transaction", objectStore, mode)
 }
 
+// patience is how long a database may take to open, which is a matter of
+// milliseconds.
+const patience = 20 * time.Second
+
+// stepAside has the browser discard those of the site's pages that it keeps for
+// the way back and that the user has left while they were opening the database:
+// a request of theirs never ends, and would keep every other waiting. A page that
+// has such a channel is discarded when something is said on it; so this one has
+// it, too, until stop is called.
+func (d *database) stepAside() (stop func()) {
+	constructor := js.Global().Get("BroadcastChannel")
+	if constructor.Type() != js.TypeFunction {
+		return func() {}
+	}
+	channel := constructor.New(d.name + ":opening")
+	channel.Call("postMessage", "")
+	return func() { channel.Call("close") }
+}
+
 func (d *database) open(ctx context.Context) (connection js.Value, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, errors.New(
+		"storage/localstorage: the browser does not open the database "+d.name+": close other pages of the site, and load this one again"))
+	defer cancel()
+	defer d.stepAside()()
 	factory, err := get(js.Global(), "indexedDB")
 	if err != nil {
 		return js.Value{}, err
@@ -173,6 +197,6 @@ func (d *database) open(ctx context.Context) (connection js.Value, err error) {
 				request.Get("result").Call("close")
 			}
 		}()
-		return js.Value{}, ctx.Err()
+		return js.Value{}, context.Cause(ctx)
 	}
 }

@@ -1,6 +1,8 @@
 package gametest
 
 import (
+	"fmt"
+	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -124,4 +126,32 @@ func TestStartMakesNoCallToTheNetwork(t *testing.T) {
 	g := s.open(browsertest.Open(t, browsertest.Blocked))
 	require.True(t, browsertest.Eval[bool](g.Tab, `!game.refused`), "%s", browsertest.Eval[string](g.Tab, `game.refused ?? ""`))
 	assert.Empty(t, s.auth.Requests("/.well-known/openid-configuration"))
+}
+
+// The browser keeps a page that the user leaves, for the way back to it, and with
+// it the database that the page was about to open.
+func TestAPageThatIsLeftWhileItStartsIsInNobodysWay(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	s.mux.HandleFunc("GET /left", func(w http.ResponseWriter, _ *http.Request) {
+		s.page(w, s.config)
+		fmt.Fprint(w, `<script>
+			const open = IDBFactory.prototype.open
+			IDBFactory.prototype.open = function (...args) {
+				const request = open.apply(this, args)
+				request.addEventListener("upgradeneeded", () => {
+					const store = request.result.createObjectStore("takes its time")
+					const goOn = () => { store.get("nothing").onsuccess = goOn }
+					goOn()
+					window.opening = true
+				})
+				return request
+			}
+		</script>`)
+	})
+	g := game{browsertest.Open(t, browsertest.Blocked).Tab(), s}
+	g.Go(s.origin + "/left")
+	g.Wait(`window.opening`)
+	require.False(t, browsertest.Eval[bool](g.Tab, `!!window.game`))
+	g.home()
+	assert.Equal(t, nobody, g.who())
 }
