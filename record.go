@@ -72,18 +72,8 @@ type tokens struct {
 	Expiry       time.Time // of the access token; zero if the provider did not say
 }
 
-// tokensJSON is the stored form, with the names of RFC 6749 §5.1.
-type tokensJSON struct {
-	IDToken      string `json:"id_token,omitempty"`
-	AccessToken  string `json:"access_token,omitempty"`
-	RefreshToken string `json:"refresh_token,omitempty"`
-	TokenType    string `json:"token_type,omitempty"`
-	Scope        string `json:"scope,omitempty"`
-	ExpiresAt    int64  `json:"expires_at,omitempty"`
-}
-
 func (t tokens) marshal() []byte {
-	j := tokensJSON{
+	j := envelope.Tokens{
 		IDToken:      t.IDToken.Reveal(),
 		AccessToken:  t.AccessToken.Reveal(),
 		RefreshToken: t.RefreshToken.Reveal(),
@@ -98,7 +88,7 @@ func (t tokens) marshal() []byte {
 }
 
 func parseTokens(b []byte) (tokens, error) {
-	var j tokensJSON
+	var j envelope.Tokens
 	if err := json.Unmarshal(b, &j); err != nil {
 		return tokens{}, errors.New("the stored tokens are not readable")
 	}

@@ -3,6 +3,8 @@ package passport
 import (
 	"net/http"
 	"net/url"
+
+	"github.com/passport-go/passport/internal/authdomain"
 )
 
 // The browser's return from the auth domain to LogoutRedirectURI.
@@ -11,7 +13,7 @@ import (
 // discovered provider, and in a parameter of returnTo, whose query /v2/logout
 // does not compare, from the Passport auth domain. So a visit to that page by
 // any other way proves nothing.
-const returnParam = "passport_logout"
+const returnParam = authdomain.ReturnParam
 
 // returnToWith adds the guard to where /v2/logout sends the browser.
 func (p *Passport) returnToWith(guard Secret) string {

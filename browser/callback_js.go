@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"syscall/js"
+
+	"github.com/passport-go/passport/internal/authdomain"
 )
 
 // LogoutSilentCallback is for the page at Config.LogoutRedirectURI in silent
@@ -25,8 +27,8 @@ func LogoutSilentCallback(parentURL string) error {
 	if around := window.Get("parent"); !around.Equal(window.Get("self")) {
 		return complete(around, parent)
 	}
-	if guard := query().Get(returnParam); guard != "" { // for New on that page
-		parent.Get("searchParams").Call("set", returnParam, guard)
+	if guard := query().Get(authdomain.ReturnParam); guard != "" { // for New on that page
+		parent.Get("searchParams").Call("set", authdomain.ReturnParam, guard)
 	}
 	err := attempt(func() { window.Get("location").Call("replace", parent.Get("href")) })
 	if err != nil {

@@ -349,16 +349,6 @@ func (s *sessions) gone(ctx context.Context) (ids []string) {
 	return ids
 }
 
-// tokens are a session's, as the engine stores them.
-type tokens struct {
-	IDToken      string `json:"id_token,omitempty"`
-	AccessToken  string `json:"access_token,omitempty"`
-	RefreshToken string `json:"refresh_token,omitempty"`
-	TokenType    string `json:"token_type,omitempty"`
-	Scope        string `json:"scope,omitempty"`
-	ExpiresAt    int64  `json:"expires_at,omitempty"`
-}
-
 // user is what r is in the JavaScript SDK's terms, and its head.
 func (s *sessions) user(r storage.Record) (localstorage.User, envelope.Head, error) {
 	head, err := envelope.OpenHead(s.keys, r)
@@ -369,7 +359,7 @@ func (s *sessions) user(r storage.Record) (localstorage.User, envelope.Head, err
 	if err != nil {
 		return localstorage.User{}, head, err
 	}
-	var t tokens
+	var t envelope.Tokens
 	if err := json.Unmarshal(body, &t); err != nil {
 		return localstorage.User{}, head, errors.New("browser: the session to be stored is not readable")
 	}
@@ -398,7 +388,7 @@ func (s *sessions) record(u localstorage.User, b beside, id string) storage.Reco
 }
 
 func bodyOf(u localstorage.User) []byte {
-	t := tokens{
+	t := envelope.Tokens{
 		IDToken:      u.IDToken,
 		AccessToken:  u.AccessToken,
 		RefreshToken: u.RefreshToken,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/internal/authdomain"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -90,14 +91,11 @@ func (p *Passport) UnfinishedLogout(ctx context.Context) (passport.Logout, bool)
 	}, true
 }
 
-// returnParam is the one in which the auth domain's logout brings the guard back.
-const returnParam = "passport_logout"
-
 // noticeReturn looks whether the page is the return from the last logout. Only at
 // top level has the auth domain been given its cookie for certain.
 func (p *Passport) noticeReturn(ctx context.Context) error {
 	values := query()
-	if !values.Has(returnParam) && !(p.c.Discover && values.Has("state")) {
+	if !values.Has(authdomain.ReturnParam) && !(p.c.Discover && values.Has("state")) {
 		return nil
 	}
 	d, err := p.unfinished.load(ctx)
@@ -124,5 +122,5 @@ func (p *Passport) noticeReturn(ctx context.Context) error {
 	if p.c.Discover {
 		return tidy("state")
 	}
-	return tidy(returnParam)
+	return tidy(authdomain.ReturnParam)
 }

@@ -117,6 +117,10 @@ func At(origin string) Endpoints {
 	}
 }
 
+// ReturnParam is the parameter of a returnTo in which the browser brings back
+// what ties its return to its logout.
+const ReturnParam = "passport_logout"
+
 // LogoutURL is where the browser ends the Passport session. Without returnTo
 // the auth domain goes on to the first logout URL registered for the client.
 // federated ends the session at the upstream provider as well.

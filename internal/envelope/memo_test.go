@@ -49,7 +49,7 @@ func TestAMemoIsAsStrictAsTheSeal(t *testing.T) {
 	_, err := memo.OpenHead(keys, r)
 	require.NoError(t, err)
 	for name, alter := range map[string]func(*storage.Record){
-		"under another id":      func(r *storage.Record) { r.ID = "another id" },
+		"under another id":      func(r *storage.Record) { r.ID = "an id of another" },
 		"of another subject":    func(r *storage.Record) { r.Subject = "mallory" },
 		"of another sid":        func(r *storage.Record) { r.SID = "" },
 		"cut":                   func(r *storage.Record) { r.Data = r.Data[:20] },
