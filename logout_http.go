@@ -40,7 +40,9 @@ func (p *Passport) Logout(w http.ResponseWriter, r *http.Request) {
 	guard := either(p.cookies.get(r, p.cookies.logout), newID())
 	if secret := p.cookies.get(r, p.cookies.session); secret != "" {
 		var err error
-		if l, debt, err = p.endSession(r.Context(), storeID(spaceSession, secret), "logout"); err != nil {
+		id, _ := p.ids.Session(string(secret))
+		p.ids.Forget(string(secret))
+		if l, debt, err = p.endSession(r.Context(), id, "logout"); err != nil {
 			p.c.Logger.ErrorContext(r.Context(), "passport: a logout could not end the app session yet", "error", err)
 		}
 		if l.App == Done {

@@ -28,7 +28,8 @@ type Passport struct {
 	provider     *provider
 	logoutTokens *logoutVerifier
 
-	heads   *envelope.Memo      // nil for a store outside this process
+	ids     *envelope.IDs       // nil for a store outside this process
+	heads   *envelope.Memo      // the same
 	flights *singleflight.Group // refreshes, by session ID
 	revoker *revoker
 	later   *later
@@ -57,7 +58,7 @@ func New(c Config) (*Passport, error) {
 	}
 	_, inProcess := s.Store.(*memory.Store)
 	if inProcess {
-		p.heads = new(envelope.Memo)
+		p.ids, p.heads = new(envelope.IDs), new(envelope.Memo)
 	}
 	p.ledger = ledger
 	p.later = &later{p: p, waiting: map[string]string{}}

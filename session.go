@@ -47,9 +47,23 @@ func (p *Passport) Session(ctx context.Context, id Secret) (*Session, error) {
 	return s, nil
 }
 
-// find looks a session up into s, and writes down now and then that it was seen.
-func (p *Passport) find(ctx context.Context, id Secret, s *Session) error {
-	rec, err := p.store.Load(ctx, storeID(spaceSession, id))
+// find looks a session up into s, by the secret that a browser holds.
+func (p *Passport) find(ctx context.Context, secret Secret, s *Session) error {
+	id, remembered := p.ids.Session(string(secret))
+	err := p.findByID(ctx, id, s)
+	switch {
+	case err != nil && remembered:
+		p.ids.Forget(string(secret))
+	case err == nil && !remembered:
+		p.ids.Remember(string(secret), id)
+	}
+	return err
+}
+
+// findByID looks a session up into s, and writes down now and then that it was
+// seen.
+func (p *Passport) findByID(ctx context.Context, id string, s *Session) error {
+	rec, err := p.store.Load(ctx, id)
 	if err != nil {
 		return storeError(err)
 	}

@@ -15,7 +15,7 @@ import (
 //
 // The zero value is empty. It may be used from many goroutines at once.
 type Memo struct {
-	slots [1 << 12]atomic.Pointer[opened] // the newest of those that share one
+	slots [memoSlots]atomic.Pointer[opened] // the newest of those that share one
 }
 
 // opened is a head, and all that it depends on.
@@ -32,7 +32,7 @@ func (m *Memo) OpenHead(keys *seal.Keys, r storage.Record) (Head, error) {
 	if m == nil || len(r.Data) == 0 {
 		return OpenHead(keys, r)
 	}
-	slot := m.slot(r.ID)
+	slot := &m.slots[memoSlot(r.ID)]
 	if o := slot.Load(); o != nil && o.isOf(&r) {
 		return o.head, nil
 	}
@@ -43,13 +43,16 @@ func (m *Memo) OpenHead(keys *seal.Keys, r storage.Record) (Head, error) {
 	return h, err
 }
 
-// slot goes by the beginning of an ID, which is part of a hash.
-func (m *Memo) slot(id string) *atomic.Pointer[opened] {
+// memoSlots bounds what a memo holds.
+const memoSlots = 1 << 12
+
+// memoSlot goes by the beginning of a key, which is random or part of a hash.
+func memoSlot(key string) uint {
 	var n uint
-	for i := range min(len(id), 4) {
-		n = n*37 + uint(id[i])
+	for i := range min(len(key), 4) {
+		n = n*37 + uint(key[i])
 	}
-	return &m.slots[n%uint(len(m.slots))]
+	return n % memoSlots
 }
 
 func (o *opened) isOf(r *storage.Record) bool {

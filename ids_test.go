@@ -1,0 +1,50 @@
+package passport
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestSecretsAreKeptOfLiveSessionsOnly pins what the memo of session ids may
+// hold: the secrets of sessions that were found, until they are found gone.
+func TestSecretsAreKeptOfLiveSessionsOnly(t *testing.T) {
+	p := benchPassport(t, nil)
+	known := func(secret Secret) bool {
+		_, remembered := p.ids.Session(secret.Reveal())
+		return remembered
+	}
+
+	stranger := newID()
+	_, err := p.Session(t.Context(), stranger)
+	require.ErrorIs(t, err, ErrNoSession)
+	assert.False(t, known(stranger), "what somebody made up drives out nobody")
+
+	secret := benchSession(t, p, "alice", "sid")
+	for range 2 {
+		s, err := p.Session(t.Context(), secret)
+		require.NoError(t, err)
+		assert.Equal(t, storeID(spaceSession, secret), s.ID())
+		assert.True(t, known(secret))
+	}
+
+	_, err = p.store.Delete(t.Context(), storeID(spaceSession, secret)) // as another Passport could
+	require.NoError(t, err)
+	_, err = p.Session(t.Context(), secret)
+	require.ErrorIs(t, err, ErrNoSession, "it is the store that counts")
+	assert.False(t, known(secret), "and nothing is left")
+
+	secret = benchSession(t, p, "alice", "sid")
+	_, err = p.Session(t.Context(), secret)
+	require.NoError(t, err)
+	require.True(t, known(secret))
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodPost, "/logout", nil)
+	r.AddCookie(&http.Cookie{Name: p.cookies.session, Value: secret.Reveal()})
+	p.Logout(w, r)
+	assert.Equal(t, http.StatusSeeOther, w.Code)
+	assert.False(t, known(secret), "nor after a logout")
+}
