@@ -1,8 +1,6 @@
 package passport
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -83,14 +81,13 @@ func (t tokens) marshal() []byte {
 	if !t.Expiry.IsZero() {
 		j.ExpiresAt = t.Expiry.Unix()
 	}
-	b, _ := json.Marshal(j) // strings and a number: cannot fail
-	return b
+	return j.Marshal()
 }
 
 func parseTokens(b []byte) (tokens, error) {
-	var j envelope.Tokens
-	if err := json.Unmarshal(b, &j); err != nil {
-		return tokens{}, errors.New("the stored tokens are not readable")
+	j, err := envelope.ParseTokens(b)
+	if err != nil {
+		return tokens{}, err
 	}
 	t := tokens{
 		IDToken:      Secret(j.IDToken),

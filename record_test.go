@@ -45,7 +45,7 @@ func TestOldRecordsStillOpen(t *testing.T) {
 	if *update {
 		data := envelope.Seal(keys, goldenRecord, goldenHead, goldenTokens.marshal()).Data
 		text := base64.StdEncoding.EncodeToString(data) + "\n"
-		require.NoError(t, os.WriteFile("testdata/session-1.b64", []byte(text), 0o644))
+		require.NoError(t, os.WriteFile("testdata/session-2.b64", []byte(text), 0o644))
 	}
 	files, err := filepath.Glob("testdata/session-*.b64")
 	require.NoError(t, err)

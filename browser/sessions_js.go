@@ -359,9 +359,9 @@ func (s *sessions) user(r storage.Record) (localstorage.User, envelope.Head, err
 	if err != nil {
 		return localstorage.User{}, head, err
 	}
-	var t envelope.Tokens
-	if err := json.Unmarshal(body, &t); err != nil {
-		return localstorage.User{}, head, errors.New("browser: the session to be stored is not readable")
+	t, err := envelope.ParseTokens(body)
+	if err != nil {
+		return localstorage.User{}, head, fmt.Errorf("browser: the session to be stored: %w", err)
 	}
 	u := localstorage.User{
 		IDToken:      t.IDToken,
@@ -398,8 +398,7 @@ func bodyOf(u localstorage.User) []byte {
 	if !u.TokenExpiry.IsZero() {
 		t.ExpiresAt = u.TokenExpiry.Unix()
 	}
-	body, _ := json.Marshal(t) // texts and a number: cannot fail
-	return body
+	return t.Marshal()
 }
 
 // writtenBack is the debt for a session that the JavaScript SDK has written back

@@ -1,11 +1,76 @@
 package envelope
 
-// Tokens are the body of a session, as JSON, with the names of RFC 6749 §5.1.
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"slices"
+)
+
+// Tokens are the body of a session:
+//
+//	format (1 byte) | ExpiresAt (8 bytes) | the strings, in order, each after its length (uvarint)
+//
+// They are opened with every refresh, logout and use of an access token, which
+// is why they are not JSON. Earlier versions wrote that, with the names of RFC
+// 6749 §5.1, and it is still read.
 type Tokens struct {
-	IDToken      string `json:"id_token,omitempty"`
-	AccessToken  string `json:"access_token,omitempty"`
-	RefreshToken string `json:"refresh_token,omitempty"`
-	TokenType    string `json:"token_type,omitempty"`
-	Scope        string `json:"scope,omitempty"`
-	ExpiresAt    int64  `json:"expires_at,omitempty"` // in Unix seconds; 0 if the provider did not say
+	IDToken      string `json:"id_token"`
+	AccessToken  string `json:"access_token"`
+	RefreshToken string `json:"refresh_token"`
+	TokenType    string `json:"token_type"`
+	Scope        string `json:"scope"`
+	ExpiresAt    int64  `json:"expires_at"` // in Unix seconds; 0 if the provider did not say
+}
+
+const tokensFormat = 1
+
+var errTokens = errors.New("the stored tokens are not readable")
+
+func (t *Tokens) strings() [5]*string {
+	return [...]*string{&t.IDToken, &t.AccessToken, &t.RefreshToken, &t.TokenType, &t.Scope}
+}
+
+// Marshal writes t in the form of a body.
+func (t Tokens) Marshal() []byte {
+	size := 1 + 8
+	for _, s := range t.strings() {
+		size += binary.MaxVarintLen32 + len(*s)
+	}
+	b := make([]byte, 0, size)
+	b = append(b, tokensFormat)
+	b = binary.BigEndian.AppendUint64(b, uint64(t.ExpiresAt))
+	for _, s := range t.strings() {
+		b = binary.AppendUvarint(b, uint64(len(*s)))
+		b = append(b, *s...)
+	}
+	return slices.Clip(b)
+}
+
+// ParseTokens reads a body.
+func ParseTokens(body []byte) (Tokens, error) {
+	var t Tokens
+	if len(body) > 0 && body[0] == '{' {
+		if json.Unmarshal(body, &t) != nil {
+			return Tokens{}, errTokens
+		}
+		return t, nil
+	}
+	if len(body) < 1+8 || body[0] != tokensFormat {
+		return Tokens{}, errTokens
+	}
+	t.ExpiresAt = int64(binary.BigEndian.Uint64(body[1:]))
+	rest := body[1+8:]
+	for _, s := range t.strings() {
+		length, n := binary.Uvarint(rest)
+		if n <= 0 || length > uint64(len(rest)-n) {
+			return Tokens{}, errTokens
+		}
+		end := n + int(length)
+		*s, rest = string(rest[n:end]), rest[end:]
+	}
+	if len(rest) > 0 {
+		return Tokens{}, errTokens
+	}
+	return t, nil
 }
