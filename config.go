@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/passport-go/passport/internal/authdomain"
 	"github.com/passport-go/passport/internal/seal"
@@ -247,22 +248,25 @@ func (c Config) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
 //	PASSPORT_AUTH_DOMAIN
 //	PASSPORT_ENCRYPTION_KEYS      base64, separated by commas, newest first
 //
-// A variable that is not set leaves its field at the default. The error names
-// a variable that cannot be read; everything else is for [New] to judge.
+// White space around a value does not count: a secret that comes from a file
+// often ends with a newline. A variable that is not set leaves its field at the
+// default. The error names a variable that cannot be read; everything else is
+// for [New] to judge.
 func ConfigFromEnv() (Config, error) {
+	env := func(name string) string { return strings.TrimSpace(os.Getenv(name)) }
 	c := Config{
-		Environment:       Environment(os.Getenv("PASSPORT_ENVIRONMENT")),
-		PublishableKey:    os.Getenv("PASSPORT_PUBLISHABLE_KEY"),
-		ClientID:          os.Getenv("PASSPORT_CLIENT_ID"),
-		ClientSecret:      Secret(os.Getenv("PASSPORT_CLIENT_SECRET")),
-		RedirectURI:       os.Getenv("PASSPORT_REDIRECT_URI"),
-		LogoutRedirectURI: os.Getenv("PASSPORT_LOGOUT_REDIRECT_URI"),
-		LogoutMode:        LogoutMode(os.Getenv("PASSPORT_LOGOUT_MODE")),
-		Audience:          os.Getenv("PASSPORT_AUDIENCE"),
-		Scopes:            strings.Fields(os.Getenv("PASSPORT_SCOPE")),
-		AuthDomain:        os.Getenv("PASSPORT_AUTH_DOMAIN"),
+		Environment:       Environment(env("PASSPORT_ENVIRONMENT")),
+		PublishableKey:    env("PASSPORT_PUBLISHABLE_KEY"),
+		ClientID:          env("PASSPORT_CLIENT_ID"),
+		ClientSecret:      Secret(env("PASSPORT_CLIENT_SECRET")),
+		RedirectURI:       env("PASSPORT_REDIRECT_URI"),
+		LogoutRedirectURI: env("PASSPORT_LOGOUT_REDIRECT_URI"),
+		LogoutMode:        LogoutMode(env("PASSPORT_LOGOUT_MODE")),
+		Audience:          env("PASSPORT_AUDIENCE"),
+		Scopes:            strings.Fields(env("PASSPORT_SCOPE")),
+		AuthDomain:        env("PASSPORT_AUTH_DOMAIN"),
 	}
-	for i, text := range strings.FieldsFunc(os.Getenv("PASSPORT_ENCRYPTION_KEYS"), func(r rune) bool { return r == ',' || r == ' ' }) {
+	for i, text := range strings.FieldsFunc(env("PASSPORT_ENCRYPTION_KEYS"), func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
 		key, err := base64.StdEncoding.DecodeString(text)
 		if err != nil {
 			return Config{}, fmt.Errorf("passport: PASSPORT_ENCRYPTION_KEYS: key %d is not base64; make one with: openssl rand -base64 32", i+1)
@@ -302,6 +306,8 @@ func (c Config) settle() (*settled, error) {
 	}
 	if c.ClientID == "" {
 		p.add("ClientID", "is empty: set it to the ID of your Passport client in Hub")
+	} else if c.ClientID != strings.TrimSpace(c.ClientID) {
+		p.add("ClientID", "begins or ends with white space, which is no part of the ID: take it off")
 	}
 	s.settleURLs(p)
 	s.settleLogout(p)
@@ -327,8 +333,10 @@ func (c Config) settle() (*settled, error) {
 func (s *settled) settleURLs(p *problems) {
 	if s.RedirectURI == "" {
 		p.add("RedirectURI", "is empty: set it to one of the redirect URIs of your Passport client in Hub")
-	} else if _, err := authdomain.ParseHTTP(s.RedirectURI); err != nil {
+	} else if u, err := authdomain.ParseHTTP(s.RedirectURI); err != nil {
 		p.add("RedirectURI", "%v", err)
+	} else {
+		s.RedirectURI = u.Scheme + s.RedirectURI[len(u.Scheme):] // HTTPS: makes secure cookies too
 	}
 	if s.LogoutRedirectURI != "" {
 		if _, err := authdomain.ParseHTTP(s.LogoutRedirectURI); err != nil {
@@ -443,6 +451,16 @@ func (s *settled) settleStore(p *problems) {
 }
 
 func (s *settled) settleDurations(p *problems) {
+	for field, d := range map[string]time.Duration{
+		"SessionLifetime": s.SessionLifetime,
+		"IdleTimeout":     s.IdleTimeout,
+		"SilentTimeout":   s.SilentTimeout,
+		"RevocationWait":  s.RevocationWait,
+	} {
+		if d > 0 && d < time.Millisecond {
+			p.add(field, "is %v, which can hardly be meant: give it a unit, such as 10*time.Second", d)
+		}
+	}
 	if s.SessionLifetime < 0 {
 		p.add("SessionLifetime", "is negative, but a session must end at some time: set a positive duration, or 0 for 30 days")
 	}

@@ -37,6 +37,7 @@ func TestNewNamesTheFieldOfEachProblemAndTheWayOut(t *testing.T) {
 		edit        func(*passport.Config)
 	}{
 		{"ClientID", "set it to", func(c *passport.Config) { c.ClientID = "" }},
+		{"ClientID", "white space", func(c *passport.Config) { c.ClientID = "client\n" }},
 		{"Environment", "passport.Sandbox or passport.Production", func(c *passport.Config) { c.Environment = "staging" }},
 		{"RedirectURI", "set it to", func(c *passport.Config) { c.RedirectURI = "" }},
 		{"RedirectURI", "absolute URL", func(c *passport.Config) { c.RedirectURI = "/redirect" }},
@@ -44,6 +45,7 @@ func TestNewNamesTheFieldOfEachProblemAndTheWayOut(t *testing.T) {
 		{"RedirectURI", "absolute URL", func(c *passport.Config) { c.RedirectURI = "mygame://redirect" }},
 		{"RedirectURI", "fragment", func(c *passport.Config) { c.RedirectURI = "https://app.example.com/#x" }},
 		{"RedirectURI", "must use https", func(c *passport.Config) { c.RedirectURI = "http://app.example.com/redirect" }},
+		{"RedirectURI", "spaces", func(c *passport.Config) { c.RedirectURI = "https://app.example.com/redirect " }},
 		{"RedirectURI", "user name", func(c *passport.Config) { c.RedirectURI = "https://me:pw@app.example.com/" }},
 		{"LogoutRedirectURI", "absolute URL", func(c *passport.Config) { c.LogoutRedirectURI = "//app.example.com" }},
 		{"LogoutRedirectURI", "must use https", func(c *passport.Config) { c.LogoutRedirectURI = "http://app.example.com" }},
@@ -60,6 +62,10 @@ func TestNewNamesTheFieldOfEachProblemAndTheWayOut(t *testing.T) {
 		{"EncryptionKeys", "openssl rand", func(c *passport.Config) { c.Store = elsewhere{memory.New(memory.Options{})} }},
 		{"SessionLifetime", "negative", func(c *passport.Config) { c.SessionLifetime = -1 }},
 		{"SilentTimeout", "negative", func(c *passport.Config) { c.SilentTimeout = -1 }},
+		{"SessionLifetime", "give it a unit", func(c *passport.Config) { c.SessionLifetime = 30 }},
+		{"IdleTimeout", "give it a unit", func(c *passport.Config) { c.IdleTimeout = 7 }},
+		{"SilentTimeout", "10ns", func(c *passport.Config) { c.SilentTimeout = 10 }},
+		{"RevocationWait", "give it a unit", func(c *passport.Config) { c.RevocationWait = 1 }},
 		{"LoginPath", "path of this site", func(c *passport.Config) { c.LoginPath = "//evil.example.com" }},
 		{"LogoutPath", "path of this site", func(c *passport.Config) { c.LogoutPath = "logout" }},
 		{"CookieName", "letters", func(c *passport.Config) { c.CookieName = "my cookie" }},
@@ -137,14 +143,14 @@ func TestConfigFromEnv(t *testing.T) {
 		"PASSPORT_ENVIRONMENT":         "production",
 		"PASSPORT_PUBLISHABLE_KEY":     "pk_imapik-test",
 		"PASSPORT_CLIENT_ID":           "client",
-		"PASSPORT_CLIENT_SECRET":       "hush",
+		"PASSPORT_CLIENT_SECRET":       "hush\n",
 		"PASSPORT_REDIRECT_URI":        "http://localhost:3000/redirect",
 		"PASSPORT_LOGOUT_REDIRECT_URI": "http://localhost:3000/silent-logout",
 		"PASSPORT_LOGOUT_MODE":         "silent",
 		"PASSPORT_AUDIENCE":            "other_api",
 		"PASSPORT_SCOPE":               "openid  email",
 		"PASSPORT_AUTH_DOMAIN":         "auth.example.com",
-		"PASSPORT_ENCRYPTION_KEYS":     base64.StdEncoding.EncodeToString(key) + "," + base64.StdEncoding.EncodeToString(make([]byte, 32)),
+		"PASSPORT_ENCRYPTION_KEYS":     base64.StdEncoding.EncodeToString(key) + ",\n" + base64.StdEncoding.EncodeToString(make([]byte, 32)),
 	} {
 		t.Setenv(name, value)
 	}

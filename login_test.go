@@ -309,19 +309,22 @@ func TestTheSessionCookieHoldsARandomIDAndNothingElse(t *testing.T) {
 }
 
 func TestCookiesOfAnHTTPSSiteAreSecureWithTheHostPrefix(t *testing.T) {
-	c := least()
-	p := newPassport(t, c)
-	w := record(p.Login, "GET", "/login")
-	require.Len(t, w.Result().Cookies(), 1)
-	login := w.Result().Cookies()[0]
-	assert.Equal(t, "__Host-passport-login", login.Name)
-	assert.True(t, login.Secure && login.HttpOnly)
+	for _, uri := range []string{"https://app.example.com/redirect", "HTTPS://app.example.com/redirect"} {
+		c := least()
+		c.RedirectURI = uri
+		p := newPassport(t, c)
+		w := record(p.Login, "GET", "/login")
+		require.Len(t, w.Result().Cookies(), 1)
+		login := w.Result().Cookies()[0]
+		assert.Equal(t, "__Host-passport-login", login.Name, uri)
+		assert.True(t, login.Secure && login.HttpOnly, uri)
 
-	w = record(p.Logout, "POST", "/logout")
-	for _, cookie := range w.Result().Cookies() {
-		assert.True(t, strings.HasPrefix(cookie.Name, "__Host-"), cookie.Name)
-		assert.True(t, cookie.Secure && cookie.HttpOnly && cookie.Path == "/" && cookie.Domain == "" && cookie.SameSite == http.SameSiteLaxMode,
-			"a browser deletes a cookie only by all of its attributes: %s", cookie)
+		w = record(p.Logout, "POST", "/logout")
+		for _, cookie := range w.Result().Cookies() {
+			assert.True(t, strings.HasPrefix(cookie.Name, "__Host-"), cookie.Name)
+			assert.True(t, cookie.Secure && cookie.HttpOnly && cookie.Path == "/" && cookie.Domain == "" && cookie.SameSite == http.SameSiteLaxMode,
+				"a browser deletes a cookie only by all of its attributes: %s", cookie)
+		}
 	}
 }
 

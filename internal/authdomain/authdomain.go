@@ -43,6 +43,8 @@ func ParseHTTP(raw string) (*url.URL, error) {
 		return nil, errors.New("must have a host of ASCII letters, digits, dots and hyphens (an international name in its xn-- form), or an IP address")
 	case !plainPort(u):
 		return nil, errors.New("must have a port from 1 to 65535, or none and no colon")
+	case strings.Contains(raw, " "):
+		return nil, errors.New("must not contain spaces")
 	case u.User != nil:
 		return nil, errors.New("must not contain a user name or password")
 	case u.Fragment != "" || strings.Contains(raw, "#"):

@@ -31,7 +31,7 @@ func TestOriginRefusesWhatIsNotADomain(t *testing.T) {
 	for _, raw := range []string{
 		"", "/", "https://", "https://auth.example.com/tenant", "https://auth.example.com?x=1",
 		"https://auth.example.com/#x", "https://user:pw@auth.example.com", "http://auth.example.com",
-		"ftp://auth.example.com", "javascript://auth.example.com", "https://auth example.com",
+		"ftp://auth.example.com", "javascript://auth.example.com", "https://auth example.com", "https://auth.example.com/ ",
 		"https://bücher.example.com", "https://a;b.example.com", "https://*.example.com", "https://example.com:99999",
 		"https://example.com:", "https://example.com:0", "https://[::1", "https://a b",
 		"http://localhost.example.com", "http://127.0.0.1.example.com",
