@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 )
 
 // Secret is a string that must not be seen: a session id, a client secret, a
@@ -27,3 +28,21 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // MarshalText returns a placeholder, so that JSON and the like do.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// Format prints nothing of a callback, whatever the verb: its query has the code.
+func (c Callback) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "passport.Callback") }
+
+// MarshalText is Format for JSON and the like.
+func (c Callback) MarshalText() ([]byte, error) { return fmt.Append(nil, c), nil }
+
+// Format prints the account and not what is in the URL's query, which may be the
+// user's ID token, whatever the verb. JSON has it all, for the browser that has
+// to go there.
+func (l Logout) Format(f fmt.State, _ rune) {
+	address, _, _ := strings.Cut(l.URL, "?")
+	_, _ = fmt.Fprintf(f, "passport.Logout{Mode: %q, URL: %q, App: %q, Revocation: %q, Passport: %q, Ended: %d}",
+		l.Mode, address, l.App, l.Revocation, l.Passport, l.Ended)
+}
+
+// LogValue is Format for slog.
+func (l Logout) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(l)) }

@@ -1,0 +1,53 @@
+package passport_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport"
+)
+
+func TestACallbackShowsNothingOfItsCode(t *testing.T) {
+	callback := passport.Callback{Query: url.Values{"code": {"the code"}, "state": {"the state"}}}
+	encoded, err := json.Marshal(map[string]any{"callback": callback})
+	require.NoError(t, err)
+	for _, text := range append(printed(callback), string(encoded)) {
+		assert.NotContains(t, text, "the ")
+		assert.Contains(t, text, "passport.Callback")
+	}
+}
+
+func TestALogoutShowsItsAccountAndNoHint(t *testing.T) {
+	logout := passport.Logout{
+		Mode: passport.LogoutRedirect, URL: "https://auth.example.com/oidc/logout?id_token_hint=token",
+		App: passport.Done, Passport: passport.Unconfirmed, Ended: 3,
+	}
+	for _, text := range printed(logout) {
+		assert.NotContains(t, text, "token")
+		for _, told := range []string{"redirect", "https://auth.example.com/oidc/logout", "done", "unconfirmed", "3"} {
+			assert.Contains(t, text, told)
+		}
+	}
+	encoded, err := json.Marshal(logout)
+	require.NoError(t, err)
+	assert.Contains(t, string(encoded), "id_token_hint=token", "a program may hand it to its page")
+}
+
+// printed is v in all the ways in which it may get into a log.
+func printed(v any) []string {
+	var text, lines bytes.Buffer
+	slog.New(slog.NewTextHandler(&text, nil)).Info("", "v", v)
+	slog.New(slog.NewJSONHandler(&lines, nil)).Info("", "v", v)
+	all := []string{text.String(), lines.String()}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
+		all = append(all, fmt.Sprintf(verb, v), fmt.Sprintf(verb, []any{v}))
+	}
+	return all
+}
