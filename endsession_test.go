@@ -51,7 +51,9 @@ func TestADiscoveredProviderSignsInRefreshesAndSignsOut(t *testing.T) {
 func TestADiscoveryThatFailsIsTriedAgain(t *testing.T) {
 	s := newSite(t, discovered)
 	lift := s.auth.Inject(passporttest.Fault{Path: wellKnown, Status: 500})
-	assert.Equal(t, http.StatusServiceUnavailable, s.browser().get("/login").StatusCode)
+	a := s.browser().get("/login")
+	assert.Equal(t, http.StatusBadGateway, a.StatusCode)
+	assert.Contains(t, a.body, "on the way to Passport", "and not that the sessions of this site were the trouble")
 	lift()
 	s.signedIn()
 }

@@ -329,7 +329,7 @@ func (p *Passport) StartLogin(w http.ResponseWriter, r *http.Request, o LoginOpt
 	}
 	login, err := p.BeginLogin(r.Context(), o)
 	if err != nil {
-		p.refuse(w, r, http.StatusServiceUnavailable, err)
+		p.refuse(w, r, http.StatusBadGateway, err)
 		return
 	}
 	p.cookies.set(w, p.cookies.login, login.Browser, loginLife)
