@@ -323,7 +323,8 @@ func (p *Passport) StartLogin(w http.ResponseWriter, r *http.Request, o LoginOpt
 		return
 	}
 	o.ReturnTo = either(o.ReturnTo, r.URL.Query().Get("return_to"))
-	o.Browser = p.cookies.get(r, p.cookies.login)
+	cookie := p.loginCookieFor(r)
+	o.Browser = cookie.browser
 	if p.guarded(r) {
 		o.Prompt = authdomain.AskForCredentials(o.Prompt)
 	}
@@ -332,7 +333,7 @@ func (p *Passport) StartLogin(w http.ResponseWriter, r *http.Request, o LoginOpt
 		p.refuse(w, r, http.StatusBadGateway, err)
 		return
 	}
-	p.cookies.set(w, p.cookies.login, login.Browser, loginLife)
+	p.cookies.set(w, cookie.name, login.Browser, loginLife)
 	http.Redirect(w, r, login.URL, http.StatusSeeOther)
 }
 
@@ -342,13 +343,14 @@ func (p *Passport) StartLogin(w http.ResponseWriter, r *http.Request, o LoginOpt
 func (p *Passport) LoginCallback(w http.ResponseWriter, r *http.Request) {
 	noStore(w)
 	w.Header().Set("Referrer-Policy", "no-referrer") // the URL holds the code
-	if id := Secret(r.URL.Query().Get("logout")); plausibleID(id.Reveal()) {
+	query := r.URL.Query()
+	if id := Secret(query.Get("logout")); plausibleID(id.Reveal()) {
 		p.servePost(w, r, id)
 		return
 	}
 	in, err := p.FinishLogin(r.Context(), Callback{
-		Query:     r.URL.Query(),
-		Browser:   p.cookies.get(r, p.cookies.login),
+		Query:     query,
+		Browser:   p.browserOf(r, Secret(query.Get("state"))),
 		SessionID: p.cookies.get(r, p.cookies.session),
 	})
 	if err != nil {

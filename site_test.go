@@ -160,11 +160,16 @@ func (b *browser) logout(header ...string) answer {
 	return b.stay().do(r)
 }
 
-// cookie returns a cookie that the browser holds for the site, or "".
-func (b *browser) cookie(name string) string {
+// cookies returns those that the browser holds for the site.
+func (b *browser) cookies() []*http.Cookie {
 	u, err := url.Parse(b.s.server.URL)
 	require.NoError(b.s.t, err)
-	for _, c := range b.Jar.Cookies(u) {
+	return b.Jar.Cookies(u)
+}
+
+// cookie returns the value of one, or "".
+func (b *browser) cookie(name string) string {
+	for _, c := range b.cookies() {
 		if c.Name == name {
 			return c.Value
 		}
