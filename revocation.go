@@ -36,9 +36,6 @@ const (
 	// instances, or of an earlier run; claimAtOnce how many are taken at a time.
 	ledgerPoll  = 30 * time.Second
 	claimAtOnce = 16
-
-	// revocationsAtOnce bounds the calls that one process has under way.
-	revocationsAtOnce = 32
 )
 
 // revoker pays the debts of logouts: refresh tokens that are owed a revocation.
@@ -49,11 +46,12 @@ type revoker struct {
 	volatile bool          // the ledger ends with the process
 	once     sync.Once     // starts the loop
 	wake     chan struct{} // there may be something to do sooner
-	room     chan struct{} // a slot for each call under way
 
-	mu   sync.Mutex
-	hand map[string]inHand // by Record.ID
-	next time.Time         // when the loop will look again
+	mu      sync.Mutex
+	hand    map[string]inHand // by Record.ID
+	next    time.Time         // when the loop will look again
+	queue   []payment         // for the next worker that is free
+	workers int               // revocationsAtOnce at most
 }
 
 type inHand struct {
@@ -71,45 +69,8 @@ func newRevoker(p *Passport, volatile bool) *revoker {
 		p:        p,
 		volatile: volatile,
 		wake:     make(chan struct{}, 1),
-		room:     make(chan struct{}, revocationsAtOnce),
 		hand:     map[string]inHand{},
 	}
-}
-
-// pay tries to settle debts that this process holds, each in a goroutine of its
-// own, and returns where the outcomes will come: one a debt. After Close it
-// tries them itself, one after the other.
-func (v *revoker) pay(debts ...storage.Debt) <-chan Outcome {
-	outcomes := make(chan Outcome, len(debts))
-	for _, d := range debts {
-		v.work(d, true)
-		if !v.p.tasks.start(func(ctx context.Context) { outcomes <- v.payOne(ctx, d) }) {
-			ctx, cancel := context.WithTimeout(context.Background(), revocationTimeout)
-			outcomes <- v.payOne(ctx, d)
-			cancel()
-		}
-	}
-	return outcomes
-}
-
-// payOne waits for room and makes the attempt, if the debt is still ours then:
-// until it is claimed again, it stays in the ledger or in hand.
-func (v *revoker) payOne(ctx context.Context, d storage.Debt) Outcome {
-	defer v.work(d, false)
-	select {
-	case v.room <- struct{}{}:
-	default:
-		select {
-		case v.room <- struct{}{}:
-		case <-ctx.Done():
-			return Pending
-		}
-		if v.p.c.Now().Add(revocationTimeout + storeTimeout).After(d.Due) {
-			return Pending
-		}
-	}
-	defer func() { <-v.room }()
-	return v.attempt(ctx, d)
 }
 
 // attempt asks the auth domain once and enters in the ledger what came of it.
@@ -359,30 +320,14 @@ func (v *revoker) take(d storage.Debt, stray bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	h, known := v.hand[d.Record.ID]
-	if !known && !stray && !v.volatile && len(v.hand) >= handful {
-		return
+	if known || stray || v.mayTakeMore() {
+		h.debt, h.stray = d, stray
+		v.hand[d.Record.ID] = h
 	}
-	h.debt, h.stray = d, stray
-	v.hand[d.Record.ID] = h
 }
 
-// work marks a debt that somebody begins or ends to work on.
-func (v *revoker) work(d storage.Debt, busy bool) {
-	if busy && !v.isStray(d) {
-		v.take(d, false)
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	h, ok := v.hand[d.Record.ID]
-	if !ok {
-		return
-	}
-	h.busy = busy
-	v.hand[d.Record.ID] = h
-	if !busy && h.debt.Due.Before(v.next) {
-		v.nudge()
-	}
-}
+// mayTakeMore is for the holder of mu.
+func (v *revoker) mayTakeMore() bool { return v.volatile || len(v.hand) < handful }
 
 // forget drops a debt that is paid, or that another has; unless it has been
 // claimed anew since.
