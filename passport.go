@@ -87,15 +87,17 @@ func (p *Passport) settleReturn() {
 // end, and tries once more to end the sessions and to revoke the tokens that it
 // could not before, until ctx is done. Call it after the HTTP server's Shutdown.
 // It closes neither the Store nor the HTTPClient, which are the caller's.
-// Calling it again is harmless.
+// Calling it again is harmless, and tries nothing anew.
 //
 // The error says what is left undone and known to nobody else: sessions that the
 // store could not end, and refresh tokens that could not be revoked and stand in
 // no ledger that survives the process. A durable ledger keeps its debts for the
 // next start, which is no error.
 func (p *Passport) Close(ctx context.Context) error {
-	p.later.try(ctx)
-	p.revoker.drain(ctx)
+	if p.tasks.stopping.Err() == nil { // else there are no goroutines left to try it in
+		p.later.try(ctx)
+		p.revoker.drain(ctx)
+	}
 	p.tasks.finish(ctx)
 	var errs []error
 	if n := p.later.left(); n > 0 {

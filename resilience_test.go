@@ -46,6 +46,21 @@ func TestALogoutAfterCloseRevokesBeforeItAnswers(t *testing.T) {
 	assert.Empty(t, s.auth.RefreshTokens(passporttest.Live))
 }
 
+func TestCloseAgainSaysTheSameAndWaitsForNobody(t *testing.T) {
+	s := newSite(t)
+	b := s.signedIn()
+	s.auth.Inject(passporttest.Fault{Path: "/oauth/revoke", Status: 503})
+	b.logout()
+	_, err := s.auth.Await(t.Context(), "/oauth/revoke", 1)
+	require.NoError(t, err)
+
+	first := s.p.Close(t.Context())
+	assert.ErrorContains(t, first, "1 refresh tokens could not be revoked")
+	tried := len(s.auth.Requests("/oauth/revoke"))
+	assert.Equal(t, first, s.p.Close(t.Context()))
+	assert.Len(t, s.auth.Requests("/oauth/revoke"), tried, "which would take as long as the auth domain likes")
+}
+
 func TestCloseSaysWhichSessionsItCouldNotEnd(t *testing.T) {
 	faulty := &faultyStore{Store: memory.New(memory.Options{})}
 	s := newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = faulty, someKey() })
