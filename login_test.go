@@ -221,6 +221,7 @@ func TestAnIDTokenThatBreaksARuleIsRefusedAndItsRefreshTokenRevoked(t *testing.T
 		"nonce":      func(c map[string]any) { c["nonce"] = "another" },
 		"no nonce":   func(c map[string]any) { delete(c, "nonce") },
 		"no subject": func(c map[string]any) { delete(c, "sub") },
+		"at_hash":    func(c map[string]any) { c["at_hash"] = "b2YgYW5vdGhlciB0b2tlbg" },
 		"logout token": func(c map[string]any) {
 			c["events"] = map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}}
 		},

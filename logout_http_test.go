@@ -192,6 +192,15 @@ func TestAfterALogoutThatIsNotKnownToBeDoneTheNextLoginAsksForCredentials(t *tes
 	assert.Equal(t, "", b.authorizeRequest("/login").Query().Get("prompt"), "once")
 }
 
+func TestALoginBegunBeforeTheLogoutIsNoNewProof(t *testing.T) {
+	s := newSite(t, silent)
+	b := s.signedIn()
+	link := b.callback("/login") // another tab's, which did not ask for credentials
+	b.logout("Accept", "application/json")
+	assert.Equal(t, http.StatusSeeOther, b.stay().get(link).StatusCode)
+	assert.Equal(t, "login", b.authorizeRequest("/login").Query().Get("prompt"))
+}
+
 func TestAnAppCannotBeTalkedOutOfAskingForCredentials(t *testing.T) {
 	s := newSite(t, silent)
 	s.mux.HandleFunc("GET /as", func(w http.ResponseWriter, r *http.Request) {

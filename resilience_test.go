@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -126,15 +127,38 @@ func TestUsersDoNotShareACookieJar(t *testing.T) {
 	}))
 	t.Cleanup(api.Close)
 	s := newSite(t, func(c *passport.Config) { c.HTTPClient, c.APIDomain = &http.Client{Jar: jar}, api.URL })
+	auth, err := url.Parse(s.auth.URL)
+	require.NoError(t, err)
+	jar.SetCookies(auth, []*http.Cookie{{Name: "whose", Value: "the first user's"}})
 	for range 2 {
 		res, err := s.p.Client(s.signedIn().session()).Get(api.URL)
 		require.NoError(t, err)
 		require.NoError(t, res.Body.Close())
 	}
 	assert.Equal(t, []string{"", ""}, got)
-	u, err := url.Parse(s.auth.URL)
-	require.NoError(t, err)
-	assert.Empty(t, jar.Cookies(u))
+	for _, r := range s.auth.Requests("/oauth/token") {
+		assert.Empty(t, r.Header.Get("Cookie"))
+	}
+}
+
+func TestACodeDoesNotFollowARedirect(t *testing.T) {
+	var followed atomic.Int32
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { followed.Add(1) }))
+	t.Cleanup(elsewhere.Close)
+	s := newSite(t, func(c *passport.Config) { c.HTTPClient = &http.Client{Transport: redirecting(elsewhere.URL)} })
+	assert.Equal(t, http.StatusBadGateway, s.browser().get("/login").StatusCode)
+	assert.Zero(t, followed.Load())
+}
+
+// redirecting is an auth domain whose token endpoint has moved to this address.
+type redirecting string
+
+func (to redirecting) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Path != "/oauth/token" {
+		return http.DefaultTransport.RoundTrip(r)
+	}
+	header := http.Header{"Location": {string(to)}}
+	return &http.Response{StatusCode: http.StatusTemporaryRedirect, Header: header, Body: http.NoBody, Request: r}, nil
 }
 
 func TestAClientEndsWithItsSession(t *testing.T) {
