@@ -25,7 +25,7 @@ func (p *Passport) EndByLogoutToken(ctx context.Context, token string) (Logout, 
 	if err != nil {
 		return Logout{}, fmt.Errorf("passport: %w", err)
 	}
-	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	work, cancel := p.storeCall(ctx)
 	defer cancel()
 	used := storage.Record{
 		ID:     storeID(spaceTokenID, Secret(p.c.Issuer+" "+t.jti)),
@@ -41,7 +41,7 @@ func (p *Passport) EndByLogoutToken(ctx context.Context, token string) (Logout, 
 	l, err := p.endByToken(work, t)
 	if err != nil {
 		// Nothing proves that it took effect, so it may be sent again.
-		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+		undo, cancel := p.storeCall(ctx)
 		defer cancel()
 		_, delErr := p.store.Delete(undo, used.ID)
 		return l, errors.Join(err, delErr)
@@ -76,7 +76,7 @@ func matchOf(subject, sid string) storage.Match {
 // endByProvider ends what a provider has ended on its side. It goes on when the
 // provider's page has moved on.
 func (p *Passport) endByProvider(ctx context.Context, subject, sid string) (Logout, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	ctx, cancel := p.storeCall(ctx)
 	defer cancel()
 	l := p.newLogout()
 	l.Passport = Done

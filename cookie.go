@@ -2,6 +2,7 @@ package passport
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -12,16 +13,20 @@ type cookies struct {
 	session string // the app session
 	login   string // binds logins in progress to the browser that began them
 	logout  string // a logout is not known to have ended the Passport session
-	secure  bool
+
+	attributes string // of all three, but for Max-Age
 }
 
 func newCookies(c *settled) cookies {
 	k := cookies{session: c.CookieName, login: c.CookieName + "-login", logout: c.CookieName + "-logout"}
-	if k.secure = strings.HasPrefix(c.RedirectURI, "https:"); k.secure {
+	secure := strings.HasPrefix(c.RedirectURI, "https:")
+	if secure {
 		for _, name := range []*string{&k.session, &k.login, &k.logout} {
 			*name = "__Host-" + *name
 		}
 	}
+	empty := http.Cookie{Name: "name", Path: "/", HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode}
+	k.attributes = strings.TrimPrefix(empty.String(), "name=")
 	return k
 }
 
@@ -47,22 +52,16 @@ func (k cookies) get(r *http.Request, name string) Secret {
 // from the auth domain would arrive without it (OAuth 2.0 for Browser-Based
 // Applications §6.1.3.2).
 func (k cookies) set(w http.ResponseWriter, name string, value Secret, life time.Duration) {
-	http.SetCookie(w, k.cookie(name, value.Reveal(), int(life/time.Second)))
+	k.write(w, name, value.Reveal(), life)
 }
 
 // remove deletes a cookie, which takes the attributes that it was set with.
-func (k cookies) remove(w http.ResponseWriter, name string) {
-	http.SetCookie(w, k.cookie(name, "", -1))
-}
+func (k cookies) remove(w http.ResponseWriter, name string) { k.write(w, name, "", 0) }
 
-func (k cookies) cookie(name, value string, maxAge int) *http.Cookie {
-	return &http.Cookie{
-		Name:     name,
-		Value:    value,
-		Path:     "/",
-		MaxAge:   maxAge,
-		Secure:   k.secure,
-		HttpOnly: true,
-		SameSite: http.SameSiteLaxMode,
-	}
+// write does without http.SetCookie, which takes longer than the removal of a
+// session from the store, for it checks each time what a name and an ID of ours
+// always are.
+func (k cookies) write(w http.ResponseWriter, name, value string, life time.Duration) {
+	age := strconv.FormatInt(int64(life/time.Second), 10)
+	w.Header().Add("Set-Cookie", name+"="+value+"; Max-Age="+age+k.attributes)
 }

@@ -53,7 +53,10 @@ func (p *Passport) LogoutURL() string {
 func (p *Passport) sendTo(ctx context.Context, l *Logout, rec storage.Record, guard Secret) {
 	l.Guard = guard
 	if !p.c.Discover {
-		l.URL = p.c.endpoints.LogoutURL(p.c.ClientID, p.returnToWith(guard), p.c.Federated)
+		l.URL = p.logoutURL
+		if p.c.LogoutRedirectURI != "" {
+			l.URL += guard.Reveal() // returnTo is the last parameter, and the guard the last of its own
+		}
 		return
 	}
 	at, err := p.lookForLogout(ctx)

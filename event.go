@@ -39,12 +39,16 @@ type Event struct {
 func (p *Passport) emit(e Event) {
 	e.Time = p.c.Now()
 	level := slog.LevelInfo
-	attrs := []slog.Attr{slog.String("subject", e.Subject)}
 	if e.Err != nil {
 		level = slog.LevelWarn
-		attrs = append(attrs, slog.String("error", e.Err.Error()))
 	}
-	p.c.Logger.LogAttrs(context.Background(), level, "passport: "+e.Name, attrs...)
+	if ctx := context.Background(); p.c.Logger.Enabled(ctx, level) {
+		attrs := []slog.Attr{slog.String("subject", e.Subject)}
+		if e.Err != nil {
+			attrs = append(attrs, slog.String("error", e.Err.Error()))
+		}
+		p.c.Logger.LogAttrs(ctx, level, "passport: "+e.Name, attrs...)
+	}
 	if p.c.OnEvent != nil {
 		p.c.OnEvent(e)
 	}

@@ -17,9 +17,10 @@ import (
 // signed-in user get Cache-Control: no-store, which next may replace.
 //
 // When the Store cannot answer, a request with a session cookie gets a 503
-// (Config.OnError), for next would take a signed-in user for a stranger; only
-// Config.LogoutPath is let through, so that a logout still reaches the auth
-// domain.
+// (Config.OnError), for next would take a signed-in user for a stranger. At
+// Config.LogoutPath the session is looked up only if somebody asks for it, so
+// that a logout costs the store one round trip, and reaches the auth domain even
+// when the Store cannot answer.
 //
 // It also notices the browser's return from a logout at LogoutRedirectURI.
 func (p *Passport) Handler(next http.Handler) http.Handler {
@@ -42,6 +43,11 @@ func (p *Passport) lookUp(w http.ResponseWriter, r *http.Request, next http.Hand
 		next.ServeHTTP(w, r)
 		return
 	}
+	if r.URL.Path == p.c.LogoutPath {
+		noStore(w)
+		next.ServeHTTP(w, r.WithContext(&unreadSession{Context: r.Context(), p: p, secret: id}))
+		return
+	}
 	in := &signedIn{}
 	in.context.session.ctx = r.Context()
 	switch err := p.find(r.Context(), id, &in.context.session); {
@@ -49,7 +55,7 @@ func (p *Passport) lookUp(w http.ResponseWriter, r *http.Request, next http.Hand
 		noStore(w)
 		in.request = *r.WithContext(&in.context)
 		next.ServeHTTP(w, &in.request)
-	case errors.Is(err, ErrNoSession), r.URL.Path == p.c.LogoutPath:
+	case errors.Is(err, ErrNoSession):
 		next.ServeHTTP(w, r)
 	default:
 		p.refuse(w, r, http.StatusServiceUnavailable, err)
@@ -132,9 +138,11 @@ func isNavigation(r *http.Request) bool {
 // come.
 func isPrefetch(r *http.Request) bool {
 	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
-		value := strings.ToLower(r.Header.Get(name))
-		if strings.Contains(value, "prefetch") || strings.Contains(value, "prerender") || strings.Contains(value, "preview") {
-			return true
+		for _, value := range r.Header[name] {
+			value = strings.ToLower(value)
+			if strings.Contains(value, "prefetch") || strings.Contains(value, "prerender") || strings.Contains(value, "preview") {
+				return true
+			}
 		}
 	}
 	return false

@@ -76,11 +76,19 @@ func (p *Passport) newLogout() Logout {
 	return Logout{Mode: p.c.LogoutMode, App: Skipped, Revocation: Skipped, Passport: Pending}
 }
 
-const (
-	// storeTimeout bounds what is done in the store on behalf of a logout,
-	// which does not end with the request that asked for it.
-	storeTimeout = 10 * time.Second
-)
+// storeTimeout bounds what is done in the store on behalf of a logout.
+const storeTimeout = 10 * time.Second
+
+// storeCall is the context for it: it does not end with the request that asked,
+// but has a bound of its own. A store in this process keeps nobody waiting, and
+// is spared the timer.
+func (p *Passport) storeCall(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx = context.WithoutCancel(ctx)
+	if p.inProcess {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, storeTimeout)
+}
 
 // EndSession logs out one session, by its [Session.ID]: it removes the app
 // session from the store, has the refresh token revoked, and says what the
@@ -95,7 +103,7 @@ func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
 	l, debt, err := p.endSession(ctx, id, "logout")
 	p.sendTo(ctx, &l, debt.Record, newGuard(debt.Record.SID))
 	if l.App == Done {
-		l.Revocation = p.await(ctx, p.revoker.pay(debt), 1)
+		l.Revocation = p.payAndWait(ctx, debt)
 	}
 	return l, err
 }
@@ -105,7 +113,7 @@ func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
 func (p *Passport) endSession(ctx context.Context, id, event string) (Logout, storage.Debt, error) {
 	p.revoker.begin()
 	l := p.newLogout()
-	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	call, cancel := p.storeCall(ctx)
 	defer cancel()
 	debt, err := p.remove(call, id)
 	switch {
@@ -147,13 +155,15 @@ func (p *Passport) remove(ctx context.Context, id string) (storage.Debt, error) 
 	return p.revoker.stray(rec), nil
 }
 
-// await waits for the outcomes of n revocations, but not for long, and sums
+// payAndWait has debts paid and waits for the outcomes, but not for long. It sums
 // them up by the worst.
-func (p *Passport) await(ctx context.Context, revoked <-chan Outcome, n int) Outcome {
+func (p *Passport) payAndWait(ctx context.Context, debts ...storage.Debt) Outcome {
+	revoked := make(chan Outcome, len(debts))
+	p.revoker.payTo(revoked, debts)
 	timer := time.NewTimer(p.c.RevocationWait)
 	defer timer.Stop()
 	sum := Skipped
-	for range n {
+	for range debts {
 		select {
 		case o := <-revoked:
 			sum = worse(sum, o)

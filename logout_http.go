@@ -37,7 +37,7 @@ func (p *Passport) Logout(w http.ResponseWriter, r *http.Request) {
 	}
 	l := p.newLogout()
 	var debt storage.Debt
-	guard := either(p.cookies.get(r, p.cookies.logout), newID())
+	var guard Secret
 	if secret := p.cookies.get(r, p.cookies.session); secret != "" {
 		var err error
 		id, _ := p.ids.Session(string(secret))
@@ -46,8 +46,14 @@ func (p *Passport) Logout(w http.ResponseWriter, r *http.Request) {
 			p.c.Logger.ErrorContext(r.Context(), "passport: a logout could not end the app session yet", "error", err)
 		}
 		if l.App == Done {
+			tellRemoved(r.Context(), debt.Record)
 			p.revoker.pay(debt)
 			guard = newGuard(debt.Record.SID)
+		}
+	}
+	if guard == "" { // not signed in: maybe it is the same logout once more
+		if guard = p.cookies.get(r, p.cookies.logout); guard == "" {
+			guard = newID()
 		}
 	}
 	p.sendTo(r.Context(), &l, debt.Record, guard)

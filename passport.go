@@ -25,6 +25,8 @@ type Passport struct {
 	ledger   storage.Ledger   // of the store, or one in memory beside it
 	notifier storage.Notifier // of the store, or nil
 
+	inProcess bool // the store is the one in memory
+
 	provider     *provider
 	logoutTokens *logoutVerifier
 
@@ -40,6 +42,7 @@ type Passport struct {
 	crossOrigin    *http.CrossOriginProtection
 	callbackOrigin string // of LogoutRedirectURI
 	logoutReturn   string // its path, for Handler to watch
+	logoutURL      string // of the auth domain, up to the guard
 }
 
 // New checks c and builds a Passport from it. It makes no call to the network
@@ -56,14 +59,13 @@ func New(c Config) (*Passport, error) {
 	if !own {
 		ledger = besideStore{TokenStore: s.Store, Ledger: memory.New(memory.Options{Now: s.Now, DebtLimit: -1})}
 	}
-	_, inProcess := s.Store.(*memory.Store)
-	if inProcess {
+	if _, p.inProcess = s.Store.(*memory.Store); p.inProcess {
 		p.ids, p.heads = new(envelope.IDs), new(envelope.Memo)
 	}
 	p.ledger = ledger
 	p.later = &later{p: p, waiting: map[string]string{}}
 	p.notifier, _ = s.Store.(storage.Notifier)
-	p.revoker = newRevoker(p, inProcess || !own)
+	p.revoker = newRevoker(p, p.inProcess || !own)
 	p.logoutTokens = &logoutVerifier{c: s, directory: p.provider.directory}
 	p.cookies = newCookies(s)
 	p.crossOrigin = http.NewCrossOriginProtection()
@@ -71,8 +73,10 @@ func New(c Config) (*Passport, error) {
 	return p, nil
 }
 
-// settleReturn finds out where the browser comes back after a logout.
+// settleReturn finds out where the browser goes for a logout, and where it comes
+// back.
 func (p *Passport) settleReturn() {
+	p.logoutURL = p.c.endpoints.LogoutURL(p.c.ClientID, p.returnToWith(""), p.c.Federated)
 	u, err := url.Parse(p.c.LogoutRedirectURI)
 	if err != nil || p.c.LogoutRedirectURI == "" {
 		return

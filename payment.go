@@ -20,20 +20,28 @@ const (
 type payment struct {
 	debt    storage.Debt
 	since   time.Time
-	outcome chan<- Outcome
+	outcome chan<- Outcome // nil if nobody waits for it
 }
 
-// pay has debts settled that this process holds, and returns where the outcomes
-// will come: one a debt. After Close it does so itself before it returns.
-func (v *revoker) pay(debts ...storage.Debt) <-chan Outcome {
-	outcomes := make(chan Outcome, len(debts))
+func (a payment) tell(o Outcome) {
+	if a.outcome != nil {
+		a.outcome <- o
+	}
+}
+
+// pay has debts settled that this process holds. After Close it does so itself
+// before it returns.
+func (v *revoker) pay(debts ...storage.Debt) { v.payTo(nil, debts) }
+
+// payTo is pay for those who want to know: outcomes gets one a debt, and has
+// room for all.
+func (v *revoker) payTo(outcomes chan<- Outcome, debts []storage.Debt) {
 	since := v.p.c.Now()
 	for _, d := range debts {
 		if v.enqueue(payment{d, since, outcomes}) && !v.p.tasks.start(v.work) {
 			v.work(context.Background())
 		}
 	}
-	return outcomes
 }
 
 // enqueue reports whether a worker is to be started, whom it counts already.
@@ -43,7 +51,7 @@ func (v *revoker) enqueue(a payment) (worker bool) {
 	id := a.debt.Record.ID
 	h, known := v.hand[id]
 	if !known && !v.mayTakeMore() { // the loop will find it in the ledger
-		a.outcome <- Pending
+		a.tell(Pending)
 		return false
 	}
 	if !h.stray {
@@ -72,7 +80,7 @@ func (v *revoker) work(ctx context.Context) {
 			outcome = v.attempt(ctx, a.debt)
 		}
 		v.worked(a.debt)
-		a.outcome <- outcome
+		a.tell(outcome)
 	}
 }
 

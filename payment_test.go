@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport/storage"
 )
 
 // slowDomain is an auth domain that takes its time over each revocation, or
@@ -99,7 +101,9 @@ func TestADurableLedgerKeepsWhatIsTooMuchForTheProcess(t *testing.T) {
 		for i := range handful + 50 {
 			_, debt, err := p.endSession(t.Context(), p.storeSession(t, Secret(fmt.Sprint("token ", i))), "logout")
 			require.NoError(t, err)
-			outcomes = append(outcomes, p.revoker.pay(debt))
+			outcome := make(chan Outcome, 1)
+			p.revoker.payTo(outcome, []storage.Debt{debt})
+			outcomes = append(outcomes, outcome)
 		}
 		assert.Equal(t, Pending, <-outcomes[handful], "left to the ledger")
 		time.Sleep(5 * time.Minute)

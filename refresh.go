@@ -152,7 +152,7 @@ func (p *Passport) lose(ctx context.Context, rec storage.Record, old tokens, rea
 			return fmt.Errorf("passport: the tokens were replaced during their refresh: %w", reason)
 		}
 	}
-	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	call, cancel := p.storeCall(ctx)
 	defer cancel()
 	_, err := p.store.Delete(call, rec.ID)
 	switch {

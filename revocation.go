@@ -122,7 +122,7 @@ func backOff(attempts int) time.Duration {
 
 func (v *revoker) settle(ctx context.Context, d storage.Debt) {
 	v.forget(d)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	ctx, cancel := v.p.storeCall(ctx)
 	defer cancel()
 	err := v.p.ledger.Settle(ctx, d)
 	if err != nil && !errors.Is(err, storage.ErrNotFound) && !errors.Is(err, storage.ErrConflict) {
@@ -145,7 +145,7 @@ func (v *revoker) postpone(ctx context.Context, d storage.Debt, wait time.Durati
 	if v.isStray(d) {
 		v.take(postponed, true)
 	} else {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+		ctx, cancel := v.p.storeCall(ctx)
 		defer cancel()
 		switch err := v.p.ledger.Postpone(ctx, d, postponed.Due); {
 		case err == nil:
@@ -235,7 +235,8 @@ func (v *revoker) claim(ctx context.Context) {
 			v.dropForeign(asked)
 			return
 		}
-		outcomes := v.pay(debts...)
+		outcomes := make(chan Outcome, len(debts))
+		v.payTo(outcomes, debts)
 		for range debts {
 			<-outcomes
 		}
@@ -267,7 +268,8 @@ func (v *revoker) drain(ctx context.Context) {
 		}
 	}
 	v.mu.Unlock()
-	outcomes := v.pay(debts...)
+	outcomes := make(chan Outcome, len(debts))
+	v.payTo(outcomes, debts)
 	for range debts {
 		select {
 		case <-outcomes:

@@ -127,7 +127,7 @@ func (p *Passport) unreadable(ctx context.Context, rec storage.Record, err error
 		p.c.Logger.Error("passport: a session cannot be read", "error", err)
 		return fmt.Errorf("%w: %w", ErrNoSession, err)
 	}
-	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	call, cancel := p.storeCall(ctx)
 	defer cancel()
 	debt, delErr := p.ledger.DeleteOwing(call, rec.ID, revocationHold)
 	if delErr == nil {

@@ -93,7 +93,7 @@ func (p *Passport) EndSessions(ctx context.Context, m storage.Match) (Logout, er
 		return l, fmt.Errorf("passport: EndSessions: %w", storage.ErrEmptyMatch)
 	}
 	p.sendTo(ctx, &l, storage.Record{}, newID())
-	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	call, cancel := p.storeCall(ctx)
 	defer cancel()
 	debts, err := p.removeMatching(call, m)
 	if err != nil {
@@ -111,7 +111,7 @@ func (p *Passport) EndSessions(ctx context.Context, m storage.Match) (Logout, er
 	if err == nil {
 		l.App = Done
 	}
-	l.Revocation = p.await(ctx, p.revoker.pay(debts...), len(debts))
+	l.Revocation = p.payAndWait(ctx, debts...)
 	return l, err
 }
 

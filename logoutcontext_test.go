@@ -1,0 +1,81 @@
+package passport_test
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/storage/memory"
+)
+
+// user is whom the stand-in signs in.
+const user = "email|00000000000000000000a11c"
+
+// logoutSite is a site whose store tells what is asked of it, with a user who is
+// signed in, and their cookie.
+func logoutSite(t *testing.T) (p *passport.Passport, cookie string, asked func() []string) {
+	faulty := &faultyStore{Store: memory.New(memory.Options{})}
+	s := newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = faulty, someKey() })
+	cookie = s.signedIn().cookie("passport")
+	var mu sync.Mutex
+	var calls []string
+	faulty.hook(func(method, _ string) {
+		mu.Lock()
+		defer mu.Unlock()
+		calls = append(calls, method)
+	})
+	return s.p, cookie, func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return calls
+	}
+}
+
+func TestALogoutIsOneRoundTripToTheStore(t *testing.T) {
+	p, cookie, asked := logoutSite(t)
+	w := record(p.Handler(http.HandlerFunc(p.Logout)).ServeHTTP, "POST", "/logout", "Cookie", "passport="+cookie)
+	assert.Equal(t, http.StatusSeeOther, w.Code)
+	assert.Equal(t, []string{"DeleteOwing"}, asked())
+}
+
+func TestWhoeverAsksAtALogoutIsToldWhoItIs(t *testing.T) {
+	for name, row := range map[string]struct {
+		before, after bool
+	}{"before": {before: true}, "after": {after: true}, "before and after": {before: true, after: true}} {
+		p, cookie, asked := logoutSite(t)
+		around := func(w http.ResponseWriter, r *http.Request) {
+			if row.before {
+				assert.Equal(t, user, passport.SessionFrom(r.Context()).Subject(), name)
+			}
+			p.Logout(w, r)
+			if row.after {
+				session := passport.SessionFrom(r.Context())
+				assert.Equal(t, user, session.Subject(), name)
+				profile, err := session.Profile(r.Context())
+				assert.NoError(t, err, name)
+				assert.Equal(t, "alice@example.com", profile.Email, name)
+			}
+		}
+		w := record(p.Handler(http.HandlerFunc(around)).ServeHTTP, "POST", "/logout", "Cookie", "passport="+cookie)
+		assert.Equal(t, http.StatusSeeOther, w.Code)
+		assert.Len(t, asked(), map[bool]int{true: 2, false: 1}[row.before], name)
+
+		late := func(_ http.ResponseWriter, r *http.Request) { assert.Nil(t, passport.SessionFrom(r.Context())) }
+		record(p.Handler(http.HandlerFunc(late)).ServeHTTP, "POST", "/logout", "Cookie", "passport="+cookie)
+	}
+}
+
+func TestTheContextOfALogoutKeepsItsSecret(t *testing.T) {
+	p, cookie, _ := logoutSite(t)
+	look := func(_ http.ResponseWriter, r *http.Request) {
+		for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+			assert.NotContains(t, fmt.Sprintf(format, r.Context()), cookie, format)
+			assert.NotContains(t, fmt.Sprintf(format, r.WithContext(r.Context())), "Secret(", format)
+		}
+	}
+	record(p.Handler(http.HandlerFunc(look)).ServeHTTP, "POST", "/logout", "Cookie", "passport="+cookie)
+}
