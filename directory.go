@@ -158,6 +158,6 @@ func (d *directory) enter(e authdomain.Endpoints, style oauth2.AuthStyle) *entry
 			Endpoint:     oauth2.Endpoint{AuthURL: e.Authorize, TokenURL: e.Token, AuthStyle: style},
 		},
 		idTokens:     oidc.NewVerifier(d.c.Issuer, keys(d.client), config),
-		logoutTokens: oidc.NewVerifier(d.c.Issuer, expiring{keys(&spare)}, config),
+		logoutTokens: oidc.NewVerifier(d.c.Issuer, asRead{keys(&spare)}, config),
 	}
 }

@@ -1,19 +1,23 @@
 package passport
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/coreos/go-oidc/v3/oidc"
-	"github.com/go-jose/go-jose/v4"
 )
 
 const (
@@ -53,18 +57,14 @@ func (v *logoutVerifier) check(ctx context.Context, raw string) (logoutToken, er
 	if len(raw) > logoutTokenSize {
 		return logoutToken{}, errors.New("the logout token is too long")
 	}
-	algs := make([]jose.SignatureAlgorithm, len(signingAlgs))
-	for i, alg := range signingAlgs {
-		algs[i] = jose.SignatureAlgorithm(alg)
-	}
-	jws, err := jose.ParseSignedCompact(raw, algs)
-	if err != nil || len(jws.Signatures) != 1 {
-		return logoutToken{}, errors.New("the logout token is not a JWT with one signature by an accepted algorithm")
-	}
-	if err := v.checkType(jws.Signatures[0].Header); err != nil {
+	read, err := readLogoutToken(raw)
+	if err != nil {
 		return logoutToken{}, err
 	}
-	t, err := v.checkClaims(jws.UnsafePayloadWithoutVerification())
+	if err := v.checkType(read.header); err != nil {
+		return logoutToken{}, err
+	}
+	t, err := v.checkClaims(read.claims)
 	if err != nil {
 		return logoutToken{}, err
 	}
@@ -72,17 +72,60 @@ func (v *logoutVerifier) check(ctx context.Context, raw string) (logoutToken, er
 	if err != nil {
 		return logoutToken{}, err
 	}
-	if _, err := at.logoutTokens.VerifyLogout(ctx, raw); err != nil {
+	if _, err := at.logoutTokens.VerifyLogout(context.WithValue(ctx, readKey{}, read), raw); err != nil {
 		return logoutToken{}, fmt.Errorf("the logout token is not valid: %w", err)
 	}
 	return t, nil
 }
 
+// readToken is a token that was read and not yet verified. Members go by their
+// exact names here; encoding/json would take "SUB" for "sub".
+type readToken struct {
+	payload        []byte
+	header, claims map[string]json.RawMessage
+}
+
+type readKey struct{}
+
+var errNotAJWT = errors.New("the logout token is not a JWT with one signature")
+
+func readLogoutToken(raw string) (*readToken, error) {
+	parts := strings.Split(raw, ".")
+	if len(parts) != 3 {
+		return nil, errNotAJWT
+	}
+	header, headerErr := base64.RawURLEncoding.DecodeString(parts[0])
+	payload, payloadErr := base64.RawURLEncoding.DecodeString(parts[1])
+	if headerErr != nil || payloadErr != nil {
+		return nil, errNotAJWT
+	}
+	read := &readToken{payload: payload}
+	if json.Unmarshal(header, &read.header) != nil {
+		return nil, errNotAJWT
+	}
+	if json.Unmarshal(payload, &read.claims) != nil {
+		return nil, errors.New("the logout token's claims are not an object")
+	}
+	return read, nil
+}
+
+// textOf returns a JSON string. Nearly all of them say what they are as they
+// stand.
+func textOf(raw json.RawMessage) (s string, ok bool) {
+	if len(raw) < 2 || raw[0] != '"' {
+		return "", false
+	}
+	if bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) {
+		return string(raw[1 : len(raw)-1]), true
+	}
+	return s, json.Unmarshal(raw, &s) == nil
+}
+
 // checkType keeps other kinds of token from being taken for logout tokens. Auth0
 // says JWT; the specification recommends logout+jwt (§2.4).
-func (v *logoutVerifier) checkType(h jose.Header) error {
-	given, present := h.ExtraHeaders[jose.HeaderType]
-	typ, isString := given.(string)
+func (v *logoutVerifier) checkType(header map[string]json.RawMessage) error {
+	given, present := header["typ"]
+	typ, isString := textOf(given)
 	if present && !isString {
 		return errors.New("the logout token's typ is not a string")
 	}
@@ -93,18 +136,20 @@ func (v *logoutVerifier) checkType(h jose.Header) error {
 	return errors.New("the logout token's typ is not logout+jwt")
 }
 
-// checkClaims reads the claims by their exact names; encoding/json would take
-// "SUB" for "sub".
-func (v *logoutVerifier) checkClaims(payload []byte) (logoutToken, error) {
-	var claims map[string]json.RawMessage
-	if json.Unmarshal(payload, &claims) != nil {
-		return logoutToken{}, errors.New("the logout token's claims are not an object")
-	}
+func (v *logoutVerifier) checkClaims(claims map[string]json.RawMessage) (logoutToken, error) {
 	var t logoutToken
 	var iss string
-	for name, to := range map[string]*string{"iss": &iss, "jti": &t.jti, "sub": &t.subject, "sid": &t.sid} {
-		if raw, ok := claims[name]; ok && json.Unmarshal(raw, to) != nil {
-			return logoutToken{}, fmt.Errorf("the logout token's %s is not a string", name)
+	for _, claim := range [...]struct {
+		name string
+		to   *string
+	}{{"iss", &iss}, {"jti", &t.jti}, {"sub", &t.subject}, {"sid", &t.sid}} {
+		raw, given := claims[claim.name]
+		if !given || string(raw) == "null" {
+			continue
+		}
+		var ok bool
+		if *claim.to, ok = textOf(raw); !ok {
+			return logoutToken{}, fmt.Errorf("the logout token's %s is not a string", claim.name)
 		}
 	}
 	_, nonce := claims["nonce"]
@@ -146,8 +191,8 @@ func (v *logoutVerifier) checkTimes(issued time.Time, claims map[string]json.Raw
 }
 
 func numericDate(raw json.RawMessage) (time.Time, bool) {
-	var seconds float64
-	if len(raw) == 0 || json.Unmarshal(raw, &seconds) != nil || math.Abs(seconds) > 1e11 || seconds == 0 {
+	seconds, err := strconv.ParseFloat(string(raw), 64) // a value of JSON, so no infinity by name
+	if err != nil || math.Abs(seconds) > 1e11 || seconds == 0 {
 		return time.Time{}, false
 	}
 	return time.Unix(int64(seconds), 0), true
@@ -155,8 +200,7 @@ func numericDate(raw json.RawMessage) (time.Time, bool) {
 
 // hasAudience takes a string and an array (RFC 7519 §4.1.3).
 func hasAudience(raw json.RawMessage, clientID string) bool {
-	var one string
-	if json.Unmarshal(raw, &one) == nil {
+	if one, ok := textOf(raw); ok {
 		return one == clientID
 	}
 	var many []string
@@ -173,23 +217,25 @@ func hasLogoutEvent(raw json.RawMessage) bool {
 	return json.Unmarshal(events[backChannelEvent], &event) == nil && event != nil
 }
 
-// expiring gives a logout token without exp one, after its signature has been
-// verified and its iat looked at, for go-oidc insists on it.
-type expiring struct{ oidc.KeySet }
+// asRead verifies the signature of a token that was read before: that what was
+// read is what was signed. It gives a token without exp one, for go-oidc insists
+// on it, and its iat has been looked at.
+type asRead struct{ oidc.KeySet }
 
-func (e expiring) VerifySignature(ctx context.Context, raw string) ([]byte, error) {
-	payload, err := e.KeySet.VerifySignature(ctx, raw)
+func (k asRead) VerifySignature(ctx context.Context, raw string) ([]byte, error) {
+	payload, err := k.KeySet.VerifySignature(ctx, raw)
 	if err != nil {
 		return nil, err
 	}
-	var claims map[string]json.RawMessage
-	if json.Unmarshal(payload, &claims) != nil {
+	read, ok := ctx.Value(readKey{}).(*readToken)
+	if !ok || !bytes.Equal(read.payload, payload) {
+		return nil, errors.New("what was signed is not what was read")
+	}
+	if _, given := read.claims["exp"]; given {
 		return payload, nil
 	}
-	if _, given := claims["exp"]; given {
-		return payload, nil
-	}
-	issued, _ := numericDate(claims["iat"])
+	issued, _ := numericDate(read.claims["iat"])
+	claims := maps.Clone(read.claims)
 	claims["exp"] = json.RawMessage(fmt.Sprint(issued.Add(2 * logoutTokenWindow).Unix()))
 	return json.Marshal(claims)
 }
