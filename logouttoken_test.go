@@ -13,7 +13,9 @@ import (
 // token.
 type signedPayload string
 
-func (s signedPayload) VerifySignature(context.Context, string) ([]byte, error) { return []byte(s), nil }
+func (s signedPayload) VerifySignature(context.Context, string) ([]byte, error) {
+	return []byte(s), nil
+}
 
 // TestOnlyWhatWasReadCounts: the claims of a logout token are read before its
 // signature is verified, by another parser.
