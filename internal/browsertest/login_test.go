@@ -1,0 +1,33 @@
+package browsertest
+
+import (
+	"net/http"
+	"sync"
+	"testing"
+
+	"github.com/passport-go/passport"
+	"github.com/stretchr/testify/assert"
+)
+
+// The tabs of a window that is opened again begin their logins before any of
+// them has an answer.
+func TestTabsThatAreOpenedAtOnceAllSignIn(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	var begun sync.WaitGroup
+	s.mux.HandleFunc("GET /private", func(w http.ResponseWriter, r *http.Request) {
+		begun.Done()
+		begun.Wait()
+		s.p.StartLogin(w, r, passport.LoginOptions{ReturnTo: "/away?" + r.URL.RawQuery})
+	})
+	profile := Open(t, Blocked)
+	tabs := map[string]*Tab{"one": profile.Tab(), "two": profile.Tab(), "three": profile.Tab()}
+	begun.Add(len(tabs))
+	for name, tab := range tabs {
+		tab.Run(`setTimeout(() => location.href = "` + s.at("/private?"+name) + `")`)
+	}
+	for name, tab := range tabs {
+		tab.WaitURL(s.at("/away?" + name))
+		tab.Go(s.at("/"))
+		assert.Equal(t, "alice@example.com", who(tab), name)
+	}
+}
