@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// cookies are the three that a browser may hold. Each value is a random id and
-// nothing else.
+// cookies are the names of those that a browser may hold. Each value is a random
+// id and nothing else.
 type cookies struct {
 	session string // the app session
-	login   string // binds logins in progress to the browser that began them
+	login   string // binds logins in progress to the browser that began them; see loginCookie
 	logout  string // a logout is not known to have ended the Passport session
 
-	attributes string // of all three, but for Max-Age
+	attributes string // of all, but for Max-Age
 }
 
 func newCookies(c *settled) cookies {
