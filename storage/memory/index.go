@@ -39,9 +39,14 @@ func (x *index) init(kind indexKind) {
 	}
 }
 
-func (x *index) shard(key string) *indexShard {
-	return &x.shards[maphash.String(x.seed, key)%shardCount]
+func (x *index) shard(key string) *indexShard { return &x.shards[x.shardNumber(key)] }
+
+func (x *index) shardNumber(key string) uint8 {
+	return uint8(maphash.String(x.seed, key) % shardCount)
 }
+
+// shardOf is the shard of an entry that is in the index, or about to be.
+func (x *index) shardOf(e *entry) *indexShard { return &x.shards[e.indexed[x.kind]] }
 
 func (x *index) key(e *entry) string {
 	if x.kind == bySID {
@@ -56,7 +61,8 @@ func (x *index) add(e *entry) {
 	if key == "" {
 		return
 	}
-	sh := x.shard(key)
+	e.indexed[x.kind] = x.shardNumber(key)
+	sh := x.shardOf(e)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	x.link(sh, nil, e, sh.heads[key])
@@ -64,11 +70,10 @@ func (x *index) add(e *entry) {
 
 // remove takes e out again.
 func (x *index) remove(e *entry) {
-	key := x.key(e)
-	if key == "" {
+	if x.key(e) == "" {
 		return
 	}
-	sh := x.shard(key)
+	sh := x.shardOf(e)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	x.unlink(sh, e)
@@ -85,7 +90,8 @@ func (x *index) enter(old, e *entry) {
 	if key == "" {
 		return
 	}
-	sh := x.shard(key)
+	e.indexed[x.kind] = old.indexed[x.kind]
+	sh := x.shardOf(e)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	place := old.links[x.kind]

@@ -130,7 +130,7 @@ func (s *Store) Save(ctx context.Context, r storage.Record) (storage.Record, err
 	}
 	r.Revision = 1
 	// Allocated before the lock is taken: the collector may ask for help.
-	e := &entry{record: r}
+	e := &entry{record: r, shard: s.shardNumber(r.ID)}
 	for {
 		err := s.create(e)
 		if err == nil {
@@ -157,7 +157,7 @@ func validate(r *storage.Record, now time.Time) error {
 func clone(data []byte) []byte { return slices.Clip(bytes.Clone(data)) }
 
 func (s *Store) create(e *entry) error {
-	sh := s.shard(e.record.ID)
+	sh := &s.shards[e.shard]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	// Writers read the clock under the lock: once somebody has been told that a

@@ -10,21 +10,24 @@ import (
 
 // shardCount keeps the cores out of each other's way, and each map and queue
 // so small that its growth is no pause.
-const shardCount = 256
+const shardCount = 256 // as many as a byte counts
 
 // sweepsPerWrite is above 1, so that records are swept faster than they are
 // written, and no more than that, because a reader may wait for it.
 const sweepsPerWrite = 2
 
 // entry is a stored record. It is guarded by the lock of its shard, but for ID,
-// Subject and SID, which never change, and links, which belong to the indexes.
+// Subject, SID and shard, which never change, and the places in the indexes,
+// which belong to those.
 type entry struct {
-	record storage.Record
-	queued int     // position in the shard's queue
-	links  [2]link // places in the indexes, by indexKind
+	record  storage.Record
+	queued  int32    // position in the shard's queue
+	shard   uint8    // the number of its shard, so that it is not hashed again,
+	indexed [2]uint8 // and of its shards in the indexes, by indexKind
+	links   [2]link  // places in the lists there
 }
 
-func (e *entry) moved(to int) { e.queued = to }
+func (e *entry) moved(to int) { e.queued = int32(to) }
 
 // newBookmark returns an entry that keeps a place in an index, and is none
 // otherwise: a record has an ID.
@@ -42,8 +45,10 @@ type shard struct {
 	_       [128 - 56]byte
 }
 
-func (s *Store) shard(id string) *shard {
-	return &s.shards[maphash.String(s.seed, id)%shardCount]
+func (s *Store) shard(id string) *shard { return &s.shards[s.shardNumber(id)] }
+
+func (s *Store) shardNumber(id string) uint8 {
+	return uint8(maphash.String(s.seed, id) % shardCount)
 }
 
 // entry returns what is stored under id. That is hint, which saves the lookup,
@@ -72,7 +77,7 @@ func (s *Store) update(sh *shard, e *entry, r storage.Record) {
 		e = s.reindex(sh, e, r)
 	}
 	if !e.record.Expiry.Equal(r.Expiry) {
-		sh.expiry.move(e.queued, r.Expiry.UnixMilli())
+		sh.expiry.move(int(e.queued), r.Expiry.UnixMilli())
 	}
 	e.record.Revision, e.record.Expiry, e.record.Data = r.Revision, r.Expiry, r.Data
 }
@@ -81,10 +86,10 @@ func (s *Store) update(sh *shard, e *entry, r storage.Record) {
 // indexes before old leaves them: were a record under neither its old keys nor
 // its new ones for a moment, two logouts in a row could both miss it.
 func (s *Store) reindex(sh *shard, old *entry, r storage.Record) *entry {
-	e := &entry{record: old.record}
+	e := &entry{record: old.record, shard: old.shard}
 	e.record.Subject, e.record.SID = r.Subject, r.SID
 	sh.entries[r.ID] = e
-	sh.expiry.replace(old.queued, e)
+	sh.expiry.replace(int(old.queued), e)
 	s.subjects.enter(old, e)
 	s.sids.enter(old, e)
 	s.subjects.leave(old, e)
@@ -94,7 +99,7 @@ func (s *Store) reindex(sh *shard, old *entry, r storage.Record) *entry {
 
 func (s *Store) drop(sh *shard, e *entry) {
 	delete(sh.entries, e.record.ID)
-	sh.expiry.remove(e.queued)
+	sh.expiry.remove(int(e.queued))
 	s.subjects.remove(e)
 	s.sids.remove(e)
 	s.count.Add(-1)

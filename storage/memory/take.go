@@ -3,6 +3,7 @@ package memory
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/passport-go/passport/storage"
@@ -18,7 +19,12 @@ func asRecord(e *entry, _ time.Time) (storage.Record, error) { return e.record, 
 // one that was, or nil. All is done under the lock of the shard, so that a
 // record and its debt change places in one step.
 func take[T any](s *Store, id string, hint *entry, m storage.Match, become taker[T]) (taken T, err error) {
-	sh := s.shard(id)
+	var sh *shard
+	if hint != nil {
+		sh = &s.shards[hint.shard]
+	} else {
+		sh = s.shard(id)
+	}
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	now := s.now()
@@ -42,8 +48,11 @@ func takeMatching[T any](ctx context.Context, s *Store, m storage.Match, become 
 	if err != nil {
 		return nil, err
 	}
-	var all []T
-	for _, e := range entries {
+	if len(entries) == 0 {
+		return nil, nil
+	}
+	all := make([]T, 0, len(entries))
+	for _, e := range slices.Backward(entries) { // the last leaves a list most easily
 		taken, err := take(s, e.record.ID, e, m, become)
 		if errors.Is(err, storage.ErrNotFound) {
 			continue
