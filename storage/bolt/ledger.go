@@ -31,12 +31,17 @@ func (s *Store) DeleteOwing(ctx context.Context, id string, hold time.Duration) 
 }
 
 // DeleteMatchingOwing implements [storage.Ledger]. The records become debts in
-// one step, all or none; storage.ErrConflict as with DeleteOwing.
+// one step, all or none, or one by one as with DeleteMatching;
+// storage.ErrConflict as with DeleteOwing.
 func (s *Store) DeleteMatchingOwing(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Debt, error) {
+	return oneByOneIfFull(func(most int) ([]storage.Debt, error) { return s.deleteMatchingOwing(ctx, m, hold, most) })
+}
+
+func (s *Store) deleteMatchingOwing(ctx context.Context, m storage.Match, hold time.Duration, most int) ([]storage.Debt, error) {
 	var owed []storage.Debt
 	err := s.write(ctx, func(t *tx) error {
 		owed = nil
-		removed, err := t.matching(m)
+		removed, err := t.matching(m, most)
 		if err != nil {
 			return err
 		}
@@ -85,6 +90,9 @@ func (t *tx) owe(r storage.Record, hold time.Duration) storage.Debt {
 
 // Claim implements [storage.Ledger].
 func (s *Store) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Debt, error) {
+	if n <= 0 {
+		return nil, nil
+	}
 	var claimed []storage.Debt
 	err := s.write(ctx, func(t *tx) error {
 		claimed = nil

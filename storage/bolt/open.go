@@ -61,6 +61,9 @@ func openDatabase(path string, opts Options) (db *bbolt.DB, err error) {
 		Timeout:      opts.LockTimeout,
 		MaxSize:      opts.MaxSize,
 		NoStatistics: true, // counting takes a lock in every read
+		// It leaves free pages that lie in a row together, and in a file that is
+		// full nothing else can take a node of several pages.
+		FreelistType: bbolt.FreelistMapType,
 		OpenFile: func(name string, flag int, perm os.FileMode) (*os.File, error) {
 			file, isNew, err = openPrivate(name, flag, perm)
 			return file, err

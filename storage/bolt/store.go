@@ -28,7 +28,7 @@ func (s *Store) List(ctx context.Context, m storage.Match) ([]storage.Record, er
 	}
 	var found []storage.Record
 	err := s.view(func(t *tx) (err error) {
-		found, err = t.matching(m)
+		found, err = t.matching(m, unlimited)
 		return err
 	})
 	return found, err
@@ -98,11 +98,15 @@ func (s *Store) Delete(ctx context.Context, id string) (storage.Record, error) {
 }
 
 // DeleteMatching implements [storage.TokenStore]. The records are removed in one
-// step, all or none.
+// step, all or none; on a full disk without the room for that, one by one.
 func (s *Store) DeleteMatching(ctx context.Context, m storage.Match) ([]storage.Record, error) {
+	return oneByOneIfFull(func(most int) ([]storage.Record, error) { return s.deleteMatching(ctx, m, most) })
+}
+
+func (s *Store) deleteMatching(ctx context.Context, m storage.Match, most int) ([]storage.Record, error) {
 	var removed []storage.Record
 	err := s.write(ctx, func(t *tx) (err error) {
-		removed, err = t.matching(m)
+		removed, err = t.matching(m, most)
 		if err != nil {
 			return err
 		}

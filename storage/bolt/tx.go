@@ -3,6 +3,7 @@ package bolt
 import (
 	"bytes"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/passport-go/passport/storage"
@@ -103,8 +104,10 @@ func expiryKey(r storage.Record) []byte {
 	return timeKey(r.Expiry, r.ID)
 }
 
-// matching returns the live records that m selects.
-func (t *tx) matching(m storage.Match) ([]storage.Record, error) {
+const unlimited = math.MaxInt
+
+// matching returns the live records that m selects, at most so many.
+func (t *tx) matching(m storage.Match, most int) ([]storage.Record, error) {
 	index, prefix, err := t.indexFor(m)
 	if err != nil {
 		return nil, err
@@ -120,7 +123,7 @@ func (t *tx) matching(m storage.Match) ([]storage.Record, error) {
 		if err == nil && selects(m, r) {
 			found = append(found, r)
 		}
-		return true
+		return len(found) < most
 	})
 	return found, nil
 }
