@@ -27,11 +27,16 @@ var benchTokens = tokens{
 // benchSession stores a session and returns its secret id.
 func benchSession(b testing.TB, p *Passport, subject, sid string) Secret {
 	b.Helper()
+	return benchSessionOf(b, p, benchTokens, subject, sid)
+}
+
+func benchSessionOf(b testing.TB, p *Passport, t tokens, subject, sid string) Secret {
+	b.Helper()
 	now := p.c.Now()
 	h := head{Begun: now.Unix(), Seen: now.Unix(), End: now.Add(p.c.SessionLifetime).Unix()}
 	secret := newID()
 	rec := storage.Record{ID: storeID(spaceSession, secret), Subject: subject, SID: sid, Expiry: p.expiry(h)}
-	_, err := p.store.Save(b.Context(), envelope.Seal(p.c.keys, rec, h, benchTokens.marshal()))
+	_, err := p.store.Save(b.Context(), envelope.Seal(p.c.keys, rec, h, t.marshal()))
 	require.NoError(b, err)
 	return secret
 }

@@ -1,9 +1,13 @@
 package passport
 
 import (
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -11,6 +15,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport/storage"
+	"github.com/passport-go/passport/storage/memory"
 )
 
 // revokesAll is an auth domain that does nothing but revoke, at once, unless
@@ -103,3 +110,69 @@ type recorded struct {
 }
 
 func (r *recorded) WriteHeader(status int) { r.status = status }
+
+// BenchmarkEndSessions ends a user's three sessions, or one by its sid, as a
+// program does, with the revocations at an auth domain that answers at once,
+// among few and among many others. Users go at random.
+func BenchmarkEndSessions(b *testing.B) {
+	collect := debug.SetGCPercent(400) // going through a million sessions is not what is measured
+	defer debug.SetGCPercent(collect)
+	few, many := 999, 999_999
+	if testing.Short() {
+		many = 9_999
+	}
+	for _, live := range []struct {
+		name string
+		n    int
+	}{{"few", few}, {"many", many}} {
+		p := benchPassport(b, func(c *Config) {
+			c.Store = memory.New(memory.Options{Limit: -1})
+			c.HTTPClient = &http.Client{Transport: &revokesAll{}}
+		})
+		users := rand.Perm(live.n / 3)
+		begin := func(user int) {
+			for i := range 3 {
+				sid := fmt.Sprint("sid ", user, " ", i)
+				benchSessionOf(b, p, tokens{RefreshToken: benchTokens.RefreshToken}, fmt.Sprint("user ", user), sid)
+			}
+		}
+		for _, user := range users {
+			begin(user)
+		}
+		runtime.GC()
+		for name, match := range map[string]func(user int) storage.Match{
+			"by_sid":     func(user int) storage.Match { return storage.Match{SID: fmt.Sprint("sid ", user, " 0")} },
+			"everywhere": func(user int) storage.Match { return storage.Match{Subject: fmt.Sprint("user ", user)} },
+		} {
+			b.Run("live="+live.name+"/"+name, func(b *testing.B) { endOneByOne(b, p, users, match, begin) })
+		}
+		require.NoError(b, p.Close(b.Context()))
+	}
+}
+
+// endOneByOne puts the sessions back off the clock, a batch of users at a time.
+func endOneByOne(b *testing.B, p *Passport, users []int, match func(user int) storage.Match, begin func(user int)) {
+	batch := min(len(users)/2, 256)
+	restore := func(from, to int) {
+		for i := from; i < to; i++ {
+			user := users[i%len(users)]
+			_, err := p.EndSessions(b.Context(), storage.Match{Subject: fmt.Sprint("user ", user)})
+			require.NoError(b, err)
+			begin(user)
+		}
+	}
+	b.ReportAllocs()
+	i := 0
+	for ; b.Loop(); i++ {
+		if i%batch == 0 && i > 0 {
+			b.StopTimer()
+			restore(i-batch, i)
+			b.StartTimer()
+		}
+		l, err := p.EndSessions(b.Context(), match(users[i%len(users)]))
+		if err != nil || l.App != Done || l.Revocation != Done {
+			b.Fatal("not ended: ", err, l.App, l.Revocation)
+		}
+	}
+	restore(i-i%batch, i)
+}

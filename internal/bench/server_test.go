@@ -102,7 +102,7 @@ func startServer(b *testing.B, kind string) (addr, cookie string) {
 // serve serves a contender until the standard input ends.
 func serve(kind string) {
 	p := process{}
-	c := contender{handler: http.HandlerFunc(noContent), cookies: []string{"passport=none"}}
+	c := contender{handler: http.HandlerFunc(noContent), cookies: []string{"passport=" + secretID()}}
 	switch kind {
 	case "passport":
 		c = passportSessions(p, nil, 0)

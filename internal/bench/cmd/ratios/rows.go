@@ -48,6 +48,8 @@ var rows = []row{
 	inStore("log out a user's 3 sessions, 1,000,000 live (scs: 100,000)", "Logout/live=many/everywhere/", atMost(1.5), "LogoutEverywhere/live=many/scs"),
 	growth("the same, of 1,000,000 to of 1,000: by sid", "by_sid/"),
 	growth("the same, of 1,000,000 to of 1,000: a user's 3", "everywhere/"),
+	growthOfAll("EndSessions and the revocation, of 1,000,000 to of 1,000: by sid", "by_sid"),
+	growthOfAll("EndSessions and the revocations, of 1,000,000 to of 1,000: a user's 3", "everywhere"),
 	{
 		path: "bytes per live session, both indexes included", unit: "B/session", rule: atMost(1.15),
 		limit: store + "Memory/limit", ours: store + "Memory/store",
@@ -82,6 +84,14 @@ func growth(path, how string) row {
 		path: path, unit: time, rule: atMost(1.3),
 		limit: store + "Logout/live=few/" + how + "store", ours: store + "Logout/live=many/" + how + "store",
 		peers: []peer{{"the limit itself", store + "Logout/live=many/" + how + "limit", store + "Logout/live=few/" + how + "limit"}},
+	}
+}
+
+// growthOfAll does so for all that a program waits for.
+func growthOfAll(path, how string) row {
+	return row{
+		path: path, unit: time, rule: atMost(1.3),
+		limit: "EndSessions/live=few/" + how, ours: "EndSessions/live=many/" + how,
 	}
 }
 
