@@ -1,12 +1,14 @@
 // Package modeltest plays random schedules of refreshes, requests and logouts
 // on several instances that share one store, and checks what must hold whatever
-// the order: no session comes back from the dead, the auth domain never sees a
-// refresh token used twice, and no token outlives its session.
+// the order, and whatever fails on the way: no session comes back from the dead,
+// the auth domain never sees a refresh token used twice, and no token outlives
+// its session.
 //
 // A schedule follows from its seed: every call of an instance to the store or to
-// the auth domain is delayed by a random time. In a testing/synctest bubble the
-// same seed is the same schedule, and takes no time at all; against a real
-// server the delays are real and the order is as near as can be.
+// the auth domain is delayed by a random time, and may fail. In a
+// testing/synctest bubble the same seed is the same schedule, and takes no time
+// at all; against a real server the delays are real and the order is as near as
+// can be.
 package modeltest
 
 import (
@@ -18,7 +20,9 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,9 +43,22 @@ type Schedule struct {
 	Instances int           // programs that share the store; at least 1
 	Calls     int           // refreshes, requests and logouts in all
 	Spread    time.Duration // calls begin within this time, and each step takes up to a tenth of it
+
+	// Faults is how many of 100 calls fail, to the store and of those that
+	// revoke: half before they have an effect, and half after it, when the
+	// answer is lost. What is owed then is paid minutes later, so schedules with
+	// faults are for a bubble.
+	Faults int
 }
 
-const redirectURI = "http://127.0.0.1/redirect"
+const (
+	redirectURI = "http://127.0.0.1/redirect"
+
+	// settling is more than what is owed takes once nothing fails any more: the
+	// hold of a lost answer, and a few pauses between tries.
+	settling    = 4 * time.Minute
+	longestWait = 10 * time.Minute
+)
 
 // Play plays a schedule on a store and returns what went wrong, or nil. Several
 // may be played at once, on one store too.
@@ -72,14 +89,18 @@ type world struct {
 	rng       *rand.Rand
 	auth      *passporttest.AuthDomain
 	instances []*passport.Passport
+	ahead     atomic.Int64 // of the instances' clocks, a time.Duration
+	troubled  atomic.Bool  // calls fail
 
 	mu        sync.Mutex
-	loggedOut bool // some logout has returned
-	faults    []error
+	tried     bool // some logout has been asked for
+	bound     bool // and it must have come about in the end
+	loggedOut bool // it has returned
+	wrong     []error
 }
 
 func (w *world) instance(store Store, n uint64) (*passport.Passport, error) {
-	pace := &pace{rng: rand.New(rand.NewPCG(w.schedule.Seed, 2+n)), most: w.schedule.Spread / 10}
+	pace := &pace{w: w, rng: rand.New(rand.NewPCG(w.schedule.Seed, 2+n))}
 	return passport.New(passport.Config{
 		ClientID:       passporttest.ClientID,
 		AuthDomain:     "http://127.0.0.1",
@@ -87,11 +108,13 @@ func (w *world) instance(store Store, n uint64) (*passport.Passport, error) {
 		Store:          slow{Store: store, pace: pace},
 		EncryptionKeys: [][]byte{make([]byte, 32)},
 		HTTPClient:     &http.Client{Transport: direct{handler: w.auth, pace: pace}},
-		IdleTimeout:    time.Minute, // written down every second
+		IdleTimeout:    longestWait, // written down every ten seconds
+		Now:            func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) },
 	})
 }
 
-// signIn makes a session whose access token has run out by the time it is used.
+// signIn makes a session whose access token has run out by the time it is used,
+// and whose next use is written down.
 func (w *world) signIn() (passport.Secret, error) {
 	ctx := context.Background()
 	p := w.instances[0]
@@ -106,20 +129,23 @@ func (w *world) signIn() (passport.Secret, error) {
 		return "", err
 	}
 	in, err := p.FinishLogin(ctx, passport.Callback{Query: back.Query(), Browser: login.Browser})
+	w.ahead.Store(int64(10 * time.Second))
 	return in.SessionID, err
 }
 
 // run makes all the calls and closes the instances.
 func (w *world) run(id passport.Secret) {
-	time.Sleep(2 * time.Second) // the access token is within 30 s of its end now
+	w.troubled.Store(w.schedule.Faults > 0)
 	var calls sync.WaitGroup
 	for range w.schedule.Calls {
 		p := w.instances[w.rng.IntN(len(w.instances))]
 		call := w.refresh
-		switch w.rng.IntN(6) {
+		switch w.rng.IntN(12) {
 		case 0:
 			call = w.logOut
 		case 1:
+			call = w.logOutEverywhere
+		case 2, 3:
 			call = w.request
 		}
 		begin := w.within(w.schedule.Spread)
@@ -129,6 +155,9 @@ func (w *world) run(id passport.Secret) {
 		})
 	}
 	calls.Wait()
+	if w.troubled.Swap(false) {
+		time.Sleep(settling)
+	}
 	for _, p := range w.instances {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		if err := p.Close(ctx); err != nil {
@@ -151,49 +180,72 @@ func (w *world) ended() bool {
 func (w *world) fault(format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.faults = append(w.faults, fmt.Errorf(format, args...))
+	w.wrong = append(w.wrong, fmt.Errorf(format, args...))
 }
 
-func (w *world) request(p *passport.Passport, id passport.Secret) {
-	after := w.ended()
-	_, err := p.Session(context.Background(), id)
-	switch {
-	case err == nil && after:
-		w.fault("a session was found after its logout")
-	case err != nil && !errors.Is(err, passport.ErrNoSession):
-		w.fault("request: %w", err)
-	}
+// unexpected reports whether err is neither the end of the session nor a fault
+// of the schedule's own.
+func unexpected(err error) bool {
+	return err != nil && !errors.Is(err, passport.ErrNoSession) && !errors.Is(err, errFault)
 }
 
-func (w *world) refresh(p *passport.Passport, id passport.Secret) {
+// find looks the session up.
+func (w *world) find(p *passport.Passport, id passport.Secret) (*passport.Session, error) {
 	after := w.ended()
 	s, err := p.Session(context.Background(), id)
 	if err == nil && after {
 		w.fault("a session was found after its logout")
 	}
+	return s, err
+}
+
+func (w *world) request(p *passport.Passport, id passport.Secret) {
+	if _, err := w.find(p, id); unexpected(err) {
+		w.fault("request: %w", err)
+	}
+}
+
+func (w *world) refresh(p *passport.Passport, id passport.Secret) {
+	s, err := w.find(p, id)
 	if err == nil {
 		_, err = s.AccessToken(context.Background())
 	}
-	if err != nil && !errors.Is(err, passport.ErrNoSession) {
+	if unexpected(err) {
 		w.fault("refresh: %w", err)
 	}
 }
 
+// logOut asks for a logout that comes about even if the store does not answer.
 func (w *world) logOut(p *passport.Passport, id passport.Secret) {
-	s, err := p.Session(context.Background(), id)
-	if errors.Is(err, passport.ErrNoSession) {
-		return
-	}
+	s, err := w.find(p, id)
 	if err == nil {
 		_, err = p.EndSession(context.Background(), s.ID())
+		w.note(err, true)
 	}
-	if err != nil {
+	if unexpected(err) {
 		w.fault("logout: %w", err)
-		return
 	}
+}
+
+// logOutEverywhere asks for one that may have to be asked for again.
+func (w *world) logOutEverywhere(p *passport.Passport, id passport.Secret) {
+	s, err := w.find(p, id)
+	if err == nil {
+		_, err = p.EndSessions(context.Background(), storage.Match{SID: s.Info().SID})
+		w.note(err, err == nil)
+	}
+	if unexpected(err) {
+		w.fault("logout everywhere: %w", err)
+	}
+}
+
+// note writes down what came of a logout.
+func (w *world) note(err error, bound bool) {
 	w.mu.Lock()
-	w.loggedOut = true
-	w.mu.Unlock()
+	defer w.mu.Unlock()
+	w.tried = true
+	w.bound = w.bound || bound
+	w.loggedOut = w.loggedOut || err == nil
 }
 
 // verdict looks at what is left when everything has come to rest.
@@ -201,38 +253,46 @@ func (w *world) verdict(id passport.Secret) error {
 	if reused := w.auth.Incidents(); len(reused) > 0 {
 		w.fault("the auth domain saw %d uses of a refresh token that was used up", len(reused))
 	}
-	live := len(w.auth.RefreshTokens(passporttest.Live))
-	switch {
-	case w.loggedOut && live > 0:
-		w.fault("%d refresh tokens outlive the logout", live)
-	case !w.loggedOut && live != 1:
-		w.fault("%d refresh tokens are alive, with nobody logged out", live)
-	}
 	_, err := w.instances[0].Session(context.Background(), id)
-	switch {
-	case w.loggedOut && err == nil:
+	lives := err == nil
+	switch tokens := len(w.auth.RefreshTokens(passporttest.Live)); {
+	case unexpected(err):
+		w.fault("the session cannot be looked up: %w", err)
+	case lives && w.bound:
 		w.fault("the session is back")
-	case !w.loggedOut && err != nil:
+	case lives && tokens != 1:
+		w.fault("the session lives with %d refresh tokens", tokens)
+	case !lives && tokens > 0:
+		w.fault("%d refresh tokens outlive the session", tokens)
+	case !lives && !w.tried:
 		w.fault("the session is lost: %w", err)
 	}
-	if len(w.faults) == 0 {
+	if len(w.wrong) == 0 {
 		return nil
 	}
-	return fmt.Errorf("schedule %+v: %w", w.schedule, errors.Join(slices.Compact(w.faults)...))
+	return fmt.Errorf("schedule %+v: %w", w.schedule, errors.Join(slices.Compact(w.wrong)...))
 }
 
-// pace delays each step by a random time.
+// pace delays each step by a random time, and picks those that fail.
 type pace struct {
-	mu   sync.Mutex
-	rng  *rand.Rand
-	most time.Duration
+	w   *world
+	mu  sync.Mutex
+	rng *rand.Rand
 }
 
-func (p *pace) step() {
+var errFault = errors.New("a fault of the schedule")
+
+// step returns errFault for one of the two halves of a call that fails.
+func (p *pace) step() error {
 	p.mu.Lock()
-	d := time.Duration(p.rng.Int64N(int64(p.most) + 1))
+	most := int64(p.w.schedule.Spread / 10)
+	d, fails := time.Duration(p.rng.Int64N(most+1)), p.rng.IntN(200) < p.w.schedule.Faults
 	p.mu.Unlock()
 	time.Sleep(d)
+	if fails && p.w.troubled.Load() {
+		return errFault
+	}
+	return nil
 }
 
 // direct carries requests to a handler without a network, each way in its time.
@@ -241,11 +301,18 @@ type direct struct {
 	pace    *pace
 }
 
+// RoundTrip fails only where nothing is lost with the answer: the old refresh
+// token is used up although the new one has not arrived.
 func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
-	d.pace.step()
+	revokes := strings.HasSuffix(r.URL.Path, "/revoke")
+	if err := d.pace.step(); err != nil && revokes {
+		return nil, err
+	}
 	answer := httptest.NewRecorder()
 	d.handler.ServeHTTP(answer, r)
-	d.pace.step()
+	if err := d.pace.step(); err != nil && revokes {
+		return nil, err
+	}
 	return answer.Result(), r.Context().Err()
 }
 
@@ -255,32 +322,55 @@ type slow struct {
 	pace *pace
 }
 
+func call[T any](s slow, f func() (T, error)) (v T, err error) {
+	if err := s.pace.step(); err != nil {
+		return v, err
+	}
+	v, err = f()
+	if lost := s.pace.step(); lost != nil {
+		var none T
+		return none, lost
+	}
+	return v, err
+}
+
+func try(s slow, f func() error) error {
+	_, err := call(s, func() (struct{}, error) { return struct{}{}, f() })
+	return err
+}
+
 func (s slow) Load(ctx context.Context, id string) (storage.Record, error) {
-	s.pace.step()
-	defer s.pace.step()
-	return s.Store.Load(ctx, id)
+	return call(s, func() (storage.Record, error) { return s.Store.Load(ctx, id) })
 }
 
 func (s slow) Save(ctx context.Context, r storage.Record) (storage.Record, error) {
-	s.pace.step()
-	defer s.pace.step()
-	return s.Store.Save(ctx, r)
+	return call(s, func() (storage.Record, error) { return s.Store.Save(ctx, r) })
 }
 
 func (s slow) Delete(ctx context.Context, id string) (storage.Record, error) {
-	s.pace.step()
-	defer s.pace.step()
-	return s.Store.Delete(ctx, id)
+	return call(s, func() (storage.Record, error) { return s.Store.Delete(ctx, id) })
 }
 
 func (s slow) DeleteOwing(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
-	s.pace.step()
-	defer s.pace.step()
-	return s.Store.DeleteOwing(ctx, id, hold)
+	return call(s, func() (storage.Debt, error) { return s.Store.DeleteOwing(ctx, id, hold) })
+}
+
+func (s slow) DeleteMatchingOwing(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Debt, error) {
+	return call(s, func() ([]storage.Debt, error) { return s.Store.DeleteMatchingOwing(ctx, m, hold) })
 }
 
 func (s slow) Owe(ctx context.Context, r storage.Record, hold time.Duration) (storage.Debt, error) {
-	s.pace.step()
-	defer s.pace.step()
-	return s.Store.Owe(ctx, r, hold)
+	return call(s, func() (storage.Debt, error) { return s.Store.Owe(ctx, r, hold) })
+}
+
+func (s slow) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Debt, error) {
+	return call(s, func() ([]storage.Debt, error) { return s.Store.Claim(ctx, n, hold) })
+}
+
+func (s slow) Postpone(ctx context.Context, d storage.Debt, due time.Time) error {
+	return try(s, func() error { return s.Store.Postpone(ctx, d, due) })
+}
+
+func (s slow) Settle(ctx context.Context, d storage.Debt) error {
+	return try(s, func() error { return s.Store.Settle(ctx, d) })
 }

@@ -30,6 +30,16 @@ func TestNoScheduleBreaksAPromise(t *testing.T) {
 	}
 }
 
+func TestNoScheduleBreaksAPromiseWhateverFails(t *testing.T) {
+	for seed := *first; seed < *first+*schedules/5; seed++ {
+		synctest.Test(t, func(t *testing.T) {
+			troubled := schedule(seed)
+			troubled.Faults = 5 + int(seed%30)
+			require.NoError(t, Play(t, troubled, memory.New(memory.Options{})))
+		})
+	}
+}
+
 func TestAStoreThatBringsSessionsBackIsCaught(t *testing.T) {
 	caught := 0
 	for seed := uint64(1); seed <= 100; seed++ {

@@ -2,6 +2,7 @@ package processtest
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -132,13 +133,15 @@ func TestProcessesThatRefreshAndLogOutAtOnceKeepThePromises(t *testing.T) {
 	}
 }
 
+var schedules = flag.Uint64("schedules", 150, "how many random schedules to play on each store")
+
 func TestRandomSchedulesOnRealStores(t *testing.T) {
 	for name, address := range addresses(t) {
 		t.Run(name, func(t *testing.T) {
 			s := opened(t, address)
 			var played sync.WaitGroup
 			room := make(chan struct{}, 8)
-			for seed := range uint64(60) {
+			for seed := range *schedules {
 				played.Go(func() {
 					room <- struct{}{}
 					defer func() { <-room }()
