@@ -32,7 +32,10 @@ var rows = []row{
 	{
 		path: "requests per second, net/http server on one core", unit: time, rule: atLeast(0.9),
 		limit: bench + "Server/limit", ours: bench + "Server/passport",
-		peers: []peer{{"scs", bench + "Server/scs", bench + "Server/limit"}},
+		peers: []peer{
+			{"the handler alone with Cache-Control: no-store", bench + "Server/no-store", bench + "Server/limit"},
+			{"scs", bench + "Server/scs", bench + "Server/limit"},
+		},
 	},
 	{
 		path: "logout request, in memory, 303", unit: time, rule: atMost(3),
