@@ -120,6 +120,19 @@ func (p *Passport) storePost(ctx context.Context, params url.Values) (string, er
 	return withQuery(p.c.RedirectURI, url.Values{"logout": {id.Reveal()}}), nil
 }
 
+// postedTo is where the request goes that the browser picks up at l.URL, if it
+// does so there.
+func (p *Passport) postedTo(ctx context.Context, l Logout) []string {
+	if !p.c.Discover {
+		return nil
+	}
+	at, err := p.lookForLogout(ctx)
+	if err != nil || strings.HasPrefix(l.URL, at.endpoints.Logout) {
+		return nil
+	}
+	return []string{at.endpoints.Logout}
+}
+
 // servePost gives the browser its logout request, to be posted.
 func (p *Passport) servePost(w http.ResponseWriter, r *http.Request, id Secret) {
 	if isPrefetch(r) {

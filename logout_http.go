@@ -117,7 +117,7 @@ func (p *Passport) answerLogout(w http.ResponseWriter, r *http.Request, l Logout
 		w.WriteHeader(status) // htmx follows it whatever the status
 	case l.Mode == LogoutSilent:
 		a.ReturnTo = either(p.returnTo(w, r), "/")
-		if err := pages.ServeSilent(w, a); err != nil {
+		if err := pages.ServeSilent(w, a, p.postedTo(r.Context(), l)...); err != nil {
 			p.refuse(w, r, http.StatusInternalServerError, err)
 		}
 	case l.App == Failed:

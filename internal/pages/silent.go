@@ -21,17 +21,19 @@ var (
 // mode: a page that runs the same code from the inside, and then gives way to
 // a.ReturnTo, which must be set. Where the browser runs no scripts at all it
 // goes to a.URL at top level. The status is 200, or 503 if a.App is "failed".
+// via are addresses that the iframe passes through, other than a.URL and
+// a.Callback.
 //
-// It fails if a.URL or a.Callback is not an http or https URL, and has then
-// written nothing.
-func ServeSilent(w http.ResponseWriter, a Answer) error {
-	auth, err := Origin(a.URL)
-	if err != nil {
-		return fmt.Errorf("logout URL: %w", err)
-	}
-	callback, err := Origin(a.Callback)
-	if err != nil {
-		return fmt.Errorf("callback: %w", err)
+// It fails if one of them is not an http or https URL, and has then written
+// nothing.
+func ServeSilent(w http.ResponseWriter, a Answer, via ...string) error {
+	frames := "frame-src"
+	for _, address := range append(via, a.URL, a.Callback) {
+		o, err := Origin(address)
+		if err != nil {
+			return fmt.Errorf("an address of the logout: %w", err)
+		}
+		frames += " " + o
 	}
 	failed := a.App == "failed"
 	page := silentPage.render(map[string]any{
@@ -44,7 +46,7 @@ func ServeSilent(w http.ResponseWriter, a Answer) error {
 	csp := policy(
 		"script-src "+hash(passportJS)+" "+hash(silentJS),
 		"style-src "+hash(pageStyle),
-		"frame-src "+auth+" "+callback,
+		frames,
 		"frame-ancestors 'self'",
 	)
 	send(w, statusOf(failed), csp, page)
