@@ -75,11 +75,14 @@ func (v *revoker) work(ctx context.Context) {
 		if !ok {
 			return
 		}
-		outcome := Pending
+		outcome, event := Pending, Event{}
 		if ctx.Err() == nil && v.p.c.Now().Sub(a.since) <= patience {
-			outcome = v.attempt(ctx, a.debt)
+			outcome, event = v.attempt(ctx, a.debt)
 		}
-		v.worked(a.debt)
+		v.worked(a.debt) // before anybody hears of it, and calls Close, say
+		if event.Name != "" {
+			v.p.emit(event)
+		}
 		a.tell(outcome)
 	}
 }

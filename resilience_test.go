@@ -62,6 +62,31 @@ func TestCloseAgainSaysTheSameAndWaitsForNobody(t *testing.T) {
 	assert.Len(t, s.auth.Requests("/oauth/revoke"), tried, "which would take as long as the auth domain likes")
 }
 
+func TestWhoHearsOfAFailedRevocationMayClose(t *testing.T) {
+	told, goOn := make(chan struct{}), make(chan struct{})
+	s := newSite(t, func(c *passport.Config) {
+		c.OnEvent = func(e passport.Event) {
+			if e.Name == "revocation.retry" {
+				close(told)
+				<-goOn
+			}
+		}
+	})
+	b := s.signedIn()
+	s.auth.Inject(passporttest.Fault{Path: "/oauth/revoke", Status: 503, Times: 1})
+	b.logout()
+	<-told
+
+	closed := make(chan error, 1)
+	go func() { closed <- s.p.Close(t.Context()) }()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	_, err := s.auth.Await(ctx, "/oauth/revoke", 2)
+	assert.NoError(t, err, "tried once more although somebody is still being told")
+	close(goOn)
+	assert.NoError(t, <-closed)
+}
+
 func TestCloseSaysWhichSessionsItCouldNotEnd(t *testing.T) {
 	faulty := &faultyStore{Store: memory.New(memory.Options{})}
 	s := newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = faulty, someKey() })

@@ -73,8 +73,9 @@ func newRevoker(p *Passport, volatile bool) *revoker {
 	}
 }
 
-// attempt asks the auth domain once and enters in the ledger what came of it.
-func (v *revoker) attempt(ctx context.Context, d storage.Debt) Outcome {
+// attempt asks the auth domain once and enters in the ledger what came of it. It
+// returns the event to tell of, if there is one.
+func (v *revoker) attempt(ctx context.Context, d storage.Debt) (Outcome, Event) {
 	about := Event{Session: d.Record.ID, Subject: d.Record.Subject}
 	t, err := openTokens(v.p.c.keys, d.Record)
 	if err != nil {
@@ -86,7 +87,7 @@ func (v *revoker) attempt(ctx context.Context, d storage.Debt) Outcome {
 	}
 	if t.RefreshToken == "" {
 		v.settle(ctx, d)
-		return Skipped
+		return Skipped, Event{}
 	}
 	call, cancel := context.WithTimeout(ctx, revocationTimeout)
 	defer cancel()
@@ -95,12 +96,11 @@ func (v *revoker) attempt(ctx context.Context, d storage.Debt) Outcome {
 	switch {
 	case errors.Is(err, errNoRevocation):
 		v.settle(ctx, d)
-		return Skipped
+		return Skipped, Event{}
 	case err == nil:
 		v.settle(ctx, d)
 		about.Name = "revocation.done"
-		v.p.emit(about)
-		return Done
+		return Done, about
 	case errors.As(err, &answer) && answer.final, v.p.c.Now().Sub(d.Since) >= revocationAge:
 		return v.giveUp(ctx, d, about, err)
 	}
@@ -131,14 +131,13 @@ func (v *revoker) settle(ctx context.Context, d storage.Debt) {
 	}
 }
 
-func (v *revoker) giveUp(ctx context.Context, d storage.Debt, about Event, err error) Outcome {
+func (v *revoker) giveUp(ctx context.Context, d storage.Debt, about Event, err error) (Outcome, Event) {
 	v.settle(ctx, d)
 	about.Name, about.Err = "revocation.failed", err
-	v.p.emit(about)
-	return Failed
+	return Failed, about
 }
 
-func (v *revoker) postpone(ctx context.Context, d storage.Debt, wait time.Duration, about Event, reason error) Outcome {
+func (v *revoker) postpone(ctx context.Context, d storage.Debt, wait time.Duration, about Event, reason error) (Outcome, Event) {
 	postponed := d
 	postponed.Due = v.p.c.Now().Add(wait).Truncate(time.Millisecond)
 	postponed.Attempts++
@@ -156,9 +155,8 @@ func (v *revoker) postpone(ctx context.Context, d storage.Debt, wait time.Durati
 		// Else it is ours until the hold ends, and then anybody's.
 	}
 	about.Name, about.Err = "revocation.retry", reason
-	v.p.emit(about)
 	v.begin()
-	return Pending
+	return Pending, about
 }
 
 // oweToken enters the refresh token of t, which belongs to no stored session,
