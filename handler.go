@@ -110,7 +110,7 @@ func (p *Passport) RequireLogin(next http.Handler) http.Handler {
 			p.refuse(w, r, http.StatusUnauthorized, ErrNoSession)
 			return
 		}
-		to := p.c.LoginPath + "?" + url.Values{"return_to": {localPath(r.URL.RequestURI(), "/")}}.Encode()
+		to := p.c.LoginPath + "?" + url.Values{"return_to": {localPath(either(r.RequestURI, r.URL.RequestURI()), "/")}}.Encode()
 		http.Redirect(w, r, to, http.StatusSeeOther)
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -212,6 +212,8 @@ func explain(status int, err error) explanation {
 		return explanation{"The sign-in did not work", "Passport answered with an error: " + either(provider.Code, "no further word") + ".", true}
 	case errors.Is(err, ErrNoLogin):
 		return explanation{"This sign-in is no longer valid", "It took too long, was used already, or was begun in another browser.", true}
+	case errors.Is(err, errPrefetch):
+		return explanation{"Not ahead of time", "This page is for when you go there yourself.", false}
 	case errors.Is(err, errCrossOrigin):
 		return explanation{"This request came from another site", "Nothing was changed. Sign out from the site itself.", false}
 	case status == http.StatusUnauthorized:

@@ -296,6 +296,7 @@ func TestPrefetchBeginsNoLogin(t *testing.T) {
 	s := newSite(t)
 	a := s.browser().stay().get("/login", "Sec-Purpose", "prefetch;prerender")
 	assert.Equal(t, http.StatusServiceUnavailable, a.StatusCode)
+	assert.NotContains(t, a.body, "cannot be reached", "the sessions of this site can")
 	assert.Empty(t, a.Cookies())
 }
 

@@ -276,6 +276,13 @@ func TestRequireLoginWorksByItself(t *testing.T) {
 	assert.Equal(t, http.StatusUnauthorized, w.Code)
 }
 
+func TestRequireLoginBringsUsersBackToThePathThatTheyAskedFor(t *testing.T) {
+	p := newPassport(t, least())
+	below := http.StripPrefix("/shop", p.RequireLogin(http.HandlerFunc(who)))
+	w := record(below.ServeHTTP, "GET", "/shop/cart?item=1", "Accept", "text/html")
+	assert.Equal(t, "/login?return_to=%2Fshop%2Fcart%3Fitem%3D1", w.Header().Get("Location"))
+}
+
 func TestTheClientCarriesTheTokenToTheAPIAndNowhereElse(t *testing.T) {
 	var got http.Header
 	evil := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header }))
