@@ -86,6 +86,10 @@ const (
 	// recheckEvery is how often watched sessions are looked up.
 	recheckEvery = 15 * time.Second
 
+	// looksAtOnce is how many of them are looked up at a time: few enough that
+	// they do not take the connections to the store from the requests.
+	looksAtOnce = 8
+
 	// listenAgain is the pause before a lost connection for notices is made
 	// anew.
 	listenAgain = time.Second
@@ -149,10 +153,19 @@ func (p *Passport) recheckAll(ctx context.Context) {
 	}
 }
 
+// lookAgain looks all watched sessions up, many at a time: there may be tens of
+// thousands, and a part of the store that hangs must not hold up the rest.
 func (p *Passport) lookAgain(ctx context.Context) {
+	var looking sync.WaitGroup
+	room := make(chan struct{}, looksAtOnce)
 	for _, id := range p.watches.ids() {
-		p.recheck(ctx, id)
+		room <- struct{}{}
+		looking.Go(func() {
+			p.recheck(ctx, id)
+			<-room
+		})
 	}
+	looking.Wait()
 }
 
 // recheck ends the watches of a session that is no longer there. A store that
