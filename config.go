@@ -128,7 +128,9 @@ type Config struct {
 
 	// EncryptionKeys seal what goes into the Store: 32 random bytes each, the
 	// newest first. The first seals, all of them open, so a key is replaced by
-	// putting the new one in front and dropping the old one after
+	// putting the new one in front. Instances that restart one by one get it at
+	// the end first, for whoever lacks it takes the users of the others for
+	// strangers until it restarts. The old one is dropped after
 	// SessionLifetime, or after 30 days if that is longer, for revocations
 	// that are still owed. A key is good for 2^32 records: where sessions are
 	// written more often than a thousand times a second, replace it monthly.
