@@ -57,13 +57,14 @@ var walls = map[string][]string{
 	"internal/bench":            {},
 	"internal/bench/cmd/ratios": {},
 
-	"internal/document": {module + "/storage"},
-	"internal/filelock": {},
+	"internal/document":    {module + "/storage"},
+	"internal/filelock":    {},
+	"internal/privatefile": {},
 
 	"storage":              {},
 	"storage/memory":       {module + "/storage"},
-	"storage/bolt":         {module + "/storage", "go.etcd.io/bbolt/..."},
-	"storage/file":         {module + "/storage", module + "/internal/document", module + "/internal/filelock"},
+	"storage/bolt":         {module + "/storage", module + "/internal/privatefile", "go.etcd.io/bbolt/..."},
+	"storage/file":         {module + "/storage", module + "/internal/document", module + "/internal/filelock", module + "/internal/privatefile"},
 	"storage/localstorage": {module + "/storage", module + "/internal/document"},
 	"storage/keyring":      {module + "/storage", module + "/internal/document", module + "/internal/filelock", "github.com/zalando/go-keyring"},
 	"storage/redis":        {module + "/storage", "github.com/redis/go-redis/v9/..."},

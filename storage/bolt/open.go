@@ -6,10 +6,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"runtime/debug"
 	"syscall"
 
+	"github.com/passport-go/passport/internal/privatefile"
 	"go.etcd.io/bbolt"
 	bbolterrors "go.etcd.io/bbolt/errors"
 )
@@ -64,8 +64,8 @@ func openDatabase(path string, opts Options) (db *bbolt.DB, err error) {
 		// It leaves free pages that lie in a row together, and in a file that is
 		// full nothing else can take a node of several pages.
 		FreelistType: bbolt.FreelistMapType,
-		OpenFile: func(name string, flag int, perm os.FileMode) (*os.File, error) {
-			file, isNew, err = openPrivate(name, flag, perm)
+		OpenFile: func(name string, flag int, _ os.FileMode) (*os.File, error) {
+			file, isNew, err = openPrivate(name, flag)
 			return file, err
 		},
 	})
@@ -74,7 +74,7 @@ func openDatabase(path string, opts Options) (db *bbolt.DB, err error) {
 	}
 	err = checkLength(file, db)
 	if err == nil && isNew {
-		err = syncDir(filepath.Dir(path))
+		err = syncName(path)
 	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -82,35 +82,18 @@ func openDatabase(path string, opts Options) (db *bbolt.DB, err error) {
 	return db, nil
 }
 
-// openPrivate opens a regular file and makes sure that it is for its owner
-// alone. isNew reports that it is empty.
-func openPrivate(name string, flag int, perm os.FileMode) (file *os.File, isNew bool, err error) {
-	file, err = os.OpenFile(name, flag, perm)
+// openPrivate opens a file that is for its owner alone. isNew reports that it is
+// empty.
+func openPrivate(name string, flag int) (file *os.File, isNew bool, err error) {
+	file, err = privatefile.Open(name, flag)
 	if err != nil {
 		return nil, false, err
 	}
 	info, err := file.Stat()
-	if err == nil {
-		err = tighten(file, info)
-	}
 	if err != nil {
 		return nil, false, errors.Join(err, file.Close())
 	}
 	return file, info.Size() == 0, nil
-}
-
-func tighten(file *os.File, info os.FileInfo) error {
-	if !info.Mode().IsRegular() {
-		return &fs.PathError{Op: "open", Path: file.Name(), Err: errors.New("not a regular file")}
-	}
-	if runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0 {
-		return nil
-	}
-	if err := file.Chmod(0o600); err != nil {
-		return fmt.Errorf("others may use %s (mode %04o), and that cannot be changed: run as its owner, or chmod it 0600: %w",
-			file.Name(), info.Mode().Perm(), err)
-	}
-	return nil
 }
 
 // checkLength refuses a file that ends before its last page, which a later read
@@ -134,17 +117,9 @@ func checkLength(file *os.File, db *bbolt.DB) error {
 	return nil
 }
 
-// syncDir makes a new file's name as durable as its contents. Windows does not
-// sync directories.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("storage/bolt: %w", err)
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
+// syncName makes a new file's name as durable as its contents.
+func syncName(path string) error {
+	if err := privatefile.SyncDir(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("storage/bolt: %w", err)
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/passport-go/passport/internal/filelock"
+	"github.com/passport-go/passport/internal/privatefile"
 )
 
 // file is a file that is replaced as a whole. It implements document.Backend.
@@ -29,7 +30,7 @@ func (f *file) Read(context.Context) ([]byte, error) {
 }
 
 func (f *file) read() ([]byte, error) {
-	file, err := openPrivate(f.path, os.O_RDONLY)
+	file, err := privatefile.Open(f.path, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -62,7 +63,7 @@ func (f *file) Update(ctx context.Context, change func([]byte) ([]byte, error)) 
 
 func (f *file) replace(contents []byte) error {
 	if len(contents) == 0 {
-		return errors.Join(os.Remove(f.path), syncDir(filepath.Dir(f.path)))
+		return errors.Join(os.Remove(f.path), privatefile.SyncDir(filepath.Dir(f.path)))
 	}
 	next := f.path + ".new"
 	if err := write(next, contents); err != nil {
@@ -71,7 +72,7 @@ func (f *file) replace(contents []byte) error {
 	if err := rename(next, f.path); err != nil {
 		return errors.Join(err, os.Remove(next))
 	}
-	return syncDir(filepath.Dir(f.path))
+	return privatefile.SyncDir(filepath.Dir(f.path))
 }
 
 // write creates a file that is on the disk when it returns. The lock is held, so
@@ -80,7 +81,7 @@ func write(path string, contents []byte) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	file, err := openPrivate(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
+	file, err := privatefile.Open(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return err
 	}
