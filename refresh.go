@@ -109,7 +109,7 @@ func (p *Passport) refreshLeased(ctx context.Context, rec storage.Record, old to
 		p.emit(Event{Name: "refresh.failed", Session: rec.ID, Subject: rec.Subject, Err: err})
 		return tokens{}, errors.Join(err, p.release(ctx, rec))
 	}
-	if err := p.keep(ctx, rec, renewed); err != nil {
+	if err := p.keep(ctx, rec, old, renewed); err != nil {
 		p.oweToken(rec, renewed)
 		return tokens{}, err
 	}
@@ -125,15 +125,21 @@ func (p *Passport) release(ctx context.Context, rec storage.Record) error {
 	return err
 }
 
-// keep stores refreshed tokens, for as long as the session is there. Only the
-// holder of the lease changes tokens, so whatever else has changed in the
-// record (its last use, its label) is taken over. When ctx ends there is one
-// more try: the old refresh token is used up, and nobody else has the new one.
-func (p *Passport) keep(ctx context.Context, rec storage.Record, renewed tokens) error {
+// keep stores refreshed tokens in the place of old ones, for as long as the
+// session is there. Only the holder of the lease changes tokens, so whatever
+// else has changed in the record (its last use, its label) is taken over. Should
+// the tokens have changed, an earlier try has been carried out although its
+// answer was lost, and others may have refreshed them since. When ctx ends there
+// is one more try: the old refresh token is used up, and nobody else has the new
+// one.
+func (p *Passport) keep(ctx context.Context, rec storage.Record, old, renewed tokens) error {
 	deadline := time.Now().Add(keepFor)
 	for wait := refreshPoll; ; wait = min(2*wait, time.Second) {
 		last := ctx.Err() != nil || time.Now().After(deadline)
 		_, err := p.update(context.WithoutCancel(ctx), rec, func(h *head, t *tokens) bool {
+			if *t != old {
+				return false
+			}
 			h.RefreshBy, *t = 0, renewed
 			return true
 		})

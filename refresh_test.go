@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/passporttest"
+	"github.com/passport-go/passport/storage"
 	"github.com/passport-go/passport/storage/memory"
 )
 
@@ -284,6 +286,57 @@ func TestAStoreThatFailsForAMomentDoesNotLoseTheRotatedToken(t *testing.T) {
 	_, err = b.session().AccessToken(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, 1, s.refreshes())
+	assert.Empty(t, s.auth.Incidents())
+}
+
+// lostAnswer is a store that carries out a Save and cannot say so.
+type lostAnswer struct {
+	*memory.Store
+	meanwhile atomic.Pointer[func()] // nil: answers arrive
+}
+
+func (l *lostAnswer) Save(ctx context.Context, r storage.Record) (storage.Record, error) {
+	saved, err := l.Store.Save(ctx, r)
+	if meanwhile := l.meanwhile.Swap(nil); meanwhile != nil {
+		(*meanwhile)()
+		return storage.Record{}, errStoreDown
+	}
+	return saved, err
+}
+
+func TestARefreshWhoseAnswerIsLostDoesNotUndoTheNextOne(t *testing.T) {
+	lossy := &lostAnswer{Store: memory.New(memory.Options{})}
+	s, b := stale(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = lossy, someKey() })
+	session, secret := b.session(), passport.Secret(b.cookie("passport"))
+	c := s.config()
+	c.Store, c.EncryptionKeys = lossy.Store, someKey()
+	c.Now = func() time.Time { return s.clock.Now().Add(25 * time.Hour) } // to which the new tokens are old
+	other := newPassport(t, c)
+
+	lift := s.auth.Inject(passporttest.Fault{Path: "/oauth/token", Late: true, Hang: true})
+	result := make(chan error, 1)
+	go func() {
+		_, err := session.AccessToken(t.Context())
+		result <- err
+	}()
+	_, err := s.auth.Await(t.Context(), "/oauth/token", 2)
+	require.NoError(t, err)
+	meanwhile := func() {
+		there, err := other.Session(t.Context(), secret)
+		if assert.NoError(t, err) {
+			_, err = there.AccessToken(t.Context())
+			assert.NoError(t, err)
+		}
+	}
+	lossy.meanwhile.Store(&meanwhile)
+	lift()
+	require.NoError(t, <-result)
+	assert.Equal(t, 2, s.refreshes())
+
+	l, err := s.p.EndSession(t.Context(), session.ID())
+	require.NoError(t, err)
+	assert.Equal(t, passport.Done, l.Revocation)
+	assert.Empty(t, s.auth.RefreshTokens(passporttest.Live), "the session had the latest token")
 	assert.Empty(t, s.auth.Incidents())
 }
 
