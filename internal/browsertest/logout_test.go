@@ -40,7 +40,7 @@ func TestSilentLogoutEndsBothSessionsOrSaysThatItMayNotHave(t *testing.T) {
 						Mode: "silent", App: "done", Revocation: "pending", Passport: in.says,
 						URL: got.URL, ReturnTo: "/",
 					}, got)
-					assert.Zero(t, Eval[int](tab, `frames.length`))
+					tab.Wait(`frames.length === 0`)
 					s.assertLoggedOut(tab, in.ends)
 				})
 			}

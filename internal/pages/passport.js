@@ -136,8 +136,9 @@
       // A timer that still runs finds nothing left to do.
       const end = (settle, value) => {
         listening.abort();
-        frame.remove();
         settle(value);
+        // The caller goes on first, for taking a frame away takes time.
+        setTimeout(() => frame.remove());
       };
       const fail = (reason) => end(reject, reason);
 
