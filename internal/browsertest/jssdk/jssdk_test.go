@@ -140,6 +140,8 @@ func bundle(t *testing.T) []byte {
 		Format:   api.FormatIIFE,
 		Platform: api.PlatformBrowser,
 		Define:   map[string]string{"global": "globalThis", "process.env.NODE_ENV": `"production"`},
+		// As small as a site would serve it.
+		MinifyWhitespace: true, MinifyIdentifiers: true, MinifySyntax: true,
 	})
 	require.Empty(t, result.Errors)
 	require.Len(t, result.OutputFiles, 1)
