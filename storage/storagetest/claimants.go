@@ -74,9 +74,11 @@ func debtBeforeGone(f *fixture) {
 	for round := range atLeast(60) {
 		owed++
 		r := f.save(f.record(fmt.Sprint("record ", round)))
+		var deleted atomic.Bool
 		parallel(2, func(i int) {
 			ledger := f.at(i).(storage.Ledger)
 			if i == round%2 {
+				defer deleted.Store(true)
 				var err error
 				if round%4 < 2 {
 					_, err = ledger.DeleteOwing(f.ctx, r.ID, hold)
@@ -88,9 +90,15 @@ func debtBeforeGone(f *fixture) {
 				}
 				return
 			}
-			var err error
-			for err == nil {
-				_, err = f.at(i).Load(f.ctx, r.ID)
+			for {
+				last := deleted.Load()
+				if _, err := f.at(i).Load(f.ctx, r.ID); err != nil {
+					break
+				}
+				if last {
+					f.Errorf("the record is there after it has been deleted")
+					return
+				}
 			}
 			if _, err := ledger.Owe(f.ctx, r, hold); !errors.Is(err, storage.ErrConflict) {
 				f.Errorf("the record was gone before the debt was there: Owe: %v; want %q", err, storage.ErrConflict)
