@@ -58,7 +58,7 @@ func (p *Passport) endFramed(w http.ResponseWriter, r *http.Request) error {
 	if secret == "" {
 		return nil
 	}
-	l, debt, err := p.endSession(r.Context(), storeID(spaceSession, secret), "logout")
+	l, debt, err := p.endOwn(r.Context(), secret, "logout")
 	if l.App == Done {
 		p.revoker.pay(debt)
 	}

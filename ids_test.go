@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSecretsAreKeptOfLiveSessionsOnly pins what the memo of session ids may
+// TestSecretsAreKeptOfSessionsThatWereFound pins what the memo of session ids may
 // hold: the secrets of sessions that were found, until they are found gone.
-func TestSecretsAreKeptOfLiveSessionsOnly(t *testing.T) {
+func TestSecretsAreKeptOfSessionsThatWereFound(t *testing.T) {
 	p := benchPassport(t, nil)
 	known := func(secret Secret) bool {
 		_, remembered := p.ids.Session(secret.Reveal())
@@ -47,4 +47,10 @@ func TestSecretsAreKeptOfLiveSessionsOnly(t *testing.T) {
 	p.Logout(w, r)
 	assert.Equal(t, http.StatusSeeOther, w.Code)
 	assert.False(t, known(secret), "nor after a logout")
+
+	secret = benchSession(t, p, "alice", "sid")
+	_, err = p.Session(t.Context(), secret)
+	require.NoError(t, err)
+	p.replace(t.Context(), secret)
+	assert.False(t, known(secret), "nor after the next login")
 }

@@ -286,7 +286,7 @@ func (p *Passport) replace(ctx context.Context, old Secret) {
 	if !plausibleID(old.Reveal()) {
 		return
 	}
-	l, debt, err := p.endSession(ctx, storeID(spaceSession, old), "session.replaced")
+	l, debt, err := p.endOwn(ctx, old, "session.replaced")
 	if l.App == Done {
 		p.revoker.pay(debt)
 	}

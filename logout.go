@@ -108,6 +108,13 @@ func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
 	return l, err
 }
 
+// endOwn is endSession for the browser that holds the session's secret.
+func (p *Passport) endOwn(ctx context.Context, secret Secret, event string) (Logout, storage.Debt, error) {
+	id, _ := p.ids.Session(string(secret))
+	p.ids.Forget(string(secret))
+	return p.endSession(ctx, id, event)
+}
+
 // endSession removes a session from the store. If it was there, App is Done and
 // the caller is left with the debt to pay.
 func (p *Passport) endSession(ctx context.Context, id, event string) (Logout, storage.Debt, error) {
@@ -159,7 +166,7 @@ func (p *Passport) remove(ctx context.Context, id string) (storage.Debt, error) 
 // them up by the worst.
 func (p *Passport) payAndWait(ctx context.Context, debts ...storage.Debt) Outcome {
 	revoked := make(chan Outcome, len(debts))
-	p.revoker.payTo(revoked, debts)
+	p.revoker.payTo(revoked, debts, p.c.Now().Add(patience))
 	timer := time.NewTimer(p.c.RevocationWait)
 	defer timer.Stop()
 	sum := Skipped

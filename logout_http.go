@@ -40,14 +40,12 @@ func (p *Passport) Logout(w http.ResponseWriter, r *http.Request) {
 	var guard Secret
 	if secret := p.cookies.get(r, p.cookies.session); secret != "" {
 		var err error
-		id, _ := p.ids.Session(string(secret))
-		p.ids.Forget(string(secret))
-		if l, debt, err = p.endSession(r.Context(), id, "logout"); err != nil {
+		if l, debt, err = p.endOwn(r.Context(), secret, "logout"); err != nil {
 			p.c.Logger.ErrorContext(r.Context(), "passport: a logout could not end the app session yet", "error", err)
 		}
 		if l.App == Done {
-			tellRemoved(r.Context(), debt.Record)
 			p.revoker.pay(debt)
+			tellRemoved(r.Context(), secret, debt.Record)
 			guard = newGuard(debt.Record.SID)
 		}
 	}

@@ -2,9 +2,11 @@ package passport
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"github.com/passport-go/passport/storage"
 )
@@ -19,23 +21,26 @@ type unreadSession struct {
 	p      *Passport
 	secret Secret
 
+	removed atomic.Pointer[storage.Record] // by the logout
+
 	mu      sync.Mutex
-	removed *storage.Record // by the logout
-	looked  bool
-	session *Session // nil if there is none
+	session *Session // nil until somebody asks
+	none    bool     // it was asked for, and there is none
 }
 
 type unreadKey struct{}
 
-// tellRemoved tells the context of a logout what the logout has removed.
-func tellRemoved(ctx context.Context, rec storage.Record) {
-	c, ok := ctx.Value(unreadKey{}).(*unreadSession)
-	if !ok {
-		return
+// tellRemoved tells the context of a logout what the logout has removed. It
+// waits for nobody. A request may go through several Passports, each of which
+// has a context of its own in it.
+func tellRemoved(ctx context.Context, secret Secret, rec storage.Record) {
+	c, _ := ctx.Value(unreadKey{}).(*unreadSession)
+	for c != nil && c.secret != secret {
+		c, _ = c.Context.Value(unreadKey{}).(*unreadSession)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.removed = &rec
+	if c != nil {
+		c.removed.Store(&rec)
+	}
 }
 
 func (c *unreadSession) Value(key any) any {
@@ -51,14 +56,14 @@ func (c *unreadSession) Value(key any) any {
 func (c *unreadSession) look() *Session {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.looked {
+	removed := c.removed.Load()
+	if c.session != nil || c.none && removed == nil {
 		return c.session
 	}
-	c.looked = true
 	s := &Session{p: c.p, ctx: c.Context}
 	var err error
-	if c.removed != nil {
-		s.rec = *c.removed
+	if removed != nil {
+		s.rec = *removed
 		s.head, err = c.p.heads.OpenHead(c.p.c.keys, s.rec)
 	} else {
 		err = c.p.find(c.Context, c.secret, s)
@@ -66,6 +71,7 @@ func (c *unreadSession) look() *Session {
 	if err == nil {
 		c.session = s
 	}
+	c.none = errors.Is(err, ErrNoSession)
 	return c.session
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/storage/memory"
@@ -78,4 +79,68 @@ func TestTheContextOfALogoutKeepsItsSecret(t *testing.T) {
 		}
 	}
 	record(p.Handler(http.HandlerFunc(look)).ServeHTTP, "POST", "/logout", "Cookie", "passport="+cookie)
+}
+
+func TestALogoutIsNotHeldUpByWhoAsksForItsSession(t *testing.T) {
+	faulty := &faultyStore{Store: memory.New(memory.Options{})}
+	s := newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = faulty, someKey() })
+	cookie := s.signedIn().cookie("passport")
+	asking, answer := make(chan struct{}), make(chan struct{})
+	faulty.hook(func(method, _ string) {
+		if method == "Load" {
+			close(asking)
+			<-answer
+		}
+	})
+	var asked sync.WaitGroup
+	w := record(s.p.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Go(func() { assert.Nil(t, passport.SessionFrom(r.Context()), "it is gone by now") })
+		<-asking
+		s.p.Logout(w, r) // would wait for ever
+	})).ServeHTTP, "POST", "/logout", "Cookie", "passport="+cookie)
+	assert.Equal(t, http.StatusSeeOther, w.Code)
+	close(answer)
+	asked.Wait()
+	s.revoked(1)
+}
+
+func TestAStoreThatDoesNotAnswerOnceIsAskedAgain(t *testing.T) {
+	faulty := &faultyStore{Store: memory.New(memory.Options{})}
+	s := newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = faulty, someKey() })
+	cookie := s.signedIn().cookie("passport")
+	record(s.p.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		faulty.fail("Load")
+		assert.Nil(t, passport.SessionFrom(r.Context()))
+		faulty.fail()
+		var both sync.WaitGroup
+		for range 2 {
+			both.Go(func() { assert.Equal(t, user, passport.SessionFrom(r.Context()).Subject()) })
+		}
+		both.Wait()
+		faulty.fail("Load")
+		s.p.Logout(w, r)
+		assert.Equal(t, user, passport.SessionFrom(r.Context()).Subject())
+	})).ServeHTTP, "POST", "/logout", "Cookie", "passport="+cookie)
+}
+
+func TestALogoutTellsNoOtherPassportWhatItHasRemoved(t *testing.T) {
+	key := func(c *passport.Config) { c.EncryptionKeys = someKey() }
+	mine, theirs := newSite(t, key), newSite(t, key, func(c *passport.Config) { c.CookieName = "theirs" })
+	cookie := theirs.signedIn().cookie("theirs")
+	want, err := theirs.p.Session(t.Context(), passport.Secret(cookie))
+	require.NoError(t, err)
+	h := mine.p.Handler(theirs.p.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mine.p.Logout(w, r)
+		assert.Equal(t, want.ID(), passport.SessionFrom(r.Context()).ID())
+	})))
+	both := "passport=" + mine.signedIn().cookie("passport") + "; theirs=" + cookie
+	w := record(h.ServeHTTP, "POST", "/logout", "Cookie", both)
+	assert.Equal(t, http.StatusSeeOther, w.Code)
+}
+
+func TestWhatIsAtTheLogoutsPathIsNotStored(t *testing.T) {
+	p, cookie, _ := logoutSite(t)
+	w := record(p.Handler(http.HandlerFunc(who)).ServeHTTP, "GET", "/logout", "Cookie", "passport="+cookie)
+	assert.Equal(t, user, w.Body.String())
+	assert.Equal(t, "no-store", w.Header().Get("Cache-Control"))
 }

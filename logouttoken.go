@@ -90,7 +90,7 @@ type readKey struct{}
 var errNotAJWT = errors.New("the logout token is not a JWT with one signature")
 
 func readLogoutToken(raw string) (*readToken, error) {
-	parts := strings.Split(raw, ".")
+	parts := strings.SplitN(raw, ".", 4)
 	if len(parts) != 3 {
 		return nil, errNotAJWT
 	}

@@ -11,15 +11,19 @@ const (
 	// revocationsAtOnce bounds the calls that one process has under way.
 	revocationsAtOnce = 32
 
-	// patience is how long a debt may wait for a worker: what is left of the
-	// hold then is enough for all that is done in it.
+	// patience is how long a debt that is held may wait for a worker: what is
+	// left of the hold then is enough for all that is done in it.
 	patience = revocationHold - revocationTimeout - 2*storeTimeout
+
+	// longestQueue bounds the debts of a durable ledger that wait here. More are
+	// left to the ledger, which hands them out again when their hold is over.
+	longestQueue = 10_000
 )
 
 // payment is a debt that waits for a worker.
 type payment struct {
 	debt    storage.Debt
-	since   time.Time
+	until   time.Time      // zero: for as long as it takes
 	outcome chan<- Outcome // nil if nobody waits for it
 }
 
@@ -31,15 +35,15 @@ func (a payment) tell(o Outcome) {
 
 // pay has debts settled that this process holds. After Close it does so itself
 // before it returns.
-func (v *revoker) pay(debts ...storage.Debt) { v.payTo(nil, debts) }
+func (v *revoker) pay(debts ...storage.Debt) { v.payTo(nil, debts, v.p.c.Now().Add(patience)) }
 
 // payTo is pay for those who want to know: outcomes gets one a debt, and has
-// room for all.
-func (v *revoker) payTo(outcomes chan<- Outcome, debts []storage.Debt) {
-	since := v.p.c.Now()
+// room for all. What has found no worker until then is left alone; the zero Time
+// waits for as long as it takes.
+func (v *revoker) payTo(outcomes chan<- Outcome, debts []storage.Debt, until time.Time) {
 	for _, d := range debts {
-		if v.enqueue(payment{d, since, outcomes}) && !v.p.tasks.start(v.work) {
-			v.work(context.Background())
+		if v.enqueue(payment{d, until, outcomes}) && !v.p.tasks.start(v.work) {
+			v.work(v.p.tasks.last())
 		}
 	}
 }
@@ -50,15 +54,17 @@ func (v *revoker) enqueue(a payment) (worker bool) {
 	defer v.mu.Unlock()
 	id := a.debt.Record.ID
 	h, known := v.hand[id]
-	if !known && !v.mayTakeMore() { // the loop will find it in the ledger
+	if v.queueIsFull() && !h.stray {
 		a.tell(Pending)
 		return false
 	}
 	if !h.stray {
 		h.debt = a.debt
 	}
-	h.busy = true
-	v.hand[id] = h
+	h.payments++
+	if known || v.mayTakeMore() {
+		v.hand[id] = h
+	}
 	v.queue = append(v.queue, a)
 	if v.workers == revocationsAtOnce {
 		return false
@@ -66,6 +72,9 @@ func (v *revoker) enqueue(a payment) (worker bool) {
 	v.workers++
 	return true
 }
+
+// queueIsFull is for the holder of mu.
+func (v *revoker) queueIsFull() bool { return !v.volatile && len(v.queue) >= longestQueue }
 
 // work is a worker: it pays until nothing is left. Once ctx is done it leaves
 // what it finds in the ledger, or in hand.
@@ -76,7 +85,7 @@ func (v *revoker) work(ctx context.Context) {
 			return
 		}
 		outcome, event := Pending, Event{}
-		if ctx.Err() == nil && v.p.c.Now().Sub(a.since) <= patience {
+		if ctx.Err() == nil && (a.until.IsZero() || !v.p.c.Now().After(a.until)) {
 			outcome, event = v.attempt(ctx, a.debt)
 		}
 		v.worked(a.debt) // before anybody hears of it, and calls Close, say
@@ -109,7 +118,7 @@ func (v *revoker) worked(d storage.Debt) {
 	if !owed {
 		return
 	}
-	h.busy = false
+	h.payments = max(h.payments-1, 0)
 	v.hand[d.Record.ID] = h
 	if h.debt.Due.Before(v.next) {
 		v.nudge()

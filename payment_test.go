@@ -1,12 +1,14 @@
 package passport
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -90,25 +92,121 @@ func TestADebtThatWaitsTooLongIsClaimedAnew(t *testing.T) {
 	})
 }
 
-// TestADurableLedgerKeepsWhatIsTooMuchForTheProcess has more debts than a
-// process keeps in hand.
+// TestADurableLedgerKeepsWhatIsTooMuchForTheProcess has more debts than may
+// wait in a process.
 func TestADurableLedgerKeepsWhatIsTooMuchForTheProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &slowDomain{takes: time.Millisecond, revoked: map[string]int{}}
 		p := benchPassport(t, func(c *Config) { c.HTTPClient = &http.Client{Transport: d} })
 		p.revoker.volatile = false // as if the memory store outlived the process
 		var outcomes []<-chan Outcome
-		for i := range handful + 50 {
+		for i := range longestQueue + 50 {
 			_, debt, err := p.endSession(t.Context(), p.storeSession(t, Secret(fmt.Sprint("token ", i))), "logout")
 			require.NoError(t, err)
 			outcome := make(chan Outcome, 1)
-			p.revoker.payTo(outcome, []storage.Debt{debt})
+			p.revoker.payTo(outcome, []storage.Debt{debt}, p.c.Now().Add(patience))
 			outcomes = append(outcomes, outcome)
 		}
-		assert.Equal(t, Pending, <-outcomes[handful], "left to the ledger")
+		assert.Equal(t, Pending, <-outcomes[longestQueue+49], "left to the ledger")
 		time.Sleep(5 * time.Minute)
 		synctest.Wait()
-		assert.Len(t, d.revoked, handful+50, "and revoked all the same")
+		assert.Len(t, d.revoked, longestQueue+50, "and revoked all the same")
 		require.NoError(t, p.Close(t.Context()))
 	})
 }
+
+// TestDebtsThatWaitForTheirTimeKeepNoOtherFromBeingPaid has as many postponed
+// debts as a process keeps in hand.
+func TestDebtsThatWaitForTheirTimeKeepNoOtherFromBeingPaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := &revocations{answer: failing(http.StatusServiceUnavailable, handful+1, "86400")}
+		p := benchPassport(t, func(c *Config) { c.HTTPClient = &http.Client{Transport: v} })
+		p.revoker.volatile = false // as if the memory store outlived the process
+		for i := range handful {
+			_, err := p.EndSession(t.Context(), p.storeSession(t, Secret(fmt.Sprint("old ", i))))
+			require.NoError(t, err)
+		}
+		l, err := p.EndSession(t.Context(), p.storeSession(t, "new"))
+		require.NoError(t, err)
+		assert.Equal(t, Done, l.Revocation)
+		require.NoError(t, p.Close(t.Context()))
+	})
+}
+
+// onceWell fails revocations until it is told that the auth domain is well, and
+// refreshes slowly.
+type onceWell struct {
+	slowDomain
+	well atomic.Bool
+}
+
+func (d *onceWell) RoundTrip(r *http.Request) (*http.Response, error) {
+	if d.well.Load() {
+		return d.slowDomain.RoundTrip(r)
+	}
+	_, _ = io.ReadAll(r.Body)
+	h := http.Header{"Retry-After": {"3600"}}
+	return &http.Response{StatusCode: http.StatusServiceUnavailable, Header: h, Body: io.NopCloser(strings.NewReader("")), Request: r}, nil
+}
+
+func TestCloseGoesOnUntilItsContextIsDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &onceWell{slowDomain: slowDomain{takes: time.Second, revoked: map[string]int{}}}
+		p := benchPassport(t, func(c *Config) { c.HTTPClient = &http.Client{Transport: d} })
+		const debts = 100 * revocationsAtOnce
+		for i := range debts {
+			_, err := p.EndSession(t.Context(), p.storeSession(t, Secret(fmt.Sprint("token ", i))))
+			require.NoError(t, err)
+		}
+		d.well.Store(true)
+		begun := time.Now()
+		require.NoError(t, p.Close(t.Context()))
+		assert.Len(t, d.revoked, debts)
+		assert.Equal(t, 100*time.Second, time.Since(begun))
+	})
+}
+
+// TestCloseEndsWithItsContext has a refresh under way whose session is logged
+// out, so that its token is owed a revocation when Close has begun, at an auth
+// domain that does not answer that.
+func TestCloseEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := benchPassport(t, func(c *Config) {
+			c.RevocationWait = time.Millisecond
+			c.HTTPClient = &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+				if r.URL.Path != "/oauth/token" {
+					<-r.Context().Done()
+					return nil, r.Context().Err()
+				}
+				if err := pause(r.Context(), 2*time.Second); err != nil {
+					return nil, err
+				}
+				answer := `{"access_token":"a","refresh_token":"new","token_type":"Bearer","expires_in":3600}`
+				return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}},
+					Body: io.NopCloser(strings.NewReader(answer)), Request: r}, nil
+			})}
+		})
+		id := p.storeSession(t, "old")
+		rec, err := p.store.Load(t.Context(), id)
+		require.NoError(t, err)
+		refreshed := make(chan error, 1)
+		go func() {
+			_, err := (&Session{p: p, ctx: t.Context(), rec: rec}).AccessToken(context.Background())
+			refreshed <- err
+		}()
+		synctest.Wait()
+		_, err = p.EndSession(t.Context(), id)
+		require.NoError(t, err)
+
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		begun := time.Now()
+		assert.ErrorContains(t, p.Close(ctx), "2 refresh tokens could not be revoked")
+		assert.Equal(t, 3*time.Second, time.Since(begun))
+		assert.ErrorIs(t, <-refreshed, ErrNoSession)
+	})
+}
+
+type roundTripper func(r *http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

@@ -57,11 +57,12 @@ type revoker struct {
 type inHand struct {
 	debt  storage.Debt
 	stray bool // in no ledger
-	busy  bool // being worked on
+
+	payments int // of it that wait or are under way
 }
 
-// handful bounds what is in hand of debts that are safe in a durable ledger;
-// the loop finds the rest there.
+// handful bounds what is in hand of debts that are safe in a durable ledger. The
+// rest is paid as well, but not remembered: the loop finds it there.
 const handful = 10_000
 
 func newRevoker(p *Passport, volatile bool) *revoker {
@@ -80,7 +81,8 @@ func (v *revoker) attempt(ctx context.Context, d storage.Debt) (Outcome, Event) 
 	t, err := openTokens(v.p.c.keys, d.Record)
 	if err != nil {
 		err = fmt.Errorf("passport: a refresh token that is owed a revocation cannot be read: %w", err)
-		if errors.Is(err, seal.ErrNoKey) && v.p.c.Now().Sub(d.Since) < revocationAge {
+		later := errors.Is(err, seal.ErrNoKey) || errors.Is(err, envelope.ErrLater)
+		if later && v.p.c.Now().Sub(d.Since) < revocationAge {
 			return v.postpone(ctx, d, longestRetry, about, err)
 		}
 		return v.giveUp(ctx, d, about, err)
@@ -220,7 +222,7 @@ func (v *revoker) loop(ctx context.Context) {
 
 // claim takes what is due and works it off.
 func (v *revoker) claim(ctx context.Context) {
-	for {
+	for !v.isFull() {
 		asked := v.p.c.Now()
 		call, cancel := context.WithTimeout(ctx, storeTimeout)
 		debts, err := v.p.ledger.Claim(call, claimAtOnce, revocationHold)
@@ -234,11 +236,17 @@ func (v *revoker) claim(ctx context.Context) {
 			return
 		}
 		outcomes := make(chan Outcome, len(debts))
-		v.payTo(outcomes, debts)
+		v.payTo(outcomes, debts, v.p.c.Now().Add(patience))
 		for range debts {
 			<-outcomes
 		}
 	}
+}
+
+func (v *revoker) isFull() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.queueIsFull()
 }
 
 // untilNext is how long the loop may sleep: until the first debt in hand falls
@@ -249,7 +257,7 @@ func (v *revoker) untilNext() time.Duration {
 	now := v.p.c.Now()
 	v.next = now.Add(ledgerPoll)
 	for _, h := range v.hand {
-		if !h.busy && h.debt.Due.Before(v.next) {
+		if h.payments == 0 && h.debt.Due.Before(v.next) {
 			v.next = h.debt.Due
 		}
 	}
@@ -261,13 +269,13 @@ func (v *revoker) drain(ctx context.Context) {
 	v.mu.Lock()
 	var debts []storage.Debt
 	for _, h := range v.hand {
-		if !h.busy {
+		if h.payments == 0 {
 			debts = append(debts, h.debt)
 		}
 	}
 	v.mu.Unlock()
 	outcomes := make(chan Outcome, len(debts))
-	v.payTo(outcomes, debts)
+	v.payTo(outcomes, debts, time.Time{})
 	for range debts {
 		select {
 		case <-outcomes:
@@ -294,7 +302,7 @@ func (v *revoker) dueStrays(now time.Time) (due []storage.Debt) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for id, h := range v.hand {
-		if h.stray && !h.busy && !h.debt.Due.After(now) {
+		if h.stray && h.payments == 0 && !h.debt.Due.After(now) {
 			h.debt.Due = now.Add(revocationHold)
 			v.hand[id] = h
 			due = append(due, h.debt)
@@ -309,7 +317,7 @@ func (v *revoker) dropForeign(asked time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for id, h := range v.hand {
-		if !h.stray && !h.busy && !h.debt.Due.After(asked) {
+		if !h.stray && h.payments == 0 && !h.debt.Due.After(asked) {
 			delete(v.hand, id)
 		}
 	}

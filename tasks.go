@@ -9,6 +9,7 @@ import (
 type tasks struct {
 	mu     sync.Mutex
 	closed bool
+	over   bool // nothing is under way any more
 	wg     sync.WaitGroup
 	ctx    context.Context // done when the patience of Close is over
 	cancel context.CancelFunc
@@ -58,4 +59,18 @@ func (t *tasks) finish(ctx context.Context) {
 		<-done
 	}
 	t.cancel()
+	t.mu.Lock()
+	t.over = true
+	t.mu.Unlock()
+}
+
+// last is the context of work for which start is too late: that of Close, while
+// it is under way.
+func (t *tasks) last() context.Context {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.over {
+		return context.Background()
+	}
+	return t.ctx
 }

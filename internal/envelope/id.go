@@ -27,8 +27,8 @@ func ID(space, secret string) string {
 // IDs remembers the IDs of sessions that are in use, for with a store in this
 // process the hash is the better part of a look-up. What it holds are secrets:
 // it compares them in constant time, and nobody can see into it. The caller
-// tells it of live sessions only, so that no flood of made-up secrets drives
-// those out, and when one turns out to have ended.
+// tells it of sessions that were found alive, so that no flood of made-up
+// secrets drives those out, and forgets one when its session is found gone.
 //
 // The zero value is empty. It may be used from many goroutines at once. A nil
 // IDs remembers nothing.

@@ -27,6 +27,10 @@ const tokensFormat = 1
 
 var errTokens = errors.New("the stored tokens are not readable")
 
+// ErrLater is of tokens in a form that only a later version reads, which may
+// share the store while instances are replaced one by one.
+var ErrLater = errors.New("the stored tokens are in the form of a later version")
+
 func (t *Tokens) strings() [5]*string {
 	return [...]*string{&t.IDToken, &t.AccessToken, &t.RefreshToken, &t.TokenType, &t.Scope}
 }
@@ -55,6 +59,9 @@ func ParseTokens(body []byte) (Tokens, error) {
 			return Tokens{}, errTokens
 		}
 		return t, nil
+	}
+	if len(body) > 0 && body[0] > tokensFormat {
+		return Tokens{}, ErrLater
 	}
 	if len(body) < 1+8 || body[0] != tokensFormat {
 		return Tokens{}, errTokens

@@ -27,6 +27,11 @@ func TestTokensOfEarlierVersionsAreRead(t *testing.T) {
 	assert.Equal(t, Tokens{AccessToken: "a", RefreshToken: "r", ExpiresAt: 5}, got)
 }
 
+func TestTokensOfLaterVersionsAreKnownAsSuch(t *testing.T) {
+	_, err := ParseTokens([]byte{tokensFormat + 1})
+	assert.ErrorIs(t, err, ErrLater)
+}
+
 func TestHalfTokensAreNone(t *testing.T) {
 	whole := someTokens.Marshal()
 	for n := range whole {
@@ -36,7 +41,7 @@ func TestHalfTokensAreNone(t *testing.T) {
 	}
 	for name, body := range map[string][]byte{
 		"more than all":     append(whole, 0),
-		"another format":    append([]byte{2}, whole[1:]...),
+		"no format":         append([]byte{0}, whole[1:]...),
 		"an endless length": append([]byte{tokensFormat, 0, 0, 0, 0, 0, 0, 0, 0}, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1),
 		"half a JSON":       []byte(`{"access_token":"a"`),
 	} {
