@@ -18,7 +18,8 @@ import (
 //
 // A token that breaks a rule, or was used before on any instance, is an error
 // and ends nothing. Refresh tokens are revoked only if
-// Config.RevokeOnProviderLogout says so.
+// Config.RevokeOnProviderLogout says so. A Store that is full keeps nobody signed
+// in: the token takes effect, and what could not be noted of it is logged.
 func (p *Passport) EndByLogoutToken(ctx context.Context, token string) (Logout, error) {
 	p.revoker.begin()
 	t, err := p.logoutTokens.check(ctx, token)
@@ -31,38 +32,74 @@ func (p *Passport) EndByLogoutToken(ctx context.Context, token string) (Logout, 
 		ID:     storeID(spaceTokenID, Secret(p.c.Issuer+" "+t.jti)),
 		Expiry: p.c.Now().Add(2*logoutTokenWindow + logoutTokenLife),
 	}
-	used, err = p.store.Save(work, envelope.Seal(p.c.keys, used, head{}, nil))
-	if errors.Is(err, storage.ErrConflict) {
+	used = envelope.Seal(p.c.keys, used, head{}, nil)
+	_, err = p.store.Save(work, used)
+	full := errors.Is(err, storage.ErrFull) // which must not keep anybody signed in
+	switch {
+	case errors.Is(err, storage.ErrConflict):
 		return Logout{}, errors.New("passport: the logout token was used before")
-	}
-	if err != nil {
+	case err != nil && !full:
 		return Logout{}, storeError(err)
 	}
 	l, err := p.endByToken(work, t)
-	if err != nil {
+	if err != nil && !full {
 		// Nothing proves that it took effect, so it may be sent again.
 		undo, cancel := p.storeCall(ctx)
 		defer cancel()
 		_, delErr := p.store.Delete(undo, used.ID)
 		return l, errors.Join(err, delErr)
 	}
-	return l, nil
+	if err == nil && full {
+		_, err := p.store.Save(work, used) // there may be room now
+		p.complainOfFull(err)
+	}
+	return l, err
 }
 
-// endByToken leaves a mark first: whichever login is stored after it sees it.
+// endByToken leaves a mark first: whichever login is stored after it sees it. In
+// a full store there is no room for it until the sessions have ended; those that
+// were stored meanwhile are ended then.
 func (p *Passport) endByToken(ctx context.Context, t logoutToken) (Logout, error) {
-	if err := p.markEnded(ctx, matchOf(t.subject, t.sid), t.issued); err != nil {
+	meant := matchOf(t.subject, t.sid)
+	err := p.markEnded(ctx, meant, t.issued)
+	full := errors.Is(err, storage.ErrFull)
+	if err != nil && !full {
 		l := p.newLogout()
 		l.App = Failed
 		return l, storeError(err)
 	}
 	l, err := p.endByProvider(ctx, t.subject, t.sid)
-	if err == nil && t.sid != "" {
-		if err = p.confirm(ctx, t.sid); err != nil {
-			err = storeError(err)
+	if err != nil {
+		return l, err
+	}
+	if full {
+		p.complainOfFull(p.markEnded(ctx, meant, t.issued))
+		ended, revocation, err := p.endMatching(ctx, meant)
+		if err != nil {
+			return l, storeError(err)
+		}
+		if ended > 0 {
+			l.App, l.Revocation, l.Ended = Done, worse(l.Revocation, revocation), l.Ended+ended
 		}
 	}
-	return l, err
+	if t.sid == "" {
+		return l, nil
+	}
+	if err := p.confirm(ctx, t.sid); errors.Is(err, storage.ErrFull) {
+		p.complainOfFull(err)
+	} else if err != nil {
+		return l, storeError(err)
+	}
+	return l, nil
+}
+
+// complainOfFull says what a full store cost: a login that was overtaken may
+// stand, the token may be used again while it is fresh, or a browser is asked
+// for credentials once more.
+func (p *Passport) complainOfFull(err error) {
+	if err != nil {
+		p.c.Logger.Error("passport: a logout token took effect, but could not be noted", "error", err)
+	}
 }
 
 // matchOf selects what a provider means: the sid if it gives one (§2.6).

@@ -408,3 +408,33 @@ func TestAFrontChannelLogoutTakesBothOrNeither(t *testing.T) {
 	b.get("/frontchannel", "Referer", s.auth.URL+"/logged-out", "Sec-Fetch-Dest", "iframe")
 	assert.Equal(t, "nobody", b.get("/").body)
 }
+
+// TestAFullStoreKeepsNobodySignedInWhomTheProviderHasSignedOut has no room for
+// what a logout token is noted in: until the sessions have ended, or at all.
+func TestAFullStoreKeepsNobodySignedInWhomTheProviderHasSignedOut(t *testing.T) {
+	for name, row := range map[string]struct{ roomAfterwards bool }{"until then": {true}, "at all": {false}} {
+		store := &faultyStore{Store: memory.New(memory.Options{})}
+		s := provided(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = store, someKey() })
+		b := s.signedIn()
+		token := s.auth.SignLogoutToken(passporttest.LogoutToken{Subject: alice, SID: b.sid()})
+		store.full.Store(true)
+		store.hook(func(method, _ string) {
+			if method == "DeleteMatching" {
+				store.full.Store(!row.roomAfterwards)
+			}
+		})
+		l, err := s.p.EndByLogoutToken(t.Context(), token)
+		require.NoError(t, err, name)
+		assert.Equal(t, passport.Done, l.App, name)
+		assert.Equal(t, 1, l.Ended, name)
+		assert.Equal(t, "nobody", b.get("/").body, name)
+
+		_, err = s.p.EndByLogoutToken(t.Context(), token)
+		if row.roomAfterwards {
+			assert.ErrorContains(t, err, "used before", "there was room to note it")
+		} else {
+			assert.NoError(t, err, "what cannot be remembered cannot be refused, and ends nothing more")
+		}
+		assert.Equal(t, !row.roomAfterwards, strings.Contains(s.log.String(), "could not be noted"), name)
+	}
+}

@@ -232,7 +232,9 @@ func (v *revoker) claim(ctx context.Context) {
 		}
 		debts = append(debts, v.dueStrays(asked)...)
 		if len(debts) == 0 {
-			v.dropForeign(asked)
+			if err == nil {
+				v.dropForeign(asked)
+			}
 			return
 		}
 		outcomes := make(chan Outcome, len(debts))

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -271,6 +272,7 @@ type faultyStore struct {
 	mu      sync.Mutex
 	failing map[string]bool
 	before  func(method, id string)
+	full    atomic.Bool
 }
 
 var errStoreDown = errors.New("connection refused")
@@ -314,6 +316,9 @@ func (f *faultyStore) Load(ctx context.Context, id string) (storage.Record, erro
 func (f *faultyStore) Save(ctx context.Context, r storage.Record) (storage.Record, error) {
 	if err := f.check("Save", r.ID); err != nil {
 		return storage.Record{}, err
+	}
+	if r.Revision == 0 && f.full.Load() {
+		return storage.Record{}, storage.ErrFull
 	}
 	return f.Store.Save(ctx, r)
 }
