@@ -207,8 +207,14 @@ func hasAudience(raw json.RawMessage, clientID string) bool {
 	return json.Unmarshal(raw, &many) == nil && slices.Contains(many, clientID)
 }
 
+// plainEvents is how nearly all providers write it.
+const plainEvents = `{"` + backChannelEvent + `":{}}`
+
 // hasLogoutEvent wants the member to be an object itself (§2.4).
 func hasLogoutEvent(raw json.RawMessage) bool {
+	if string(raw) == plainEvents {
+		return true
+	}
 	var events map[string]json.RawMessage
 	if json.Unmarshal(raw, &events) != nil {
 		return false
