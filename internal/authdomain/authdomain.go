@@ -26,6 +26,9 @@ func Origin(raw string) (string, error) {
 	if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
 		return "", errors.New("must be a bare origin such as https://auth.example.com, without path or query")
 	}
+	if strings.HasSuffix(u.Hostname(), ".") {
+		return "", errors.New("must not end in a dot: no issuer has one in its name")
+	}
 	return OriginOf(u), nil
 }
 

@@ -34,7 +34,7 @@ func TestOriginRefusesWhatIsNotADomain(t *testing.T) {
 		"ftp://auth.example.com", "javascript://auth.example.com", "https://auth example.com", "https://auth.example.com/ ",
 		"https://bücher.example.com", "https://a;b.example.com", "https://*.example.com", "https://example.com:99999",
 		"https://example.com:", "https://example.com:0", "https://[::1", "https://a b",
-		"http://localhost.example.com", "http://127.0.0.1.example.com",
+		"http://localhost.example.com", "http://127.0.0.1.example.com", "auth.example.com.", "https://auth.example.com.:8443",
 	} {
 		_, err := Origin(raw)
 		assert.Error(t, err, raw)
