@@ -28,6 +28,21 @@ func stale(t *testing.T, edit ...func(*passport.Config)) (*site, *browser) {
 
 const expiryMargin = 30 * time.Second
 
+// refreshUnderWay has a refresh done at the auth domain, whose answer arrives
+// once lift is called.
+func (s *site) refreshUnderWay(ctx context.Context, session *passport.Session) (lift func(), result <-chan error) {
+	s.t.Helper()
+	lift = s.auth.Inject(passporttest.Fault{Path: "/oauth/token", Late: true, Hang: true})
+	done := make(chan error, 1)
+	go func() {
+		_, err := session.AccessToken(ctx)
+		done <- err
+	}()
+	_, err := s.auth.Await(s.t.Context(), "/oauth/token", 2) // the login's and the refresh
+	require.NoError(s.t, err)
+	return lift, done
+}
+
 func (s *site) refreshes() int {
 	n := 0
 	for _, r := range s.auth.Requests("/oauth/token") {
@@ -115,21 +130,13 @@ func TestTheRotatedTokenIsStoredBeforeTheAccessTokenIsHandedOut(t *testing.T) {
 func TestABrowserThatGoesAwayDoesNotLoseTheRotatedToken(t *testing.T) {
 	s, b := stale(t)
 	s.clock.add(time.Hour)
-	lift := s.auth.Inject(passporttest.Fault{Path: "/oauth/token", Late: true, Hang: true})
 	ctx, cancel := context.WithCancel(t.Context())
-	result := make(chan error, 1)
-	session := b.session()
-	go func() {
-		_, err := session.AccessToken(ctx)
-		result <- err
-	}()
-	_, err := s.auth.Await(t.Context(), "/oauth/token", 2) // the login's and the refresh
-	require.NoError(t, err)
+	lift, result := s.refreshUnderWay(ctx, b.session())
 	cancel()
 	assert.ErrorIs(t, <-result, context.Canceled)
 	lift()
 
-	_, err = b.session().AccessToken(t.Context())
+	_, err := b.session().AccessToken(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, 1, s.refreshes(), "the next request gets what the first one asked for")
 	assert.Empty(t, s.auth.Incidents())
@@ -198,15 +205,8 @@ func TestADeadRefreshTokenEndsTheSession(t *testing.T) {
 
 func TestARefreshThatEndsAfterTheLogoutBringsNothingBack(t *testing.T) {
 	s, b := stale(t)
-	lift := s.auth.Inject(passporttest.Fault{Path: "/oauth/token", Late: true, Hang: true})
 	session := b.session()
-	result := make(chan error, 1)
-	go func() {
-		_, err := session.AccessToken(t.Context())
-		result <- err
-	}()
-	_, err := s.auth.Await(t.Context(), "/oauth/token", 2)
-	require.NoError(t, err)
+	lift, result := s.refreshUnderWay(t.Context(), session)
 
 	assert.Equal(t, http.StatusSeeOther, b.logout().StatusCode)
 	lift()
@@ -263,14 +263,7 @@ func TestAStoreThatFailsForAMomentDoesNotLoseTheRotatedToken(t *testing.T) {
 	faulty := &faultyStore{Store: memory.New(memory.Options{})}
 	s, b := stale(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = faulty, someKey() })
 	session := b.session()
-	lift := s.auth.Inject(passporttest.Fault{Path: "/oauth/token", Late: true, Hang: true})
-	result := make(chan error, 1)
-	go func() {
-		_, err := session.AccessToken(t.Context())
-		result <- err
-	}()
-	_, err := s.auth.Await(t.Context(), "/oauth/token", 2)
-	require.NoError(t, err)
+	lift, result := s.refreshUnderWay(t.Context(), session)
 	tried := make(chan struct{}, 100)
 	faulty.fail("Save")
 	faulty.hook(func(method, _ string) {
@@ -283,7 +276,7 @@ func TestAStoreThatFailsForAMomentDoesNotLoseTheRotatedToken(t *testing.T) {
 	waitFor(t, tried)
 	faulty.fail()
 	require.NoError(t, <-result)
-	_, err = b.session().AccessToken(t.Context())
+	_, err := b.session().AccessToken(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, 1, s.refreshes())
 	assert.Empty(t, s.auth.Incidents())
@@ -313,14 +306,7 @@ func TestARefreshWhoseAnswerIsLostDoesNotUndoTheNextOne(t *testing.T) {
 	c.Now = func() time.Time { return s.clock.Now().Add(25 * time.Hour) } // to which the new tokens are old
 	other := newPassport(t, c)
 
-	lift := s.auth.Inject(passporttest.Fault{Path: "/oauth/token", Late: true, Hang: true})
-	result := make(chan error, 1)
-	go func() {
-		_, err := session.AccessToken(t.Context())
-		result <- err
-	}()
-	_, err := s.auth.Await(t.Context(), "/oauth/token", 2)
-	require.NoError(t, err)
+	lift, result := s.refreshUnderWay(t.Context(), session)
 	meanwhile := func() {
 		there, err := other.Session(t.Context(), secret)
 		if assert.NoError(t, err) {
@@ -342,15 +328,8 @@ func TestARefreshWhoseAnswerIsLostDoesNotUndoTheNextOne(t *testing.T) {
 
 func TestCloseWaitsForARefresh(t *testing.T) {
 	s, b := stale(t)
-	lift := s.auth.Inject(passporttest.Fault{Path: "/oauth/token", Late: true, Hang: true})
 	session := b.session()
-	result := make(chan error, 1)
-	go func() {
-		_, err := session.AccessToken(t.Context())
-		result <- err
-	}()
-	_, err := s.auth.Await(t.Context(), "/oauth/token", 2)
-	require.NoError(t, err)
+	lift, result := s.refreshUnderWay(t.Context(), session)
 	closed := make(chan error, 1)
 	go func() { closed <- s.p.Close(t.Context()) }()
 	select {
@@ -363,6 +342,6 @@ func TestCloseWaitsForARefresh(t *testing.T) {
 	assert.NoError(t, <-closed)
 
 	s.clock.add(48 * time.Hour)
-	_, err = session.AccessToken(t.Context())
+	_, err := session.AccessToken(t.Context())
 	assert.ErrorIs(t, err, passport.ErrClosed)
 }
