@@ -36,6 +36,11 @@ const (
 	// instances, or of an earlier run; claimAtOnce how many are taken at a time.
 	ledgerPoll  = 30 * time.Second
 	claimAtOnce = 16
+
+	// leastPause lies between two looks at what is due, and firstRetry at a
+	// ledger that does not answer: a debt in hand stays due for as long as that
+	// lasts.
+	leastPause = 10 * time.Millisecond
 )
 
 // revoker pays the debts of logouts: refresh tokens that are owed a revocation.
@@ -207,8 +212,11 @@ func (v *revoker) nudge() {
 
 func (v *revoker) loop(ctx context.Context) {
 	for {
-		v.claim(ctx)
-		timer := time.NewTimer(v.untilNext())
+		wait := leastPause
+		if !v.claim(ctx) {
+			wait = firstRetry
+		}
+		timer := time.NewTimer(max(wait, v.untilNext()))
 		select {
 		case <-timer.C:
 		case <-v.wake:
@@ -220,8 +228,9 @@ func (v *revoker) loop(ctx context.Context) {
 	}
 }
 
-// claim takes what is due and works it off.
-func (v *revoker) claim(ctx context.Context) {
+// claim takes what is due and works it off. It reports whether the ledger
+// answered.
+func (v *revoker) claim(ctx context.Context) bool {
 	for !v.isFull() {
 		asked := v.p.c.Now()
 		call, cancel := context.WithTimeout(ctx, storeTimeout)
@@ -235,7 +244,7 @@ func (v *revoker) claim(ctx context.Context) {
 			if err == nil {
 				v.dropForeign(asked)
 			}
-			return
+			return err == nil
 		}
 		outcomes := make(chan Outcome, len(debts))
 		v.payTo(outcomes, debts, v.p.c.Now().Add(patience))
@@ -243,6 +252,7 @@ func (v *revoker) claim(ctx context.Context) {
 			<-outcomes
 		}
 	}
+	return true
 }
 
 func (v *revoker) isFull() bool {
@@ -263,7 +273,7 @@ func (v *revoker) untilNext() time.Duration {
 			v.next = h.debt.Due
 		}
 	}
-	return max(v.next.Sub(now), 10*time.Millisecond)
+	return v.next.Sub(now)
 }
 
 // drain tries everything in hand once more, at the beginning of Close.

@@ -261,6 +261,38 @@ func (noLedger) Owe(context.Context, storage.Record, time.Duration) (storage.Deb
 	return storage.Debt{}, storage.ErrFull
 }
 
+// TestALedgerThatIsDownIsNotAskedAllTheTime has a debt in hand that is due, and
+// that nobody can take from the ledger.
+func TestALedgerThatIsDownIsNotAskedAllTheTime(t *testing.T) {
+	store := &downLedger{Store: memory.New(memory.Options{})}
+	bubble(t, failing(http.StatusServiceUnavailable, 2, ""), func(t *testing.T, p *Passport, v *revocations) {
+		_, err := p.EndSession(t.Context(), p.storeSession(t, "rt"))
+		require.NoError(t, err)
+		store.down.Store(true)
+		time.Sleep(10 * time.Minute)
+		assert.LessOrEqual(t, store.asked.Load(), int32(10*time.Minute/firstRetry))
+		store.down.Store(false)
+		time.Sleep(firstRetry)
+		synctest.Wait()
+		assert.Equal(t, 2, v.calls(), "soon after it is up again")
+	}, func(c *Config) { c.Store, c.EncryptionKeys = store, [][]byte{make([]byte, 32)} })
+}
+
+// downLedger is a store whose ledger hands nothing out while it is down.
+type downLedger struct {
+	*memory.Store
+	down  atomic.Bool
+	asked atomic.Int32 // meanwhile
+}
+
+func (l *downLedger) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Debt, error) {
+	if l.down.Load() {
+		l.asked.Add(1)
+		return nil, io.ErrUnexpectedEOF
+	}
+	return l.Store.Claim(ctx, n, hold)
+}
+
 func TestAStoreWithoutALedgerIsGivenOne(t *testing.T) {
 	bubble(t, failing(http.StatusServiceUnavailable, 3, ""), func(t *testing.T, p *Passport, v *revocations) {
 		l, err := p.EndSession(t.Context(), p.storeSession(t, "rt"))
