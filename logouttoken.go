@@ -96,7 +96,8 @@ func readLogoutToken(raw string) (*readToken, error) {
 	}
 	header, headerErr := base64.RawURLEncoding.DecodeString(parts[0])
 	payload, payloadErr := base64.RawURLEncoding.DecodeString(parts[1])
-	if headerErr != nil || payloadErr != nil {
+	_, signatureErr := base64.RawURLEncoding.DecodeString(parts[2]) // as a check
+	if headerErr != nil || payloadErr != nil || signatureErr != nil {
 		return nil, errNotAJWT
 	}
 	read := &readToken{payload: payload}

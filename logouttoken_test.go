@@ -35,6 +35,19 @@ func TestOnlyWhatWasReadCounts(t *testing.T) {
 	assert.ErrorContains(t, err, "what was signed is not what was read")
 }
 
+// go-oidc would overlook white space.
+func TestALogoutTokenIsThreePartsInBase64URL(t *testing.T) {
+	_, err := readLogoutToken("e30.e30.c2ln")
+	require.NoError(t, err)
+	for _, raw := range []string{
+		"", "e30.e30", "e30.e30.c2ln.", "e30.e30.c2ln.c2ln", "e3 0.e30.c2ln", "e30.e3 0.c2ln", "e30.e30.c2 ln",
+		"e30.e30.c2ln ", " e30.e30.c2ln", "e30.e30.\tc2ln", "e30.e30.c2ln\u00a0", "e30=.e30.c2ln", "e30.e30.c2l+", `{"payload":"e30"}`,
+	} {
+		_, err := readLogoutToken(raw)
+		assert.ErrorIs(t, err, errNotAJWT, "%q", raw)
+	}
+}
+
 func TestTextsOfAJSONAreReadAsByTheLibrary(t *testing.T) {
 	for _, raw := range []string{
 		`""`, `"plain"`, `"gr\u00fcn"`, `"grün"`, `"a\"b"`, "\"\xff\xfe\"", `"\ud800"`, `null`, `17`, `true`, `{}`, `["a"]`, ``,
