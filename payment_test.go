@@ -166,6 +166,27 @@ func TestCloseGoesOnUntilItsContextIsDone(t *testing.T) {
 	})
 }
 
+// TestCloseWaitsForWhatWaitsAlready begins while more is under way than can be
+// done while the debts are held.
+func TestCloseWaitsForWhatWaitsAlready(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &slowDomain{takes: time.Second, revoked: map[string]int{}}
+		p := benchPassport(t, func(c *Config) {
+			c.HTTPClient, c.RevocationWait = &http.Client{Transport: d}, time.Millisecond
+		})
+		const debts = 100 * revocationsAtOnce
+		for i := range debts {
+			_, err := p.EndSession(t.Context(), p.storeSession(t, Secret(fmt.Sprint("token ", i))))
+			require.NoError(t, err)
+		}
+		require.NoError(t, p.Close(t.Context()))
+		assert.Len(t, d.revoked, debts)
+		for token, times := range d.revoked {
+			assert.Equal(t, 1, times, token)
+		}
+	})
+}
+
 // TestCloseEndsWithItsContext has a refresh under way whose session is logged
 // out, so that its token is owed a revocation when Close has begun, at an auth
 // domain that does not answer that.

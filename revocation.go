@@ -57,6 +57,7 @@ type revoker struct {
 	next    time.Time         // when the loop will look again
 	queue   []payment         // for the next worker that is free
 	workers int               // revocationsAtOnce at most
+	closing bool              // nothing is claimed any more
 }
 
 type inHand struct {
@@ -211,7 +212,7 @@ func (v *revoker) nudge() {
 }
 
 func (v *revoker) loop(ctx context.Context) {
-	for {
+	for !v.isClosing() {
 		wait := leastPause
 		if !v.claim(ctx) {
 			wait = firstRetry
@@ -231,7 +232,7 @@ func (v *revoker) loop(ctx context.Context) {
 // claim takes what is due and works it off. It reports whether the ledger
 // answered.
 func (v *revoker) claim(ctx context.Context) bool {
-	for !v.isFull() {
+	for v.mayClaim() {
 		asked := v.p.c.Now()
 		call, cancel := context.WithTimeout(ctx, storeTimeout)
 		debts, err := v.p.ledger.Claim(call, claimAtOnce, revocationHold)
@@ -255,10 +256,16 @@ func (v *revoker) claim(ctx context.Context) bool {
 	return true
 }
 
-func (v *revoker) isFull() bool {
+func (v *revoker) mayClaim() bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.queueIsFull()
+	return !v.closing && !v.queueIsFull()
+}
+
+func (v *revoker) isClosing() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.closing
 }
 
 // untilNext is how long the loop may sleep: until the first debt in hand falls
@@ -276,9 +283,18 @@ func (v *revoker) untilNext() time.Duration {
 	return v.next.Sub(now)
 }
 
-// drain tries everything in hand once more, at the beginning of Close.
+// drain tries everything in hand once more, at the beginning of Close. What
+// would end with the process waits for a worker for as long as it takes now, and
+// is no longer claimed anew meanwhile.
 func (v *revoker) drain(ctx context.Context) {
 	v.mu.Lock()
+	v.closing = true
+	v.nudge()
+	for i, a := range v.queue {
+		if v.volatile || v.hand[a.debt.Record.ID].stray {
+			v.queue[i].until = time.Time{}
+		}
+	}
 	var debts []storage.Debt
 	for _, h := range v.hand {
 		if h.payments == 0 {
