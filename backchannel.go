@@ -1,6 +1,7 @@
 package passport
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -39,21 +40,32 @@ func (p *Passport) EndByLogoutToken(ctx context.Context, token string) (Logout, 
 	case errors.Is(err, storage.ErrConflict):
 		return Logout{}, errors.New("passport: the logout token was used before")
 	case err != nil && !full:
-		return Logout{}, storeError(err)
+		return Logout{}, errors.Join(storeError(err), p.unuse(ctx, used))
 	}
 	l, err := p.endByToken(work, t)
 	if err != nil && !full {
-		// Nothing proves that it took effect, so it may be sent again.
-		undo, cancel := p.storeCall(ctx)
-		defer cancel()
-		_, delErr := p.store.Delete(undo, used.ID)
-		return l, errors.Join(err, delErr)
+		return l, errors.Join(err, p.unuse(ctx, used))
 	}
 	if err == nil && full {
 		_, err := p.store.Save(work, used) // there may be room now
 		p.complainOfFull(err)
 	}
 	return l, err
+}
+
+// unuse lets a token be sent again, for nothing proves that it took effect. An
+// entry that another delivery of it has made stays.
+func (p *Passport) unuse(ctx context.Context, used storage.Record) error {
+	ctx, cancel := p.storeCall(ctx)
+	defer cancel()
+	there, err := p.store.Load(ctx, used.ID)
+	if err == nil && bytes.Equal(there.Data, used.Data) {
+		_, err = p.store.Delete(ctx, used.ID)
+	}
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // endByToken leaves a mark first: whichever login is stored after it sees it. In

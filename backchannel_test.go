@@ -252,6 +252,41 @@ func TestALogoutThatFailedMayBeSentAgain(t *testing.T) {
 	assert.Equal(t, "nobody", b.get("/").body)
 }
 
+func TestALogoutTokenWhoseUseMayOrMayNotBeNotedMayBeSentAgain(t *testing.T) {
+	lossy := &lostAnswer{Store: memory.New(memory.Options{})}
+	s := provided(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = lossy, someKey() })
+	b := s.signedIn()
+	token := s.auth.SignLogoutToken(passporttest.LogoutToken{Subject: alice})
+	meanwhile := func() { assert.Equal(t, http.StatusBadRequest, s.tell(token).Status, "it is being used") }
+	lossy.meanwhile.Store(&meanwhile)
+	assert.Equal(t, http.StatusBadRequest, s.tell(token).Status)
+	assert.NotEqual(t, "nobody", b.get("/").body)
+	assert.Equal(t, http.StatusOK, s.tell(token).Status)
+	assert.Equal(t, "nobody", b.get("/").body)
+	assert.Equal(t, http.StatusBadRequest, s.tell(token).Status, "it was used")
+}
+
+func TestALogoutTokenThatTookEffectElsewhereStaysUsed(t *testing.T) {
+	faulty := &faultyStore{Store: memory.New(memory.Options{})}
+	s := provided(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = faulty, someKey() })
+	c := s.config()
+	c.Store, c.EncryptionKeys = faulty.Store, someKey()
+	other := newPassport(t, c)
+	token := s.auth.SignLogoutToken(passporttest.LogoutToken{Subject: alice})
+	faulty.fail("Save")
+	faulty.hook(func(method, _ string) {
+		if method == "Save" {
+			_, err := other.EndByLogoutToken(t.Context(), token)
+			assert.NoError(t, err)
+		}
+	})
+	assert.Equal(t, http.StatusBadRequest, s.tell(token).Status)
+	faulty.hook(nil)
+	faulty.fail()
+	_, err := other.EndByLogoutToken(t.Context(), token)
+	assert.ErrorContains(t, err, "used before")
+}
+
 func TestABackChannelRequestIsAFormWithOneToken(t *testing.T) {
 	s := provided(t)
 	b := s.browser()
