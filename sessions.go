@@ -92,25 +92,22 @@ func (p *Passport) EndSessions(ctx context.Context, m storage.Match) (Logout, er
 		l.App = Failed
 		return l, fmt.Errorf("passport: EndSessions: %w", storage.ErrEmptyMatch)
 	}
-	p.sendTo(ctx, &l, storage.Record{}, newID())
 	call, cancel := p.storeCall(ctx)
 	defer cancel()
 	debts, err := p.removeMatching(call, m)
-	if err != nil {
-		l.App, err = Failed, storeError(err)
-	}
-	if len(debts) == 0 {
-		return l, err
-	}
 	records := make([]storage.Record, len(debts))
 	for i, d := range debts {
 		records[i] = d.Record
 	}
 	p.ended("logout", records...)
 	l.Ended = len(debts)
-	if err == nil {
+	switch {
+	case err != nil:
+		l.App, err = Failed, storeError(err)
+	case l.Ended > 0:
 		l.App = Done
 	}
+	p.sendTo(ctx, &l, storage.Record{}, newID())
 	l.Revocation = p.payAndWait(ctx, debts...)
 	return l, err
 }

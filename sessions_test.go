@@ -180,3 +180,27 @@ func TestDoneClosesOnEveryInstance(t *testing.T) {
 	assert.Empty(t, store.listeners, "Close ends the listening")
 	store.mu.Unlock()
 }
+
+func TestEverybodyIsLoggedOutBeforeTheProviderIsAskedWhereToGo(t *testing.T) {
+	store := memory.New(memory.Options{})
+	s := newSite(t, discovered, func(c *passport.Config) { c.Store, c.EncryptionKeys = store, someKey() })
+	b := s.signedIn()
+	c := s.config()
+	discovered(&c)
+	c.Store, c.EncryptionKeys = store, someKey()
+	restarted := newPassport(t, c) // and knows nothing of the provider yet
+	asked := len(s.auth.Requests(wellKnown))
+	lift := s.auth.Inject(passporttest.Fault{Path: wellKnown, Hang: true})
+	var ending sync.WaitGroup
+	ending.Go(func() {
+		l, err := restarted.EndSessions(t.Context(), storage.Match{Subject: alice})
+		assert.NoError(t, err)
+		assert.Equal(t, passport.Done, l.App)
+		assert.NotEmpty(t, l.URL)
+	})
+	_, err := s.auth.Await(t.Context(), wellKnown, asked+1)
+	require.NoError(t, err)
+	assert.Equal(t, "nobody", b.get("/").body)
+	lift()
+	ending.Wait()
+}
