@@ -31,15 +31,15 @@ type unreadSession struct {
 type unreadKey struct{}
 
 // tellRemoved tells the context of a logout what the logout has removed. It
-// waits for nobody. A request may go through several Passports, each of which
-// has a context of its own in it.
+// waits for nobody. A request may go through several Passports, or several times
+// through one, each of which has a context of its own in it.
 func tellRemoved(ctx context.Context, secret Secret, rec storage.Record) {
 	c, _ := ctx.Value(unreadKey{}).(*unreadSession)
-	for c != nil && c.secret != secret {
+	for c != nil {
+		if c.secret == secret {
+			c.removed.Store(&rec)
+		}
 		c, _ = c.Context.Value(unreadKey{}).(*unreadSession)
-	}
-	if c != nil {
-		c.removed.Store(&rec)
 	}
 }
 

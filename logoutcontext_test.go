@@ -138,6 +138,22 @@ func TestALogoutTellsNoOtherPassportWhatItHasRemoved(t *testing.T) {
 	assert.Equal(t, http.StatusSeeOther, w.Code)
 }
 
+// TestALogoutTellsAllWhoAskAround has a Handler around everything and another
+// around a part of it.
+func TestALogoutTellsAllWhoAskAround(t *testing.T) {
+	p, cookie, asked := logoutSite(t)
+	inside := p.Handler(http.HandlerFunc(p.Logout))
+	outside := p.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		inside.ServeHTTP(w, r)
+		if session := passport.SessionFrom(r.Context()); assert.NotNil(t, session) {
+			assert.Equal(t, user, session.Subject())
+		}
+	}))
+	w := record(outside.ServeHTTP, "POST", "/logout", "Cookie", "passport="+cookie)
+	assert.Equal(t, http.StatusSeeOther, w.Code)
+	assert.Equal(t, []string{"DeleteOwing"}, asked())
+}
+
 func TestWhatIsAtTheLogoutsPathIsNotStored(t *testing.T) {
 	p, cookie, _ := logoutSite(t)
 	w := record(p.Handler(http.HandlerFunc(who)).ServeHTTP, "GET", "/logout", "Cookie", "passport="+cookie)
