@@ -110,7 +110,7 @@ func (p *Passport) RequireLogin(next http.Handler) http.Handler {
 			p.refuse(w, r, http.StatusUnauthorized, ErrNoSession)
 			return
 		}
-		to := p.c.LoginPath + "?" + url.Values{"return_to": {localPath(either(r.RequestURI, r.URL.RequestURI()), "/")}}.Encode()
+		to := p.c.LoginPath + "?" + url.Values{"return_to": {localPath(r.RequestURI, localPath(r.URL.RequestURI(), "/"))}}.Encode()
 		http.Redirect(w, r, to, http.StatusSeeOther)
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

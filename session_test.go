@@ -281,6 +281,10 @@ func TestRequireLoginBringsUsersBackToThePathThatTheyAskedFor(t *testing.T) {
 	below := http.StripPrefix("/shop", p.RequireLogin(http.HandlerFunc(who)))
 	w := record(below.ServeHTTP, "GET", "/shop/cart?item=1", "Accept", "text/html")
 	assert.Equal(t, "/login?return_to=%2Fshop%2Fcart%3Fitem%3D1", w.Header().Get("Location"))
+
+	absolute := "http://app.example.com/cart?item=1" // the form that servers must take too: RFC 9112 §3.2.2
+	w = record(p.RequireLogin(http.HandlerFunc(who)).ServeHTTP, "GET", absolute, "Accept", "text/html")
+	assert.Equal(t, "/login?return_to=%2Fcart%3Fitem%3D1", w.Header().Get("Location"))
 }
 
 func TestTheClientCarriesTheTokenToTheAPIAndNowhereElse(t *testing.T) {
