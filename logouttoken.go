@@ -91,7 +91,7 @@ var errNotAJWT = errors.New("the logout token is not a JWT with one signature")
 
 func readLogoutToken(raw string) (*readToken, error) {
 	parts := strings.SplitN(raw, ".", 4)
-	if len(parts) != 3 {
+	if len(parts) != 3 || strings.ContainsAny(raw, "\r\n") { // which package base64 overlooks
 		return nil, errNotAJWT
 	}
 	header, headerErr := base64.RawURLEncoding.DecodeString(parts[0])
