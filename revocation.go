@@ -54,6 +54,7 @@ type revoker struct {
 
 	mu      sync.Mutex
 	hand    map[string]inHand // by Record.ID
+	strays  int               // of them
 	next    time.Time         // when the loop will look again
 	queue   []payment         // for the next worker that is free
 	workers int               // revocationsAtOnce at most
@@ -329,6 +330,9 @@ func (v *revoker) lost() (n int) {
 func (v *revoker) dueStrays(now time.Time) (due []storage.Debt) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.strays == 0 {
+		return nil // there may be very many others
+	}
 	for id, h := range v.hand {
 		if h.stray && h.payments == 0 && !h.debt.Due.After(now) {
 			h.debt.Due = now.Add(revocationHold)
@@ -357,7 +361,10 @@ func (v *revoker) take(d storage.Debt, stray bool) {
 	defer v.mu.Unlock()
 	h, known := v.hand[d.Record.ID]
 	if known || stray || v.mayTakeMore() {
-		h.debt, h.stray = d, stray
+		if stray && !h.stray {
+			v.strays++
+		}
+		h.debt, h.stray = d, stray || h.stray
 		v.hand[d.Record.ID] = h
 	}
 }
@@ -370,8 +377,13 @@ func (v *revoker) mayTakeMore() bool { return v.volatile || len(v.hand) < handfu
 func (v *revoker) forget(d storage.Debt) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.hand[d.Record.ID].debt.Due.Equal(d.Due) {
-		delete(v.hand, d.Record.ID)
+	h := v.hand[d.Record.ID]
+	if !h.debt.Due.Equal(d.Due) {
+		return
+	}
+	delete(v.hand, d.Record.ID)
+	if h.stray {
+		v.strays--
 	}
 }
 
