@@ -72,6 +72,28 @@ func TestFormsFieldsAndItsButtonArePosted(t *testing.T) {
 	assert.Equal(t, map[string][]string{"return_to": {"/bye"}, "submit": {"all"}}, <-fields)
 }
 
+// A button may lead elsewhere than its form, say to sign out everywhere: what it
+// asks for must not shrink to what the form would have asked for.
+func TestFormsButtonSaysWhereItIsPosted(t *testing.T) {
+	l := newLab(t)
+	l.app = `<form method="post" action="/logout" data-passport-logout>
+		<button id="all" name="scope" value="all" formaction="/logout/all">Sign out everywhere</button></form>`
+	posted := make(chan string, 2)
+	l.other = func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			return // the icon of the site
+		}
+		posted <- r.URL.Path + " " + r.PostFormValue("scope") + " " + r.Header.Get("Sec-Fetch-Dest")
+		http.Error(w, "not now", http.StatusServiceUnavailable)
+	}
+	tab := l.open()
+	tab.Click("#all")
+	tab.WaitURL(l.at(appHost, "/logout/all"))
+	assert.Equal(t, "/logout/all all empty", <-posted)
+	assert.Equal(t, "/logout/all all document", <-posted, "and so it is the plain way")
+	assert.Empty(t, l.requests("app.localhost/logout"))
+}
+
 // The user sees what the program has to say, instead of a page that does
 // nothing.
 func TestFormWhoseRequestFailsIsSubmittedThePlainWay(t *testing.T) {

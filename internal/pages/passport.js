@@ -63,19 +63,19 @@
     return start(path, body);
   }
 
-  function start(path, body, form) {
-    return (running ??= run(path, body, form).finally(() => {
+  function start(path, body, byForm) {
+    return (running ??= run(path, body, byForm).finally(() => {
       running = undefined;
     }));
   }
 
-  async function run(path, body, form) {
+  async function run(path, body, byForm) {
     try {
       const outcome = await finish(await post(path, body));
-      if (emit("logout", { ...outcome, remote: false }) && form) leave(outcome, form);
+      if (emit("logout", { ...outcome, remote: false }) && byForm) leave(outcome, path, body);
       return outcome;
     } catch (error) {
-      if (emit("error", error) && form) leave(error.outcome, form);
+      if (emit("error", error) && byForm) leave(error.outcome, path, body);
       throw error;
     }
   }
@@ -190,20 +190,37 @@
     return document.dispatchEvent(new CustomEvent("passport:" + name, { detail, bubbles: true, cancelable: true }));
   }
 
-  function leave({ mode, app, returnTo }, form) {
+  function leave({ mode, app, returnTo }, path, body) {
     if (mode === "redirect") return;
-    // Not form.submit(): a button of that name would shadow it.
-    if (!gone(app)) HTMLFormElement.prototype.submit.call(form);
+    if (!gone(app)) submit(path, body);
     else if (returnTo) location.assign(returnTo);
     else location.reload();
+  }
+
+  // submit posts the plain way. It is a form of its own, for the page's would
+  // leave out the button that was clicked, and where that leads.
+  function submit(path, body) {
+    const form = document.createElement("form");
+    form.method = "post";
+    form.action = path;
+    for (const [name, value] of body) {
+      const field = document.createElement("input");
+      Object.assign(field, { type: "hidden", name, value });
+      form.append(field);
+    }
+    document.documentElement.append(form);
+    // Not form.submit(): a field of that name would shadow it.
+    HTMLFormElement.prototype.submit.call(form);
   }
 
   document.addEventListener("submit", (e) => {
     const form = e.target;
     if (e.defaultPrevented || !form.matches("[data-passport-logout]")) return;
     e.preventDefault();
-    const body = new URLSearchParams(new FormData(form, e.submitter));
-    start(form.getAttribute("action") ?? "", body, form).catch(() => {});
+    const { submitter } = e;
+    const body = new URLSearchParams(new FormData(form, submitter));
+    const path = submitter?.getAttribute("formaction") ?? form.getAttribute("action") ?? "";
+    start(path, body, true).catch(() => {});
   });
 
   channel.onmessage = (e) => {
