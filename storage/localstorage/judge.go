@@ -30,7 +30,7 @@ func judge(item string, n note, now time.Time, lifetime time.Duration) verdict {
 		n.User = nil
 		return verdict{note: n, fault: damaged}
 	}
-	if n.User == nil && n.Ended != nil && n.Ended.covers(u) {
+	if n.User == nil && n.Ended != nil && n.Ended.covers(u, now) {
 		return writtenBack(u, n)
 	}
 	u = n.complete(u, item, now, lifetime)

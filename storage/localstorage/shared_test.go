@@ -168,6 +168,21 @@ func TestASessionThatIsWrittenBackAfterItsEndIsEndedAgain(t *testing.T) {
 	}
 }
 
+// The provider's clock, of which the tokens are, may be ahead of the machine's.
+func TestASessionThatIsWrittenBackAtOnceIsEndedWhateverTheClocksSay(t *testing.T) {
+	const ahead = 10 * time.Minute
+	f := newFake()
+	s := f.open(t, options())
+	u := save(t, s, alice(now))
+	_, err := s.DeleteUserOwing(t.Context(), u.Revision, debt("a"), time.Hour)
+	require.NoError(t, err)
+	f.writes(t, alice(now.Add(ahead)))
+	_, err = s.LoadUser(t.Context())
+	assert.ErrorIs(t, err, storage.ErrNotFound)
+	assert.NotContains(t, f.items, userItem)
+	assert.Len(t, claim(t, s, time.Minute), 1, "its token is owed")
+}
+
 // The user closes the page and comes back the next day, and nothing of ours has
 // run in between.
 func TestAnEndIsRememberedUntilTheUserComesBack(t *testing.T) {
@@ -216,11 +231,15 @@ func TestASessionThatBeginsAfterTheEndOfAnotherStays(t *testing.T) {
 		t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
 	}
 	inBubble("by the JavaScript SDK", func(t *testing.T) {
+		clock := now
+		o := options()
+		o.Now = func() time.Time { return clock }
 		f := newFake()
-		s := f.open(t, options())
+		s := f.open(t, o)
 		u := save(t, s, alice(now))
 		_, err := s.DeleteUser(t.Context(), u.Revision)
 		require.NoError(t, err)
+		clock = clock.Add(writtenBackWithin + time.Second)
 		next := alice(now.Add(writtenBackWithin + time.Second))
 		f.writes(t, next)
 		got, err := s.LoadUser(t.Context())
