@@ -129,26 +129,34 @@ func (p *Passport) release(ctx context.Context, rec storage.Record) error {
 // session is there. Only the holder of the lease changes tokens, so whatever
 // else has changed in the record (its last use, its label) is taken over. Should
 // the tokens have changed, an earlier try has been carried out although its
-// answer was lost, and others may have refreshed them since. When ctx ends there
-// is one more try: the old refresh token is used up, and nobody else has the new
-// one.
+// answer was lost, and others may have refreshed them since; but with the refresh
+// token gone from them, somebody is ending the session, who cannot know of the
+// new one. When ctx ends there is one more try: the old refresh token is used up,
+// and nobody else has the new one.
 func (p *Passport) keep(ctx context.Context, rec storage.Record, old, renewed tokens) error {
 	deadline := time.Now().Add(keepFor)
 	for wait := refreshPoll; ; wait = min(2*wait, time.Second) {
 		last := ctx.Err() != nil || time.Now().After(deadline)
+		taken := false
 		_, err := p.update(context.WithoutCancel(ctx), rec, func(h *head, t *tokens) bool {
+			taken = t.RefreshToken == ""
 			if *t != old {
 				return false
 			}
 			h.RefreshBy, *t = 0, renewed
 			return true
 		})
+		if err == nil && taken {
+			return errTaken
+		}
 		if err == nil || last || errors.Is(err, ErrNoSession) {
 			return err
 		}
 		_ = pause(ctx, wait)
 	}
 }
+
+var errTaken = errors.New("passport: the refresh token was taken out of the session during its refresh")
 
 // lose ends a session whose refresh token, in old, is dead; unless it is no
 // longer the session's.

@@ -1,0 +1,77 @@
+package passport_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/internal/envelope"
+	"github.com/passport-go/passport/internal/seal"
+	"github.com/passport-go/passport/passporttest"
+	"github.com/passport-go/passport/storage"
+	"github.com/passport-go/passport/storage/memory"
+)
+
+// What is stored may change while a refresh is under way.
+
+// refreshThatWillFail has a refresh wait at the auth domain, for the nth request
+// to it, until fail is called, which answers as fault says.
+func (s *site) refreshThatWillFail(session *passport.Session, n int, fault passporttest.Fault) (fail func(), result <-chan error) {
+	s.t.Helper()
+	fault.Path, fault.Hang, fault.Times = "/oauth/token", true, 1
+	fail = s.auth.Inject(fault)
+	done := make(chan error, 1)
+	go func() {
+		_, err := session.AccessToken(s.t.Context())
+		done <- err
+	}()
+	_, err := s.auth.Await(s.t.Context(), "/oauth/token", n)
+	require.NoError(s.t, err)
+	return fail, done
+}
+
+// another is one more instance with that store.
+func (s *site) another(store storage.TokenStore) *passport.Passport {
+	s.t.Helper()
+	c := s.config()
+	c.Store, c.EncryptionKeys = store, someKey()
+	return newPassport(s.t, c)
+}
+
+// rewrite stores a session with another body.
+func rewrite(t *testing.T, store storage.TokenStore, id string, edit func(body []byte) []byte) {
+	t.Helper()
+	keys, err := seal.New(someKey())
+	require.NoError(t, err)
+	rec, err := store.Load(t.Context(), id)
+	require.NoError(t, err)
+	head, err := envelope.OpenHead(keys, rec)
+	require.NoError(t, err)
+	body, err := envelope.OpenBody(keys, rec)
+	require.NoError(t, err)
+	_, err = store.Save(t.Context(), envelope.Seal(keys, rec, head, edit(body)))
+	require.NoError(t, err)
+}
+
+// TestARefreshedTokenIsRevokedIfTheSessionHasNoneAnyMore is about a logout in
+// two steps, as the JavaScript SDK's is: it takes the tokens that it has revoked
+// out of the session, and then removes it.
+func TestARefreshedTokenIsRevokedIfTheSessionHasNoneAnyMore(t *testing.T) {
+	store := memory.New(memory.Options{})
+	s, b := stale(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = store, someKey() })
+	session := b.session()
+	lift, result := s.refreshUnderWay(t.Context(), session)
+	rewrite(t, store, session.ID(), func(body []byte) []byte {
+		stored, err := envelope.ParseTokens(body)
+		require.NoError(t, err)
+		stored.RefreshToken = ""
+		return stored.Marshal()
+	})
+	lift()
+	<-result
+	_, err := store.Delete(t.Context(), session.ID())
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return len(s.auth.RefreshTokens(passporttest.Live)) == 0 }, 10*time.Second, time.Millisecond)
+}
