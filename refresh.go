@@ -159,16 +159,22 @@ func (p *Passport) keep(ctx context.Context, rec storage.Record, old, renewed to
 var errTaken = errors.New("passport: the refresh token was taken out of the session during its refresh")
 
 // lose ends a session whose refresh token, in old, is dead; unless it is no
-// longer the session's.
+// longer the session's, or that cannot be found out.
 func (p *Passport) lose(ctx context.Context, rec storage.Record, old tokens, reason error) error {
-	if latest, err := p.load(ctx, rec.ID); err == nil {
-		if t, err := openTokens(p.c.keys, latest); err == nil && t.RefreshToken != old.RefreshToken {
-			return fmt.Errorf("passport: the tokens were replaced during their refresh: %w", reason)
-		}
+	latest, err := p.load(context.WithoutCancel(ctx), rec.ID)
+	if err != nil {
+		return fmt.Errorf("%w: %w", storeError(err), reason)
+	}
+	t, err := openTokens(p.c.keys, latest)
+	if err != nil {
+		return fmt.Errorf("%w: %w", p.unreadable(ctx, latest, err), reason)
+	}
+	if t.RefreshToken != old.RefreshToken {
+		return fmt.Errorf("passport: the tokens were replaced during their refresh: %w", reason)
 	}
 	call, cancel := p.storeCall(ctx)
 	defer cancel()
-	_, err := p.store.Delete(call, rec.ID)
+	_, err = p.store.Delete(call, rec.ID)
 	switch {
 	case err == nil:
 		p.announce(rec.ID)

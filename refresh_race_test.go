@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/passport-go/passport"
@@ -74,4 +75,32 @@ func TestARefreshedTokenIsRevokedIfTheSessionHasNoneAnyMore(t *testing.T) {
 	_, err := store.Delete(t.Context(), session.ID())
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return len(s.auth.RefreshTokens(passporttest.Live)) == 0 }, 10*time.Second, time.Millisecond)
+}
+
+func TestADeadRefreshTokenEndsNoSessionThatCannotBeLookedAt(t *testing.T) {
+	faulty := &faultyStore{Store: memory.New(memory.Options{})}
+	s, b := stale(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = faulty, someKey() })
+	s.clock.add(time.Hour)
+	fail, result := s.refreshThatWillFail(b.session(), 2, passporttest.Fault{Error: "invalid_grant"})
+	faulty.fail("Load")
+	fail()
+	err := <-result
+	require.ErrorIs(t, err, errStoreDown)
+	assert.NotErrorIs(t, err, passport.ErrNoSession)
+	faulty.fail()
+	assert.NotEqual(t, "nobody", b.get("/").body, "its tokens may have been replaced")
+}
+
+func TestADeadRefreshTokenEndsNoSessionThatALaterVersionHasWritten(t *testing.T) {
+	store := memory.New(memory.Options{})
+	s, b := stale(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = store, someKey() })
+	s.clock.add(time.Hour)
+	session := b.session()
+	fail, result := s.refreshThatWillFail(session, 2, passporttest.Fault{Error: "invalid_grant"})
+	rewrite(t, store, session.ID(), func([]byte) []byte { return []byte{255} })
+	fail()
+	assert.Error(t, <-result)
+	_, err := store.Load(t.Context(), session.ID())
+	assert.NoError(t, err)
+	assert.Empty(t, s.events.named("session.lost"))
 }
