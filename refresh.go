@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -116,9 +117,17 @@ func (p *Passport) refreshLeased(ctx context.Context, rec storage.Record, old to
 	return renewed, nil
 }
 
-// release gives a lease back. Should that fail, it ends by itself.
+// release gives the lease in rec back. Should that fail, it ends by itself. It
+// may have ended already, with the machine asleep, and be another's now.
 func (p *Passport) release(ctx context.Context, rec storage.Record) error {
-	_, err := p.update(context.WithoutCancel(ctx), rec, func(h *head, _ *tokens) bool {
+	ours, err := envelope.OpenHead(p.c.keys, rec)
+	if err != nil {
+		return err
+	}
+	_, err = p.update(context.WithoutCancel(ctx), rec, func(h *head, _ *tokens) bool {
+		if h.RefreshBy != ours.RefreshBy {
+			return false
+		}
 		h.RefreshBy = 0
 		return true
 	})

@@ -104,3 +104,30 @@ func TestADeadRefreshTokenEndsNoSessionThatALaterVersionHasWritten(t *testing.T)
 	assert.NoError(t, err)
 	assert.Empty(t, s.events.named("session.lost"))
 }
+
+// TestALateRefreshDoesNotGiveBackTheLeaseOfAnother is about a program that was
+// put to sleep in the middle of a refresh, with its machine.
+func TestALateRefreshDoesNotGiveBackTheLeaseOfAnother(t *testing.T) {
+	store := memory.New(memory.Options{})
+	s, b := stale(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = store, someKey() })
+	s.clock.add(time.Hour)
+	session, secret := b.session(), passport.Secret(b.cookie("passport"))
+	fail, late := s.refreshThatWillFail(session, 2, passporttest.Fault{Status: 500})
+	s.clock.add(2 * time.Minute)
+
+	there, err := s.another(store).Session(t.Context(), secret)
+	require.NoError(t, err)
+	failToo, other := s.refreshThatWillFail(there, 3, passporttest.Fault{Status: 500})
+	fail()
+	require.Error(t, <-late)
+
+	keys, err := seal.New(someKey())
+	require.NoError(t, err)
+	rec, err := store.Load(t.Context(), session.ID())
+	require.NoError(t, err)
+	head, err := envelope.OpenHead(keys, rec)
+	require.NoError(t, err)
+	assert.Greater(t, head.RefreshBy, s.clock.Now().Unix(), "or a third would use the same refresh token at the same time")
+	failToo()
+	assert.Error(t, <-other)
+}
