@@ -68,8 +68,8 @@ func (p *Passport) refreshNow(ctx context.Context, id string) (tokens, error) {
 		if leased {
 			return p.refreshLeased(ctx, rec, t)
 		}
-		if err := pause(ctx, refreshPoll); err != nil {
-			return tokens{}, err
+		if pause(p.tasks.stopping, refreshPoll) != nil {
+			return tokens{}, ErrClosed // there is nothing of ours to lose
 		}
 	}
 	return tokens{}, errors.New("passport: another instance has been refreshing these tokens for too long")

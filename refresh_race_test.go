@@ -1,6 +1,7 @@
 package passport_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -130,4 +131,34 @@ func TestALateRefreshDoesNotGiveBackTheLeaseOfAnother(t *testing.T) {
 	assert.Greater(t, head.RefreshBy, s.clock.Now().Unix(), "or a third would use the same refresh token at the same time")
 	failToo()
 	assert.Error(t, <-other)
+}
+
+func TestCloseDoesNotWaitForTheRefreshOfAnother(t *testing.T) {
+	faulty := &faultyStore{Store: memory.New(memory.Options{})}
+	s, b := stale(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = faulty.Store, someKey() })
+	s.clock.add(time.Hour)
+	other := s.another(faulty)
+	there, err := other.Session(t.Context(), passport.Secret(b.cookie("passport")))
+	require.NoError(t, err)
+	lift, result := s.refreshUnderWay(t.Context(), b.session())
+	defer func() { lift(); <-result }()
+
+	looked := make(chan struct{}, 1000)
+	faulty.hook(func(method, _ string) {
+		if method == "Load" {
+			looked <- struct{}{}
+		}
+	})
+	waits := make(chan error, 1)
+	go func() {
+		_, err := there.AccessToken(t.Context())
+		waits <- err
+	}()
+	waitFor(t, looked)
+	waitFor(t, looked)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	require.NoError(t, other.Close(ctx))
+	assert.NoError(t, ctx.Err(), "there is nothing of its own to lose")
+	assert.ErrorIs(t, <-waits, passport.ErrClosed)
 }
