@@ -57,6 +57,14 @@ func rewrite(t *testing.T, store storage.TokenStore, id string, edit func(body [
 	require.NoError(t, err)
 }
 
+func TestATokenThatRunsOutDuringAFailedRefreshIsNotHandedOut(t *testing.T) {
+	s, b := stale(t)
+	fail, result := s.refreshThatWillFail(b.session(), 2, passporttest.Fault{Status: 500})
+	s.clock.add(expiryMargin)
+	fail()
+	assert.Error(t, <-result)
+}
+
 // TestARefreshedTokenIsRevokedIfTheSessionHasNoneAnyMore is about a logout in
 // two steps, as the JavaScript SDK's is: it takes the tokens that it has revoked
 // out of the session, and then removes it.

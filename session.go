@@ -301,7 +301,7 @@ func (s *Session) AccessToken(ctx context.Context) (Secret, error) {
 	renewed, err := s.p.refresh(ctx, s.ID())
 	if err != nil {
 		// The last 30 s are for such a moment.
-		if !errors.Is(err, ErrNoSession) && now.Before(t.Expiry) {
+		if !errors.Is(err, ErrNoSession) && s.p.c.Now().Before(t.Expiry) {
 			return t.AccessToken, nil
 		}
 		return "", err
