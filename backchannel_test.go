@@ -473,3 +473,20 @@ func TestAFullStoreKeepsNobodySignedInWhomTheProviderHasSignedOut(t *testing.T) 
 		assert.Equal(t, !row.roomAfterwards, strings.Contains(s.log.String(), "could not be noted"), name)
 	}
 }
+
+// TestTheLatestOfSeveralLogoutsCounts has an earlier logout arrive after a later
+// one, both of them ahead of a login from between.
+func TestTheLatestOfSeveralLogoutsCounts(t *testing.T) {
+	s := provided(t)
+	began := s.clock.Now()
+	signedInAt := func(c map[string]any) { c["auth_time"] = began.Add(10 * time.Second).Unix() }
+	s.auth.Inject(passporttest.Fault{EditClaims: signedInAt})
+	b := s.browser()
+	link := b.callback("/login")
+	for _, after := range []time.Duration{20 * time.Second, 0} {
+		token := passporttest.LogoutToken{Subject: alice, Edit: func(_, c map[string]any) { c["iat"] = began.Add(after).Unix() }}
+		require.Equal(t, http.StatusOK, s.tell(s.auth.SignLogoutToken(token)).Status)
+	}
+	assert.Equal(t, http.StatusBadRequest, b.get(link).StatusCode)
+	assert.Equal(t, "nobody", b.get("/").body)
+}

@@ -40,24 +40,30 @@ func markID(m storage.Match) string {
 	return storeID(spaceMark, Secret("sub "+m.Subject))
 }
 
-// markEnded leaves a mark, or moves one that is there forward.
+// markEnded leaves a mark, or moves one that is there forward. Logouts need not
+// come in the order in which the provider issued them: each clock counts by
+// itself.
 func (p *Passport) markEnded(ctx context.Context, m storage.Match, issued time.Time) error {
 	own := mark{Order: time.Now().UnixNano(), Time: issued.Unix()}
-	body, err := json.Marshal(own)
-	if err != nil {
-		return err
-	}
 	rec := storage.Record{ID: markID(m), Expiry: p.c.Now().Add(markLife)}
 	for {
-		_, err := p.store.Save(ctx, envelope.Seal(p.c.keys, rec, head{}, body))
+		body, err := json.Marshal(own)
+		if err != nil {
+			return err
+		}
+		_, err = p.store.Save(ctx, envelope.Seal(p.c.keys, rec, head{}, body))
 		switch {
 		case errors.Is(err, storage.ErrConflict):
 			there, err := p.store.Load(ctx, rec.ID)
 			if err != nil && !errors.Is(err, storage.ErrNotFound) {
 				return err
 			}
-			if err == nil && p.readMark(there).Order >= own.Order {
-				return nil // a later logout was faster
+			if err == nil {
+				m := p.readMark(there)
+				if m.Order >= own.Order && m.Time >= own.Time {
+					return nil // a later logout was faster
+				}
+				own = mark{Order: max(m.Order, own.Order), Time: max(m.Time, own.Time)}
 			}
 			rec.Revision = there.Revision
 		case errors.Is(err, storage.ErrNotFound):
