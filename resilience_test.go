@@ -206,14 +206,20 @@ func TestASessionThatWasTamperedWithHasItsTokenRevoked(t *testing.T) {
 	store := memory.New(memory.Options{})
 	s := newSite(t, func(c *passport.Config) { c.Store = store })
 	b := s.signedIn()
-	r, err := store.Load(t.Context(), b.session().ID())
-	require.NoError(t, err)
-	r.Data = append([]byte(nil), r.Data...)
-	r.Data[40] ^= 1 // in the head: the tokens behind it are whole
-	_, err = store.Save(t.Context(), r)
-	require.NoError(t, err)
+	damage(t, store, b.session().ID())
 	assert.Equal(t, "nobody", b.get("/").body)
 	s.revoked(1)
+}
+
+// damage alters a session's head: the tokens behind it are whole.
+func damage(t *testing.T, store storage.TokenStore, id string) {
+	t.Helper()
+	r, err := store.Load(t.Context(), id)
+	require.NoError(t, err)
+	r.Data = append([]byte(nil), r.Data...)
+	r.Data[40] ^= 1
+	_, err = store.Save(t.Context(), r)
+	require.NoError(t, err)
 }
 
 func TestASessionWhoseKeyIsMissingIsNotReportedAsLost(t *testing.T) {
@@ -318,4 +324,36 @@ func TestADiscoveryThatHangsHoldsUpNobodyForLongerThanTheyWait(t *testing.T) {
 	lift()
 	s.signedIn()
 	assert.Len(t, s.auth.Requests(wellKnown), 1, "and it is asked once")
+}
+
+func TestASessionThatCannotBeReadIsReportedAsLostOnceItIs(t *testing.T) {
+	faulty := &faultyStore{Store: memory.New(memory.Options{})}
+	s := newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = faulty, someKey() })
+	b := s.signedIn()
+	damage(t, faulty, b.session().ID())
+	faulty.fail("DeleteOwing")
+	for range 3 {
+		assert.Equal(t, "nobody", b.get("/").body)
+	}
+	assert.Empty(t, s.events.named("session.lost"), "it is still there")
+	faulty.fail()
+	assert.Equal(t, "nobody", b.get("/").body)
+	assert.Len(t, s.events.named("session.lost"), 1)
+}
+
+func TestASessionThatCannotBeReadEndsThoughTheLedgerIsFull(t *testing.T) {
+	store := memory.New(memory.Options{DebtLimit: 1})
+	s := newSite(t, func(c *passport.Config) { c.Store = store })
+	a, b := s.signedIn(), s.signedIn()
+	id := b.session().ID()
+	damage(t, store, id)
+	lift := s.auth.Inject(passporttest.Fault{Path: "/oauth/revoke", Status: 503})
+	a.logout()
+	assert.Equal(t, "nobody", b.get("/").body)
+	_, err := store.Load(t.Context(), id)
+	assert.ErrorIs(t, err, storage.ErrNotFound)
+	require.Eventually(t, func() bool { return len(s.events.named("revocation.retry")) == 2 }, 10*time.Second, time.Millisecond)
+	lift()
+	assert.NoError(t, s.p.Close(t.Context()))
+	assert.Empty(t, s.auth.RefreshTokens(passporttest.Live), "and loses no debt")
 }

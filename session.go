@@ -129,14 +129,16 @@ func (p *Passport) unreadable(ctx context.Context, rec storage.Record, err error
 	}
 	call, cancel := p.storeCall(ctx)
 	defer cancel()
-	debt, delErr := p.ledger.DeleteOwing(call, rec.ID, revocationHold)
-	if delErr == nil {
+	debt, removeErr := p.remove(call, rec.ID)
+	switch {
+	case removeErr == nil:
 		p.announce(rec.ID)
+		p.emit(Event{Name: "session.lost", Session: rec.ID, Err: err})
 		p.revoker.pay(debt)
-	} else if !errors.Is(delErr, storage.ErrNotFound) {
-		err = errors.Join(err, delErr)
+	case !errors.Is(removeErr, storage.ErrNotFound):
+		err = errors.Join(err, removeErr)
+		p.c.Logger.Error("passport: a session that cannot be read could not be ended yet", "error", err)
 	}
-	p.emit(Event{Name: "session.lost", Session: rec.ID, Err: err})
 	return fmt.Errorf("%w: %w", ErrNoSession, err)
 }
 
