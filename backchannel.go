@@ -53,8 +53,8 @@ func (p *Passport) EndByLogoutToken(ctx context.Context, token string) (Logout, 
 	return l, err
 }
 
-// unuse lets a token be sent again, for nothing proves that it took effect. An
-// entry that another delivery of it has made stays.
+// unuse lets what comes once come again, for nothing proves that it took effect.
+// An entry that another delivery of it has made stays.
 func (p *Passport) unuse(ctx context.Context, used storage.Record) error {
 	ctx, cancel := p.storeCall(ctx)
 	defer cancel()

@@ -158,7 +158,7 @@ func (p *Passport) FinishLogin(ctx context.Context, c Callback) (SignIn, error) 
 		return p.outcome(ctx, state, pending)
 	}
 	if err != nil {
-		return SignIn{}, storeError(err)
+		return SignIn{}, err
 	}
 	in, err := p.signIn(work, code, pending)
 	if refusedCode(err) {

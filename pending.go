@@ -106,10 +106,16 @@ type loginOutcome struct {
 	SessionID string `json:"session_id"`
 }
 
-// use enters a state as used. storage.ErrConflict: it was before.
+// use enters a state as used. storage.ErrConflict: it was before. After any other
+// error the same callback may come again, for its code has not been used.
 func (p *Passport) use(ctx context.Context, state Secret, l pendingLogin) (storage.Record, error) {
 	rec := storage.Record{ID: storeID(spaceLogin, state), Expiry: l.expiry()}
-	return p.store.Save(ctx, envelope.Seal(p.c.keys, rec, head{}, nil))
+	rec = envelope.Seal(p.c.keys, rec, head{}, nil)
+	used, err := p.store.Save(ctx, rec)
+	if err != nil && !errors.Is(err, storage.ErrConflict) {
+		err = errors.Join(storeError(err), p.unuse(ctx, rec))
+	}
+	return used, err
 }
 
 // conclude keeps the outcome, that of a failure too, for a browser that loads the

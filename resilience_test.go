@@ -357,3 +357,15 @@ func TestASessionThatCannotBeReadEndsThoughTheLedgerIsFull(t *testing.T) {
 	assert.NoError(t, s.p.Close(t.Context()))
 	assert.Empty(t, s.auth.RefreshTokens(passporttest.Live), "and loses no debt")
 }
+
+func TestALoginWhoseBeginningMayOrMayNotBeNotedIsFinishedByAReload(t *testing.T) {
+	lossy := &lostAnswer{Store: memory.New(memory.Options{})}
+	s := newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = lossy, someKey() })
+	b := s.browser()
+	link := b.callback("/login")
+	nothing := func() {}
+	lossy.meanwhile.Store(&nothing)
+	assert.Equal(t, http.StatusServiceUnavailable, b.get(link).StatusCode)
+	assert.Equal(t, alice, b.get(link).body)
+	assert.Len(t, s.auth.Requests("/oauth/token"), 1)
+}
