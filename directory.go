@@ -21,6 +21,7 @@ import (
 type directory struct {
 	c      *settled
 	client *http.Client
+	tasks  *tasks
 
 	found  atomic.Pointer[entry] // nil until discovered
 	flight singleflight.Group
@@ -35,8 +36,8 @@ type entry struct {
 	saysIssuer   bool // in each answer to a login (RFC 9207 §3)
 }
 
-func newDirectory(c *settled, client *http.Client) *directory {
-	d := &directory{c: c, client: client}
+func newDirectory(c *settled, client *http.Client, t *tasks) *directory {
+	d := &directory{c: c, client: client, tasks: t}
 	if !c.Discover {
 		d.found.Store(d.enter(c.endpoints, oauth2.AuthStyleInParams))
 	}
@@ -53,13 +54,16 @@ func (d *directory) look(ctx context.Context) (*entry, error) {
 	if found := d.found.Load(); found != nil {
 		return found, nil
 	}
-	done := d.flight.DoChan("", func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discoveryTimeout)
-		defer cancel()
-		found, err := d.discover(ctx)
-		if err == nil {
-			d.found.Store(found)
+	done := d.flight.DoChan("", func() (found any, err error) {
+		finished := make(chan struct{})
+		find := func(ctx context.Context) {
+			defer close(finished)
+			found, err = d.find(ctx)
 		}
+		if !d.tasks.start(find) {
+			find(d.tasks.last())
+		}
+		<-finished
 		return found, err
 	})
 	select {
@@ -69,6 +73,17 @@ func (d *directory) look(ctx context.Context) (*entry, error) {
 	case <-ctx.Done():
 		return nil, fmt.Errorf("passport: the provider's discovery document is not there yet: %w", ctx.Err())
 	}
+}
+
+// find discovers, and remembers what it has found.
+func (d *directory) find(ctx context.Context) (*entry, error) {
+	ctx, cancel := context.WithTimeout(ctx, discoveryTimeout)
+	defer cancel()
+	found, err := d.discover(ctx)
+	if err == nil {
+		d.found.Store(found)
+	}
+	return found, err
 }
 
 // discover reads the provider's metadata (OpenID Connect Discovery 1.0 §4, RFC

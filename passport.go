@@ -54,7 +54,8 @@ func New(c Config) (*Passport, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Passport{c: s, store: s.Store, provider: newProvider(s), watches: newWatches(), tasks: newTasks(), flights: &singleflight.Group{}}
+	p := &Passport{c: s, store: s.Store, watches: newWatches(), tasks: newTasks(), flights: &singleflight.Group{}}
+	p.provider = newProvider(s, p.tasks)
 	ledger, own := s.Store.(storage.Ledger)
 	if !own {
 		ledger = besideStore{TokenStore: s.Store, Ledger: memory.New(memory.Options{Now: s.Now, DebtLimit: -1})}

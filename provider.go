@@ -23,13 +23,13 @@ type provider struct {
 	directory *directory
 }
 
-func newProvider(c *settled) *provider {
+func newProvider(c *settled, t *tasks) *provider {
 	client := *c.HTTPClient
 	client.Jar = nil // one user's cookies are not another's
 	client.Timeout = either(client.Timeout, defaultHTTPTimeout)
 	// A redirect would hand tokens and codes to another address.
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &provider{c: c, client: &client, directory: newDirectory(c, &client)}
+	return &provider{c: c, client: &client, directory: newDirectory(c, &client, t)}
 }
 
 // signingAlgs are those that a provider's tokens may be signed by: the

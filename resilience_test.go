@@ -369,3 +369,31 @@ func TestALoginWhoseBeginningMayOrMayNotBeNotedIsFinishedByAReload(t *testing.T)
 	assert.Equal(t, alice, b.get(link).body)
 	assert.Len(t, s.auth.Requests("/oauth/token"), 1)
 }
+
+func TestCloseEndsADiscoveryThatNobodyWaitsFor(t *testing.T) {
+	began, ended := make(chan struct{}), make(chan struct{})
+	hanging := transport(func(r *http.Request) (*http.Response, error) {
+		close(began)
+		defer close(ended)
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	})
+	p := newPassport(t, passport.Config{
+		ClientID: "client", RedirectURI: "https://app.example.com/",
+		Discover: true, Issuer: "https://login.example.com/", HTTPClient: &http.Client{Transport: hanging},
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-began; cancel() }()
+	_, err := p.BeginLogin(ctx, passport.LoginOptions{})
+	require.ErrorIs(t, err, context.Canceled)
+	require.NoError(t, p.Close(ctx))
+	select {
+	case <-ended:
+	default:
+		t.Error("it goes on")
+	}
+}
+
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
