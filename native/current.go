@@ -31,6 +31,10 @@ type standing struct {
 	// Passport session. While it is there, a login asks for credentials.
 	Unfinished string `json:"unfinished,omitempty"`
 
+	// LastLogout names the last logout, finished or not: a login that it came
+	// in the middle of is none.
+	LastLogout string `json:"last_logout,omitempty"`
+
 	// Browser is the mark of the browser that the user signed in with; see
 	// marks.
 	Browser string `json:"browser,omitempty"`

@@ -15,6 +15,8 @@ import (
 // logout is not known to be complete, it asks for prompt=login beside what
 // o.Prompt asks for. o.ReturnTo and o.Browser have no meaning here.
 //
+// passport.ErrNoLogin: the user was signed out meanwhile, here or in another
+// process; a login never undoes a logout that came after it was begun.
 // ErrNoBrowser: no browser could be opened; LoginWithDevice is the way out. A
 // *passport.ProviderError, whose Code is access_denied if the user chose not to:
 // the auth domain refused. context.DeadlineExceeded: the browser did not come
@@ -59,7 +61,7 @@ func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) (*passpor
 		in, err := engine.FinishLogin(ctx, passport.Callback{Query: v.query, Browser: login.Browser})
 		mark := v.mark(p.c.ClientID)
 		if err == nil {
-			err = p.adopt(ctx, in, mark, now.Unfinished)
+			err = p.adopt(ctx, in, mark, now)
 		}
 		if err != nil {
 			v.answer(refusalPage(err))
@@ -86,8 +88,13 @@ func stateOf(loginURL string) string {
 //
 // Nothing is known of the browser that they use, so a logout from such a session
 // is never more than passport.Unconfirmed. Errors are those of BeginDeviceLogin
-// and FinishDeviceLogin of package passport.
+// and FinishDeviceLogin of package passport, and passport.ErrNoLogin as for Login.
 func (p *Passport) LoginWithDevice(ctx context.Context, show func(passport.DeviceLogin) error) (*passport.Session, error) {
+	now, err := p.current.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now.Unfinished = "" // it is about another browser
 	d, err := p.engine.BeginDeviceLogin(ctx)
 	if err != nil {
 		return nil, err
@@ -99,21 +106,32 @@ func (p *Passport) LoginWithDevice(ctx context.Context, show func(passport.Devic
 	if err != nil {
 		return nil, err
 	}
-	if err := p.adopt(ctx, in, "", ""); err != nil {
+	if err := p.adopt(ctx, in, "", now); err != nil {
 		return nil, err
 	}
 	return in.Session, nil
 }
 
-// adopt makes a new session the current one, and ends the one that was. finished
-// is the logout that was unfinished when the login was begun, which has therefore
-// asked for credentials. A session that cannot become the current one is ended.
-func (p *Passport) adopt(ctx context.Context, in passport.SignIn, mark, finished string) error {
+// errOvertaken is for a login that a logout was faster than.
+var errOvertaken = fmt.Errorf("native: the user was signed out before the login was finished: %w", passport.ErrNoLogin)
+
+// adopt makes a new session the current one, and ends the one that was. begun is
+// how the user stood when the login began, which has asked for credentials if a
+// logout was unfinished. A session that cannot become the current one is ended.
+func (p *Passport) adopt(ctx context.Context, in passport.SignIn, mark string, begun standing) error {
+	overtaken := false
 	before, err := p.current.update(ctx, func(s *standing) {
+		if overtaken = s.LastLogout != begun.LastLogout; overtaken {
+			s.Unfinished = in.Session.ID() // its Passport session may have begun after the logout
+			return
+		}
 		s.Secret, s.ID, s.Ending = in.SessionID.Reveal(), in.Session.ID(), false
 		s.Browser = mark
-		s.finish(finished)
+		s.finish(begun.Unfinished)
 	})
+	if err == nil && overtaken {
+		err = errOvertaken
+	}
 	if err != nil {
 		_, endErr := p.engine.EndSession(ctx, in.Session.ID())
 		return errors.Join(err, endErr)

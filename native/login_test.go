@@ -314,15 +314,18 @@ func (d *desktop) loginWithDevice() *passport.Session {
 	d.t.Helper()
 	lift := d.auth.Inject(passporttest.Fault{Path: "/oauth/device/code", EditAnswer: func(a map[string]any) { a["interval"] = 1 }})
 	defer lift()
-	session, err := d.p.LoginWithDevice(d.t.Context(), func(l passport.DeviceLogin) error {
-		res, err := d.auth.Browser().PostForm(l.VerificationURI, url.Values{"user_code": {l.UserCode}, "allow": {"1"}})
-		if err != nil {
-			return err
-		}
-		return res.Body.Close()
-	})
+	session, err := d.p.LoginWithDevice(d.t.Context(), d.allow)
 	require.NoError(d.t, err)
 	return session
+}
+
+// allow enters the code of a login.
+func (d *desktop) allow(l passport.DeviceLogin) error {
+	res, err := d.auth.Browser().PostForm(l.VerificationURI, url.Values{"user_code": {l.UserCode}, "allow": {"1"}})
+	if err != nil {
+		return err
+	}
+	return res.Body.Close()
 }
 
 func TestSignsInWithACodeWhereThereIsNoBrowser(t *testing.T) {

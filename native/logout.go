@@ -75,7 +75,7 @@ func (p *Passport) LogoutLocal(ctx context.Context) (passport.Logout, error) {
 // before, so that another process can do it if this one dies.
 func (p *Passport) end(ctx context.Context, engine *passport.Passport, name string) (_ passport.Logout, mark string, _ error) {
 	before, err := p.current.update(ctx, func(s *standing) {
-		s.Unfinished = name
+		s.Unfinished, s.LastLogout = name, name
 		if s.ID != "" {
 			s.Ending = true
 		}

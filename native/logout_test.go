@@ -341,6 +341,49 @@ func TestALoginInTheMiddleOfALogoutStays(t *testing.T) {
 	assert.Equal(t, 1, d.live())
 }
 
+// Whoever signs out last, in whichever process, is signed out: also if a login
+// was under way that ends after that.
+func TestALogoutStopsALoginThatIsUnderWay(t *testing.T) {
+	d := newDesktop(t)
+	d.login(d.p)
+	lift := d.auth.Inject(passporttest.Fault{Path: "/oauth/token", Hang: true, Late: true, Times: 1})
+	ended := make(chan error, 1)
+	go func() {
+		_, err := d.p.Login(t.Context(), passport.LoginOptions{})
+		ended <- err
+	}()
+	_, err := d.auth.Await(t.Context(), "/oauth/token", 2)
+	require.NoError(t, err)
+
+	other := d.run()
+	l, err := other.Logout(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, passport.Done, l.Passport)
+	require.Contains(t, d.shown().text, "You are signed out")
+	lift()
+	require.ErrorIs(t, <-ended, passport.ErrNoLogin)
+	assert.Contains(t, d.shown().text, "no longer valid")
+	d.assertSignedOut(d.p)
+	d.assertSignedOut(other)
+	assert.Eventually(t, func() bool { return d.live() == 0 }, patience, time.Millisecond, "its token is revoked")
+
+	d.login(d.p)
+	assert.Equal(t, []string{"", "", "login"}, d.prompts(), "the next one asks, for the Passport session may be the login's")
+}
+
+func TestALogoutStopsALoginByCodeThatIsUnderWay(t *testing.T) {
+	d := newDesktop(t)
+	d.auth.Inject(passporttest.Fault{Path: "/oauth/device/code", EditAnswer: func(a map[string]any) { a["interval"] = 1 }})
+	_, err := d.p.LoginWithDevice(t.Context(), func(l passport.DeviceLogin) error {
+		_, err := d.run().LogoutLocal(t.Context())
+		require.NoError(t, err)
+		return d.allow(l)
+	})
+	require.ErrorIs(t, err, passport.ErrNoLogin)
+	d.assertSignedOut(d.p)
+	assert.Zero(t, d.live())
+}
+
 func TestAReturnDoesNotFinishALaterLogout(t *testing.T) {
 	d := newDesktop(t)
 	browser := d.auth.Browser()
