@@ -5,9 +5,14 @@ import (
 	"syscall"
 )
 
+// noConsole (CREATE_NO_WINDOW) keeps a command from opening a console. HideWindow
+// would do so too, but rundll32 hands that down, and a browser that it starts
+// would then stay hidden.
+const noConsole = 0x08000000
+
 // apart keeps a browser from the Ctrl-C that ends the program.
 func apart() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP, HideWindow: true}
+	return &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP | noConsole}
 }
 
 // What Winsock says of a port that another has: WSAEADDRINUSE, or WSAEACCES if it
