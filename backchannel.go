@@ -40,11 +40,11 @@ func (p *Passport) EndByLogoutToken(ctx context.Context, token string) (Logout, 
 	case errors.Is(err, storage.ErrConflict):
 		return Logout{}, errors.New("passport: the logout token was used before")
 	case err != nil && !full:
-		return Logout{}, errors.Join(storeError(err), p.unuse(ctx, used))
+		return Logout{}, errors.Join(storeError(err), p.undo(ctx, used))
 	}
 	l, err := p.endByToken(work, t)
 	if err != nil && !full {
-		return l, errors.Join(err, p.unuse(ctx, used))
+		return l, errors.Join(err, p.undo(ctx, used))
 	}
 	if err == nil && full {
 		_, err := p.store.Save(work, used) // there may be room now
@@ -53,14 +53,14 @@ func (p *Passport) EndByLogoutToken(ctx context.Context, token string) (Logout, 
 	return l, err
 }
 
-// unuse lets what comes once come again, for nothing proves that it took effect.
-// An entry that another delivery of it has made stays.
-func (p *Passport) unuse(ctx context.Context, used storage.Record) error {
+// undo removes a new record of which nothing proves that it was stored, or that
+// what it stands for took effect. One that another has stored there stays.
+func (p *Passport) undo(ctx context.Context, r storage.Record) error {
 	ctx, cancel := p.storeCall(ctx)
 	defer cancel()
-	there, err := p.store.Load(ctx, used.ID)
-	if err == nil && bytes.Equal(there.Data, used.Data) {
-		_, err = p.store.Delete(ctx, used.ID)
+	there, err := p.store.Load(ctx, r.ID)
+	if err == nil && bytes.Equal(there.Data, r.Data) {
+		_, err = p.store.Delete(ctx, r.ID)
 	}
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil

@@ -250,9 +250,10 @@ func (p *Passport) beginSession(ctx context.Context, t tokens, id *oidc.IDToken)
 		SID:     claims.SID,
 		Expiry:  p.expiry(h),
 	}
-	saved, err := p.store.Save(ctx, envelope.Seal(p.c.keys, rec, h, t.marshal()))
+	rec = envelope.Seal(p.c.keys, rec, h, t.marshal())
+	saved, err := p.store.Save(ctx, rec)
 	if err != nil {
-		return SignIn{}, storeError(err)
+		return SignIn{}, errors.Join(storeError(err), p.undo(ctx, rec))
 	}
 	return SignIn{
 		Session:   &Session{p: p, rec: saved, head: h, tokens: &t},

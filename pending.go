@@ -113,7 +113,7 @@ func (p *Passport) use(ctx context.Context, state Secret, l pendingLogin) (stora
 	rec = envelope.Seal(p.c.keys, rec, head{}, nil)
 	used, err := p.store.Save(ctx, rec)
 	if err != nil && !errors.Is(err, storage.ErrConflict) {
-		err = errors.Join(storeError(err), p.unuse(ctx, rec))
+		err = errors.Join(storeError(err), p.undo(ctx, rec))
 	}
 	return used, err
 }

@@ -397,3 +397,18 @@ func TestCloseEndsADiscoveryThatNobodyWaitsFor(t *testing.T) {
 type transport func(*http.Request) (*http.Response, error)
 
 func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestASessionThatMayOrMayNotBeStoredIsNotLeftBehind(t *testing.T) {
+	lossy := &lostAnswer{Store: memory.New(memory.Options{})}
+	s := newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = lossy, someKey() })
+	b := s.browser()
+	link := b.callback("/login")
+	nothing := func() {}
+	s.auth.Inject(passporttest.Fault{Path: "/oauth/token", Times: 1, EditAnswer: func(map[string]any) { lossy.meanwhile.Store(&nothing) }})
+	assert.Equal(t, http.StatusServiceUnavailable, b.get(link).StatusCode)
+	require.Nil(t, lossy.meanwhile.Load(), "the session's answer was lost")
+	all, err := s.p.Sessions(t.Context(), alice)
+	require.NoError(t, err)
+	assert.Empty(t, all, "nobody has its secret")
+	s.revoked(1)
+}
