@@ -47,6 +47,9 @@ func (t *apiTransport) roundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, storeError(err)
 	}
+	if !rec.Expiry.After(t.p.c.Now()) { // the store may go by another clock
+		return nil, ErrNoSession
+	}
 	now := &Session{p: t.p, ctx: r.Context(), rec: rec}
 	token, err := now.AccessToken(r.Context())
 	if err != nil {

@@ -80,10 +80,14 @@ func TestASessionEndsByConfigNowWhateverTheStoresClock(t *testing.T) {
 		start := c.Now()
 		c.Store = memory.New(memory.Options{Now: func() time.Time { return start }})
 		c.SessionLifetime = time.Hour
+		c.APIDomain = "http://127.0.0.1:1"
 	})
 	b := s.signedIn()
+	client := s.p.Client(b.session())
 	s.clock.add(time.Hour)
 	assert.Equal(t, "nobody", b.get("/").body)
+	_, err := client.Get("http://127.0.0.1:1/")
+	assert.ErrorIs(t, err, passport.ErrNoSession)
 }
 
 func TestASessionEndsByIdlenessAndNotBefore(t *testing.T) {
