@@ -121,7 +121,8 @@ func (p *Passport) expiry(h head) time.Time { return time.Unix(p.end(h), 0) }
 
 // unreadable ends a session whose record was tampered with; if its tokens can
 // still be read, they are revoked. One whose key is not configured is left
-// alone: the key may yet come, with the next deployment.
+// alone: the key may yet come, with the next deployment. So is one that a later
+// version has written.
 func (p *Passport) unreadable(ctx context.Context, rec storage.Record, err error) error {
 	if !errors.Is(err, seal.ErrOpen) {
 		p.c.Logger.Error("passport: a session cannot be read", "error", err)

@@ -23,7 +23,8 @@ import (
 const format = 1
 
 // ErrBroken wraps what is wrong with a record, and with this one alone: it was
-// tampered with (seal.ErrOpen), or its key is not configured (seal.ErrNoKey).
+// tampered with (seal.ErrOpen), its key is not configured (seal.ErrNoKey), or it
+// is in a later form (ErrLater).
 var ErrBroken = errors.New("passport: the stored session cannot be read")
 
 func broken(err error) error { return fmt.Errorf("%w: %w", ErrBroken, err) }
@@ -113,6 +114,9 @@ func OpenBody(keys *seal.Keys, r storage.Record) ([]byte, error) {
 }
 
 func split(data []byte) (head, body []byte, err error) {
+	if len(data) > 0 && data[0] > format {
+		return nil, nil, broken(ErrLater)
+	}
 	if len(data) < 3 || data[0] != format {
 		return nil, nil, broken(seal.ErrOpen)
 	}

@@ -27,9 +27,9 @@ const tokensFormat = 1
 
 var errTokens = errors.New("the stored tokens are not readable")
 
-// ErrLater is of tokens in a form that only a later version reads, which may
+// ErrLater is of a session in a form that only a later version reads, which may
 // share the store while instances are replaced one by one.
-var ErrLater = errors.New("the stored tokens are in the form of a later version")
+var ErrLater = errors.New("the stored session is in the form of a later version")
 
 func (t *Tokens) strings() [5]*string {
 	return [...]*string{&t.IDToken, &t.AccessToken, &t.RefreshToken, &t.TokenType, &t.Scope}
