@@ -163,8 +163,10 @@ type Config struct {
 	StrictLogoutTokens bool
 
 	// RevokeOnProviderLogout has refresh tokens revoked after a back-channel
-	// or front-channel logout. Default: they are dropped and not revoked
-	// (Back-Channel Logout 1.0 §2.7).
+	// logout, or a front-channel logout that names the Passport session.
+	// Default: they are dropped and not revoked (Back-Channel Logout 1.0 §2.7).
+	// A front-channel logout that names none ends the session of its browser,
+	// whose refresh token is revoked in any case, as by Logout.
 	RevokeOnProviderLogout bool
 
 	// RevocationWait bounds how long EndSession waits for the auth domain to
