@@ -92,7 +92,7 @@ func (p *Passport) touch(ctx context.Context, s *Session, now int64) error {
 	if err != nil {
 		return p.unreadable(ctx, s.rec, err)
 	}
-	saved, err := p.store.Save(ctx, rec)
+	saved, err := p.save(ctx, rec)
 	switch {
 	case err == nil:
 		s.rec, s.head = saved, h
@@ -206,7 +206,7 @@ func (p *Passport) update(ctx context.Context, rec storage.Record, change func(*
 }
 
 // load and save are the store's, with a bound of their own: for work that no
-// request waits for.
+// request waits for, or that none needs.
 func (p *Passport) load(ctx context.Context, id string) (storage.Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
