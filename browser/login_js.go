@@ -2,6 +2,7 @@ package browser
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 
@@ -72,6 +73,8 @@ func noSessionStorage(err error) error {
 // address, LoginCallback returns the session that is there, and "/".
 //
 // Errors are those of FinishLogin of package passport, or of Session.
+// passport.ErrNoLogin may also mean that the user was signed out, in another tab,
+// while the code was being traded.
 func (p *Passport) LoginCallback(ctx context.Context) (*passport.Session, string, error) {
 	values := query()
 	if !values.Has("code") && !values.Has("error") {
@@ -82,6 +85,10 @@ func (p *Passport) LoginCallback(ctx context.Context) (*passport.Session, string
 	if err != nil {
 		return nil, "", err
 	}
+	last, err := p.unfinished.last(ctx)
+	if err != nil {
+		return nil, "", fmt.Errorf("browser: the last logout could not be looked up: %w", err)
+	}
 	in, err := p.engine.FinishLogin(ctx, passport.Callback{Query: values, Browser: browser})
 	tidied := tidy("code", "state", "iss", "error", "error_description")
 	if err != nil {
@@ -90,11 +97,35 @@ func (p *Passport) LoginCallback(ctx context.Context) (*passport.Session, string
 	if tidied != nil {
 		p.log().WarnContext(ctx, "browser: the code is used, but stays in the page's address", "error", tidied)
 	}
-	if in.Prompted {
-		if err := p.unfinished.clear(ctx); err != nil {
-			p.log().WarnContext(ctx, "browser: the end of the last logout could not be noted", "error", err)
-		}
+	if err := p.confirmLogin(ctx, in, last); err != nil {
+		return nil, "", err
 	}
 	s, err := p.Session(ctx)
 	return s, in.ReturnTo, err
 }
+
+// confirmLogin ends a new session again if there was a logout since last, the one
+// before the login was finished, or if that cannot be found out. Otherwise a login
+// that has asked for credentials leaves no doubt about last.
+func (p *Passport) confirmLogin(ctx context.Context, in passport.SignIn, last doubt) error {
+	now, err := p.unfinished.last(ctx)
+	if err != nil {
+		err = fmt.Errorf("browser: the last logout could not be looked up: %w", err)
+	} else if now.Logout != last.Logout {
+		err = errOvertaken
+	}
+	if err != nil {
+		p.doubt(ctx, doubt{Logout: rand.Text()}) // the Passport session may have begun after that logout
+		_, endErr := p.engine.EndSession(ctx, in.Session.ID())
+		return errors.Join(err, endErr)
+	}
+	if !in.Prompted || last.Logout == "" {
+		return nil
+	}
+	if err := p.unfinished.finish(ctx, last.Logout); err != nil {
+		p.log().WarnContext(ctx, "browser: the end of the last logout could not be noted", "error", err)
+	}
+	return nil
+}
+
+var errOvertaken = fmt.Errorf("browser: the user was signed out before the login was finished: %w", passport.ErrNoLogin)

@@ -2,6 +2,7 @@ package browser
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -51,12 +52,14 @@ func (p *Passport) Logout(ctx context.Context) (passport.Logout, error) {
 }
 
 func (p *Passport) logout(ctx context.Context) (passport.Logout, error) {
-	// First, for the page may be closed at any moment from now on.
-	p.doubt(ctx, doubt{})
+	// First, for the page may be closed at any moment from now on, and a login
+	// in another tab looks for it once it has begun its session.
+	name := rand.Text()
+	p.doubt(ctx, doubt{Logout: name})
 	l, ended := p.endSession(ctx)
-	p.doubt(ctx, doubt{Guard: l.Guard.Reveal(), URL: l.URL})
+	p.doubt(ctx, doubt{Logout: name, Guard: l.Guard.Reveal(), URL: l.URL})
 	if l.Mode == passport.LogoutSilent {
-		return p.silently(ctx, l, ended)
+		return p.silently(ctx, name, l, ended)
 	}
 	return p.leave(l, ended)
 }
@@ -86,13 +89,13 @@ func (p *Passport) doubt(ctx context.Context, d doubt) {
 }
 
 // silently ends the Passport session in a hidden iframe. ended is what went wrong
-// with the app session, or nil.
-func (p *Passport) silently(ctx context.Context, l passport.Logout, ended error) (passport.Logout, error) {
+// with the app session in the logout of that name, or nil.
+func (p *Passport) silently(ctx context.Context, name string, l passport.Logout, ended error) (passport.Logout, error) {
 	known, err := p.visit(ctx, l.URL)
 	if err == nil {
 		l.Passport = known
 		if known == passport.Done {
-			err = p.unfinished.clear(ctx)
+			err = p.unfinished.finish(ctx, name)
 		}
 		return l, errors.Join(ended, err)
 	}

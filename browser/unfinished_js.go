@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,9 +12,8 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// unfinished is the record of a logout from this browser that is not known to
-// have ended the Passport session. While it is there, a login asks for
-// credentials.
+// unfinished is the record of the last logout from this browser. While that is
+// not known to have ended the Passport session, a login asks for credentials.
 type unfinished struct {
 	store storage.TokenStore
 	now   func() time.Time
@@ -21,8 +21,10 @@ type unfinished struct {
 
 // doubt is what it holds: what the logout says once it is under way.
 type doubt struct {
-	Guard string `json:"guard,omitempty"` // of passport.Logout
-	URL   string `json:"url,omitempty"`
+	Logout string `json:"logout,omitempty"` // its name
+	Guard  string `json:"guard,omitempty"`  // of passport.Logout
+	URL    string `json:"url,omitempty"`
+	Over   bool   `json:"over,omitempty"` // there is no doubt any more
 }
 
 const (
@@ -35,39 +37,63 @@ const (
 
 // load returns storage.ErrNotFound if there is none.
 func (f *unfinished) load(ctx context.Context) (doubt, error) {
+	d, err := f.last(ctx)
+	if err == nil && (d.Logout == "" || d.Over) {
+		err = storage.ErrNotFound
+	}
+	return d, err
+}
+
+// last returns what is known of the last logout; nothing if there was none.
+func (f *unfinished) last(ctx context.Context) (doubt, error) {
+	d, _, err := f.read(ctx)
+	return d, err
+}
+
+func (f *unfinished) read(ctx context.Context) (doubt, storage.Record, error) {
 	rec, err := f.store.Load(ctx, unfinishedRecord)
-	if err != nil {
-		return doubt{}, err
+	if errors.Is(err, storage.ErrNotFound) {
+		return doubt{}, storage.Record{ID: unfinishedRecord}, nil
 	}
 	var d doubt
 	_ = json.Unmarshal(rec.Data, &d) // one that makes no sense is a doubt all the same
-	return d, nil
+	d.Logout = cmp.Or(d.Logout, "unnamed")
+	return d, rec, err
 }
 
 // note puts a doubt in the place of the one before.
 func (f *unfinished) note(ctx context.Context, d doubt) error {
-	data, err := json.Marshal(d)
-	if err != nil {
-		return err
-	}
+	return f.update(ctx, func(old *doubt) { *old = d })
+}
+
+// finish notes that there is no doubt about the logout of that name any more.
+func (f *unfinished) finish(ctx context.Context, name string) error {
+	return f.update(ctx, func(d *doubt) {
+		if d.Logout == name { // and not a later one
+			*d = doubt{Logout: name, Over: true}
+		}
+	})
+}
+
+// update changes the record, again if another tab has come in between.
+func (f *unfinished) update(ctx context.Context, change func(*doubt)) error {
 	for {
-		rec, err := f.store.Load(ctx, unfinishedRecord)
-		if err != nil && !errors.Is(err, storage.ErrNotFound) {
+		old, rec, err := f.read(ctx)
+		if err != nil {
 			return err
 		}
-		rec.ID, rec.Data, rec.Expiry = unfinishedRecord, data, f.now().Add(unfinishedLife)
+		d := old
+		if change(&d); d == old {
+			return nil
+		}
+		if rec.Data, err = json.Marshal(d); err != nil {
+			return err
+		}
+		rec.Expiry = f.now().Add(unfinishedLife)
 		if _, err = f.store.Save(ctx, rec); err == nil || !again(err) {
 			return err
 		}
 	}
-}
-
-func (f *unfinished) clear(ctx context.Context) error {
-	_, err := f.store.Delete(ctx, unfinishedRecord)
-	if errors.Is(err, storage.ErrNotFound) {
-		return nil
-	}
-	return err
 }
 
 // UnfinishedLogout reports a logout from this browser that is not known to have
@@ -112,7 +138,7 @@ func (p *Passport) noticeReturn(ctx context.Context) error {
 	returned := passport.Event{Name: "passport.returned", Time: p.c.Now()}
 	if outcome == passport.Done {
 		returned.Name = "passport.done"
-		if err := p.unfinished.clear(ctx); err != nil {
+		if err := p.unfinished.finish(ctx, d.Logout); err != nil {
 			return err
 		}
 	}

@@ -113,6 +113,32 @@ func TestFramedGameKnowsNothingForCertain(t *testing.T) {
 	assert.Empty(t, got.Error)
 }
 
+// Whoever signs out last, in whichever tab, is signed out, and the doubt that this
+// logout leaves is not taken for that of the one before.
+func TestLogoutStopsALoginThatIsUnderWay(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	profile := browsertest.Open(t, browsertest.Blocked)
+	other := s.signedIn(profile)
+	require.Equal(t, "unconfirmed", other.logout().Passport)
+	g := s.open(profile)
+	g.login()
+	before := len(s.auth.Requests("/oauth/token"))
+	lift := s.auth.Inject(passporttest.Fault{Path: "/oauth/token", Hang: true, Late: true, Times: 1})
+	g.Run(`window.finished = game.callback().then(() => "signed in", e => e.message)`)
+	s.awaits("/oauth/token", before+1)
+	require.Equal(t, "unconfirmed", other.logout().Passport)
+	lift()
+
+	assert.Contains(t, browsertest.Eval[string](g.Tab, `finished`), passport.ErrNoLogin.Error())
+	assert.Equal(t, nobody, g.who())
+	assert.Equal(t, nobody, other.who())
+	assert.Empty(t, g.stored())
+	s.revoked()
+	g.signIn()
+	assert.Equal(t, []string{"", "login", "login"}, s.prompts())
+	assert.Nil(t, browsertest.Eval[*account](g.Tab, `game.unfinished()`), "and that is the end of it")
+}
+
 func TestUnfinishedLogoutCanBeFinished(t *testing.T) {
 	s := newSite(t, "auth.localhost")
 	s.config["LogoutRedirectURI"] = s.origin + "/wasm-callback"
