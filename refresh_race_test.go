@@ -164,7 +164,7 @@ func TestCloseDoesNotWaitForTheRefreshOfAnother(t *testing.T) {
 	}()
 	waitFor(t, looked)
 	waitFor(t, looked)
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
 	defer cancel()
 	require.NoError(t, other.Close(ctx))
 	assert.NoError(t, ctx.Err(), "there is nothing of its own to lose")
