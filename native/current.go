@@ -27,6 +27,10 @@ type standing struct {
 	// somebody else to do it, and not a session.
 	Ending bool `json:"ending,omitempty"`
 
+	// Replaced are the IDs, with spaces between them, of sessions that others
+	// have taken the place of, and that are yet to be ended.
+	Replaced string `json:"replaced,omitempty"`
+
 	// Unfinished names the last logout that is not known to have ended the
 	// Passport session. While it is there, a login asks for credentials.
 	Unfinished string `json:"unfinished,omitempty"`

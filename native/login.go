@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/internal/authdomain"
@@ -125,6 +127,7 @@ func (p *Passport) adopt(ctx context.Context, in passport.SignIn, mark string, b
 			s.Unfinished = in.Session.ID() // its Passport session may have begun after the logout
 			return
 		}
+		s.Replaced = strings.TrimSpace(s.Replaced + " " + s.ID)
 		s.Secret, s.ID, s.Ending = in.SessionID.Reveal(), in.Session.ID(), false
 		s.Browser = mark
 		s.finish(begun.Unfinished)
@@ -136,11 +139,23 @@ func (p *Passport) adopt(ctx context.Context, in passport.SignIn, mark string, b
 		_, endErr := p.engine.EndSession(ctx, in.Session.ID())
 		return errors.Join(err, endErr)
 	}
-	if before.ID == "" {
-		return nil
-	}
-	if _, err := p.engine.EndSession(ctx, before.ID); err != nil && p.c.Logger != nil {
-		p.c.Logger.WarnContext(ctx, "native: the session before this login could not be ended yet", "error", err)
-	}
+	p.endReplaced(ctx, before.Replaced+" "+before.ID)
 	return nil
+}
+
+// endReplaced ends sessions that others have taken the place of. Those that it
+// cannot end yet are left to the next Session or logout, in whichever process.
+func (p *Passport) endReplaced(ctx context.Context, ids string) {
+	for _, id := range strings.Fields(ids) {
+		_, err := p.engine.EndSession(ctx, id)
+		if err == nil {
+			_, err = p.current.update(ctx, func(s *standing) {
+				left := slices.DeleteFunc(strings.Fields(s.Replaced), func(other string) bool { return other == id })
+				s.Replaced = strings.Join(left, " ")
+			})
+		}
+		if err != nil && p.c.Logger != nil {
+			p.c.Logger.WarnContext(ctx, "native: the session before a login could not be ended yet", "error", err)
+		}
+	}
 }

@@ -81,6 +81,7 @@ func (p *Passport) end(ctx context.Context, engine *passport.Passport, name stri
 		}
 	})
 	l, endErr := p.carryOut(ctx, engine, before.ID)
+	p.endReplaced(ctx, before.Replaced)
 	switch {
 	case l.App != passport.Skipped:
 	case err != nil:

@@ -284,6 +284,25 @@ func TestTheNextRunEndsTheLogoutOfOneThatDied(t *testing.T) {
 	assert.True(t, d.unfinished(d.p))
 }
 
+// A program that only signs in may be gone before the session before is.
+func TestTheNextRunEndsASessionThatALoginHasReplaced(t *testing.T) {
+	d := newDesktop(t)
+	for range 2 {
+		d.login(d.p)
+		d.store.failing(func(method, _ string) bool { return method == "DeleteOwing" })
+	}
+	third := d.login(d.p)
+	assert.Equal(t, 3, d.live())
+
+	d.store.failing(nil)
+	next := d.run()
+	session, err := next.Session(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, third.ID(), session.ID())
+	require.NoError(t, next.Close(t.Context()))
+	assert.Equal(t, 1, d.live(), "the tokens of the others are revoked")
+}
+
 func TestALogoutThatCannotBeWrittenDownEndsTheSessionWhereItCan(t *testing.T) {
 	d := newDesktop(t)
 	d.login(d.p)

@@ -172,6 +172,7 @@ func (p *Passport) Session(ctx context.Context) (*passport.Session, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.endReplaced(ctx, now.Replaced)
 	if now.Ending { // by a process that did not live to see it
 		_, err := p.carryOut(ctx, p.engine, now.ID)
 		return nil, errors.Join(passport.ErrNoSession, err)
