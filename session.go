@@ -248,8 +248,9 @@ type Profile struct {
 }
 
 // Profile reads the ID token that the session holds; it makes no call to the
-// network. An error means that the stored session cannot be read: ErrNoSession
-// if it was tampered with, and has been ended.
+// network. An error means that the stored session cannot be read. ErrNoSession:
+// it was tampered with, and has been ended; or its key is not among
+// Config.EncryptionKeys, and it is left alone, for the key may yet come.
 func (s *Session) Profile(ctx context.Context) (Profile, error) {
 	t, err := s.read(ctx)
 	if err != nil {
@@ -278,10 +279,11 @@ func (s *Session) IDToken(ctx context.Context) (Secret, error) {
 	return t.IDToken, err
 }
 
-// AccessToken is an access token that lives for 30 s at least. If it has to be
-// refreshed, that is done once for all who ask at the same time, on this
-// instance and on others, and the new tokens are stored before they are handed
-// out. ctx bounds the caller's wait, not the refresh.
+// AccessToken is an access token that lives for 30 s at least, or for whatever
+// is left of that if it cannot be refreshed now. A refresh is done once for all
+// who ask at the same time, on this instance and on others, and the new tokens
+// are stored before they are handed out. ctx bounds the caller's wait, not the
+// refresh.
 //
 // ErrNoSession: the session has ended, maybe just now, because the auth domain
 // refused the refresh token for good. ErrTokenExpired: there is no refresh

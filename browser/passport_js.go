@@ -168,9 +168,9 @@ func (p *Passport) IDToken(ctx context.Context) (passport.Secret, error) {
 	return s.IDToken(ctx)
 }
 
-// AccessToken is an access token that lives for 30 s at least; see AccessToken
-// of passport.Session. If it has to be refreshed, one tab does so for all. Errors
-// as for Session, and of that method.
+// AccessToken is an access token that lives for 30 s at least, or for whatever is
+// left of that if it cannot be refreshed now; see AccessToken of passport.Session.
+// One tab refreshes it for all. Errors as for Session, and of that method.
 func (p *Passport) AccessToken(ctx context.Context) (passport.Secret, error) {
 	s, err := p.Session(ctx)
 	if err != nil {
