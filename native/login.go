@@ -22,9 +22,9 @@ import (
 // ErrNoBrowser: no browser could be opened; LoginWithDevice is the way out. A
 // *passport.ProviderError, whose Code is access_denied if the user chose not to:
 // the auth domain refused. context.DeadlineExceeded: the browser did not come
-// back within Config.LoginTimeout, or before ctx was done. Otherwise as for
-// FinishLogin of package passport, or the port of Config.RedirectURI is taken.
-// In each case the session before lives on.
+// back within Config.LoginTimeout. The error of ctx: it was done first. Otherwise
+// as for FinishLogin of package passport, or the port of Config.RedirectURI is
+// taken. None of them ends the session before.
 //
 // The browser ends at a page that says what has come of it. ctx, unless it ends
 // before, bounds how long Session.Done is kept up.
