@@ -74,11 +74,12 @@
 //
 // # Stores
 //
-// The default store is in memory, bounded, and gone after a restart. The modules
-// below storage keep sessions in a file, Redis or PostgreSQL. What goes there is
-// sealed with Config.EncryptionKeys and bound to its place, and the id in it is a
-// hash. There is no store that keeps the session in the cookie itself, on
-// purpose: a copied one outlives its logout.
+// The default store is in memory, bounded, and gone after a restart. Those beside
+// it, below storage, keep sessions in a bbolt database, Redis or PostgreSQL; and
+// one user's in a file or the system's keyring. What goes there is sealed with
+// Config.EncryptionKeys and bound to its place, and the id in it is a hash. There
+// is no store that keeps the session in the cookie itself, on purpose: a copied
+// one outlives its logout.
 //
 // # Tests
 //
