@@ -109,8 +109,9 @@ type fault struct {
 	inject            []passporttest.Fault
 }
 
-const faultPage = `<!doctype html><meta charset="utf-8"><meta name="color-scheme" content="light dark"><title>Out of order</title>
-<body style="font:1rem/1.5 system-ui;max-width:30rem;margin:20vh auto;padding:0 1rem"><h1>Out of order</h1>
+const faultPage = `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark"><title>Out of order</title>
+<body style="font:1rem/1.5 system-ui;max-width:30rem;margin:20vh auto;padding:0 1rem"><main><h1>Out of order</h1>
 <p>You told this auth domain to fail. Go back to the site and lift the fault there.`
 
 var faults = []fault{
