@@ -1,6 +1,11 @@
 package main
 
-import "syscall/js"
+import (
+	"errors"
+	"syscall/js"
+
+	"github.com/passport-go/passport"
+)
 
 func element(id string) js.Value {
 	return js.Global().Get("document").Call("getElementById", id)
@@ -21,7 +26,12 @@ func show(part string) {
 
 // fail shows an error, which has no secrets in it.
 func fail(err error) {
-	write("error", err.Error())
+	text := err.Error()
+	var refused *passport.ProviderError
+	if errors.As(err, &refused) && refused.Code == "access_denied" {
+		text = "The sign-in was cancelled. You can try again whenever you like."
+	}
+	write("error", text)
 	hide("error", false)
 }
 
