@@ -115,7 +115,7 @@ func (p *program) account(l passport.Logout, err error) int {
 		}[l.Revocation],
 		map[passport.Outcome]string{
 			passport.Done:        "Your Passport session in the browser has ended.",
-			passport.Pending:     "Your Passport session in the browser is left open. The next sign-in asks who you are.",
+			passport.Pending:     "The browser was not asked to end your Passport session, which may be open there.\nThe next sign-in asks who you are.",
 			passport.Unconfirmed: "Whether your Passport session in the browser has ended is not known.\nThe next sign-in asks who you are. To try again: " + self + " logout",
 		}[l.Passport],
 	} {
