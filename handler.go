@@ -14,7 +14,9 @@ import (
 
 // Handler looks up the session of every request, for [SessionFrom] to find, and
 // passes the request on to next whether or not there is one. Responses to a
-// signed-in user get Cache-Control: no-store, which next may replace.
+// signed-in user get Cache-Control: no-store, which next may replace; the
+// browser may then show such a page again after a logout, unless it has
+// [Passport.Script].
 //
 // When the Store cannot answer, a request with a session cookie gets a 503
 // (Config.OnError), for next would take a signed-in user for a stranger. At

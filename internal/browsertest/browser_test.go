@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/passporttest"
@@ -12,21 +14,41 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// keeping is how a browser keeps the page /inventory for the back button.
+type keeping struct{ cacheControl, script string }
+
+var keepings = map[string]keeping{
+	"as they come":            {},
+	"that stay alive":         {cacheControl: "private, max-age=0"},
+	"that only the cache has": {cacheControl: "private, max-age=0", script: `addEventListener("unload", () => {})`},
+}
+
+// inventory adds the page to a site, and counts how often it is asked for.
+func (s *site) inventory(k keeping) *atomic.Int32 {
+	s.policy = strings.Replace(s.policy, "script-src 'self'", "script-src 'self' 'unsafe-inline'", 1)
+	var asked atomic.Int32
+	s.mux.HandleFunc("GET /inventory", func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		if k.cacheControl != "" {
+			w.Header().Set("Cache-Control", k.cacheControl)
+		}
+		s.home(w, r)
+		fmt.Fprintf(w, "<script>%s</script>", k.script)
+	})
+	return &asked
+}
+
+const signedOutInventory = `location.pathname === "/inventory" && document.querySelector("#who").textContent === "nobody"`
+
 // The back button shows nothing personal after a logout, whether the page was
-// kept alive by the browser or is loaded once more.
+// kept alive by the browser, comes from its cache or is loaded once more.
 func TestBackButtonShowsNothingPersonal(t *testing.T) {
 	modes := map[string]func(*site, *passport.Config){"redirect": redirect, "silent": fallBack}
-	pages := map[string]string{"as they come": "", "that the browser may keep": "private, max-age=0"}
 	for mode, edit := range modes {
-		for kept, cacheControl := range pages {
+		for kept, k := range keepings {
 			t.Run(mode+", pages "+kept, func(t *testing.T) {
 				s := newSite(t, "auth.localhost", edit)
-				s.mux.HandleFunc("GET /inventory", func(w http.ResponseWriter, r *http.Request) {
-					if cacheControl != "" {
-						w.Header().Set("Cache-Control", cacheControl)
-					}
-					s.home(w, r)
-				})
+				s.inventory(k)
 				tab := s.signedIn(Open(t, Blocked))
 				tab.Go(s.at("/inventory"))
 				require.Equal(t, "alice@example.com", who(tab))
@@ -35,27 +57,80 @@ func TestBackButtonShowsNothingPersonal(t *testing.T) {
 				require.Equal(t, "nobody", who(tab))
 
 				tab.Back()
-				tab.Wait(`location.pathname === "/inventory" && document.querySelector("#who").textContent === "nobody"`)
+				tab.Wait(signedOutInventory)
 			})
 		}
 	}
 }
 
-// Without this the test above would prove less than it says.
+// Nor after a logout in another tab, which a page that is gone cannot hear of.
+func TestBackButtonShowsNothingPersonalAfterALogoutInAnotherTab(t *testing.T) {
+	for kept, k := range keepings {
+		t.Run("pages "+kept, func(t *testing.T) {
+			s := newSite(t, "auth.localhost")
+			s.inventory(k)
+			profile := Open(t, Blocked)
+			tab, other := s.signedIn(profile), profile.Tab()
+			tab.Go(s.at("/inventory"))
+			require.Equal(t, "alice@example.com", who(tab))
+			tab.Run(`location.href = "/away"`)
+			tab.WaitURL(s.at("/away"))
+			other.Go(s.at("/"))
+			other.Click("button")
+			other.Wait(`location.search === "?bye" && document.querySelector("#who")`)
+
+			tab.Back()
+			tab.Wait(signedOutInventory)
+		})
+	}
+}
+
+// A user may leave the page before the logout's answer comes.
+func TestBackButtonShowsNothingPersonalAfterAPageLeftInHaste(t *testing.T) {
+	for kept, k := range keepings {
+		t.Run("pages "+kept, func(t *testing.T) {
+			s := newSite(t, "auth.localhost")
+			s.inventory(k)
+			asked, answer := make(chan struct{}), make(chan struct{})
+			s.mux.HandleFunc("POST /slow", func(w http.ResponseWriter, r *http.Request) {
+				close(asked)
+				<-answer
+				s.p.Logout(w, r)
+			})
+			tab := s.signedIn(Open(t, Blocked))
+			tab.Go(s.at("/inventory"))
+			require.Equal(t, "alice@example.com", who(tab))
+			tab.Run(`void passport.logout({path: "/slow"})`)
+			<-asked
+			tab.Run(`location.href = "/away"`)
+			tab.WaitURL(s.at("/away"))
+			close(answer)
+			require.Eventually(t, func() bool { return len(s.auth.RefreshTokens(passporttest.Live)) == 0 }, patience, 5*time.Millisecond)
+
+			tab.Back()
+			tab.Wait(signedOutInventory)
+		})
+	}
+}
+
+// Without this the tests above would prove less than they say. It also shows
+// that the back button is as quick as ever where nobody has signed out.
 func TestBrowserDoesKeepPages(t *testing.T) {
-	s := newSite(t, "auth.localhost")
-	s.mux.HandleFunc("GET /inventory", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "private, max-age=0")
-		s.home(w, r)
-	})
-	tab := s.signedIn(Open(t, Blocked))
-	tab.Go(s.at("/inventory"))
-	tab.Run(`window.kept = true`)
-	tab.Run(`location.href = "/away"`)
-	tab.WaitURL(s.at("/away"))
-	tab.Back()
-	tab.WaitURL(s.at("/inventory"))
-	assert.True(t, Eval[bool](tab, `window.kept === true`))
+	for kept, alive := range map[string]bool{"that stay alive": true, "that only the cache has": false} {
+		t.Run(kept, func(t *testing.T) {
+			s := newSite(t, "auth.localhost")
+			asked := s.inventory(keepings[kept])
+			tab := s.signedIn(Open(t, Blocked))
+			tab.Go(s.at("/inventory"))
+			tab.Run(`window.kept = true`)
+			tab.Run(`location.href = "/away"`)
+			tab.WaitURL(s.at("/away"))
+			tab.Back()
+			tab.WaitURL(s.at("/inventory"))
+			assert.Equal(t, alive, Eval[bool](tab, `window.kept === true`))
+			assert.EqualValues(t, 1, asked.Load())
+		})
+	}
 }
 
 // Nobody else signs a user out, be it a stranger's site or another host of the

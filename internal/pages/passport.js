@@ -48,6 +48,10 @@
 //                    tabs, just remote: true, and a hint to look again
 //   passport:error   detail is the error
 //
+// The back button shows no page of before a logout, in whatever tab that was:
+// pages with this script which the browser has kept are loaded anew. For them,
+// the time of the last logout is in localStorage, under passport:logout.
+//
 // After a form's logout the page goes to returnTo, which the program has
 // checked, or is loaded again; a form whose request failed is submitted the
 // plain way, so that the user sees the program's own answer. preventDefault
@@ -57,6 +61,8 @@
 
   const home = document.currentScript?.dataset.logout ?? "/logout";
   const channel = new BroadcastChannel("passport");
+  const key = "passport:logout";
+  const atLoad = lastLogout();
   let running, ended;
 
   function logout({ path = home, body } = {}) {
@@ -71,6 +77,8 @@
 
   async function run(path, body, byForm) {
     try {
+      // Now, for the user may leave before the answer comes.
+      note();
       const outcome = await finish(await post(path, body));
       if (emit("logout", { ...outcome, remote: false }) && byForm) leave(outcome, path, body);
       return outcome;
@@ -104,7 +112,7 @@
   async function finish(answer) {
     const { app, revocation, passport, url, returnTo } = answer;
     const outcome = { mode: answer.mode, app, revocation, passport, url, returnTo };
-    ended = gone(app);
+    note();
     // Only who was signed in has news for the other tabs.
     if (app === "done") channel.postMessage("logout");
     if (outcome.mode === "silent") {
@@ -119,7 +127,7 @@
       }
     }
     if (outcome.mode === "redirect") location.assign(url);
-    if (!ended) throw failure("app", outcome);
+    if (!gone(app)) throw failure("app", outcome);
     return outcome;
   }
 
@@ -177,6 +185,25 @@
     });
   }
 
+  // note remembers a logout for the pages of this browser that are not there to
+  // hear of it. Whether it succeeded is for the server to say when they ask.
+  function note() {
+    ended = true;
+    try {
+      localStorage.setItem(key, Date.now());
+    } catch {
+      // Storage is forbidden, or full. This page knows.
+    }
+  }
+
+  function lastLogout() {
+    try {
+      return localStorage.getItem(key);
+    } catch {
+      // Storage is forbidden.
+    }
+  }
+
   function gone(app) {
     return app === "done" || app === "skipped";
   }
@@ -229,10 +256,13 @@
     emit("logout", { remote: true });
   };
 
-  // The back button may bring this page back as it was before the logout.
+  // The back button may bring this page back as it was before a logout: alive,
+  // or from the browser's cache, which says nothing of the page's age.
   addEventListener("pageshow", (e) => {
-    if (e.persisted && ended) location.reload();
+    if (e.persisted && (ended || lastLogout() !== atLoad)) location.reload();
   });
+  const [{ type, transferSize } = {}] = performance.getEntriesByType("navigation");
+  if (type === "back_forward" && !transferSize && atLoad) location.reload();
 
   window.passport = { logout, finish };
 })();
