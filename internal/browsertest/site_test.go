@@ -38,6 +38,8 @@ func newSite(t testing.TB, authHost string, edit ...func(*site, *passport.Config
 	s.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
 	t.Cleanup(s.server.Close)
 
+	client := s.auth.Client()
+	client.Timeout = patience // of 10 s unless set, which a busy machine can take
 	c := passport.Config{
 		ClientID:          passporttest.ClientID,
 		AuthDomain:        s.auth.URL,
@@ -46,7 +48,7 @@ func newSite(t testing.TB, authHost string, edit ...func(*site, *passport.Config
 		LogoutMode:        passport.LogoutSilent,
 		SilentTimeout:     patience,
 		SilentFallback:    passport.FallbackReport,
-		HTTPClient:        s.auth.Client(),
+		HTTPClient:        client,
 	}
 	s.policy = "default-src 'none'; script-src 'self'; connect-src 'self'; frame-src 'self' " + s.auth.URL +
 		"; form-action 'self' " + s.auth.URL
