@@ -71,7 +71,7 @@ type Options struct {
 	LockTimeout time.Duration
 
 	// MaxSize bounds the file, in bytes: a session that would make it larger is
-	// refused with storage.ErrFull. The file grows in steps of up to 16 MiB, and
+	// refused with storage.ErrFull, once nothing in the file has expired. The file grows in steps of up to 16 MiB, and
 	// stops short of the bound by as much. 0 means no bound but the disk's; less
 	// than 1 MiB is refused. New ignores it.
 	MaxSize int

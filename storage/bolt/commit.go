@@ -103,11 +103,15 @@ func (s *Store) commit(group []*write) {
 	}
 }
 
-// alone carries out w by itself, and on a full disk tries again with the room
-// set aside.
+// alone carries out w by itself, and on a full disk tries again with more room:
+// the room set aside, or for a session that is added, that of the expired.
 func (s *Store) alone(w *write) {
 	err := s.try([]*write{w})
-	if err != nil && !w.creates && s.freeReserve() == nil {
+	switch {
+	case err == nil:
+	case w.creates:
+		err = s.createAmongExpired(w, err)
+	case s.freeReserve() == nil:
 		err = s.try([]*write{w})
 	}
 	if err != nil {

@@ -1,6 +1,12 @@
 package bolt
 
-import "bytes"
+import (
+	"bytes"
+	"context"
+	"errors"
+
+	"github.com/passport-go/passport/storage"
+)
 
 // sweepPerWrite is how many expired records a write removes: more than the one
 // it can add, so that the removing catches up, and few enough that nobody waits
@@ -12,6 +18,37 @@ func (t *tx) sweep(n int) {
 	for _, key := range t.past(t.expiries, n) {
 		t.expire(key)
 	}
+}
+
+// createAmongExpired carries out w, which err has refused, in the room of what
+// has expired, if there is any. What is swept along with w is undone with it, so
+// a file full of expired sessions would refuse every new one for ever. The more
+// has been swept, the more room there is to sweep in, and w may need much of it
+// in a row: to fill the reserve again.
+func (s *Store) createAmongExpired(w *write, err error) error {
+	for n := sweepPerWrite; errors.Is(err, storage.ErrFull) && s.sweepAlone(n); n += sweepPerWrite {
+		err = s.try([]*write{w})
+	}
+	return err
+}
+
+// sweepAlone reports whether it has removed any expired records, n at most.
+func (s *Store) sweepAlone(n int) bool {
+	if !s.sweeps || s.ready(context.Background()) != nil {
+		return false
+	}
+	sweep := func(t *tx) error {
+		t.sweep(n)
+		if t.failed == nil && !t.changed {
+			return errUnchanged
+		}
+		return t.failed
+	}
+	err := s.update(sweep)
+	if errors.Is(err, storage.ErrFull) && s.freeReserve() == nil {
+		err = s.update(sweep)
+	}
+	return err == nil
 }
 
 // past returns the first keys, up to n, of an index by time whose time has come.

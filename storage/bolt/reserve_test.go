@@ -61,3 +61,17 @@ func TestALargeFullFileLetsEverybodyRefreshAndLogOutEverywhere(t *testing.T) {
 		}
 	}
 }
+
+// Nobody has logged out meanwhile, or refreshed: all that comes is new sessions.
+func TestALargeFileFullOfExpiredSessionsTakesNewOnes(t *testing.T) {
+	s, filled := fillAtRandom(t)
+	_, err := s.Save(t.Context(), filled[0]) // by now the room set aside is in use
+	require.NoError(t, err)
+	s.now = func() time.Time { return time.Now().Add(2 * time.Hour) }
+	for i := range 100 {
+		_, err := s.Save(t.Context(), storage.Record{
+			ID: fmt.Sprint("new ", i), Subject: "user 1", Expiry: time.Now().Add(3 * time.Hour), Data: filled[0].Data,
+		})
+		require.NoError(t, err)
+	}
+}
