@@ -21,8 +21,8 @@ import (
 // When the Store cannot answer, a request with a session cookie gets a 503
 // (Config.OnError), for next would take a signed-in user for a stranger. At
 // Config.LogoutPath the session is looked up only if somebody asks for it, so
-// that a logout costs the store one round trip, and reaches the auth domain even
-// when the Store cannot answer.
+// that a logout costs the store one round trip (two within ten minutes of a
+// login), and reaches the auth domain even when the Store cannot answer.
 //
 // It also notices the browser's return from a logout at LogoutRedirectURI.
 func (p *Passport) Handler(next http.Handler) http.Handler {

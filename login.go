@@ -135,8 +135,8 @@ func authorizeURL(at *entry, c *settled, state Secret, l pendingLogin, o LoginOp
 // again, gets the same session, for as long as it lives; the code is not used
 // twice.
 //
-// ErrNoLogin: there is no such login in this browser; the way out is a new one.
-// A *ProviderError: the auth domain, or the user there, refused. Other errors:
+// ErrNoLogin: there is no such login in this browser, or [Passport.Logout] was
+// called there in the meantime; the way out is a new one. A *ProviderError: the auth domain, or the user there, refused. Other errors:
 // the auth domain or the Store could not be reached, or the ID token is not
 // valid. In each case the session that the browser had before lives on.
 func (p *Passport) FinishLogin(ctx context.Context, c Callback) (SignIn, error) {
@@ -163,10 +163,15 @@ func (p *Passport) FinishLogin(ctx context.Context, c Callback) (SignIn, error) 
 	in, err := p.signIn(work, code, pending)
 	if refusedCode(err) {
 		// It will never be any good, so nothing needs to remember it.
-		_, delErr := p.store.Delete(work, used.ID)
-		return SignIn{}, errors.Join(err, delErr)
+		if _, delErr := p.store.Delete(work, used.ID); !errors.Is(delErr, storage.ErrNotFound) {
+			err = errors.Join(err, delErr)
+		}
+		return SignIn{}, err
 	}
-	p.conclude(work, used, in)
+	if stopped := p.conclude(work, used, in); err == nil && stopped != nil {
+		_, endErr := p.EndSession(work, in.Session.ID())
+		err = errors.Join(stopped, endErr)
+	}
 	if err != nil {
 		return SignIn{}, err
 	}

@@ -2,9 +2,12 @@ package passport_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -399,6 +402,77 @@ func TestACallbackThatIsLoadedAgainIsFinishedOnce(t *testing.T) {
 	list, err := s.p.Sessions(t.Context(), passporttest.DefaultUser().Subject)
 	require.NoError(t, err)
 	assert.Len(t, list, 1, "no session is left behind that nobody has the cookie of")
+}
+
+// A user who logs out in one tab is not signed in by another, whose login was just
+// being finished.
+func TestALogoutStopsALoginThatIsBeingFinished(t *testing.T) {
+	for name, before := range map[string]func(*site) *browser{
+		"of a user who was signed in": (*site).signedIn,
+		"of one who was not":          (*site).browser,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			b := before(s)
+			link := b.callback("/login")
+			traded := len(s.auth.Requests("/oauth/token"))
+			lift := s.auth.Inject(passporttest.Fault{Path: "/oauth/token", Late: true, Hang: true})
+			tab := make(chan answer, 1)
+			go func() { tab <- b.get(link) }()
+			_, err := s.auth.Await(t.Context(), "/oauth/token", traded+1)
+			require.NoError(t, err)
+			b.logout()
+			lift()
+
+			a := <-tab
+			assert.Equal(t, http.StatusBadRequest, a.StatusCode)
+			assert.Contains(t, a.body, "Sign in again")
+			assert.Equal(t, "nobody", b.get("/").body)
+			assert.Equal(t, http.StatusBadRequest, b.get(link).StatusCode, "nor if the page is loaded again")
+			require.Eventually(t, func() bool { return len(s.auth.RefreshTokens(passporttest.Live)) == 0 }, 20*time.Second, time.Millisecond)
+			assert.Empty(t, s.auth.Incidents())
+			list, err := s.p.Sessions(t.Context(), passporttest.DefaultUser().Subject)
+			require.NoError(t, err)
+			assert.Empty(t, list)
+
+			assert.Equal(t, passporttest.DefaultUser().Subject, b.get("/login").body, "the next login is another")
+		})
+	}
+}
+
+func TestALogoutLeavesTheLoginsOfOtherBrowsersAlone(t *testing.T) {
+	s := newSite(t)
+	b, other := s.browser(), s.signedIn()
+	link := b.callback("/login")
+	lift := s.auth.Inject(passporttest.Fault{Path: "/oauth/token", Late: true, Hang: true})
+	tab := make(chan answer, 1)
+	go func() { tab <- b.get(link) }()
+	_, err := s.auth.Await(t.Context(), "/oauth/token", 2)
+	require.NoError(t, err)
+	other.logout()
+	lift()
+	assert.Equal(t, passporttest.DefaultUser().Subject, (<-tab).body)
+}
+
+// It is nobody's business how many cookies a client makes up.
+func TestALogoutAsksTheStoreForAFewLoginsOnly(t *testing.T) {
+	faulty := &faultyStore{Store: memory.New(memory.Options{})}
+	s := newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = faulty, someKey() })
+	var asked atomic.Int32
+	faulty.hook(func(method, _ string) {
+		if method == "DeleteMatching" {
+			asked.Add(1)
+		}
+	})
+	r := httptest.NewRequest(http.MethodPost, "/logout", nil)
+	for i := range 1000 {
+		r.AddCookie(&http.Cookie{Name: fmt.Sprintf("passport-login-%08d", i), Value: strings.Repeat("x", 43)})
+	}
+	w := httptest.NewRecorder()
+	s.p.Logout(w, r)
+	assert.Equal(t, http.StatusSeeOther, w.Code)
+	assert.LessOrEqual(t, asked.Load(), int32(8))
+	assert.Positive(t, asked.Load())
 }
 
 func TestASessionThatCannotBeStoredHasItsRefreshTokenRevoked(t *testing.T) {

@@ -13,6 +13,10 @@ import (
 // loginTag is how many characters tell the names apart.
 const loginTag = 8
 
+// mostLoginCookies is for how many of them a logout asks the store. More come from
+// nobody but those who make them up.
+const mostLoginCookies = 8
+
 type loginCookie struct {
 	name    string
 	browser Secret

@@ -22,7 +22,8 @@ import (
 //
 // It takes POST only (but see Config.LogoutByGET), and refuses requests that
 // other origins make. A user who is not signed in is no error: the browser
-// visits the URL all the same. It does not wait for the revocation.
+// visits the URL all the same. It does not wait for the revocation. A login that
+// the browser is just finishing in another tab ends with ErrNoLogin.
 //
 // If the Store cannot answer, the status is 503 and App is failed; the cookie
 // is deleted and the URL is given even so.
@@ -48,6 +49,9 @@ func (p *Passport) Logout(w http.ResponseWriter, r *http.Request) {
 			tellRemoved(r.Context(), secret, debt.Record)
 			guard = newGuard(debt.Record.SID)
 		}
+	}
+	if l.App != Failed {
+		p.stopLogins(r)
 	}
 	if guard == "" { // not signed in: maybe it is the same logout once more
 		if guard = p.cookies.get(r, p.cookies.logout); guard == "" {

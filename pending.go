@@ -7,6 +7,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/passport-go/passport/internal/envelope"
@@ -20,8 +22,10 @@ import (
 // browser's own secret: neither alone gives them away.
 //
 // A state that comes back is entered in the store before its code is used, so
-// that it is good for one use on all instances. The entry then holds the outcome,
-// for a browser that loads the callback again.
+// that it is good for one use on all instances. While the code is being traded the
+// entry is found by the browser, and a logout there removes it, which tells the
+// login that it comes too late. Afterwards it holds the outcome, for a browser that
+// loads the callback again.
 
 const (
 	// loginLife is how long a login may take.
@@ -106,10 +110,17 @@ type loginOutcome struct {
 	SessionID string `json:"session_id"`
 }
 
+// errLoggedOut ends a login whose browser logged out while it was being finished.
+var errLoggedOut = fmt.Errorf("%w: the browser logged out before the login was finished", ErrNoLogin)
+
 // use enters a state as used. storage.ErrConflict: it was before. After any other
 // error the same callback may come again, for its code has not been used.
 func (p *Passport) use(ctx context.Context, state Secret, l pendingLogin) (storage.Record, error) {
-	rec := storage.Record{ID: storeID(spaceLogin, state), Expiry: l.expiry()}
+	rec := storage.Record{
+		ID:     storeID(spaceLogin, state),
+		SID:    underWay(l.browser),
+		Expiry: l.expiry().Add(2 * exchangeTimeout), // there until it is concluded
+	}
 	rec = envelope.Seal(p.c.keys, rec, head{}, nil)
 	used, err := p.store.Save(ctx, rec)
 	if err != nil && !errors.Is(err, storage.ErrConflict) {
@@ -118,15 +129,48 @@ func (p *Passport) use(ctx context.Context, state Secret, l pendingLogin) (stora
 	return used, err
 }
 
+// underWay is what the logins of a browser are indexed by until they are finished.
+func underWay(browser Secret) string { return storeID(spaceBrowser, browser) }
+
 // conclude keeps the outcome, that of a failure too, for a browser that loads the
-// callback again. That it cannot be kept is no reason to fail.
-func (p *Passport) conclude(ctx context.Context, used storage.Record, in SignIn) {
-	body, err := json.Marshal(loginOutcome{SessionID: in.SessionID.Reveal()})
-	if err == nil {
-		_, err = p.store.Save(ctx, envelope.Seal(p.c.keys, used, head{}, body))
+// callback again. That it cannot be kept is no reason to fail; errLoggedOut is.
+func (p *Passport) conclude(ctx context.Context, used storage.Record, in SignIn) error {
+	used.SID = ""
+	err := p.keepOutcome(ctx, used, in.SessionID)
+	if errors.Is(err, storage.ErrNotFound) {
+		used.Revision = 0
+		return errors.Join(errLoggedOut, p.keepOutcome(ctx, used, ""))
 	}
 	if err != nil {
 		p.c.Logger.WarnContext(ctx, "passport: the outcome of a login could not be kept for a reload", "error", err)
+	}
+	return nil
+}
+
+func (p *Passport) keepOutcome(ctx context.Context, used storage.Record, sessionID Secret) error {
+	body, err := json.Marshal(loginOutcome{SessionID: sessionID.Reveal()})
+	if err != nil {
+		return err
+	}
+	_, err = p.store.Save(ctx, envelope.Seal(p.c.keys, used, head{}, body))
+	return err
+}
+
+// stopLogins stops the logins that are being finished in r's browser, so that none
+// of them undoes its logout. It asks the store only if a login was begun there
+// within the last ten minutes.
+func (p *Passport) stopLogins(r *http.Request) {
+	cookies := p.loginCookies(r)
+	if len(cookies) == 0 {
+		return
+	}
+	ctx, cancel := p.storeCall(r.Context())
+	defer cancel()
+	for _, c := range cookies[:min(len(cookies), mostLoginCookies)] {
+		if _, err := p.store.DeleteMatching(ctx, storage.Match{SID: underWay(c.browser)}); err != nil {
+			p.c.Logger.WarnContext(ctx, "passport: a logout could not stop the logins under way in its browser", "error", err)
+			return
+		}
 	}
 }
 

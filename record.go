@@ -21,6 +21,7 @@ import (
 const (
 	spaceSession = envelope.SpaceSession
 	spaceLogin   = "login:"
+	spaceBrowser = "browser:"
 	spaceDebt    = "debt:"
 	spaceTokenID = "jti:"
 	spaceMark    = "mark:"
