@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -71,6 +72,8 @@ func New(pool *pgxpool.Pool, opts Options) (*Store, error) {
 	if opts.Listen != nil {
 		s.listen = opts.Listen.Copy()
 	}
+	// Processes that end before they have created so many take their turn, too.
+	s.created.Store(rand.Uint64N(sweepEvery))
 	return s, nil
 }
 

@@ -28,7 +28,7 @@ func (s *Store) Load(ctx context.Context, id string) (storage.Record, error) {
 }
 
 // Save creates or replaces a record, as storage.TokenStore has it. It is one
-// statement. Every 64th record created makes it call Sweep for twice as many,
+// statement. One in 64 records created makes it call Sweep for twice as many,
 // so that the expired do not pile up in a program that never sweeps.
 func (s *Store) Save(ctx context.Context, r storage.Record) (storage.Record, error) {
 	r.Expiry = stored(r.Expiry)

@@ -66,6 +66,21 @@ func TestSaveSweepsNowAndThen(t *testing.T) {
 	assert.LessOrEqual(t, countRecords(t, s), int64(4*sweepEvery))
 }
 
+// As where instances come and go with the load, and none sees many sign-ins.
+func TestInstancesThatDoNotLiveLongSweepToo(t *testing.T) {
+	clock := newClock()
+	opts := Options{Now: clock.Now, Prefix: freshPrefix()}
+	pool := newPool(t)
+	s := openStore(t, pool, opts)
+	saveFor(t, s, "old", 100, time.Minute)
+	clock.advance(2 * time.Hour)
+	const instances = 20 * sweepEvery // all of them out of luck: one in 500 million
+	for i := range instances {
+		saveFor(t, newStore(t, pool, opts), fmt.Sprint("new", i), 1, time.Hour)
+	}
+	assert.Equal(t, int64(instances), countRecords(t, s))
+}
+
 func TestSweepPassesOverWhatAnotherHolds(t *testing.T) {
 	clock := newClock()
 	s := openStore(t, newPool(t), Options{Now: clock.Now})
