@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -50,6 +51,29 @@ const (
 	// is tried eleven times within a second or so.
 	mostPatience = 512 * time.Millisecond
 )
+
+// run runs the statement of a verb, in patience. From the second try on it is in
+// a transaction that is read committed whatever the default: a stricter one
+// turns a logout away for as long as others keep writing to the session.
+func (s *Store) run(ctx context.Context, statement func(querier) error) error {
+	first := true
+	return patiently(ctx, func() error {
+		if first {
+			first = false
+			return statement(s.pool)
+		}
+		return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+			return statement(tx)
+		})
+	})
+}
+
+// querier is a pool or a transaction.
+type querier interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
 
 // patiently runs do again when the server has turned it away only for meeting
 // another transaction. That happens where the database's default isolation is

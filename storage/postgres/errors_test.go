@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -90,4 +91,35 @@ func TestPatienceIsBounded(t *testing.T) {
 		assert.Equal(t, 11, tries)
 		assert.LessOrEqual(t, time.Since(start), 1023*time.Millisecond)
 	})
+}
+
+// Sessions are written to while their user logs out everywhere, and the database
+// is set to turn away what meets other writers.
+func TestALogoutGetsThroughToABusySession(t *testing.T) {
+	config := poolConfig(t, server.URL())
+	config.ConnConfig.RuntimeParams["default_transaction_isolation"] = "serializable"
+	s := openStore(t, openPool(t, config), Options{})
+	writers := newPool(t)
+	saved, err := s.Save(t.Context(), aRecord("busy"))
+	require.NoError(t, err)
+
+	ctx, stop := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer stop()
+	for range 4 {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				_, _ = writers.Exec(ctx, s.names.fill(`UPDATE {records} SET revision = revision + 1`))
+			}
+		})
+	}
+	for range 10 {
+		debts, err := s.DeleteMatchingOwing(t.Context(), storage.Match{Subject: saved.Subject}, time.Minute)
+		require.NoError(t, err)
+		require.Len(t, debts, 1)
+		require.NoError(t, s.Settle(t.Context(), debts[0]))
+		_, err = s.Save(t.Context(), aRecord("busy"))
+		require.NoError(t, err)
+	}
 }

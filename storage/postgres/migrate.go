@@ -85,11 +85,6 @@ func (s *Store) version(ctx context.Context, db querier) (version int, err error
 	return version, err
 }
 
-// querier is a pool or a transaction.
-type querier interface {
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-}
-
 // prepare makes what the migrations themselves need. CREATE SCHEMA IF NOT EXISTS
 // would ask for the right to create schemas even where there is nothing to do.
 func (s *Store) prepare(ctx context.Context, tx pgx.Tx) error {

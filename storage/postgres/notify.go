@@ -43,8 +43,8 @@ func (s *Store) Notify(ctx context.Context, ids ...string) error {
 var encoding = base64.RawURLEncoding
 
 func (s *Store) notify(ctx context.Context, payloads []string) error {
-	err := patiently(ctx, func() error {
-		_, err := s.pool.Exec(ctx, s.sql.notify, s.names.channel, payloads)
+	err := s.run(ctx, func(db querier) error {
+		_, err := db.Exec(ctx, s.sql.notify, s.names.channel, payloads)
 		return err
 	})
 	if err != nil {

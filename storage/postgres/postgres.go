@@ -90,8 +90,8 @@ func stored(t time.Time) time.Time {
 
 // row runs a statement that returns at most one row, and ErrNotFound if none.
 func (s *Store) row(ctx context.Context, verb, sql string, args, dest []any) error {
-	err := patiently(ctx, func() error {
-		return s.pool.QueryRow(ctx, sql, args...).Scan(dest...)
+	err := s.run(ctx, func(db querier) error {
+		return db.QueryRow(ctx, sql, args...).Scan(dest...)
 	})
 	switch {
 	case err == nil:
@@ -107,8 +107,8 @@ func (s *Store) row(ctx context.Context, verb, sql string, args, dest []any) err
 // places that fields names.
 func rows[T any](ctx context.Context, s *Store, verb, sql string, fields func(*T) []any, args ...any) ([]T, error) {
 	var all []T
-	err := patiently(ctx, func() error {
-		found, err := s.pool.Query(ctx, sql, args...)
+	err := s.run(ctx, func(db querier) error {
+		found, err := db.Query(ctx, sql, args...)
 		if err != nil {
 			return err
 		}

@@ -26,8 +26,8 @@ func (s *Store) Sweep(ctx context.Context, n int) (int, error) {
 		return 0, nil
 	}
 	var removed int64
-	err := patiently(ctx, func() error {
-		tag, err := s.pool.Exec(ctx, s.sql.sweep, s.clock(), int64(n))
+	err := s.run(ctx, func(db querier) error {
+		tag, err := db.Exec(ctx, s.sql.sweep, s.clock(), int64(n))
 		removed = tag.RowsAffected()
 		return err
 	})
