@@ -15,6 +15,7 @@ var ledgerConcurrentChecks = []check{
 	{"of many that owe one wins", oneDebtor},
 	{"a debt is there once the record is not", debtBeforeGone},
 	{"every debt is settled once", settledOnce},
+	{"a debt is handed back or handed out, not both", backOrOut},
 }
 
 func oneClaimant(f *fixture) {
@@ -155,4 +156,44 @@ func (f *fixture) finish(ledger storage.Ledger, d storage.Debt, way int, settled
 	if err != nil && !errors.Is(err, storage.ErrConflict) && !errors.Is(err, storage.ErrNotFound) {
 		f.Errorf("Settle or Postpone: %v", err)
 	}
+}
+
+// backOrOut has a holder whose time is up hand a debt back while somebody else
+// claims it. One of them comes first, and then the other has nothing.
+func backOrOut(f *fixture) {
+	for round := range atLeast(60) {
+		lost := f.owes(f.record(fmt.Sprint("debt ", round)))
+		f.clock.advance(hold)
+		later := f.clock.Now().Add(time.Hour)
+		var claimed []storage.Debt
+		var err, backErr error
+		parallel(2, func(i int) {
+			switch ledger := f.at(i).(storage.Ledger); {
+			case i == round%2:
+				claimed, err = ledger.Claim(f.ctx, 1, hold)
+			case round%4 < 2:
+				backErr = ledger.Settle(f.ctx, lost)
+			default:
+				backErr = ledger.Postpone(f.ctx, lost, later)
+			}
+		})
+		if err != nil || backErr != nil && !errors.Is(backErr, storage.ErrConflict) {
+			f.Fatalf("Claim: %v; Settle or Postpone: %v; want nil and at most %q", err, backErr, storage.ErrConflict)
+		}
+		if back := backErr == nil; back == (len(claimed) > 0) {
+			f.Fatalf("a debt was handed back: %v, and handed out %d times; want one or the other", back, len(claimed))
+		}
+		switch {
+		case len(claimed) > 0:
+			lost = claimed[0]
+		case round%4 < 2:
+			continue
+		default:
+			lost.Due = later
+		}
+		if err := f.ledger().Settle(f.ctx, lost); err != nil {
+			f.Fatalf("Settle by the one who has the debt: %v", err)
+		}
+	}
+	f.debtsAre(0)
 }

@@ -60,10 +60,12 @@ func keepsNoAlias(f *fixture) {
 	}
 }
 
+// letters returns 500 times that letter.
+func letters(letter string) []byte { return []byte(strings.Repeat(letter, 500)) }
+
 // handsOutStable holds on to bytes from every method while the store is busy
 // with other records of the same size.
 func handsOutStable(f *fixture) {
-	letters := func(letter string) []byte { return []byte(strings.Repeat(letter, 500)) }
 	r := f.record("a")
 	r.Data = letters("a")
 	saved := f.save(r)

@@ -1,8 +1,10 @@
 package storagetest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +27,8 @@ var ledgerChecks = []check{
 	{"a debt outlives its record's expiry", debtOutlives},
 	{"debts and records do not mix", debtsApart},
 	{"debts of any size and content", anyDebt},
+	{"the bytes of a debt do not change", debtsStable},
+	{"DeleteMatchingOwing and Claim take many", owingMany},
 }
 
 const hold = time.Minute
@@ -231,7 +235,10 @@ func claimOrder(f *fixture) {
 	}
 	debts[0].Attempts = 1 // and comes after d now
 	f.claims(1, time.Hour, debts[1])
-	f.claims(2, time.Hour, debts[2], debts[0])
+	two := f.claims(2, time.Hour, debts[2], debts[0])
+	if two[0].Record.ID != debts[2].Record.ID {
+		f.Errorf("Claim returned %s; want the oldest Due first", showDebts(two))
+	}
 	f.claims(3, time.Hour, debts[3])
 	f.claims(3, time.Hour)
 	f.clock.advance(time.Second)
@@ -242,7 +249,8 @@ func postpone(f *fixture) {
 	d := f.owes(f.record("a"))
 	for attempt := 1; attempt <= 5; attempt++ {
 		due := f.clock.Now().Add(time.Duration(attempt) * time.Hour)
-		if err := f.ledger().Postpone(f.ctx, d, due); err != nil {
+		proof := storage.Debt{Record: storage.Record{ID: "a"}, Due: d.Due} // no more is needed
+		if err := f.ledger().Postpone(f.ctx, proof, due); err != nil {
 			f.Fatalf("Postpone: %v", err)
 		}
 		d.Attempts = attempt
@@ -349,4 +357,59 @@ func anyDebt(f *fixture) {
 	if _, err := f.ledger().DeleteOwing(f.ctx, "a", hold); !errors.Is(err, storage.ErrNotFound) {
 		f.Errorf("DeleteOwing of a settled debt's record: %v", err)
 	}
+}
+
+// debtsStable holds on to bytes from every method while the ledger is busy with
+// other debts of the same size.
+func debtsStable(f *fixture) {
+	var handed []storage.Debt
+	for _, letter := range []string{"a", "b", "c"} {
+		r := f.record("deleted " + letter)
+		r.Data = letters(letter)
+		d, err := f.ledger().DeleteOwing(f.ctx, f.save(r).ID, hold)
+		if err != nil {
+			f.Fatalf("DeleteOwing: %v", err)
+		}
+		r.ID = "matched " + letter
+		matched, err := f.ledger().DeleteMatchingOwing(f.ctx, storage.Match{SID: f.save(r).SID}, hold)
+		if err != nil || len(matched) != 1 {
+			f.Fatalf("DeleteMatchingOwing: %d debts, %v", len(matched), err)
+		}
+		r.ID = "owed " + letter
+		handed = append(handed, d, matched[0], f.owes(r))
+	}
+	f.clock.advance(hold)
+	for range handed {
+		claimed, err := f.ledger().Claim(f.ctx, 1, hold)
+		if err != nil || len(claimed) != 1 {
+			f.Fatalf("Claim: %d debts, %v", len(claimed), err)
+		}
+		handed = append(handed, claimed[0])
+		if err := f.ledger().Settle(f.ctx, claimed[0]); err != nil {
+			f.Fatalf("Settle: %v", err)
+		}
+	}
+	for i := range 50 {
+		busy := f.record(fmt.Sprint("busy ", i))
+		busy.Data = letters("z")
+		f.owes(busy)
+	}
+	for _, d := range handed {
+		if want := letters(d.Record.ID[len(d.Record.ID)-1:]); !bytes.Equal(d.Record.Data, want) {
+			f.Errorf("the bytes of the debt %q have changed to %s", d.Record.ID, brief(string(d.Record.Data)))
+		}
+	}
+}
+
+// owingMany takes more records, and then debts, than any reasonable batch.
+func owingMany(f *fixture) {
+	alices, bobs := f.many(600)
+	f.owed(storage.Match{Subject: "alice"}, alices...)
+	f.owed(storage.Match{SID: "s1"}, bobs...)
+	all := make([]storage.Debt, 0, len(alices)+len(bobs))
+	for _, r := range slices.Concat(alices, bobs) {
+		all = append(all, f.fresh(r))
+	}
+	f.clock.advance(hold)
+	f.claims(len(all)+1, hold, all...)
 }

@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/passport-go/passport/storage"
@@ -11,6 +12,8 @@ var listerChecks = []check{
 	{"List selects as DeleteMatching does", listSelects},
 	{"List leaves out what has expired or is gone", listLive},
 	{"List refuses an empty match", listEmpty},
+	{"List lists many", listMany},
+	{"the bytes that List hands out do not change", listStable},
 }
 
 // list checks that List returns just those records.
@@ -62,4 +65,33 @@ func listEmpty(f *fixture) {
 		_, err := f.store.(storage.Lister).List(f.ctx, m)
 		f.failed(err, storage.ErrEmptyMatch, fmt.Sprintf("List(%+v)", m))
 	}
+}
+
+// listMany lists more records than any reasonable batch.
+func listMany(f *fixture) {
+	alices, bobs := f.many(600)
+	f.list(storage.Match{Subject: "alice"}, alices...)
+	f.list(storage.Match{SID: "s1"}, slices.Concat(alices, bobs)...)
+}
+
+func listStable(f *fixture) {
+	var want []storage.Record
+	for _, letter := range []string{"a", "b", "c"} {
+		r := f.record(letter)
+		r.Subject, r.Data = "alice", letters(letter)
+		want = append(want, f.save(r))
+	}
+	lister := f.store.(storage.Lister)
+	first, err := lister.List(f.ctx, storage.Match{Subject: "alice"})
+	if err != nil {
+		f.Fatalf("List: %v", err)
+	}
+	for _, r := range want {
+		r.Data = letters("z")
+		f.save(r)
+	}
+	if _, err := lister.List(f.ctx, storage.Match{Subject: "alice"}); err != nil {
+		f.Fatalf("List: %v", err)
+	}
+	f.sameSet(first, want, "List, after other calls,")
 }

@@ -153,7 +153,17 @@ func matchExpired(f *fixture) {
 // matchMany takes more records than any reasonable batch.
 func matchMany(f *fixture) {
 	spared := f.owned("spared", "alice", "s1")
-	all := make([]storage.Record, rounds(1200))
+	alices, bobs := f.many(1200)
+	f.removeMatching(storage.Match{Subject: "alice", Except: "spared"}, alices...)
+	f.present(spared)
+	f.removeMatching(storage.Match{SID: "s1", Except: "spared"}, bobs...)
+	f.removeMatching(storage.Match{Subject: "alice", SID: "s1"}, spared)
+}
+
+// many creates n records, or less with -short, of two users under one sid.
+func (f *fixture) many(n int) (alices, bobs []storage.Record) {
+	f.Helper()
+	all := make([]storage.Record, rounds(n))
 	parallel(16, func(worker int) {
 		for i := worker; i < len(all); i += 16 {
 			r := f.record(fmt.Sprint("record ", i))
@@ -165,12 +175,8 @@ func matchMany(f *fixture) {
 			all[i] = saved
 		}
 	})
-	var alices, bobs []storage.Record
 	for i := 0; i < len(all); i += 2 {
 		alices, bobs = append(alices, all[i]), append(bobs, all[i+1])
 	}
-	f.removeMatching(storage.Match{Subject: "alice", Except: "spared"}, alices...)
-	f.present(spared)
-	f.removeMatching(storage.Match{SID: "s1", Except: "spared"}, bobs...)
-	f.removeMatching(storage.Match{Subject: "alice", SID: "s1"}, spared)
+	return alices, bobs
 }

@@ -162,6 +162,17 @@ var recordMutants = []mutant{
 		}
 	}, "an expired record can only be created anew"),
 
+	faulty("takes the same bytes for the same call", func(b *broken) {
+		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
+			next := r
+			next.Revision++
+			if old, err := b.sound.Load(ctx, r.ID); err == nil && equal(old, next) {
+				return old, nil
+			}
+			return b.sound.Save(ctx, r)
+		}
+	}, "a second create is a conflict", "an old or future revision is a conflict"),
+
 	faulty("brings back what was deleted", func(b *broken) {
 		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
 			if _, err := b.sound.Load(ctx, r.ID); errors.Is(err, storage.ErrNotFound) {
@@ -311,14 +322,26 @@ var matchMutants = []mutant{
 	}, "the index follows a changed subject and sid", "random calls are answered as the contract says"),
 
 	faulty("stops after a batch", func(b *broken) {
-		b.delMatching = func(ctx context.Context, m storage.Match) (removed []storage.Record, err error) {
+		b.list = func(ctx context.Context, m storage.Match) ([]storage.Record, error) {
 			found, err := b.sound.List(ctx, m)
-			for _, r := range found[:min(100, len(found))] {
+			return found[:min(25, len(found))], err
+		}
+		b.delMatching = func(ctx context.Context, m storage.Match) ([]storage.Record, error) {
+			found, err := b.list(ctx, m)
+			for _, r := range found {
 				_, _ = b.sound.Delete(ctx, r.ID)
 			}
-			return found[:min(100, len(found))], err
+			return found, err
 		}
-	}, "DeleteMatching removes many"),
+		b.delMatchingOwing = func(ctx context.Context, m storage.Match, hold time.Duration) (owed []storage.Debt, err error) {
+			found, err := b.list(ctx, m)
+			for _, r := range found {
+				d, _ := b.sound.DeleteOwing(ctx, r.ID, hold)
+				owed = append(owed, d)
+			}
+			return owed, err
+		}
+	}, "DeleteMatching removes many", "List lists many", "DeleteMatchingOwing and Claim take many"),
 }
 
 var dataMutants = []mutant{
@@ -369,6 +392,24 @@ var dataMutants = []mutant{
 			})
 		}
 	}, "the bytes handed out do not change"),
+
+	faulty("hands out the same bytes again", func(b *broken) {
+		buffer := make([]byte, 1<<20)
+		b.list = func(ctx context.Context, m storage.Match) ([]storage.Record, error) {
+			found, err := b.sound.List(ctx, m)
+			for i := range found {
+				found[i].Data = buffer[:copy(buffer, found[i].Data)]
+			}
+			return found, err
+		}
+		b.claim = func(ctx context.Context, n int, hold time.Duration) ([]storage.Debt, error) {
+			claimed, err := b.sound.Claim(ctx, n, hold)
+			for i, d := range claimed {
+				claimed[i].Record.Data = buffer[:copy(buffer, d.Record.Data)]
+			}
+			return claimed, err
+		}
+	}, "the bytes that List hands out do not change", "the bytes of a debt do not change"),
 
 	faulty("leaves room behind the bytes", func(b *broken) {
 		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
@@ -528,6 +569,29 @@ var ledgerMutants = []mutant{
 		}
 	}, "a debt is there once the record is not"),
 
+	faulty("owes what it has read before", func(b *broken) {
+		b.delOwing = func(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
+			r, err := b.sound.Load(ctx, id)
+			if err != nil {
+				return storage.Debt{}, err
+			}
+			gap()
+			return b.removeAs(r, hold)
+		}
+	}, "nothing comes back after a delete"),
+
+	faulty("owes all that it has read before", func(b *broken) {
+		b.delMatchingOwing = func(ctx context.Context, m storage.Match, hold time.Duration) (owed []storage.Debt, err error) {
+			found, err := b.sound.List(ctx, m)
+			gap()
+			for _, r := range found {
+				d, err := b.removeAs(r, hold)
+				owed = append(owed, oneDebt(d, err)...)
+			}
+			return owed, err
+		}
+	}, "nothing comes back after a delete"),
+
 	faulty("stores what is owed", func(b *broken) {
 		b.owe = func(ctx context.Context, r storage.Record, hold time.Duration) (storage.Debt, error) {
 			_, _ = b.sound.Save(ctx, r)
@@ -583,6 +647,43 @@ var ledgerMutants = []mutant{
 		}
 	}, "Postpone hands a debt back"),
 
+	faulty("looks at the hold, then hands back", func(b *broken) {
+		b.postpone = func(ctx context.Context, d storage.Debt, due time.Time) error {
+			stored, err := b.stillHeld(ctx, d)
+			if err != nil {
+				return err
+			}
+			gap()
+			stored.Due = due
+			stored.Attempts++
+			b.sound.mu.Lock()
+			defer b.sound.mu.Unlock()
+			b.sound.debts[d.Record.ID] = stored
+			return nil
+		}
+		b.settle = func(ctx context.Context, d storage.Debt) error {
+			if _, err := b.stillHeld(ctx, d); err != nil {
+				return err
+			}
+			gap()
+			b.sound.mu.Lock()
+			defer b.sound.mu.Unlock()
+			delete(b.sound.debts, d.Record.ID)
+			return nil
+		}
+	}, "a debt is handed back or handed out, not both"),
+
+	faulty("takes the record from whoever postpones", func(b *broken) {
+		b.postpone = func(ctx context.Context, d storage.Debt, due time.Time) error {
+			err := b.sound.Postpone(ctx, d, due)
+			if stored, ok := b.sound.debts[d.Record.ID]; ok && err == nil {
+				stored.Record = d.Record
+				b.sound.debts[d.Record.ID] = stored
+			}
+			return err
+		}
+	}, "Postpone hands a debt back"),
+
 	faulty("postpones by the hold at least", func(b *broken) {
 		b.postpone = func(ctx context.Context, d storage.Debt, due time.Time) error {
 			if due.Before(d.Due) {
@@ -630,6 +731,23 @@ var ledgerMutants = []mutant{
 			return b.sound.Owe(ctx, r, hold)
 		}
 	}, "debts and records do not mix"),
+}
+
+// removeAs removes the record that is stored now, and owes r.
+func (b *broken) removeAs(r storage.Record, hold time.Duration) (storage.Debt, error) {
+	b.sound.mu.Lock()
+	defer b.sound.mu.Unlock()
+	if _, err := b.sound.live(r.ID); err != nil {
+		return storage.Debt{}, err
+	}
+	delete(b.sound.records, r.ID)
+	return b.sound.enter(r, hold), nil
+}
+
+func (b *broken) stillHeld(ctx context.Context, d storage.Debt) (storage.Debt, error) {
+	b.sound.mu.Lock()
+	defer b.sound.mu.Unlock()
+	return b.sound.held(ctx, d)
 }
 
 // hand holds debts without a look at whether others do.

@@ -127,6 +127,13 @@ func oneDebt(d storage.Debt, err error) []storage.Debt {
 	return []storage.Debt{d}
 }
 
+func recordsOf(debts []storage.Debt) (records []storage.Record) {
+	for _, d := range debts {
+		records = append(records, d.Record)
+	}
+	return records
+}
+
 func (w *walk) id() string      { return fmt.Sprint("id ", w.rand.IntN(8)) }
 func (w *walk) subject() string { return []string{"", "alice", "bob", "carol"}[w.rand.IntN(4)] }
 func (w *walk) sid() string     { return []string{"", "s1", "s2", "s3", "s4"}[w.rand.IntN(5)] }

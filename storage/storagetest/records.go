@@ -77,6 +77,7 @@ func revisions(f *fixture) {
 func wrongRevision(f *fixture) {
 	first := f.save(f.record("a"))
 	second := f.save(first)
+	f.saveFails(first, storage.ErrConflict) // the same in every byte
 	for _, revision := range []uint64{1, 3, 4, 1 << 40} {
 		wrong := second
 		wrong.Revision = revision
@@ -89,6 +90,7 @@ func wrongRevision(f *fixture) {
 
 func createTwice(f *fixture) {
 	r := f.save(f.record("a"))
+	f.saveFails(f.record("a"), storage.ErrConflict) // the same in every byte
 	again := f.record("a")
 	again.Data, again.SID = []byte("of the loser"), "of the loser"
 	f.saveFails(again, storage.ErrConflict)
