@@ -17,7 +17,8 @@ import (
 // oldest in a second one. If a part of a Cluster is down, Claim claims what it
 // can reach, and returns that with the error.
 //
-// A debt that nobody has claimed for 90 days is forgotten.
+// A debt that nobody has claimed for 90 days is forgotten. One that a newer
+// version of this package wrote is left to that.
 func (s *Store) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Debt, error) {
 	if err := ctx.Err(); err != nil || n <= 0 {
 		return nil, err

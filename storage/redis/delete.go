@@ -23,7 +23,9 @@ func (s *Store) Delete(ctx context.Context, id string) (storage.Record, error) {
 }
 
 // DeleteOwing implements storage.Ledger with one script, in one round trip. A
-// debt that is there under the same ID already is replaced.
+// debt that is there under the same ID already is replaced. Of a record that a
+// newer version of this package wrote it makes a debt for that version, and
+// returns storage.ErrNotFound.
 func (s *Store) DeleteOwing(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
 	by := s.debtor(hold)
 	value, err := s.remove(ctx, id, by)

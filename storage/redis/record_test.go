@@ -107,6 +107,51 @@ func TestADamagedDebtDoesNotHoldUpTheOthers(t *testing.T) {
 	assert.Equal(t, "b", debts[0].Record.ID)
 }
 
+// During a deployment a newer version of this package may share the server. What
+// its sessions owe must not be lost on instances that cannot read them.
+func TestWhatANewerVersionWroteIsOwedUntilItIsRead(t *testing.T) {
+	ctx := t.Context()
+	var clock clock
+	client := theServer(t).client(t)
+	s := newStore(t, client, Options{Now: clock.now})
+	setFormat := func(key string, at int64, format string) {
+		require.NoError(t, client.SetRange(ctx, key, at, format).Err())
+	}
+	ids := []string{"deleted", "matched", "owed", "spared"}
+	for _, id := range ids {
+		save(t, s, newRecord(id))
+		if id == "owed" {
+			deleteOwing(t, s, id)
+			setFormat(s.space(id).debt(id), debtHead, "\x02")
+			continue
+		}
+		setFormat(s.space(id).record(id), 0, "\x02")
+	}
+	_, err := s.DeleteOwing(ctx, "deleted", time.Minute)
+	assert.ErrorIs(t, err, storage.ErrNotFound)
+	debts, err := s.DeleteMatchingOwing(ctx, storage.Match{Subject: "alice", Except: "spared"}, time.Minute)
+	require.NoError(t, err)
+	assert.Empty(t, debts)
+	for range 2 {
+		clock.advance(time.Minute)
+		debts, err = s.Claim(ctx, 10, time.Minute)
+		require.NoError(t, err)
+		assert.Empty(t, debts)
+	}
+
+	setFormat(s.space("spared").record("spared"), 0, "\x01")
+	_, err = s.Load(ctx, "spared")
+	assert.NoError(t, err)
+	for _, id := range ids[:3] {
+		assertGone(t, s, id)
+		setFormat(s.space(id).debt(id), debtHead, "\x01")
+	}
+	clock.advance(time.Minute)
+	debts, err = s.Claim(ctx, 10, time.Minute)
+	require.NoError(t, err)
+	assert.ElementsMatch(t, ids[:3], idsOf(debts))
+}
+
 func FuzzDecode(f *testing.F) {
 	whole, _ := hex.DecodeString(firstFormat)
 	f.Add(whole)

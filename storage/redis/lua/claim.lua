@@ -7,9 +7,15 @@ local due, claimed = ARGV[4], {}
 local function claim(id, former)
   reach({}, KEYS[1], debt_key(id))
   local debt = redis.call('GET', debt_key(id))
-  if not debt or not parse(string.sub(debt, 13)) then
-    redis.call('DEL', debt_key(id))
+  if not debt then
     redis.call('ZREM', KEYS[1], id)
+    return
+  end
+  -- It may be damaged. Or a newer version wrote it, and will have its turn: so it
+  -- only makes room for the others, until somebody reads it or it is forgotten.
+  if not parse(string.sub(debt, 13)) then
+    redis.call('ZREM', KEYS[1], id) -- a full server takes what comes after
+    redis.call('ZADD', KEYS[1], due, id)
     return
   end
   redis.call('PEXPIRE', debt_key(id), debt_life) -- a full server takes what comes after

@@ -70,3 +70,16 @@ local function enter_debt(id, debt, due)
   redis.call('ZADD', due_key, due, id)
   redis.call('PEXPIRE', due_key, debt_life)
 end
+
+-- drop_unreadable removes what is no record to this version, if there is
+-- anything. A newer one may have written it, so what it owes is entered all the
+-- same (head is '' where nothing is): whoever can read it will pay.
+local function drop_unreadable(id, value, head, due)
+  if value and head ~= '' then
+    reach({}, debt_key(id), due_key)
+  end
+  redis.call('DEL', record_key(id))
+  if value and head ~= '' then
+    enter_debt(id, head .. value, due)
+  end
+end

@@ -7,7 +7,7 @@ local value = redis.call('GET', KEYS[1])
 local record = parse(value)
 
 if not record then
-  redis.call('DEL', KEYS[1]) -- it may be damaged
+  drop_unreadable(id, value, head, due)
   return nil
 end
 if record.expiry <= now then

@@ -17,9 +17,9 @@ end
 local function remove(id)
   local value = redis.call('GET', record_key(id))
   local record = parse(value)
-  if not record then
+  if not record and id ~= except then
     reach({}, KEYS[1], record_key(id))
-    redis.call('DEL', record_key(id)) -- it may be damaged
+    drop_unreadable(id, value, head, due)
     redis.call('ZREM', KEYS[1], id)
     return
   end
