@@ -17,7 +17,10 @@ import (
 
 // lossy is a network that loses the next answer, and the connection with it,
 // when told to.
-type lossy struct{ loseNext atomic.Bool }
+type lossy struct {
+	loseNext  atomic.Bool
+	meanwhile func() // what others do before the client tries again; may be nil
+}
 
 type lossyConn struct {
 	net.Conn
@@ -34,18 +37,26 @@ func (c lossyConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p) // the server has done it by then
 	if err == nil && c.network.loseNext.CompareAndSwap(true, false) {
 		_ = c.Close()
+		if c.network.meanwhile != nil {
+			c.network.meanwhile()
+		}
 		return 0, io.EOF
 	}
 	return n, err
 }
 
 func newLossyStore(t *testing.T, clock *clock) (*Store, func()) {
+	s, network := newLossyNetwork(t, clock)
+	return s, func() { network.loseNext.Store(true) }
+}
+
+func newLossyNetwork(t *testing.T, clock *clock) (*Store, *lossy) {
 	var network lossy
 	client := newClient(t, &redis.Options{Addr: theServer(t).addr, Dialer: network.dial})
 	s := newStore(t, client, Options{Now: clock.now})
 	liveOut(t, s, clock) // there is a connection now, and the scripts are known
 	t.Cleanup(func() { assert.False(t, network.loseNext.Load(), "an answer was lost") })
-	return s, func() { network.loseNext.Store(true) }
+	return s, &network
 }
 
 func TestASaveWhoseAnswerIsLostIsNoConflict(t *testing.T) {
@@ -58,6 +69,23 @@ func TestASaveWhoseAnswerIsLostIsNoConflict(t *testing.T) {
 	r = save(t, s, r)
 	assert.EqualValues(t, 2, r.Revision)
 	assertLive(t, s, r)
+}
+
+// The client sends the login again after the user has logged out everywhere on
+// another instance.
+func TestASessionThatHasEndedDoesNotComeBackWithALateAnswer(t *testing.T) {
+	s, network := newLossyNetwork(t, new(clock))
+	others := *s
+	others.client = theServer(t).client(t)
+	network.meanwhile = func() {
+		debts, err := others.DeleteMatchingOwing(t.Context(), storage.Match{Subject: "alice"}, time.Minute)
+		assert.NoError(t, err)
+		assert.Len(t, debts, 1)
+	}
+	network.loseNext.Store(true)
+	_, err := s.Save(t.Context(), newRecord("a"))
+	require.NoError(t, err)
+	assertGone(t, s, "a")
 }
 
 func TestADebtWhoseAnswerIsLostIsInTheLedger(t *testing.T) {
