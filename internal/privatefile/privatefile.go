@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"syscall"
 )
 
 // OnWindows access follows from the directory, and the mode says nothing.
@@ -45,7 +46,9 @@ func tighten(file *os.File) error {
 }
 
 // SyncDir puts the names in a directory on the disk: those of new files, and
-// what renaming and removing has made of them. Windows has no need of it.
+// what renaming and removing has made of them. Windows has no need of it, and
+// some file systems, such as shared folders of a virtual machine, cannot do it:
+// there the names are as safe as they get.
 func SyncDir(dir string) error {
 	if OnWindows {
 		return nil
@@ -54,5 +57,9 @@ func SyncDir(dir string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.Sync(), d.Close())
+	err = d.Sync()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
+		err = nil
+	}
+	return errors.Join(err, d.Close())
 }
