@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -14,15 +16,15 @@ import (
 var errHeld = errors.New("held by another process")
 
 // Lock is a lock that stands for a file. The file is created if it is missing,
-// and stays: removing it would let two have the lock, each of another file.
+// and so is its directory, for the user alone. It stays: removing it would let
+// two have the lock, each of another file.
 type Lock struct {
 	path     string
 	patience time.Duration
 	turn     chan struct{} // among the goroutines that use this Lock
 }
 
-// New returns a lock for the file at path, whose directory exists. No process
-// is expected to keep it from the others for as long as patience.
+// New returns a lock for the file at path. No process is expected to keep it from the others for as long as patience.
 func New(path string, patience time.Duration) *Lock {
 	return &Lock{path: path, patience: patience, turn: make(chan struct{}, 1)}
 }
@@ -58,7 +60,7 @@ func (l *Lock) wait(ctx context.Context) (*os.File, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		file, err := lock(l.path)
+		file, err := l.try()
 		if !errors.Is(err, errHeld) {
 			return file, err
 		}
@@ -71,4 +73,17 @@ func (l *Lock) wait(ctx context.Context) (*os.File, error) {
 		case <-time.After(pause):
 		}
 	}
+}
+
+// try makes a directory that is missing: while the program runs, somebody may
+// have cleaned up where it is, in a cache for example.
+func (l *Lock) try() (*os.File, error) {
+	file, err := l.try()
+	if !errors.Is(err, fs.ErrNotExist) {
+		return file, err
+	}
+	if err := os.MkdirAll(filepath.Dir(l.path), 0o700); err != nil {
+		return nil, err
+	}
+	return lock(l.path)
 }

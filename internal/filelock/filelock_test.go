@@ -88,7 +88,21 @@ func TestADoneContextNeverGetsTheLock(t *testing.T) {
 	}
 }
 
+func TestADirectoryThatIsMissingIsMade(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "cache", "passport")
+	lock := filelock.New(filepath.Join(dir, "lock"), time.Minute)
+	for range 2 {
+		acquire(t, lock)()
+		info, err := os.Stat(dir)
+		require.NoError(t, err)
+		assert.Zero(t, info.Mode().Perm()&0o077)
+		require.NoError(t, os.RemoveAll(dir))
+	}
+}
+
 func TestAFileThatCannotBeMadeIsAnError(t *testing.T) {
-	_, err := filelock.New(filepath.Join(tempPath(t), "none", "lock"), time.Minute).Acquire(t.Context())
-	assert.ErrorIs(t, err, os.ErrNotExist)
+	file := tempPath(t)
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	_, err := filelock.New(filepath.Join(file, "none", "lock"), time.Minute).Acquire(t.Context())
+	assert.ErrorContains(t, err, "not a directory")
 }

@@ -115,6 +115,19 @@ func TestARelativePathStaysWhereItWas(t *testing.T) {
 	assert.FileExists(t, filepath.Join(dir, "session.json"))
 }
 
+// The user cleans up while the program runs.
+func TestADirectoryThatIsRemovedMeanwhileTakesTheSessionsAndNoMore(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "mygame", "session.json")
+	s := newStore(t, path, file.Options{})
+	save(t, s, record("a"))
+	require.NoError(t, os.RemoveAll(filepath.Dir(path)))
+
+	_, err := s.DeleteOwing(t.Context(), "a", time.Minute)
+	assert.ErrorIs(t, err, storage.ErrNotFound)
+	assertStored(t, s, save(t, s, record("b")))
+	assert.Equal(t, os.ModeDir|0o700, modeOf(t, filepath.Dir(path)))
+}
+
 func TestAfterTheLastLogoutThereIsNoFile(t *testing.T) {
 	path := tempPath(t)
 	s := newStore(t, path, file.Options{})

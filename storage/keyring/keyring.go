@@ -58,9 +58,9 @@ type Options struct {
 	// Logger is told of sessions that are damaged. Nil means silence.
 	Logger *slog.Logger
 
-	// LockFile is the path of the lock file. Its directory must exist. Empty means
-	// one named for service and user in the directory passport of
-	// os.UserCacheDir.
+	// LockFile is the path of the lock file. A directory that is missing is made,
+	// for the user alone. Empty means one named for service and user in the
+	// directory passport of os.UserCacheDir.
 	LockFile string
 
 	// LockTimeout is how long a call waits for a process that keeps the lock and

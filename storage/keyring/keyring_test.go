@@ -238,3 +238,15 @@ func TestTheLockFileIsTheSameForTheSameNamesOnly(t *testing.T) {
 		assert.Equal(t, i+1, lockFiles())
 	}
 }
+
+// The lock file is in a cache, which may be emptied while the program runs.
+func TestSessionsOutliveTheDirectoryOfTheLockFile(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "passport")
+	s := newStore(t, newUser(), keyring.Options{LockFile: filepath.Join(dir, "lock")})
+	r, err := s.Save(t.Context(), record("a", 30))
+	require.NoError(t, err)
+	require.NoError(t, os.RemoveAll(dir))
+	removed, err := s.Delete(t.Context(), "a")
+	require.NoError(t, err)
+	assert.Equal(t, r, removed)
+}
