@@ -5,8 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/passport-go/passport/internal/filelock"
 )
@@ -122,10 +122,12 @@ func (r *ring) piece(slot string, i int) string { return fmt.Sprintf("%s/%s/%d",
 
 func (r *ring) replace(document []byte, slot string) error {
 	pieces := 0
-	for piece := range slices.Chunk(document, pieceSize) {
-		if err := r.items.set(r.piece(slot, pieces), string(piece)); err != nil {
+	for len(document) > 0 {
+		n := pieceLen(document)
+		if err := r.items.set(r.piece(slot, pieces), string(document[:n])); err != nil {
 			return err
 		}
+		document = document[n:]
 		pieces++
 	}
 	if err := r.cut(slot, pieces); err != nil {
@@ -137,6 +139,19 @@ func (r *ring) replace(document []byte, slot string) error {
 	// It has happened. What cannot be deleted now, the next write deletes.
 	_ = r.cut(other(slot), 0)
 	return nil
+}
+
+// pieceLen is how much of the document goes into its next piece. Some keyrings
+// keep text, so no letter is cut in two.
+func pieceLen(document []byte) int {
+	if len(document) <= pieceSize {
+		return len(document)
+	}
+	n := pieceSize
+	for n > pieceSize-utf8.UTFMax && !utf8.RuneStart(document[n]) {
+		n--
+	}
+	return n
 }
 
 func (r *ring) remove() error {

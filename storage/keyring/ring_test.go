@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -101,4 +102,24 @@ func crashAfter(t *testing.T, calls int, old, next []byte) bool {
 	require.NoError(t, r.put(t, nil))
 	assert.Empty(t, stored)
 	return crash.calls > 0
+}
+
+// textual is a keyring that keeps text, as KWallet does: it is told that what it
+// gets is UTF-8.
+type textual struct{ crashing }
+
+func (x *textual) set(name, value string) error {
+	return x.crashing.set(name, strings.ToValidUTF8(value, "?"))
+}
+
+func TestALetterIsNotCutInTwo(t *testing.T) {
+	for before := range 4 {
+		r := &ring{user: "user", lock: filelock.New(filepath.Join(t.TempDir(), "lock"), time.Minute)}
+		r.items = &textual{crashing{items: map[string]string{}, calls: -1}}
+		document := []byte(strings.Repeat("x", before) + strings.Repeat("日", pieceSize))
+		require.NoError(t, r.put(t, document))
+		found, err := r.Read(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, string(document), string(found))
+	}
 }
