@@ -24,7 +24,8 @@ type Lock struct {
 	turn     chan struct{} // among the goroutines that use this Lock
 }
 
-// New returns a lock for the file at path. No process is expected to keep it from the others for as long as patience.
+// New returns a lock for the file at path. No process is expected to keep it
+// from the others for as long as patience.
 func New(path string, patience time.Duration) *Lock {
 	return &Lock{path: path, patience: patience, turn: make(chan struct{}, 1)}
 }
@@ -78,7 +79,7 @@ func (l *Lock) wait(ctx context.Context) (*os.File, error) {
 // try makes a directory that is missing: while the program runs, somebody may
 // have cleaned up where it is, in a cache for example.
 func (l *Lock) try() (*os.File, error) {
-	file, err := l.try()
+	file, err := lock(l.path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return file, err
 	}
