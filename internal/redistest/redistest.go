@@ -11,12 +11,17 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 )
+
+var errEnded = errors.New("it ended")
 
 // startTime bounds a start, with the data that a killed server loads first.
 const startTime = 30 * time.Second
@@ -44,17 +49,29 @@ func Start(options ...string) (*Server, error) {
 		return nil, fmt.Errorf("redistest: a real server is needed: %w; Debian has it in the package redis-server", err)
 	}
 	s := &Server{program: program, options: options}
-	if s.Addr, err = freeAddr(); err != nil {
-		return nil, fmt.Errorf("redistest: %w", err)
-	}
 	if s.dir, err = os.MkdirTemp("", "redistest-"); err != nil {
 		return nil, fmt.Errorf("redistest: %w", err)
 	}
-	if err := s.Restart(); err != nil {
+	if err := s.startAt(freeAddr); err != nil {
 		_ = os.RemoveAll(s.dir)
 		return nil, err
 	}
 	return s, nil
+}
+
+// startAt starts the server at an address that pick returns. One that was free may
+// be somebody else's by the time the server asks for it: then it ends, and another
+// address is tried.
+func (s *Server) startAt(pick func() (string, error)) (err error) {
+	for range 3 {
+		if s.Addr, err = pick(); err != nil {
+			return fmt.Errorf("redistest: %w", err)
+		}
+		if err = s.Restart(); !errors.Is(err, errEnded) {
+			return err
+		}
+	}
+	return err
 }
 
 func freeAddr() (string, error) {
@@ -108,13 +125,13 @@ func (s *Server) supervise(command *exec.Cmd) error {
 // ready waits until the server answers, or has ended.
 func (s *Server) ready() error {
 	for deadline := time.Now().Add(startTime); ; {
-		err := ping(s.Addr)
+		err := s.answers()
 		if err == nil {
 			return nil
 		}
 		select {
 		case <-s.exited:
-			return errors.New("it ended")
+			return errEnded
 		case <-time.After(10 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
@@ -123,24 +140,27 @@ func (s *Server) ready() error {
 	}
 }
 
-// ping asks as a person at a terminal would. A server that is still loading its
-// data answers with an error.
-func ping(addr string) error {
-	conn, err := net.DialTimeout("tcp", addr, time.Second)
+// answers asks as a person at a terminal would. A server that is still loading its
+// data answers with an error; one that works elsewhere is somebody else's, which
+// has got hold of the address first.
+func (s *Server) answers() error {
+	conn, err := net.DialTimeout("tcp", s.Addr, time.Second)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
-	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
+	if _, err := conn.Write([]byte("PING\r\nCONFIG GET dir\r\n")); err != nil {
 		return err
 	}
-	answer, err := bufio.NewReader(conn).ReadString('\n')
-	if err != nil {
-		return err
-	}
-	if answer != "+PONG\r\n" {
-		return fmt.Errorf("it says %q", answer)
+	lines := bufio.NewScanner(conn)
+	for _, want := range []string{"+PONG", "*2", "$3", "dir", "$", filepath.Base(s.dir)} {
+		if !lines.Scan() {
+			return cmp.Or(lines.Err(), io.ErrUnexpectedEOF)
+		}
+		if !strings.Contains(lines.Text(), want) {
+			return fmt.Errorf("it says %q instead of %s", lines.Text(), want)
+		}
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ func TestAServerComesBackWithWhatItHadOnDisk(t *testing.T) {
 	require.Equal(t, "+OK\r\n", ask(t, s, "SET name alice\r\n"))
 
 	s.Kill()
-	assert.Error(t, ping(s.Addr), "nobody answers any more")
+	assert.Error(t, s.answers(), "nobody answers any more")
 	require.NoError(t, s.Restart())
 	assert.Equal(t, "$5\r\nalice\r\n", ask(t, s, "GET name\r\n"))
 }
@@ -25,8 +25,29 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 	s, err := Start()
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
-	assert.Error(t, ping(s.Addr))
+	assert.Error(t, s.answers())
 	assert.NoDirExists(t, s.dir)
+}
+
+// Between the look for a free address and the start, others start servers too.
+func TestAnAddressThatAnotherServerTookMeanwhileIsLeftToIt(t *testing.T) {
+	other, err := Start()
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, other.Close()) }()
+	s := &Server{program: other.program, dir: t.TempDir()}
+	addresses := []string{other.Addr, other.Addr}
+	require.NoError(t, s.startAt(func() (string, error) {
+		if len(addresses) == 0 {
+			return freeAddr()
+		}
+		next := addresses[0]
+		addresses = addresses[1:]
+		return next, nil
+	}))
+	defer s.Kill()
+	assert.NotEqual(t, other.Addr, s.Addr)
+	require.Equal(t, "+OK\r\n", ask(t, other, "SET name alice\r\n"))
+	assert.Equal(t, "$-1\r\n", ask(t, s, "GET name\r\n"))
 }
 
 func TestAServerThatCannotStartSaysWhy(t *testing.T) {
