@@ -25,6 +25,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+var errEnded = errors.New("it ended")
+
 // startTime bounds a start, with the recovery that a killed server begins with.
 const startTime = 30 * time.Second
 
@@ -46,13 +48,13 @@ type Server struct {
 // The caller calls Close.
 func Start(settings ...string) (*Server, error) {
 	s := &Server{settings: settings}
-	if err := s.start(); err != nil {
+	if err := s.start(freePort); err != nil {
 		return nil, errors.Join(fmt.Errorf("postgrestest: %w", err), s.Close())
 	}
 	return s, nil
 }
 
-func (s *Server) start() (err error) {
+func (s *Server) start(pick func() (int, error)) (err error) {
 	if s.bin, err = findPrograms(); err != nil {
 		return err
 	}
@@ -62,15 +64,27 @@ func (s *Server) start() (err error) {
 	if s.dir, err = s.makeDir(); err != nil {
 		return err
 	}
-	if s.port, err = freePort(); err != nil {
-		return err
-	}
 	initdb := s.command("initdb", "--pgdata", s.dir, "--username", "postgres", "--auth", "trust",
 		"--encoding", "UTF8", "--locale", "C", "--no-sync")
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, out)
 	}
-	return s.run()
+	return s.runAt(pick)
+}
+
+// runAt starts the server at a port that pick returns. One that was free may be
+// somebody else's by the time the server asks for it: then it ends, and another
+// port is tried.
+func (s *Server) runAt(pick func() (int, error)) (err error) {
+	for range 3 {
+		if s.port, err = pick(); err != nil {
+			return err
+		}
+		if err = s.run(); !errors.Is(err, errEnded) {
+			return err
+		}
+	}
+	return err
 }
 
 // URL returns the connection string of the superuser.
@@ -108,11 +122,12 @@ func (s *Server) run() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), startTime)
 	defer cancel()
-	if s.answers(ctx) {
+	err := s.ready(ctx)
+	if err == nil {
 		return nil
 	}
-	err := s.end(syscall.SIGKILL)
-	return errors.Join(fmt.Errorf("the server does not answer: %s", s.log), err)
+	endErr := s.end(syscall.SIGKILL)
+	return errors.Join(fmt.Errorf("the server does not start: %w: %s", err, s.log), endErr)
 }
 
 func (s *Server) launch() error {
@@ -129,22 +144,41 @@ func (s *Server) launch() error {
 	return s.supervise(cmd)
 }
 
-// answers waits until the server takes connections, or has exited.
-func (s *Server) answers(ctx context.Context) bool {
+// ready waits until the server takes connections, or has exited.
+func (s *Server) ready(ctx context.Context) error {
 	for {
-		conn, err := pgx.Connect(ctx, s.URL())
+		err := s.answers(ctx)
 		if err == nil {
-			_ = conn.Close(ctx)
-			return true
+			return nil
 		}
 		select {
 		case <-s.exited:
-			return false
+			return errEnded
 		case <-ctx.Done():
-			return false
+			return err
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+// answers asks the server where it works: one that works elsewhere is somebody
+// else's, which has got hold of the port first.
+func (s *Server) answers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, s.URL())
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	var dir string
+	if err := conn.QueryRow(ctx, "SHOW data_directory").Scan(&dir); err != nil {
+		return err
+	}
+	if filepath.Base(dir) != filepath.Base(s.dir) {
+		return fmt.Errorf("another server has port %d", s.port)
+	}
+	return nil
 }
 
 // end sends the server a signal and waits for it to exit.
