@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"runtime/debug"
 
+	"github.com/passport-go/passport/internal/privatefile"
 	"github.com/passport-go/passport/storage"
 	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
 )
 
 // errDamaged is what a record that does not match its checksum amounts to. Its
@@ -70,17 +72,8 @@ func (s *Store) contain(tx **bbolt.Tx, err *error) {
 // databaseError gives an error that says that there is no more room the name by
 // which callers know it.
 func databaseError(err error) error {
-	if isFull(err) {
+	if privatefile.IsFull(err) || errors.Is(err, bbolterrors.ErrMaxSizeReached) {
 		return fmt.Errorf("storage/bolt: %w: %w", storage.ErrFull, err)
 	}
 	return fmt.Errorf("storage/bolt: %w", err)
-}
-
-func isFull(err error) bool {
-	for _, full := range fullErrors {
-		if errors.Is(err, full) {
-			return true
-		}
-	}
-	return false
 }

@@ -14,8 +14,10 @@
 //   - A restart, a crash, SIGKILL, a power cut: the file is replaced as a whole
 //     by one that is on the disk already, so it is that of before or that of
 //     after. What a call has returned is there.
-//   - A full disk: a write fails with the error of the system, and the file stays
-//     as it was. Only the removal of the last session needs no room.
+//   - A full disk: a write that needs more room than the file has fails with
+//     [storage.ErrFull], and the file stays as it was. One that needs no more,
+//     such as a logout, is made in the file itself; then a power cut at that very
+//     moment damages it.
 //   - A damaged file: it counts as one without sessions, and Options.Logger is
 //     told. The next write that has something to store moves it aside, to the path
 //     and ".damaged", where it stays for you to look at and to delete. One that a
@@ -88,7 +90,7 @@ func New(path string, opts Options) (*Store, error) {
 	}
 
 	opts = opts.withDefaults()
-	f := &file{path: path, lock: filelock.New(path+".lock", opts.LockTimeout)}
+	f := newFile(path, filelock.New(path+".lock", opts.LockTimeout))
 	store, err := document.New(context.Background(), f, document.Options{
 		Name:   "storage/file: " + path,
 		Now:    opts.Now,

@@ -39,7 +39,7 @@ func Key(path string) ([]byte, error) {
 	if err := prepareDir(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("storage/file: %w", err)
 	}
-	f := &file{path: path, lock: filelock.New(path+".lock", 10*time.Second)}
+	f := newFile(path, filelock.New(path+".lock", 10*time.Second))
 	var key []byte
 	err = f.Update(context.Background(), func(there []byte) (_ []byte, err error) {
 		if len(there) == 0 {

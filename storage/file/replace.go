@@ -9,15 +9,22 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/passport-go/passport/internal/filelock"
 	"github.com/passport-go/passport/internal/privatefile"
+	"github.com/passport-go/passport/storage"
 )
 
 // file is a file that is replaced as a whole. It implements document.Backend.
 type file struct {
 	path string
 	lock *filelock.Lock
+	open func(name string, flag int) (*os.File, error) // privatefile.Open
+}
+
+func newFile(path string, lock *filelock.Lock) *file {
+	return &file{path: path, lock: lock, open: privatefile.Open}
 }
 
 // Read needs no lock: what has the name is always a whole file.
@@ -30,7 +37,7 @@ func (f *file) Read(context.Context) ([]byte, error) {
 }
 
 func (f *file) read() ([]byte, error) {
-	file, err := privatefile.Open(f.path, os.O_RDONLY)
+	file, err := f.open(f.path, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -55,7 +62,14 @@ func (f *file) Update(ctx context.Context, change func([]byte) ([]byte, error)) 
 	if err != nil || bytes.Equal(old, contents) {
 		return err
 	}
-	if err := f.replace(contents); err != nil {
+	err = f.replace(contents)
+	if privatefile.IsFull(err) && len(contents) <= len(old) {
+		err = f.overwrite(contents, len(old))
+	}
+	switch {
+	case privatefile.IsFull(err):
+		return fmt.Errorf("storage/file: %w: %w", storage.ErrFull, err)
+	case err != nil:
 		return fmt.Errorf("storage/file: %w", err)
 	}
 	return nil
@@ -66,7 +80,7 @@ func (f *file) replace(contents []byte) error {
 		return errors.Join(os.Remove(f.path), privatefile.SyncDir(filepath.Dir(f.path)))
 	}
 	next := f.path + ".new"
-	if err := write(next, contents); err != nil {
+	if err := f.write(next, contents); err != nil {
 		return errors.Join(err, os.Remove(next))
 	}
 	if err := rename(next, f.path); err != nil {
@@ -77,15 +91,31 @@ func (f *file) replace(contents []byte) error {
 
 // write creates a file that is on the disk when it returns. The lock is held, so
 // one that is there was left by a process that has not come to its end.
-func write(path string, contents []byte) error {
+func (f *file) write(path string, contents []byte) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	file, err := privatefile.Open(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
+	file, err := f.open(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return err
 	}
 	_, err = file.Write(contents)
+	if err == nil {
+		err = file.Sync()
+	}
+	return errors.Join(err, file.Close())
+}
+
+// overwrite is for a full disk, on which nobody could log out if that took the
+// room for a second file. It fills the length of the first with spaces, which
+// are nothing in JSON, so that one write without a new block does it.
+func (f *file) overwrite(contents []byte, length int) error {
+	file, err := f.open(f.path, os.O_WRONLY)
+	if err != nil {
+		return err
+	}
+	spaces := bytes.Repeat([]byte(" "), length-len(contents))
+	_, err = file.WriteAt(slices.Concat(contents, spaces), 0)
 	if err == nil {
 		err = file.Sync()
 	}

@@ -1,0 +1,76 @@
+package file
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/passport-go/passport/internal/document"
+	"github.com/passport-go/passport/internal/filelock"
+	"github.com/passport-go/passport/internal/privatefile"
+	"github.com/passport-go/passport/storage"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// fillDisk leaves no room for new files: what is written to one fails as on a
+// disk that is full.
+func (f *file) fillDisk() {
+	f.open = func(name string, flag int) (*os.File, error) {
+		if flag&os.O_CREATE != 0 {
+			name, flag = "/dev/full", os.O_WRONLY
+			return os.OpenFile(name, flag, 0)
+		}
+		return privatefile.Open(name, flag)
+	}
+}
+
+func TestOnAFullDiskSessionsCanBeEndedAndNotBegun(t *testing.T) {
+	ctx := t.Context()
+	path := filepath.Join(t.TempDir(), "session.json")
+	f := newFile(path, filelock.New(path+".lock", time.Minute))
+	s, err := document.New(ctx, f, document.Options{Name: "storage/file", Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	record := func(id string) storage.Record {
+		return storage.Record{ID: id, Subject: "alice", Expiry: time.Now().Add(time.Hour), Data: []byte(strings.Repeat(id, 1000))}
+	}
+	for _, id := range []string{"a", "b", "c"} {
+		_, err := s.Save(ctx, record(id))
+		require.NoError(t, err)
+	}
+
+	f.fillDisk()
+	before, err := os.ReadFile(path)
+	require.NoError(t, err)
+	_, err = s.Save(ctx, record("d"))
+	assert.ErrorIs(t, err, storage.ErrFull)
+	_, err = s.DeleteOwing(ctx, "b", time.Minute)
+	assert.ErrorIs(t, err, storage.ErrFull, "a debt takes more room than its record")
+	after, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, before, after)
+
+	for _, id := range []string{"b", "a"} {
+		_, err = s.Delete(ctx, id)
+		require.NoError(t, err)
+		_, err = s.Load(ctx, id)
+		assert.ErrorIs(t, err, storage.ErrNotFound)
+	}
+	c, err := s.Load(ctx, "c")
+	require.NoError(t, err)
+	_, err = s.Save(ctx, c)
+	require.NoError(t, err)
+	_, err = s.DeleteOwing(ctx, "c", time.Minute)
+	require.NoError(t, err, "there is room now in the file itself")
+
+	f.open = privatefile.Open
+	_, err = s.Save(ctx, record("e"))
+	require.NoError(t, err)
+	now, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.NotContains(t, string(now), "  ", "the room is given back")
+	assert.NoFileExists(t, path+".new")
+}
