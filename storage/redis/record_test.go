@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"context"
 	"encoding/hex"
 	"strings"
 	"testing"
@@ -105,6 +106,14 @@ func TestADamagedDebtDoesNotHoldUpTheOthers(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, debts, 1)
 	assert.Equal(t, "b", debts[0].Record.ID)
+
+	clock.advance(2 * time.Minute)
+	require.NoError(t, s.Settle(t.Context(), debts[0]))
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	debts, err = s.Claim(ctx, 10, 0)
+	require.NoError(t, err, "it is not claimed again and again")
+	assert.Empty(t, debts)
 }
 
 // During a deployment a newer version of this package may share the server. What

@@ -15,7 +15,7 @@ local function claim(id, former)
   -- only makes room for the others, until somebody reads it or it is forgotten.
   if not parse(string.sub(debt, 13)) then
     redis.call('ZREM', KEYS[1], id) -- a full server takes what comes after
-    redis.call('ZADD', KEYS[1], due, id)
+    redis.call('ZADD', KEYS[1], math.max(due, now + 1000), id)
     return
   end
   redis.call('PEXPIRE', debt_key(id), debt_life) -- a full server takes what comes after
