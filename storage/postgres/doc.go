@@ -17,6 +17,10 @@
 // SELECT, INSERT, UPDATE and DELETE on the tables are enough. The clocks of the
 // instances decide what has expired, and should agree to the second.
 //
+// The pool must lead to the primary, and to nothing else: a standby lags behind,
+// and a session may seem to live there after its logout. Where the connection
+// string names several servers, say target_session_attrs=read-write in it.
+//
 // # Behind a proxy
 //
 // Every verb is one statement that needs nothing of its session, so a proxy may
