@@ -30,6 +30,7 @@ func New(o Options) *AuthDomain {
 	o = o.withDefaults()
 	o.check()
 	d := &AuthDomain{options: o, issuer: o.Issuer}
+	d.keys.open()
 	d.outbox.open()
 	d.mux = d.routes()
 	return d

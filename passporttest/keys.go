@@ -33,18 +33,16 @@ type keyring struct {
 	keys []jose.JSONWebKey
 }
 
+// open puts the first key into a ring. That is not left to the first request that
+// signs: whoever makes it gives up after a while, and on a busy machine a key takes
+// longer.
+func (k *keyring) open() { k.keys = []jose.JSONWebKey{firstKey()} }
+
+// published returns the keys. The caller may keep what it returns: a ring is
+// replaced as a whole.
 func (k *keyring) published() []jose.JSONWebKey {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.start()
-}
-
-// start fills an empty ring. The caller holds the lock, and may keep what it
-// returns: a ring is replaced as a whole.
-func (k *keyring) start() []jose.JSONWebKey {
-	if k.keys == nil {
-		k.keys = []jose.JSONWebKey{firstKey()}
-	}
 	return k.keys
 }
 
@@ -54,7 +52,7 @@ func (k *keyring) rotate() {
 	next := newKey()
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.keys = []jose.JSONWebKey{next, k.start()[0]}
+	k.keys = []jose.JSONWebKey{next, k.keys[0]}
 }
 
 func (k *keyring) jwks() jose.JSONWebKeySet {
