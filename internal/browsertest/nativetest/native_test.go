@@ -99,10 +99,10 @@ func (d *desktop) signIn(p *native.Passport, tab *browsertest.Tab) {
 	done := begin(d, login(p))
 	tab.Go(wait(d, d.opened))
 	tab.Click("button.user")
-	d.shows(tab, "You are signed in")
 	got := wait(d, done)
 	require.NoError(d.t, got.err)
 	assert.Equal(d.t, passporttest.DefaultUser().Subject, got.value.Subject())
+	d.shows(tab, "You are signed in")
 }
 
 // shows waits until the tab shows a page with that title.
