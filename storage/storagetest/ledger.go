@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -28,6 +29,7 @@ var ledgerChecks = []check{
 	{"debts and records do not mix", debtsApart},
 	{"debts of any size and content", anyDebt},
 	{"the bytes of a debt do not change", debtsStable},
+	{"a context cancelled meanwhile loses no debt", cancelledOwing},
 	{"DeleteMatchingOwing and Claim take many", owingMany},
 }
 
@@ -412,4 +414,32 @@ func owingMany(f *fixture) {
 	}
 	f.clock.advance(hold)
 	f.claims(len(all)+1, hold, all...)
+}
+
+// cancelledOwing lets the cancellation race with a removal. Afterwards there is
+// either the record or the debt, which a Delete then tells, as nothing that is
+// still under way can come in between.
+func cancelledOwing(f *fixture) {
+	for i := range rounds(100) {
+		r := f.save(f.record(fmt.Sprint("record ", i)))
+		ctx, cancel := context.WithCancel(f.ctx)
+		timer := time.AfterFunc(time.Duration(i)*20*time.Microsecond, cancel)
+		var err error
+		if i%2 == 0 {
+			_, err = f.ledger().DeleteOwing(ctx, r.ID, hold)
+		} else {
+			_, err = f.ledger().DeleteMatchingOwing(ctx, storage.Match{SID: r.SID}, hold)
+		}
+		timer.Stop()
+		cancel()
+		if err != nil && !errors.Is(err, context.Canceled) {
+			f.Fatalf("a removal whose context is cancelled meanwhile: %v; want nil or context.Canceled", err)
+		}
+		if _, err := f.store.Delete(f.ctx, r.ID); err == nil {
+			continue
+		}
+		if _, err := f.ledger().Owe(f.ctx, r, hold); !errors.Is(err, storage.ErrConflict) {
+			f.Fatalf("neither the record nor the debt is there after a removal that was cancelled: Owe: %v; want %q", err, storage.ErrConflict)
+		}
+	}
 }

@@ -569,6 +569,17 @@ var ledgerMutants = []mutant{
 		}
 	}, "a debt is there once the record is not"),
 
+	faulty("stops between the record and the debt", func(b *broken) {
+		b.delOwing = func(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
+			r, err := b.sound.Delete(ctx, id)
+			if err != nil {
+				return storage.Debt{}, err
+			}
+			time.Sleep(time.Millisecond) // on its way to the disk
+			return b.sound.Owe(ctx, r, hold)
+		}
+	}, "a context cancelled meanwhile loses no debt"),
+
 	faulty("owes what it has read before", func(b *broken) {
 		b.delOwing = func(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
 			r, err := b.sound.Load(ctx, id)
