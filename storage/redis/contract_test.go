@@ -60,6 +60,10 @@ func TestNewReportsEveryMistake(t *testing.T) {
 	}
 	ring := redis.NewRing(&redis.RingOptions{HeartbeatFrequency: time.Hour})
 	t.Cleanup(func() { _ = ring.Close() })
+	for _, none := range []redis.UniversalClient{nil, (*redis.Client)(nil), (*redis.ClusterClient)(nil)} {
+		_, err := New(none, Options{})
+		assert.ErrorContains(t, err, "client is nil")
+	}
 	for name, client := range map[string]redis.UniversalClient{
 		"client is nil":         nil,
 		"client is a Ring":      ring,

@@ -81,9 +81,11 @@ func New(client redis.UniversalClient, o Options) (*Store, error) {
 }
 
 func checkClient(client redis.UniversalClient) error {
-	switch c := client.(type) {
-	case nil:
+	// A nil pointer in the interface is what an optional client often is.
+	if client == nil || client == (*redis.Client)(nil) || client == (*redis.ClusterClient)(nil) {
 		return errors.New("storage/redis: client is nil: hand in what redis.NewUniversalClient returns")
+	}
+	switch c := client.(type) {
 	case *redis.Ring:
 		return errors.New("storage/redis: client is a Ring, which may forget a logout: use a single server, Sentinel or Cluster client")
 	case *redis.Client:
