@@ -195,16 +195,18 @@ func TestALoginEndsWithItsContext(t *testing.T) {
 // A connection that a browser opens in advance must not hold up the end.
 func TestAnUnusedConnectionDoesNotHoldUpTheEnd(t *testing.T) {
 	d := newDesktop(t)
+	var read time.Time
 	d.surfBy(func(address string) {
 		idle, err := net.Dial("tcp", "127.0.0.1:"+port(t, address))
 		if assert.NoError(t, err) {
 			t.Cleanup(func() { _ = idle.Close() })
 		}
-		d.pages <- d.visit(d.auth.Browser(), address)
+		shown := d.visit(d.auth.Browser(), address)
+		read = time.Now() // the browser has all that it wants
+		d.pages <- shown
 	})
-	begun := time.Now()
 	d.login(d.p)
-	assert.Less(t, time.Since(begun), 4*time.Second)
+	assert.Less(t, time.Since(read), 4*time.Second)
 }
 
 func TestAVisitThatComesTooLateIsAnsweredToo(t *testing.T) {
