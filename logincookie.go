@@ -2,6 +2,7 @@ package passport
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -23,6 +24,9 @@ type loginCookie struct {
 }
 
 func (p *Passport) loginCookies(r *http.Request) (all []loginCookie) {
+	if !slices.ContainsFunc(r.Header["Cookie"], func(line string) bool { return strings.Contains(line, p.cookies.login) }) {
+		return nil // as with most logouts, and then nothing need be parsed
+	}
 	for _, c := range r.Cookies() {
 		tag, ok := strings.CutPrefix(c.Name, p.cookies.login+"-")
 		if ok && len(tag) == loginTag && plausibleID(c.Value) {
