@@ -109,7 +109,7 @@ func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
 }
 
 // endOwn is endSession for the browser that holds the session's secret.
-func (p *Passport) endOwn(ctx context.Context, secret Secret, event string) (Logout, storage.Debt, error) {
+func (p *Passport) endOwn(ctx context.Context, secret Secret, event string) (Logout, storage.Revocation, error) {
 	id, _ := p.ids.Session(string(secret))
 	p.ids.Forget(string(secret))
 	return p.endSession(ctx, id, event)
@@ -117,7 +117,7 @@ func (p *Passport) endOwn(ctx context.Context, secret Secret, event string) (Log
 
 // endSession removes a session from the store. If it was there, App is Done and
 // the caller is left with the debt to pay.
-func (p *Passport) endSession(ctx context.Context, id, event string) (Logout, storage.Debt, error) {
+func (p *Passport) endSession(ctx context.Context, id, event string) (Logout, storage.Revocation, error) {
 	p.revoker.begin()
 	l := p.newLogout()
 	call, cancel := p.storeCall(ctx)
@@ -150,21 +150,21 @@ func (p *Passport) ended(event string, records ...storage.Record) {
 
 // remove takes a session out of the store and enters its debt. A ledger that is
 // full must not keep anybody signed in: the debt stays in hand then.
-func (p *Passport) remove(ctx context.Context, id string) (storage.Debt, error) {
-	debt, err := p.ledger.DeleteOwing(ctx, id, revocationHold)
+func (p *Passport) remove(ctx context.Context, id string) (storage.Revocation, error) {
+	debt, err := p.ledger.DeleteAndEnqueue(ctx, id, revocationHold)
 	if !errors.Is(err, storage.ErrFull) {
 		return debt, err
 	}
 	rec, err := p.store.Delete(ctx, id)
 	if err != nil {
-		return storage.Debt{}, err
+		return storage.Revocation{}, err
 	}
 	return p.revoker.stray(rec), nil
 }
 
 // payAndWait has debts paid and waits for the outcomes, but not for long. It sums
 // them up by the worst.
-func (p *Passport) payAndWait(ctx context.Context, debts ...storage.Debt) Outcome {
+func (p *Passport) payAndWait(ctx context.Context, debts ...storage.Revocation) Outcome {
 	revoked := make(chan Outcome, len(debts))
 	p.revoker.payTo(revoked, debts, p.c.Now().Add(patience))
 	timer := time.NewTimer(p.c.RevocationWait)

@@ -37,7 +37,7 @@ func (p *Passport) Logout(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	l := p.newLogout()
-	var debt storage.Debt
+	var debt storage.Revocation
 	var guard Secret
 	if secret := p.cookies.get(r, p.cookies.session); secret != "" {
 		var err error

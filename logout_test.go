@@ -167,7 +167,7 @@ func TestAStoreThatIsDownIsNoFalseSignOut(t *testing.T) {
 	s := newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = faulty, someKey() })
 	b := s.signedIn()
 	copied := b.cookie("passport")
-	faulty.fail("Load", "Delete", "DeleteOwing")
+	faulty.fail("Load", "Delete", "DeleteAndEnqueue")
 	a := b.logout("Accept", "application/json")
 	assert.Equal(t, http.StatusServiceUnavailable, a.StatusCode)
 	v := s.json(a)
@@ -187,7 +187,7 @@ func TestAFormIsToldWhenTheStoreIsDown(t *testing.T) {
 	faulty := &faultyStore{Store: memory.New(memory.Options{})}
 	s := newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = faulty, someKey() })
 	b := s.signedIn()
-	faulty.fail("Load", "Delete", "DeleteOwing")
+	faulty.fail("Load", "Delete", "DeleteAndEnqueue")
 	a := b.logout()
 	assert.Equal(t, http.StatusServiceUnavailable, a.StatusCode)
 	assert.Contains(t, a.body, "/v2/logout?")

@@ -40,7 +40,7 @@ func TestALogoutIsOneRoundTripToTheStore(t *testing.T) {
 	p, cookie, asked := logoutSite(t)
 	w := record(p.Handler(http.HandlerFunc(p.Logout)).ServeHTTP, "POST", "/logout", "Cookie", "passport="+cookie)
 	assert.Equal(t, http.StatusSeeOther, w.Code)
-	assert.Equal(t, []string{"DeleteOwing"}, asked())
+	assert.Equal(t, []string{"DeleteAndEnqueue"}, asked())
 }
 
 func TestWhoeverAsksAtALogoutIsToldWhoItIs(t *testing.T) {
@@ -151,7 +151,7 @@ func TestALogoutTellsAllWhoAskAround(t *testing.T) {
 	}))
 	w := record(outside.ServeHTTP, "POST", "/logout", "Cookie", "passport="+cookie)
 	assert.Equal(t, http.StatusSeeOther, w.Code)
-	assert.Equal(t, []string{"DeleteOwing"}, asked())
+	assert.Equal(t, []string{"DeleteAndEnqueue"}, asked())
 }
 
 func TestWhatIsAtTheLogoutsPathIsNotStored(t *testing.T) {

@@ -22,8 +22,8 @@ import (
 type Passport struct {
 	c        *settled
 	store    storage.TokenStore
-	ledger   storage.Ledger   // of the store, or one in memory beside it
-	notifier storage.Notifier // of the store, or nil
+	ledger   storage.RevocationQueue // of the store, or one in memory beside it
+	notifier storage.Notifier        // of the store, or nil
 
 	inProcess bool // the store is the one in memory
 
@@ -56,9 +56,9 @@ func New(c Config) (*Passport, error) {
 	}
 	p := &Passport{c: s, store: s.Store, watches: newWatches(), tasks: newTasks(), flights: &singleflight.Group{}}
 	p.provider = newProvider(s, p.tasks)
-	ledger, own := s.Store.(storage.Ledger)
+	ledger, own := s.Store.(storage.RevocationQueue)
 	if !own {
-		ledger = besideStore{TokenStore: s.Store, Ledger: memory.New(memory.Options{Now: s.Now, DebtLimit: -1})}
+		ledger = besideStore{TokenStore: s.Store, RevocationQueue: memory.New(memory.Options{Now: s.Now, RevocationLimit: -1})}
 	}
 	if _, p.inProcess = s.Store.(*memory.Store); p.inProcess {
 		p.ids, p.heads = new(envelope.IDs), new(envelope.Memo)
@@ -126,22 +126,22 @@ func (p *Passport) Format(f fmt.State, _ rune) {
 // Its two halves are not one atomic step: a crash between them loses the debt.
 type besideStore struct {
 	storage.TokenStore
-	storage.Ledger
+	storage.RevocationQueue
 }
 
-func (b besideStore) DeleteOwing(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
+func (b besideStore) DeleteAndEnqueue(ctx context.Context, id string, hold time.Duration) (storage.Revocation, error) {
 	r, err := b.TokenStore.Delete(ctx, id)
 	if err != nil {
-		return storage.Debt{}, err
+		return storage.Revocation{}, err
 	}
-	return b.Ledger.Owe(context.WithoutCancel(ctx), r, hold)
+	return b.RevocationQueue.Enqueue(context.WithoutCancel(ctx), r, hold)
 }
 
-func (b besideStore) DeleteMatchingOwing(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Debt, error) {
+func (b besideStore) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Revocation, error) {
 	records, err := b.TokenStore.DeleteMatching(ctx, m)
-	var debts []storage.Debt
+	var debts []storage.Revocation
 	for _, r := range records {
-		d, oweErr := b.Ledger.Owe(context.WithoutCancel(ctx), r, hold)
+		d, oweErr := b.RevocationQueue.Enqueue(context.WithoutCancel(ctx), r, hold)
 		if oweErr != nil {
 			err = errors.Join(err, oweErr)
 			continue

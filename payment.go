@@ -22,7 +22,7 @@ const (
 
 // payment is a debt that waits for a worker.
 type payment struct {
-	debt    storage.Debt
+	debt    storage.Revocation
 	until   time.Time      // zero: for as long as it takes
 	outcome chan<- Outcome // nil if nobody waits for it
 }
@@ -35,12 +35,12 @@ func (a payment) tell(o Outcome) {
 
 // pay has debts settled that this process holds. After Close it does so itself
 // before it returns.
-func (v *revoker) pay(debts ...storage.Debt) { v.payTo(nil, debts, v.p.c.Now().Add(patience)) }
+func (v *revoker) pay(debts ...storage.Revocation) { v.payTo(nil, debts, v.p.c.Now().Add(patience)) }
 
 // payTo is pay for those who want to know: outcomes gets one a debt, and has
 // room for all. What has found no worker until then is left alone; the zero Time
 // waits for as long as it takes.
-func (v *revoker) payTo(outcomes chan<- Outcome, debts []storage.Debt, until time.Time) {
+func (v *revoker) payTo(outcomes chan<- Outcome, debts []storage.Revocation, until time.Time) {
 	for _, d := range debts {
 		if v.enqueue(payment{d, until, outcomes}) && !v.p.tasks.start(v.work) {
 			v.work(v.p.tasks.last())
@@ -111,7 +111,7 @@ func (v *revoker) nextPayment() (a payment, ok bool) {
 }
 
 // worked marks a debt as nobody's business for now, if it is still owed.
-func (v *revoker) worked(d storage.Debt) {
+func (v *revoker) worked(d storage.Revocation) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	h, owed := v.hand[d.Record.ID]

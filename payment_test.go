@@ -104,7 +104,7 @@ func TestADurableLedgerKeepsWhatIsTooMuchForTheProcess(t *testing.T) {
 			_, debt, err := p.endSession(t.Context(), p.storeSession(t, Secret(fmt.Sprint("token ", i))), "logout")
 			require.NoError(t, err)
 			outcome := make(chan Outcome, 1)
-			p.revoker.payTo(outcome, []storage.Debt{debt}, p.c.Now().Add(patience))
+			p.revoker.payTo(outcome, []storage.Revocation{debt}, p.c.Now().Add(patience))
 			outcomes = append(outcomes, outcome)
 		}
 		assert.Equal(t, Pending, <-outcomes[longestQueue+49], "left to the ledger")

@@ -22,7 +22,7 @@ import (
 )
 
 func TestAFullLedgerKeepsNobodySignedIn(t *testing.T) {
-	s := newSite(t, func(c *passport.Config) { c.Store = memory.New(memory.Options{DebtLimit: 1}) })
+	s := newSite(t, func(c *passport.Config) { c.Store = memory.New(memory.Options{RevocationLimit: 1}) })
 	a, b, all := s.signedIn(), s.signedIn(), s.signedIn()
 	lift := s.auth.Inject(passporttest.Fault{Path: "/oauth/revoke", Status: 503})
 	assert.Equal(t, http.StatusSeeOther, a.logout().StatusCode)
@@ -91,14 +91,14 @@ func TestCloseSaysWhichSessionsItCouldNotEnd(t *testing.T) {
 	faulty := &faultyStore{Store: memory.New(memory.Options{})}
 	s := newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = faulty, someKey() })
 	b := s.signedIn()
-	faulty.fail("Load", "Delete", "DeleteOwing")
+	faulty.fail("Load", "Delete", "DeleteAndEnqueue")
 	b.logout()
 	assert.ErrorContains(t, s.p.Close(t.Context()), "1 sessions could not be ended")
 
 	s = newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = faulty, someKey() })
 	faulty.fail()
 	b = s.signedIn()
-	faulty.fail("Load", "Delete", "DeleteOwing")
+	faulty.fail("Load", "Delete", "DeleteAndEnqueue")
 	b.logout()
 	faulty.fail()
 	assert.NoError(t, s.p.Close(t.Context()), "tried once more")
@@ -300,7 +300,7 @@ func TestAReloadedCallbackDoesNotUndoALogoutThatWaitsForTheStore(t *testing.T) {
 	b := s.browser()
 	link := b.callback("/login")
 	b.get(link)
-	faulty.fail("DeleteOwing", "Delete")
+	faulty.fail("DeleteAndEnqueue", "Delete")
 	b.logout()
 	a := b.get(link)
 	assert.Equal(t, http.StatusBadRequest, a.StatusCode)
@@ -331,7 +331,7 @@ func TestASessionThatCannotBeReadIsReportedAsLostOnceItIs(t *testing.T) {
 	s := newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = faulty, someKey() })
 	b := s.signedIn()
 	damage(t, faulty, b.session().ID())
-	faulty.fail("DeleteOwing")
+	faulty.fail("DeleteAndEnqueue")
 	for range 3 {
 		assert.Equal(t, "nobody", b.get("/").body)
 	}
@@ -342,7 +342,7 @@ func TestASessionThatCannotBeReadIsReportedAsLostOnceItIs(t *testing.T) {
 }
 
 func TestASessionThatCannotBeReadEndsThoughTheLedgerIsFull(t *testing.T) {
-	store := memory.New(memory.Options{DebtLimit: 1})
+	store := memory.New(memory.Options{RevocationLimit: 1})
 	s := newSite(t, func(c *passport.Config) { c.Store = store })
 	a, b := s.signedIn(), s.signedIn()
 	id := b.session().ID()

@@ -62,7 +62,7 @@ type revoker struct {
 }
 
 type inHand struct {
-	debt  storage.Debt
+	debt  storage.Revocation
 	stray bool // in no ledger
 
 	payments int // of it that wait or are under way
@@ -83,7 +83,7 @@ func newRevoker(p *Passport, volatile bool) *revoker {
 
 // attempt asks the auth domain once and enters in the ledger what came of it. It
 // returns the event to tell of, if there is one.
-func (v *revoker) attempt(ctx context.Context, d storage.Debt) (Outcome, Event) {
+func (v *revoker) attempt(ctx context.Context, d storage.Revocation) (Outcome, Event) {
 	about := Event{Session: d.Record.ID, Subject: d.Record.Subject}
 	t, err := openTokens(v.p.c.keys, d.Record)
 	if err != nil {
@@ -129,24 +129,24 @@ func backOff(attempts int) time.Duration {
 	return wait - mathrand.N(wait/2)
 }
 
-func (v *revoker) settle(ctx context.Context, d storage.Debt) {
+func (v *revoker) settle(ctx context.Context, d storage.Revocation) {
 	v.forget(d)
 	ctx, cancel := v.p.storeCall(ctx)
 	defer cancel()
-	err := v.p.ledger.Settle(ctx, d)
+	err := v.p.ledger.Complete(ctx, d)
 	if err != nil && !errors.Is(err, storage.ErrNotFound) && !errors.Is(err, storage.ErrConflict) {
 		// It will be claimed once more, and revoking twice does no harm.
 		v.p.c.Logger.Warn("passport: a revocation that is done could not be struck off", "error", err)
 	}
 }
 
-func (v *revoker) giveUp(ctx context.Context, d storage.Debt, about Event, err error) (Outcome, Event) {
+func (v *revoker) giveUp(ctx context.Context, d storage.Revocation, about Event, err error) (Outcome, Event) {
 	v.settle(ctx, d)
 	about.Name, about.Err = "revocation.failed", err
 	return Failed, about
 }
 
-func (v *revoker) postpone(ctx context.Context, d storage.Debt, wait time.Duration, about Event, reason error) (Outcome, Event) {
+func (v *revoker) postpone(ctx context.Context, d storage.Revocation, wait time.Duration, about Event, reason error) (Outcome, Event) {
 	postponed := d
 	postponed.Due = v.p.c.Now().Add(wait).Truncate(time.Millisecond)
 	postponed.Attempts++
@@ -155,7 +155,7 @@ func (v *revoker) postpone(ctx context.Context, d storage.Debt, wait time.Durati
 	} else {
 		ctx, cancel := v.p.storeCall(ctx)
 		defer cancel()
-		switch err := v.p.ledger.Postpone(ctx, d, postponed.Due); {
+		switch err := v.p.ledger.Retry(ctx, d, postponed.Due); {
 		case err == nil:
 			v.take(postponed, false)
 		case errors.Is(err, storage.ErrConflict), errors.Is(err, storage.ErrNotFound):
@@ -184,7 +184,7 @@ func (p *Passport) oweToken(from storage.Record, t tokens) {
 	r = envelope.Seal(p.c.keys, r, head{}, tokens{RefreshToken: t.RefreshToken}.marshal())
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
-	d, err := p.ledger.Owe(ctx, r, revocationHold)
+	d, err := p.ledger.Enqueue(ctx, r, revocationHold)
 	if err != nil {
 		d = p.revoker.stray(r)
 	}
@@ -192,9 +192,9 @@ func (p *Passport) oweToken(from storage.Record, t tokens) {
 }
 
 // stray makes a debt of a record that no ledger takes.
-func (v *revoker) stray(r storage.Record) storage.Debt {
+func (v *revoker) stray(r storage.Record) storage.Revocation {
 	now := v.p.c.Now()
-	d := storage.Debt{Record: r, Since: now, Due: now.Add(revocationHold)}
+	d := storage.Revocation{Record: r, Since: now, Due: now.Add(revocationHold)}
 	v.take(d, true)
 	return d
 }
@@ -296,7 +296,7 @@ func (v *revoker) drain(ctx context.Context) {
 			v.queue[i].until = time.Time{}
 		}
 	}
-	var debts []storage.Debt
+	var debts []storage.Revocation
 	for _, h := range v.hand {
 		if h.payments == 0 {
 			debts = append(debts, h.debt)
@@ -327,7 +327,7 @@ func (v *revoker) lost() (n int) {
 }
 
 // dueStrays are the debts that no ledger hands out, and whose time has come.
-func (v *revoker) dueStrays(now time.Time) (due []storage.Debt) {
+func (v *revoker) dueStrays(now time.Time) (due []storage.Revocation) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.strays == 0 {
@@ -356,7 +356,7 @@ func (v *revoker) dropForeign(asked time.Time) {
 }
 
 // take notes a debt.
-func (v *revoker) take(d storage.Debt, stray bool) {
+func (v *revoker) take(d storage.Revocation, stray bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	h, known := v.hand[d.Record.ID]
@@ -374,7 +374,7 @@ func (v *revoker) mayTakeMore() bool { return v.volatile || len(v.hand) < handfu
 
 // forget drops a debt that is paid, or that another has; unless it has been
 // claimed anew since.
-func (v *revoker) forget(d storage.Debt) {
+func (v *revoker) forget(d storage.Revocation) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	h := v.hand[d.Record.ID]
@@ -387,7 +387,7 @@ func (v *revoker) forget(d storage.Debt) {
 	}
 }
 
-func (v *revoker) isStray(d storage.Debt) bool {
+func (v *revoker) isStray(d storage.Revocation) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.hand[d.Record.ID].stray

@@ -257,8 +257,8 @@ func TestALedgerThatDoesNotAnswerDoesNotLoseTheToken(t *testing.T) {
 // noLedger is a store whose ledger takes nothing.
 type noLedger struct{ *memory.Store }
 
-func (noLedger) Owe(context.Context, storage.Record, time.Duration) (storage.Debt, error) {
-	return storage.Debt{}, storage.ErrFull
+func (noLedger) Enqueue(context.Context, storage.Record, time.Duration) (storage.Revocation, error) {
+	return storage.Revocation{}, storage.ErrFull
 }
 
 // TestALedgerThatIsDownIsNotAskedAllTheTime has a debt in hand that is due, and
@@ -285,7 +285,7 @@ type downLedger struct {
 	asked atomic.Int32 // meanwhile
 }
 
-func (l *downLedger) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Debt, error) {
+func (l *downLedger) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Revocation, error) {
 	if l.down.Load() {
 		l.asked.Add(1)
 		return nil, io.ErrUnexpectedEOF

@@ -113,8 +113,8 @@ func (p *Passport) EndSessions(ctx context.Context, m storage.Match) (Logout, er
 }
 
 // removeMatching is remove for many.
-func (p *Passport) removeMatching(ctx context.Context, m storage.Match) ([]storage.Debt, error) {
-	debts, err := p.ledger.DeleteMatchingOwing(ctx, m, revocationHold)
+func (p *Passport) removeMatching(ctx context.Context, m storage.Match) ([]storage.Revocation, error) {
+	debts, err := p.ledger.DeleteMatchingAndEnqueue(ctx, m, revocationHold)
 	if !errors.Is(err, storage.ErrFull) {
 		return debts, err
 	}

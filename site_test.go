@@ -337,18 +337,18 @@ func (f *faultyStore) DeleteMatching(ctx context.Context, m storage.Match) ([]st
 	return f.Store.DeleteMatching(ctx, m)
 }
 
-func (f *faultyStore) DeleteOwing(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
-	if err := f.check("DeleteOwing", id); err != nil {
-		return storage.Debt{}, err
+func (f *faultyStore) DeleteAndEnqueue(ctx context.Context, id string, hold time.Duration) (storage.Revocation, error) {
+	if err := f.check("DeleteAndEnqueue", id); err != nil {
+		return storage.Revocation{}, err
 	}
-	return f.Store.DeleteOwing(ctx, id, hold)
+	return f.Store.DeleteAndEnqueue(ctx, id, hold)
 }
 
-func (f *faultyStore) Owe(ctx context.Context, r storage.Record, hold time.Duration) (storage.Debt, error) {
-	if err := f.check("Owe", r.ID); err != nil {
-		return storage.Debt{}, err
+func (f *faultyStore) Enqueue(ctx context.Context, r storage.Record, hold time.Duration) (storage.Revocation, error) {
+	if err := f.check("Enqueue", r.ID); err != nil {
+		return storage.Revocation{}, err
 	}
-	return f.Store.Owe(ctx, r, hold)
+	return f.Store.Enqueue(ctx, r, hold)
 }
 
 // untagged takes from a logout URL what ties its return to the browser, so that

@@ -33,10 +33,10 @@ type sessions struct {
 }
 
 var (
-	_ storage.TokenStore = (*sessions)(nil)
-	_ storage.Lister     = (*sessions)(nil)
-	_ storage.Ledger     = (*sessions)(nil)
-	_ storage.Notifier   = (*sessions)(nil)
+	_ storage.TokenStore      = (*sessions)(nil)
+	_ storage.Lister          = (*sessions)(nil)
+	_ storage.RevocationQueue = (*sessions)(nil)
+	_ storage.Notifier        = (*sessions)(nil)
 )
 
 // currentID stands for the session that is there, whichever it is.
@@ -190,7 +190,7 @@ func (s *sessions) begin(ctx context.Context, u localstorage.User, b beside) (st
 // whoever looks next.
 func (s *sessions) replace(ctx context.Context) error {
 	const hold = time.Nanosecond
-	debt, err := s.DeleteOwing(ctx, currentID, hold)
+	debt, err := s.DeleteAndEnqueue(ctx, currentID, hold)
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil
 	}
@@ -222,17 +222,17 @@ func (s *sessions) Delete(ctx context.Context, id string) (storage.Record, error
 	}
 }
 
-// DeleteOwing implements storage.Ledger.
-func (s *sessions) DeleteOwing(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
+// DeleteAndEnqueue implements storage.RevocationQueue.
+func (s *sessions) DeleteAndEnqueue(ctx context.Context, id string, hold time.Duration) (storage.Revocation, error) {
 	for {
 		u, b, found, err := s.find(ctx, id)
 		if err != nil {
-			return storage.Debt{}, err
+			return storage.Revocation{}, err
 		}
 		if !found {
-			return s.Store.DeleteOwing(ctx, id, hold)
+			return s.Store.DeleteAndEnqueue(ctx, id, hold)
 		}
-		debt, err := s.DeleteUserOwing(ctx, u.Revision, s.record(u, b, b.id()), hold)
+		debt, err := s.DeleteUserAndEnqueue(ctx, u.Revision, s.record(u, b, b.id()), hold)
 		if err == nil || !again(err) {
 			return debt, err
 		}
@@ -260,20 +260,20 @@ func (s *sessions) DeleteMatching(ctx context.Context, m storage.Match) ([]stora
 	return deleted, err
 }
 
-// DeleteMatchingOwing implements storage.Ledger.
-func (s *sessions) DeleteMatchingOwing(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Debt, error) {
+// DeleteMatchingAndEnqueue implements storage.RevocationQueue.
+func (s *sessions) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Revocation, error) {
 	id, err := s.matching(ctx, m)
 	if id == "" {
 		return nil, err
 	}
-	debt, err := s.DeleteOwing(ctx, id, hold)
+	debt, err := s.DeleteAndEnqueue(ctx, id, hold)
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	return []storage.Debt{debt}, nil
+	return []storage.Revocation{debt}, nil
 }
 
 // List implements storage.Lister.

@@ -48,32 +48,32 @@ func (m *mortal) Save(ctx context.Context, r storage.Record) (storage.Record, er
 	return m.disk.Save(ctx, r)
 }
 
-func (m *mortal) DeleteOwing(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
+func (m *mortal) DeleteAndEnqueue(ctx context.Context, id string, hold time.Duration) (storage.Revocation, error) {
 	if err := m.step(); err != nil {
-		return storage.Debt{}, err
+		return storage.Revocation{}, err
 	}
-	return m.disk.DeleteOwing(ctx, id, hold)
+	return m.disk.DeleteAndEnqueue(ctx, id, hold)
 }
 
-func (m *mortal) Settle(ctx context.Context, debt storage.Debt) error {
+func (m *mortal) Complete(ctx context.Context, debt storage.Revocation) error {
 	if err := m.step(); err != nil {
 		return err
 	}
-	return m.disk.Settle(ctx, debt)
+	return m.disk.Complete(ctx, debt)
 }
 
-func (m *mortal) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Debt, error) {
+func (m *mortal) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Revocation, error) {
 	if m.steps.Load() > m.life {
 		return nil, errDead
 	}
 	return m.disk.Claim(ctx, n, hold)
 }
 
-func (m *mortal) Postpone(ctx context.Context, debt storage.Debt, due time.Time) error {
+func (m *mortal) Retry(ctx context.Context, debt storage.Revocation, due time.Time) error {
 	if err := m.step(); err != nil {
 		return err
 	}
-	return m.disk.Postpone(ctx, debt, due)
+	return m.disk.Retry(ctx, debt, due)
 }
 
 func (m *mortal) RoundTrip(r *http.Request) (*http.Response, error) {

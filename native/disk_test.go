@@ -70,11 +70,11 @@ func (d *disk) Save(ctx context.Context, r storage.Record) (storage.Record, erro
 	return d.Store.Save(ctx, r)
 }
 
-func (d *disk) DeleteOwing(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
-	if err := d.check("DeleteOwing", id); err != nil {
-		return storage.Debt{}, err
+func (d *disk) DeleteAndEnqueue(ctx context.Context, id string, hold time.Duration) (storage.Revocation, error) {
+	if err := d.check("DeleteAndEnqueue", id); err != nil {
+		return storage.Revocation{}, err
 	}
-	return d.Store.DeleteOwing(ctx, id, hold)
+	return d.Store.DeleteAndEnqueue(ctx, id, hold)
 }
 
 // currentID is the ID of the record that says which session is the current one.

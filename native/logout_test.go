@@ -268,7 +268,7 @@ func TestAWaitForTheBrowserThatIsBrokenOff(t *testing.T) {
 func TestTheNextRunEndsTheLogoutOfOneThatDied(t *testing.T) {
 	d := newDesktop(t)
 	d.login(d.p)
-	d.store.failing(func(method, _ string) bool { return method == "DeleteOwing" })
+	d.store.failing(func(method, _ string) bool { return method == "DeleteAndEnqueue" })
 	l, err := d.p.LogoutLocal(t.Context())
 	require.ErrorIs(t, err, errDisk)
 	assert.Equal(t, passport.Failed, l.App)
@@ -289,7 +289,7 @@ func TestTheNextRunEndsASessionThatALoginHasReplaced(t *testing.T) {
 	d := newDesktop(t)
 	for range 2 {
 		d.login(d.p)
-		d.store.failing(func(method, _ string) bool { return method == "DeleteOwing" })
+		d.store.failing(func(method, _ string) bool { return method == "DeleteAndEnqueue" })
 	}
 	third := d.login(d.p)
 	assert.Equal(t, 3, d.live())
@@ -347,7 +347,7 @@ func TestALoginInTheMiddleOfALogoutStays(t *testing.T) {
 	d.login(d.p)
 	other := d.run()
 	d.store.failing(func(method, _ string) bool {
-		if method == "DeleteOwing" { // written down, and not done yet
+		if method == "DeleteAndEnqueue" { // written down, and not done yet
 			d.store.failing(nil)
 			d.login(other)
 		}
@@ -428,7 +428,7 @@ func TestALogoutThatAnotherProcessCarriesOutIsDone(t *testing.T) {
 	d.login(d.p)
 	other := d.run()
 	d.store.failing(func(method, _ string) bool {
-		if method == "DeleteOwing" { // written down, and not done yet
+		if method == "DeleteAndEnqueue" { // written down, and not done yet
 			d.store.failing(nil)
 			d.assertSignedOut(other)
 		}

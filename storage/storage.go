@@ -1,6 +1,6 @@
 // Package storage is the contract between package passport and the places
 // where sessions are kept. A backend implements [TokenStore]; the smaller
-// interfaces beside it ([Ledger], [Lister], [Notifier]) are optional, and
+// interfaces beside it ([RevocationQueue], [Lister], [Notifier]) are optional, and
 // package passport looks for them once, in passport.New.
 //
 // A store sees no secret: the ID is a hash of the session id, and Data is
@@ -113,8 +113,8 @@ type Lister interface {
 	List(ctx context.Context, m Match) ([]Record, error)
 }
 
-// Debt is a removed record whose refresh token has yet to be revoked.
-type Debt struct {
+// Revocation is a removed record whose refresh token has yet to be revoked.
+type Revocation struct {
 	// Record is the record as it was when it was removed, Data still sealed.
 	// Record.ID is the debt's key too. Record.Expiry plays no part: a debt
 	// outlives the session it came from.
@@ -126,12 +126,12 @@ type Debt struct {
 	Attempts int
 
 	// Due is the next moment at which the debt may be claimed. Whoever entered
-	// or claimed it holds it until then, and hands it back with Settle or
-	// Postpone; Due is what proves that the hold is still theirs.
+	// or claimed it holds it until then, and hands it back with Complete or
+	// Retry; Due is what proves that the hold is still theirs.
 	Due time.Time
 }
 
-// Ledger is implemented by stores that remember what a logout still owes. The
+// RevocationQueue is implemented by stores that remember what a logout still owes. The
 // ledger lives as long as the records do: in a durable store it survives
 // restarts. For a store without one, package passport keeps the ledger in
 // memory.
@@ -139,32 +139,32 @@ type Debt struct {
 // Record IDs are random and not used again, so a ledger holds one debt an ID.
 // Times are kept at least to the millisecond. A hold is positive. A ledger that
 // is bounded returns ErrFull instead of entering a debt, and leaves the record.
-type Ledger interface {
-	// DeleteOwing is Delete and, in the same atomic step, enters the record as
+type RevocationQueue interface {
+	// DeleteAndEnqueue is Delete and, in the same atomic step, enters the record as
 	// a debt that the caller holds for the duration hold.
-	DeleteOwing(ctx context.Context, id string, hold time.Duration) (Debt, error)
+	DeleteAndEnqueue(ctx context.Context, id string, hold time.Duration) (Revocation, error)
 
-	// DeleteMatchingOwing is DeleteMatching and, in the same atomic step for
+	// DeleteMatchingAndEnqueue is DeleteMatching and, in the same atomic step for
 	// each record, enters it as a debt that the caller holds.
-	DeleteMatchingOwing(ctx context.Context, m Match, hold time.Duration) ([]Debt, error)
+	DeleteMatchingAndEnqueue(ctx context.Context, m Match, hold time.Duration) ([]Revocation, error)
 
-	// Owe enters r, which need not have been stored, as a debt that the caller
+	// Enqueue enters r, which need not have been stored, as a debt that the caller
 	// holds. ErrConflict if there is a debt under that ID already.
-	Owe(ctx context.Context, r Record, hold time.Duration) (Debt, error)
+	Enqueue(ctx context.Context, r Record, hold time.Duration) (Revocation, error)
 
 	// Claim hands at most n debts whose Due has come to the caller, the oldest
 	// Due first, and holds each for the duration hold. No debt is handed to
 	// two callers at once. None due is not an error.
-	Claim(ctx context.Context, n int, hold time.Duration) ([]Debt, error)
+	Claim(ctx context.Context, n int, hold time.Duration) ([]Revocation, error)
 
-	// Postpone hands d back: Attempts grows by one and Due becomes due.
+	// Retry hands d back: Attempts grows by one and Due becomes due.
 	// ErrConflict if d.Due is not the stored one (another caller has it now),
 	// ErrNotFound if the debt has been settled. No more of d counts than its
 	// Record.ID and Due.
-	Postpone(ctx context.Context, d Debt, due time.Time) error
+	Retry(ctx context.Context, d Revocation, due time.Time) error
 
-	// Settle removes d, with the errors of Postpone.
-	Settle(ctx context.Context, d Debt) error
+	// Complete removes d, with the errors of Retry.
+	Complete(ctx context.Context, d Revocation) error
 }
 
 // Notifier is implemented by stores that carry notices between the instances

@@ -13,7 +13,7 @@ import (
 type contents struct {
 	now     time.Time
 	records []storage.Record
-	debts   []storage.Debt
+	debts   []storage.Revocation
 	note    json.RawMessage
 }
 
@@ -86,20 +86,20 @@ func (c *contents) sweep() {
 }
 
 func (c *contents) findDebt(id string) int {
-	return slices.IndexFunc(c.debts, func(d storage.Debt) bool { return d.Record.ID == id })
+	return slices.IndexFunc(c.debts, func(d storage.Revocation) bool { return d.Record.ID == id })
 }
 
-func (c *contents) owe(r storage.Record, hold time.Duration) (storage.Debt, error) {
+func (c *contents) owe(r storage.Record, hold time.Duration) (storage.Revocation, error) {
 	if c.findDebt(r.ID) >= 0 {
-		return storage.Debt{}, storage.ErrConflict
+		return storage.Revocation{}, storage.ErrConflict
 	}
-	d := storage.Debt{Record: r, Since: c.now, Due: instant(c.now.Add(hold))}
+	d := storage.Revocation{Record: r, Since: c.now, Due: instant(c.now.Add(hold))}
 	c.debts = append(c.debts, d)
 	return d, nil
 }
 
 // held returns the position of the debt, if it is still the caller's.
-func (c *contents) held(d storage.Debt) (int, error) {
+func (c *contents) held(d storage.Revocation) (int, error) {
 	i := c.findDebt(d.Record.ID)
 	if i < 0 {
 		return 0, storage.ErrNotFound
@@ -111,8 +111,8 @@ func (c *contents) held(d storage.Debt) (int, error) {
 }
 
 // claim holds up to n debts that are due, those first that were due first.
-func (c *contents) claim(n int, hold time.Duration) (claimed []storage.Debt) {
-	slices.SortStableFunc(c.debts, func(a, b storage.Debt) int { return a.Due.Compare(b.Due) })
+func (c *contents) claim(n int, hold time.Duration) (claimed []storage.Revocation) {
+	slices.SortStableFunc(c.debts, func(a, b storage.Revocation) int { return a.Due.Compare(b.Due) })
 	for i := range c.debts {
 		if len(claimed) >= n || c.now.Before(c.debts[i].Due) {
 			break

@@ -15,10 +15,10 @@ const version = 1
 
 type (
 	documentJSON struct {
-		Version int             `json:"version"`
-		Records []recordJSON    `json:"records,omitempty"`
-		Debts   []debtJSON      `json:"debts,omitempty"`
-		Note    json.RawMessage `json:"note,omitempty"`
+		Version     int             `json:"version"`
+		Records     []recordJSON    `json:"records,omitempty"`
+		Revocations []debtJSON      `json:"debts,omitempty"`
+		Note        json.RawMessage `json:"note,omitempty"`
 	}
 	recordJSON struct {
 		ID       string    `json:"id"`
@@ -49,7 +49,7 @@ func (s *Store) encode(c *contents) ([]byte, error) {
 		doc.Records = append(doc.Records, recordJSON(r))
 	}
 	for _, d := range c.debts {
-		doc.Debts = append(doc.Debts, debtJSON{Record: recordJSON(d.Record), Since: d.Since, Attempts: d.Attempts, Due: d.Due})
+		doc.Revocations = append(doc.Revocations, debtJSON{Record: recordJSON(d.Record), Since: d.Since, Attempts: d.Attempts, Due: d.Due})
 	}
 	document, err := json.Marshal(doc)
 	if err != nil {
@@ -79,8 +79,8 @@ func (s *Store) decode(document []byte) (*contents, error) {
 	for _, r := range doc.Records {
 		c.records = append(c.records, storage.Record(r))
 	}
-	for _, d := range doc.Debts {
-		c.debts = append(c.debts, storage.Debt{Record: storage.Record(d.Record), Since: d.Since, Attempts: d.Attempts, Due: d.Due})
+	for _, d := range doc.Revocations {
+		c.debts = append(c.debts, storage.Revocation{Record: storage.Record(d.Record), Since: d.Since, Attempts: d.Attempts, Due: d.Due})
 	}
 	return c, nil
 }

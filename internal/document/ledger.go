@@ -8,10 +8,10 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// DeleteOwing implements storage.Ledger. It returns storage.ErrConflict, and the
+// DeleteAndEnqueue implements storage.RevocationQueue. It returns storage.ErrConflict, and the
 // record stays, if there is a debt under its ID already.
-func (s *Store) DeleteOwing(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
-	var owed storage.Debt
+func (s *Store) DeleteAndEnqueue(ctx context.Context, id string, hold time.Duration) (storage.Revocation, error) {
+	var owed storage.Revocation
 	err := s.update(ctx, func(c *contents) error {
 		r, err := c.remove(id)
 		if err != nil {
@@ -21,15 +21,15 @@ func (s *Store) DeleteOwing(ctx context.Context, id string, hold time.Duration) 
 		return err
 	})
 	if err != nil {
-		return storage.Debt{}, err
+		return storage.Revocation{}, err
 	}
 	return owed, nil
 }
 
-// DeleteMatchingOwing implements storage.Ledger. The records become debts all
-// together; storage.ErrConflict as with DeleteOwing.
-func (s *Store) DeleteMatchingOwing(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Debt, error) {
-	var owed []storage.Debt
+// DeleteMatchingAndEnqueue implements storage.RevocationQueue. The records become debts all
+// together; storage.ErrConflict as with DeleteAndEnqueue.
+func (s *Store) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Revocation, error) {
+	var owed []storage.Revocation
 	err := s.update(ctx, func(c *contents) error {
 		removed, others, err := c.split(m)
 		if err != nil {
@@ -51,26 +51,26 @@ func (s *Store) DeleteMatchingOwing(ctx context.Context, m storage.Match, hold t
 	return owed, nil
 }
 
-// Owe implements storage.Ledger.
-func (s *Store) Owe(ctx context.Context, r storage.Record, hold time.Duration) (storage.Debt, error) {
+// Enqueue implements storage.RevocationQueue.
+func (s *Store) Enqueue(ctx context.Context, r storage.Record, hold time.Duration) (storage.Revocation, error) {
 	if err := s.check(r); err != nil {
-		return storage.Debt{}, err
+		return storage.Revocation{}, err
 	}
 	r.Expiry = instant(r.Expiry)
-	var owed storage.Debt
+	var owed storage.Revocation
 	err := s.update(ctx, func(c *contents) (err error) {
 		owed, err = c.owe(r, hold)
 		return err
 	})
 	if err != nil {
-		return storage.Debt{}, err
+		return storage.Revocation{}, err
 	}
 	return owed, nil
 }
 
-// Claim implements storage.Ledger.
-func (s *Store) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Debt, error) {
-	var claimed []storage.Debt
+// Claim implements storage.RevocationQueue.
+func (s *Store) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Revocation, error) {
+	var claimed []storage.Revocation
 	err := s.update(ctx, func(c *contents) error {
 		claimed = c.claim(n, hold)
 		return nil
@@ -81,8 +81,8 @@ func (s *Store) Claim(ctx context.Context, n int, hold time.Duration) ([]storage
 	return claimed, nil
 }
 
-// Postpone implements storage.Ledger.
-func (s *Store) Postpone(ctx context.Context, d storage.Debt, due time.Time) error {
+// Retry implements storage.RevocationQueue.
+func (s *Store) Retry(ctx context.Context, d storage.Revocation, due time.Time) error {
 	return s.update(ctx, func(c *contents) error {
 		i, err := c.held(d)
 		if err != nil {
@@ -94,8 +94,8 @@ func (s *Store) Postpone(ctx context.Context, d storage.Debt, due time.Time) err
 	})
 }
 
-// Settle implements storage.Ledger.
-func (s *Store) Settle(ctx context.Context, d storage.Debt) error {
+// Complete implements storage.RevocationQueue.
+func (s *Store) Complete(ctx context.Context, d storage.Revocation) error {
 	return s.update(ctx, func(c *contents) error {
 		i, err := c.held(d)
 		if err != nil {

@@ -30,10 +30,10 @@ type NoteUpdate struct {
 	contents *contents
 }
 
-// Owe enters a debt, as Store.Owe does.
-func (u *NoteUpdate) Owe(r storage.Record, hold time.Duration) (storage.Debt, error) {
+// Enqueue enters a debt, as Store.Enqueue does.
+func (u *NoteUpdate) Enqueue(r storage.Record, hold time.Duration) (storage.Revocation, error) {
 	if err := u.store.check(r); err != nil {
-		return storage.Debt{}, err
+		return storage.Revocation{}, err
 	}
 	r.Expiry = instant(r.Expiry)
 	return u.contents.owe(r, hold)

@@ -14,9 +14,9 @@ import (
 )
 
 var (
-	_ storage.TokenStore = (*Store)(nil)
-	_ storage.Lister     = (*Store)(nil)
-	_ storage.Ledger     = (*Store)(nil)
+	_ storage.TokenStore      = (*Store)(nil)
+	_ storage.Lister          = (*Store)(nil)
+	_ storage.RevocationQueue = (*Store)(nil)
 )
 
 // Backend is the place of one document. Its errors say which, and what to do.

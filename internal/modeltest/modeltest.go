@@ -34,7 +34,7 @@ import (
 // Store is what a schedule needs of a store.
 type Store interface {
 	storage.TokenStore
-	storage.Ledger
+	storage.RevocationQueue
 }
 
 // Schedule describes one random run.
@@ -354,26 +354,26 @@ func (s slow) Delete(ctx context.Context, id string) (storage.Record, error) {
 	return call(s, func() (storage.Record, error) { return s.Store.Delete(ctx, id) })
 }
 
-func (s slow) DeleteOwing(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
-	return call(s, func() (storage.Debt, error) { return s.Store.DeleteOwing(ctx, id, hold) })
+func (s slow) DeleteAndEnqueue(ctx context.Context, id string, hold time.Duration) (storage.Revocation, error) {
+	return call(s, func() (storage.Revocation, error) { return s.Store.DeleteAndEnqueue(ctx, id, hold) })
 }
 
-func (s slow) DeleteMatchingOwing(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Debt, error) {
-	return call(s, func() ([]storage.Debt, error) { return s.Store.DeleteMatchingOwing(ctx, m, hold) })
+func (s slow) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Revocation, error) {
+	return call(s, func() ([]storage.Revocation, error) { return s.Store.DeleteMatchingAndEnqueue(ctx, m, hold) })
 }
 
-func (s slow) Owe(ctx context.Context, r storage.Record, hold time.Duration) (storage.Debt, error) {
-	return call(s, func() (storage.Debt, error) { return s.Store.Owe(ctx, r, hold) })
+func (s slow) Enqueue(ctx context.Context, r storage.Record, hold time.Duration) (storage.Revocation, error) {
+	return call(s, func() (storage.Revocation, error) { return s.Store.Enqueue(ctx, r, hold) })
 }
 
-func (s slow) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Debt, error) {
-	return call(s, func() ([]storage.Debt, error) { return s.Store.Claim(ctx, n, hold) })
+func (s slow) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Revocation, error) {
+	return call(s, func() ([]storage.Revocation, error) { return s.Store.Claim(ctx, n, hold) })
 }
 
-func (s slow) Postpone(ctx context.Context, d storage.Debt, due time.Time) error {
-	return try(s, func() error { return s.Store.Postpone(ctx, d, due) })
+func (s slow) Retry(ctx context.Context, d storage.Revocation, due time.Time) error {
+	return try(s, func() error { return s.Store.Retry(ctx, d, due) })
 }
 
-func (s slow) Settle(ctx context.Context, d storage.Debt) error {
-	return try(s, func() error { return s.Store.Settle(ctx, d) })
+func (s slow) Complete(ctx context.Context, d storage.Revocation) error {
+	return try(s, func() error { return s.Store.Complete(ctx, d) })
 }

@@ -206,12 +206,12 @@ type stepping struct {
 	steps *steps
 }
 
-func (s stepping) DeleteOwing(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
-	return around(s.steps, func() (storage.Debt, error) { return s.store.DeleteOwing(ctx, id, hold) })
+func (s stepping) DeleteAndEnqueue(ctx context.Context, id string, hold time.Duration) (storage.Revocation, error) {
+	return around(s.steps, func() (storage.Revocation, error) { return s.store.DeleteAndEnqueue(ctx, id, hold) })
 }
 
-func (s stepping) Settle(ctx context.Context, d storage.Debt) error {
-	_, err := around(s.steps, func() (struct{}, error) { return struct{}{}, s.store.Settle(ctx, d) })
+func (s stepping) Complete(ctx context.Context, d storage.Revocation) error {
+	_, err := around(s.steps, func() (struct{}, error) { return struct{}{}, s.store.Complete(ctx, d) })
 	return err
 }
 

@@ -23,7 +23,7 @@ import (
 // store is what all three have.
 type store interface {
 	storage.TokenStore
-	storage.Ledger
+	storage.RevocationQueue
 	storage.Lister
 }
 

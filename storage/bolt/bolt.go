@@ -46,9 +46,9 @@ import (
 )
 
 var (
-	_ storage.TokenStore = (*Store)(nil)
-	_ storage.Lister     = (*Store)(nil)
-	_ storage.Ledger     = (*Store)(nil)
+	_ storage.TokenStore      = (*Store)(nil)
+	_ storage.Lister          = (*Store)(nil)
+	_ storage.RevocationQueue = (*Store)(nil)
 )
 
 // Options changes how a Store works. The zero value is a good choice.

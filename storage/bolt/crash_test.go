@@ -101,7 +101,7 @@ func live(s *bolt.Store, id string, done func(string, step)) error {
 	case strings.HasSuffix(id, "deleted"):
 		_, err = s.Delete(ctx, id)
 	case strings.HasSuffix(id, "owed"):
-		_, err = s.DeleteOwing(ctx, id, 0)
+		_, err = s.DeleteAndEnqueue(ctx, id, 0)
 	default:
 		return nil
 	}
@@ -125,7 +125,7 @@ func checkAfterKill(t *testing.T, path string, acknowledged map[string]step) {
 	t.Helper()
 	s, err := bolt.Open(path, bolt.Options{LockTimeout: 10 * time.Second}) // the kernel may still be taking the child apart
 	require.NoError(t, err)
-	debts := map[string]storage.Debt{}
+	debts := map[string]storage.Revocation{}
 	claimed, err := s.Claim(t.Context(), 1<<20, 0)
 	require.NoError(t, err)
 	for _, d := range claimed {
@@ -136,14 +136,14 @@ func checkAfterKill(t *testing.T, path string, acknowledged map[string]step) {
 		assert.Contains(t, []step{n, n + 1}, now, "session %s", id)
 	}
 	for _, d := range claimed {
-		require.NoError(t, s.Settle(t.Context(), d))
+		require.NoError(t, s.Complete(t.Context(), d))
 	}
 	require.NoError(t, s.Close())
 	checkFile(t, path)
 }
 
 // stepOf tells from what is stored how far the session has come.
-func stepOf(t *testing.T, s *bolt.Store, id string, debts map[string]storage.Debt) step {
+func stepOf(t *testing.T, s *bolt.Store, id string, debts map[string]storage.Revocation) step {
 	t.Helper()
 	data := []byte(strings.Repeat(id, 100))
 	debt, owed := debts[id]

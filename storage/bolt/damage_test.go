@@ -107,7 +107,7 @@ func TestADamagedDebtDoesNotHoldUpTheOthers(t *testing.T) {
 	path := tempPath(t)
 	s := open(t, path, bolt.Options{Now: clock.Now})
 	for i := range 5 {
-		_, err := s.Owe(t.Context(), record(fmt.Sprint(i), clock.Now()), time.Duration(i)*time.Second)
+		_, err := s.Enqueue(t.Context(), record(fmt.Sprint(i), clock.Now()), time.Duration(i)*time.Second)
 		require.NoError(t, err)
 	}
 	require.NoError(t, s.Close())
@@ -126,7 +126,7 @@ func TestADamagedDebtDoesNotHoldUpTheOthers(t *testing.T) {
 		assert.Len(t, claimed, want)
 	}
 	assert.Contains(t, log.String(), "the record is damaged")
-	_, err = s.Owe(t.Context(), record("0", clock.Now()), time.Hour)
+	_, err = s.Enqueue(t.Context(), record("0", clock.Now()), time.Hour)
 	assert.NoError(t, err, "nothing is left of it")
 }
 
@@ -281,7 +281,7 @@ func TestALostPageFailsThoseWhoNeedIt(t *testing.T) {
 			}
 			before := loadAll(t, s, clock)
 			for i := range 3 {
-				_, _ = s.DeleteMatchingOwing(t.Context(), storage.Match{SID: fmt.Sprint("sid of ", i)}, 0)
+				_, _ = s.DeleteMatchingAndEnqueue(t.Context(), storage.Match{SID: fmt.Sprint("sid of ", i)}, 0)
 				_, _ = s.Save(t.Context(), record(fmt.Sprint("new ", i), clock.Now()))
 			}
 			_, _ = s.Claim(t.Context(), 100, 0)

@@ -8,7 +8,7 @@ import (
 
 // A debt is stored as its checksum, attempts, since and due, and the body of the
 // record.
-func encodeDebt(d storage.Debt) []byte {
+func encodeDebt(d storage.Revocation) []byte {
 	b := make([]byte, sumLen, sumLen+3*8+bodyLen(d.Record))
 	b = binary.BigEndian.AppendUint64(b, uint64(d.Attempts))
 	b = appendTime(b, d.Since)
@@ -16,29 +16,29 @@ func encodeDebt(d storage.Debt) []byte {
 	return seal(d.Record.ID, appendBody(b, d.Record))
 }
 
-func decodeDebt(id string, value []byte) (storage.Debt, error) {
+func decodeDebt(id string, value []byte) (storage.Revocation, error) {
 	body, ok := unseal(id, value)
 	if !ok {
-		return storage.Debt{}, errDamaged
+		return storage.Revocation{}, errDamaged
 	}
 	c := cutter{rest: body}
-	d := storage.Debt{
+	d := storage.Revocation{
 		Attempts: int(c.uint64()),
 		Since:    c.time(),
 		Due:      c.time(),
 		Record:   c.record(id),
 	}
 	if c.failed {
-		return storage.Debt{}, errDamaged
+		return storage.Revocation{}, errDamaged
 	}
 	return d, nil
 }
 
 // debt returns the debt under id, or storage.ErrNotFound.
-func (t *tx) debt(id string) (storage.Debt, error) {
+func (t *tx) debt(id string) (storage.Revocation, error) {
 	value := t.Bucket(t.debts).Get([]byte(id))
 	if value == nil {
-		return storage.Debt{}, storage.ErrNotFound
+		return storage.Revocation{}, storage.ErrNotFound
 	}
 	d, err := decodeDebt(id, value)
 	if err != nil {
@@ -47,18 +47,18 @@ func (t *tx) debt(id string) (storage.Debt, error) {
 	return d, err
 }
 
-// putDebt stores d in the place of old, the zero Debt if there is none.
-func (t *tx) putDebt(old, d storage.Debt) {
+// putDebt stores d in the place of old, the zero Revocation if there is none.
+func (t *tx) putDebt(old, d storage.Revocation) {
 	t.put(t.debts, []byte(d.Record.ID), encodeDebt(d))
 	t.move(t.dues, dueKey(old), dueKey(d))
 }
 
-func (t *tx) removeDebt(d storage.Debt) {
+func (t *tx) removeDebt(d storage.Revocation) {
 	t.delete(t.debts, []byte(d.Record.ID))
 	t.delete(t.dues, dueKey(d))
 }
 
-func dueKey(d storage.Debt) []byte {
+func dueKey(d storage.Revocation) []byte {
 	if d.Record.ID == "" {
 		return nil
 	}

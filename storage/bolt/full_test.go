@@ -48,11 +48,11 @@ func TestInAFullStoreSessionsCanBeReadRefreshedAndEnded(t *testing.T) {
 	require.ErrorIs(t, err, storage.ErrFull)
 
 	for _, r := range filled {
-		debt, err := s.DeleteOwing(t.Context(), r.ID, time.Minute)
+		debt, err := s.DeleteAndEnqueue(t.Context(), r.ID, time.Minute)
 		require.NoError(t, err)
 		assert.Equal(t, r, debt.Record)
 		assertAbsent(t, s, r.ID)
-		require.NoError(t, s.Settle(t.Context(), debt))
+		require.NoError(t, s.Complete(t.Context(), debt))
 	}
 	assert.NotEmpty(t, fill(t, s, clock), "the room is there again")
 }
@@ -68,11 +68,11 @@ func TestAFullStoreLogsOutAUserEverywhereTimeAndAgain(t *testing.T) {
 		}
 		others := fill(t, s, clock)
 
-		debts, err := s.DeleteMatchingOwing(t.Context(), storage.Match{Subject: "alice"}, time.Minute)
+		debts, err := s.DeleteMatchingAndEnqueue(t.Context(), storage.Match{Subject: "alice"}, time.Minute)
 		require.NoError(t, err)
 		assert.Len(t, debts, 20)
 		for _, d := range debts {
-			require.NoError(t, s.Settle(t.Context(), d))
+			require.NoError(t, s.Complete(t.Context(), d))
 		}
 		for _, r := range others {
 			_, err := s.Delete(t.Context(), r.ID)

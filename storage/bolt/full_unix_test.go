@@ -80,7 +80,7 @@ func endHalf(s *bolt.Store, filled []storage.Record) error {
 		if i%2 == 0 {
 			continue
 		}
-		if _, err := s.DeleteOwing(ctx, r.ID, 0); err != nil {
+		if _, err := s.DeleteAndEnqueue(ctx, r.ID, 0); err != nil {
 			return fmt.Errorf("logout: %w", err)
 		}
 	}

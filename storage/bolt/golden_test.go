@@ -41,9 +41,9 @@ func writeGolden(t *testing.T, clock *clock) {
 	for _, r := range goldenRecords(clock.Now()) {
 		save(t, s, r)
 	}
-	debt, err := s.Owe(t.Context(), goldenRecords(clock.Now())[0], time.Minute)
+	debt, err := s.Enqueue(t.Context(), goldenRecords(clock.Now())[0], time.Minute)
 	require.NoError(t, err)
-	require.NoError(t, s.Postpone(t.Context(), debt, clock.Now().Add(2*time.Minute)))
+	require.NoError(t, s.Retry(t.Context(), debt, clock.Now().Add(2*time.Minute)))
 	require.NoError(t, db.Close())
 
 	contents, err := os.ReadFile(path)
@@ -89,7 +89,7 @@ func TestAFileOfFormat1IsReadable(t *testing.T) {
 	clock.advance(2 * time.Minute)
 	claimed, err = s.Claim(t.Context(), 10, time.Minute)
 	require.NoError(t, err)
-	assert.Equal(t, []storage.Debt{{
+	assert.Equal(t, []storage.Revocation{{
 		Record:   goldenRecords(begun)[0],
 		Since:    begun,
 		Attempts: 1,

@@ -8,10 +8,10 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// DeleteOwing implements [storage.Ledger]. It returns storage.ErrConflict, and
+// DeleteAndEnqueue implements [storage.RevocationQueue]. It returns storage.ErrConflict, and
 // the record stays, if there is a debt under its ID already.
-func (s *Store) DeleteOwing(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
-	var owed storage.Debt
+func (s *Store) DeleteAndEnqueue(ctx context.Context, id string, hold time.Duration) (storage.Revocation, error) {
+	var owed storage.Revocation
 	err := s.write(ctx, func(t *tx) error {
 		r, err := t.live(id)
 		if err != nil {
@@ -25,20 +25,20 @@ func (s *Store) DeleteOwing(ctx context.Context, id string, hold time.Duration) 
 		return nil
 	})
 	if err != nil {
-		return storage.Debt{}, err
+		return storage.Revocation{}, err
 	}
 	return owed, nil
 }
 
-// DeleteMatchingOwing implements [storage.Ledger]. The records become debts in
+// DeleteMatchingAndEnqueue implements [storage.RevocationQueue]. The records become debts in
 // one step, all or none, or one by one as with DeleteMatching;
-// storage.ErrConflict as with DeleteOwing.
-func (s *Store) DeleteMatchingOwing(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Debt, error) {
-	return oneByOneIfFull(func(most int) ([]storage.Debt, error) { return s.deleteMatchingOwing(ctx, m, hold, most) })
+// storage.ErrConflict as with DeleteAndEnqueue.
+func (s *Store) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Revocation, error) {
+	return oneByOneIfFull(func(most int) ([]storage.Revocation, error) { return s.deleteMatchingOwing(ctx, m, hold, most) })
 }
 
-func (s *Store) deleteMatchingOwing(ctx context.Context, m storage.Match, hold time.Duration, most int) ([]storage.Debt, error) {
-	var owed []storage.Debt
+func (s *Store) deleteMatchingOwing(ctx context.Context, m storage.Match, hold time.Duration, most int) ([]storage.Revocation, error) {
+	var owed []storage.Revocation
 	err := s.write(ctx, func(t *tx) error {
 		owed = nil
 		removed, err := t.matching(m, most)
@@ -60,13 +60,13 @@ func (s *Store) deleteMatchingOwing(ctx context.Context, m storage.Match, hold t
 	return owed, nil
 }
 
-// Owe implements [storage.Ledger].
-func (s *Store) Owe(ctx context.Context, r storage.Record, hold time.Duration) (storage.Debt, error) {
+// Enqueue implements [storage.RevocationQueue].
+func (s *Store) Enqueue(ctx context.Context, r storage.Record, hold time.Duration) (storage.Revocation, error) {
 	if err := check(r); err != nil {
-		return storage.Debt{}, err
+		return storage.Revocation{}, err
 	}
 	r.Expiry = stored(r.Expiry)
-	var owed storage.Debt
+	var owed storage.Revocation
 	err := s.write(ctx, func(t *tx) error {
 		if t.owes(r.ID) {
 			return storage.ErrConflict
@@ -75,25 +75,25 @@ func (s *Store) Owe(ctx context.Context, r storage.Record, hold time.Duration) (
 		return nil
 	})
 	if err != nil {
-		return storage.Debt{}, err
+		return storage.Revocation{}, err
 	}
 	return owed, nil
 }
 
 func (t *tx) owes(id string) bool { return t.Bucket(t.debts).Get([]byte(id)) != nil }
 
-func (t *tx) owe(r storage.Record, hold time.Duration) storage.Debt {
-	d := storage.Debt{Record: r, Since: stored(t.now), Due: stored(t.now.Add(hold))}
-	t.putDebt(storage.Debt{}, d)
+func (t *tx) owe(r storage.Record, hold time.Duration) storage.Revocation {
+	d := storage.Revocation{Record: r, Since: stored(t.now), Due: stored(t.now.Add(hold))}
+	t.putDebt(storage.Revocation{}, d)
 	return d
 }
 
-// Claim implements [storage.Ledger].
-func (s *Store) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Debt, error) {
+// Claim implements [storage.RevocationQueue].
+func (s *Store) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Revocation, error) {
 	if n <= 0 {
 		return nil, nil
 	}
-	var claimed []storage.Debt
+	var claimed []storage.Revocation
 	err := s.write(ctx, func(t *tx) error {
 		claimed = nil
 		for _, key := range t.past(t.dues, n) {
@@ -111,13 +111,13 @@ func (s *Store) Claim(ctx context.Context, n int, hold time.Duration) ([]storage
 
 // claim holds the debt that the key leads to. One that is damaged would stand
 // first in the line for ever, so it goes.
-func (t *tx) claim(key []byte, hold time.Duration) (storage.Debt, bool) {
+func (t *tx) claim(key []byte, hold time.Duration) (storage.Revocation, bool) {
 	_, id, _ := timeOf(key)
 	old, err := t.debt(string(id))
 	if err != nil {
 		t.delete(t.dues, key)
 		t.delete(t.debts, id)
-		return storage.Debt{}, false
+		return storage.Revocation{}, false
 	}
 	d := old
 	d.Due = stored(t.now.Add(hold))
@@ -125,8 +125,8 @@ func (t *tx) claim(key []byte, hold time.Duration) (storage.Debt, bool) {
 	return d, true
 }
 
-// Postpone implements [storage.Ledger].
-func (s *Store) Postpone(ctx context.Context, d storage.Debt, due time.Time) error {
+// Retry implements [storage.RevocationQueue].
+func (s *Store) Retry(ctx context.Context, d storage.Revocation, due time.Time) error {
 	return s.write(ctx, func(t *tx) error {
 		old, err := t.held(d)
 		if err != nil {
@@ -140,8 +140,8 @@ func (s *Store) Postpone(ctx context.Context, d storage.Debt, due time.Time) err
 	})
 }
 
-// Settle implements [storage.Ledger].
-func (s *Store) Settle(ctx context.Context, d storage.Debt) error {
+// Complete implements [storage.RevocationQueue].
+func (s *Store) Complete(ctx context.Context, d storage.Revocation) error {
 	return s.write(ctx, func(t *tx) error {
 		old, err := t.held(d)
 		if err != nil {
@@ -153,13 +153,13 @@ func (s *Store) Settle(ctx context.Context, d storage.Debt) error {
 }
 
 // held returns the debt as it is stored, if it is still the caller's.
-func (t *tx) held(d storage.Debt) (storage.Debt, error) {
+func (t *tx) held(d storage.Revocation) (storage.Revocation, error) {
 	now, err := t.debt(d.Record.ID)
 	if err != nil {
-		return storage.Debt{}, err
+		return storage.Revocation{}, err
 	}
 	if !now.Due.Equal(stored(d.Due)) {
-		return storage.Debt{}, storage.ErrConflict
+		return storage.Revocation{}, storage.ErrConflict
 	}
 	return now, nil
 }

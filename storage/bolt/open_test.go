@@ -49,14 +49,14 @@ func TestRecordsAndDebtsSurviveARestart(t *testing.T) {
 	require.NoError(t, err)
 	kept := save(t, s, record("kept", clock.Now()))
 	ended := save(t, s, record("ended", clock.Now()))
-	debt, err := s.DeleteOwing(t.Context(), ended.ID, time.Minute)
+	debt, err := s.DeleteAndEnqueue(t.Context(), ended.ID, time.Minute)
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
 
 	s = open(t, path, bolt.Options{Now: clock.Now})
 	assertStored(t, s, kept)
 	assertAbsent(t, s, ended.ID)
-	assert.NoError(t, s.Settle(t.Context(), debt), "the hold is still ours")
+	assert.NoError(t, s.Complete(t.Context(), debt), "the hold is still ours")
 }
 
 // holdFile is the other process: it has the file open until its stdin ends.

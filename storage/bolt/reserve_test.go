@@ -50,14 +50,14 @@ func TestALargeFullFileLetsEverybodyRefreshAndLogOutEverywhere(t *testing.T) {
 		require.NoError(t, err)
 	}
 	for _, user := range []string{"user 1", "user 2"} {
-		owed, err := s.DeleteMatchingOwing(t.Context(), storage.Match{Subject: user}, time.Minute)
+		owed, err := s.DeleteMatchingAndEnqueue(t.Context(), storage.Match{Subject: user}, time.Minute)
 		require.NoError(t, err)
 		assert.GreaterOrEqual(t, len(owed), len(filled)/users)
 		left, err := s.List(t.Context(), storage.Match{Subject: user})
 		require.NoError(t, err)
 		assert.Empty(t, left)
 		for _, d := range owed {
-			require.NoError(t, s.Settle(t.Context(), d))
+			require.NoError(t, s.Complete(t.Context(), d))
 		}
 	}
 }

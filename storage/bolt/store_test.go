@@ -28,14 +28,14 @@ func TestARecordThatIsOwedAlreadyIsNotOwedTwice(t *testing.T) {
 	other := record("b", clock.Now())
 	other.Subject = r.Subject
 	other = save(t, s, other)
-	debt, err := s.Owe(t.Context(), r, time.Minute)
+	debt, err := s.Enqueue(t.Context(), r, time.Minute)
 	require.NoError(t, err)
 
-	_, err = s.DeleteOwing(t.Context(), r.ID, time.Minute)
+	_, err = s.DeleteAndEnqueue(t.Context(), r.ID, time.Minute)
 	assert.ErrorIs(t, err, storage.ErrConflict)
-	_, err = s.DeleteMatchingOwing(t.Context(), storage.Match{Subject: r.Subject}, time.Minute)
+	_, err = s.DeleteMatchingAndEnqueue(t.Context(), storage.Match{Subject: r.Subject}, time.Minute)
 	assert.ErrorIs(t, err, storage.ErrConflict)
 	assertStored(t, s, r)
 	assertStored(t, s, other)
-	assert.NoError(t, s.Settle(t.Context(), debt))
+	assert.NoError(t, s.Complete(t.Context(), debt))
 }

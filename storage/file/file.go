@@ -42,9 +42,9 @@ import (
 )
 
 var (
-	_ storage.TokenStore = (*Store)(nil)
-	_ storage.Lister     = (*Store)(nil)
-	_ storage.Ledger     = (*Store)(nil)
+	_ storage.TokenStore      = (*Store)(nil)
+	_ storage.Lister          = (*Store)(nil)
+	_ storage.RevocationQueue = (*Store)(nil)
 )
 
 // Options changes how a Store works. The zero value is a good choice.
@@ -62,7 +62,7 @@ type Options struct {
 }
 
 // Store is a session store in a file. It implements [storage.TokenStore],
-// [storage.Lister] and [storage.Ledger], may be used from many goroutines at
+// [storage.Lister] and [storage.RevocationQueue], may be used from many goroutines at
 // once, and has nothing to close.
 type Store struct{ *contract }
 

@@ -47,7 +47,7 @@ func TestOnAFullDiskSessionsCanBeEndedAndNotBegun(t *testing.T) {
 	require.NoError(t, err)
 	_, err = s.Save(ctx, record("d"))
 	assert.ErrorIs(t, err, storage.ErrFull)
-	_, err = s.DeleteOwing(ctx, "b", time.Minute)
+	_, err = s.DeleteAndEnqueue(ctx, "b", time.Minute)
 	assert.ErrorIs(t, err, storage.ErrFull, "a debt takes more room than its record")
 	after, err := os.ReadFile(path)
 	require.NoError(t, err)
@@ -63,7 +63,7 @@ func TestOnAFullDiskSessionsCanBeEndedAndNotBegun(t *testing.T) {
 	require.NoError(t, err)
 	_, err = s.Save(ctx, c)
 	require.NoError(t, err)
-	_, err = s.DeleteOwing(ctx, "c", time.Minute)
+	_, err = s.DeleteAndEnqueue(ctx, "c", time.Minute)
 	require.NoError(t, err, "there is room now in the file itself")
 
 	f.open = privatefile.Open

@@ -100,12 +100,12 @@ func churnUntilKilled(path string) error {
 			return err
 		}
 		done(refreshed)
-		debt, err := s.DeleteOwing(ctx, id, 0)
+		debt, err := s.DeleteAndEnqueue(ctx, id, 0)
 		if err != nil {
 			return err
 		}
 		done(owed)
-		if err := s.Settle(ctx, debt); err != nil {
+		if err := s.Complete(ctx, debt); err != nil {
 			return err
 		}
 		done(settled)

@@ -85,7 +85,7 @@ func TestALifeInTheKeyring(t *testing.T) {
 	_, err = s.Save(ctx, long)
 	assert.ErrorIs(t, err, storage.ErrConflict)
 
-	debt, err := s.DeleteOwing(ctx, "a", 0)
+	debt, err := s.DeleteAndEnqueue(ctx, "a", 0)
 	require.NoError(t, err)
 	assert.Equal(t, short, debt.Record)
 	_, err = s.Load(ctx, "a")
@@ -93,7 +93,7 @@ func TestALifeInTheKeyring(t *testing.T) {
 	claimed, err := s.Claim(ctx, 1, time.Minute)
 	require.NoError(t, err)
 	require.Len(t, claimed, 1)
-	require.NoError(t, s.Settle(ctx, claimed[0]))
+	require.NoError(t, s.Complete(ctx, claimed[0]))
 	assert.Zero(t, items(t, user), "nothing is left")
 }
 

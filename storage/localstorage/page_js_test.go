@@ -74,7 +74,7 @@ func (p page) methods() map[string]any {
 		},
 		"deleteOwing": func(ctx context.Context, in input) (any, error) {
 			r := storage.Record{ID: "debt " + strconv.FormatUint(in.Revision, 10)}
-			return p.DeleteUserOwing(ctx, in.Revision, r, time.Nanosecond)
+			return p.DeleteUserAndEnqueue(ctx, in.Revision, r, time.Nanosecond)
 		},
 		"claim": func(ctx context.Context, in input) (any, error) { return p.Claim(ctx, 100, time.Nanosecond) },
 		"count": func(ctx context.Context, in input) (any, error) { return nil, p.count(ctx, in.Count) },

@@ -111,17 +111,17 @@ func (s *Store) DeleteUser(ctx context.Context, revision uint64) (User, error) {
 	return *deleted, nil
 }
 
-// DeleteUserOwing is DeleteUser and, in the same atomic step, enters debt, which
+// DeleteUserAndEnqueue is DeleteUser and, in the same atomic step, enters debt, which
 // stands for the session as it is at revision, as one that the caller holds for
-// the duration hold; see [storage.Ledger]. The session stays if that fails: with
+// the duration hold; see [storage.RevocationQueue]. The session stays if that fails: with
 // storage.ErrConflict if there is a debt under that ID, with storage.ErrFull if
 // there is no room.
-func (s *Store) DeleteUserOwing(ctx context.Context, revision uint64, debt storage.Record, hold time.Duration) (storage.Debt, error) {
-	var owed storage.Debt
+func (s *Store) DeleteUserAndEnqueue(ctx context.Context, revision uint64, debt storage.Record, hold time.Duration) (storage.Revocation, error) {
+	var owed storage.Revocation
 	err := s.turn(ctx, func(v verdict, update *document.NoteUpdate) error {
 		err := v.isAt(revision)
 		if err == nil {
-			owed, err = update.Owe(debt, hold)
+			owed, err = update.Enqueue(debt, hold)
 		}
 		if err == nil {
 			err = s.end(v, update)
@@ -129,7 +129,7 @@ func (s *Store) DeleteUserOwing(ctx context.Context, revision uint64, debt stora
 		return err
 	})
 	if err != nil {
-		return storage.Debt{}, err
+		return storage.Revocation{}, err
 	}
 	// It has ended, and whoever comes first removes it.
 	if err := s.turn(context.WithoutCancel(ctx), func(verdict, *document.NoteUpdate) error { return nil }); err != nil {

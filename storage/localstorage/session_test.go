@@ -57,7 +57,7 @@ func TestASessionIsChangedOnlyByThoseWhoKnowIt(t *testing.T) {
 	u = save(t, s, alice(now))
 	_, err = s.DeleteUser(t.Context(), u.Revision+1)
 	assert.ErrorIs(t, err, storage.ErrConflict)
-	_, err = s.DeleteUserOwing(t.Context(), u.Revision+1, debt("a"), time.Minute)
+	_, err = s.DeleteUserAndEnqueue(t.Context(), u.Revision+1, debt("a"), time.Minute)
 	assert.ErrorIs(t, err, storage.ErrConflict)
 	assert.Empty(t, claim(t, s, time.Hour))
 
@@ -74,7 +74,7 @@ func TestASessionThatEndsLeavesItsDebt(t *testing.T) {
 	f := newFake()
 	s := f.open(t, options())
 	u := save(t, s, alice(now))
-	owed, err := s.DeleteUserOwing(t.Context(), u.Revision, debt("a"), time.Minute)
+	owed, err := s.DeleteUserAndEnqueue(t.Context(), u.Revision, debt("a"), time.Minute)
 	require.NoError(t, err)
 	assert.Equal(t, debt("a"), owed.Record)
 	assert.NotContains(t, f.items, userItem)
@@ -82,7 +82,7 @@ func TestASessionThatEndsLeavesItsDebt(t *testing.T) {
 	assert.Equal(t, []string{"a"}, claim(t, s, time.Minute))
 
 	u = save(t, s, alice(now))
-	_, err = s.DeleteUserOwing(t.Context(), u.Revision, debt("a"), time.Minute)
+	_, err = s.DeleteUserAndEnqueue(t.Context(), u.Revision, debt("a"), time.Minute)
 	assert.ErrorIs(t, err, storage.ErrConflict, "it is owed already")
 	assertLoads(t, s, u)
 }
@@ -133,7 +133,7 @@ func TestStorageThatIsFullChangesNothing(t *testing.T) {
 	_, err = s.SaveUser(t.Context(), renewed)
 	assert.ErrorIs(t, err, storage.ErrFull)
 	assertLoads(t, s, u)
-	_, err = s.DeleteUserOwing(t.Context(), u.Revision, debt("a"), time.Minute)
+	_, err = s.DeleteUserAndEnqueue(t.Context(), u.Revision, debt("a"), time.Minute)
 	assert.NoError(t, err, "which takes no room")
 }
 
@@ -185,8 +185,8 @@ func TestATabThatComesToItsEndLeavesNothingHalfDone(t *testing.T) {
 			_, err := s.DeleteUser(t.Context(), u.Revision)
 			return err
 		},
-		"DeleteUserOwing": func(t *testing.T, s *Store, u User) error {
-			_, err := s.DeleteUserOwing(t.Context(), u.Revision, debt("a"), time.Minute)
+		"DeleteUserAndEnqueue": func(t *testing.T, s *Store, u User) error {
+			_, err := s.DeleteUserAndEnqueue(t.Context(), u.Revision, debt("a"), time.Minute)
 			return err
 		},
 	} {
@@ -218,7 +218,7 @@ func crashEverywhere(t *testing.T, name string, renewed User, act func(*testing.
 			assert.ErrorIs(t, loadErr, storage.ErrNotFound, at...)
 			assert.NotEqual(t, "SaveUser", name, at...)
 			assert.NotContains(t, f.items, userItem, at...)
-			assert.Equal(t, name == "DeleteUserOwing", len(owed) == 1, at...)
+			assert.Equal(t, name == "DeleteUserAndEnqueue", len(owed) == 1, at...)
 		}
 		if err == nil && !crashed && name != "SaveUser" {
 			assert.Empty(t, f.items, "%s clears up", name)

@@ -149,7 +149,7 @@ func TestASessionThatIsWrittenBackAfterItsEndIsEndedAgain(t *testing.T) {
 			o.Logger = slog.New(slog.NewTextHandler(&log, nil))
 			s := f.open(t, o)
 			u := save(t, s, alice(now))
-			_, err := s.DeleteUserOwing(t.Context(), u.Revision, debt("a"), time.Hour)
+			_, err := s.DeleteUserAndEnqueue(t.Context(), u.Revision, debt("a"), time.Hour)
 			require.NoError(t, err)
 
 			for range 2 {
@@ -174,7 +174,7 @@ func TestASessionThatIsWrittenBackAtOnceIsEndedWhateverTheClocksSay(t *testing.T
 	f := newFake()
 	s := f.open(t, options())
 	u := save(t, s, alice(now))
-	_, err := s.DeleteUserOwing(t.Context(), u.Revision, debt("a"), time.Hour)
+	_, err := s.DeleteUserAndEnqueue(t.Context(), u.Revision, debt("a"), time.Hour)
 	require.NoError(t, err)
 	f.writes(t, alice(now.Add(ahead)))
 	_, err = s.LoadUser(t.Context())
@@ -197,7 +197,7 @@ func TestAnEndIsRememberedUntilTheUserComesBack(t *testing.T) {
 			f := newFake()
 			s := f.open(t, o)
 			u := save(t, s, alice(now))
-			_, err := s.DeleteUserOwing(t.Context(), u.Revision, debt("a"), time.Minute)
+			_, err := s.DeleteUserAndEnqueue(t.Context(), u.Revision, debt("a"), time.Minute)
 			require.NoError(t, err)
 			between(t, f)
 			clock = clock.Add(20 * time.Hour)
@@ -334,7 +334,7 @@ func TestLogoutClearsWhatTheJavaScriptSDKLeavesBehind(t *testing.T) {
 	}
 	f.items["pkce_state"], f.items["pkce_verifier"] = "s", "v"
 	f.items["oidc.abandoned"] = login(domain, "app", old)
-	_, err := s.DeleteUserOwing(t.Context(), u.Revision, debt("a"), time.Minute)
+	_, err := s.DeleteUserAndEnqueue(t.Context(), u.Revision, debt("a"), time.Minute)
 	require.NoError(t, err)
 	assert.Equal(t, kept, f.items)
 }

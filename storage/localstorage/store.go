@@ -11,9 +11,9 @@ import (
 )
 
 var (
-	_ storage.TokenStore = (*Store)(nil)
-	_ storage.Lister     = (*Store)(nil)
-	_ storage.Ledger     = (*Store)(nil)
+	_ storage.TokenStore      = (*Store)(nil)
+	_ storage.Lister          = (*Store)(nil)
+	_ storage.RevocationQueue = (*Store)(nil)
 )
 
 // Options says whose sessions a Store keeps. AuthenticationDomain and ClientID
@@ -76,11 +76,11 @@ func plainDebt(u User) (storage.Record, error) {
 }
 
 // Store is a session store in a browser. It implements [storage.TokenStore],
-// [storage.Lister], [storage.Ledger] and [storage.Notifier], may be used from
+// [storage.Lister], [storage.RevocationQueue] and [storage.Notifier], may be used from
 // many goroutines at once, and has nothing to close. Stores in several tabs, and
 // several in one, share what is stored.
 //
-// LoadUser, SaveUser, DeleteUser and DeleteUserOwing are for the one session that
+// LoadUser, SaveUser, DeleteUser and DeleteUserAndEnqueue are for the one session that
 // is shared with the JavaScript SDK. The interfaces of package storage do not
 // show it, but what it leaves owed is in their ledger.
 type Store struct {

@@ -78,7 +78,7 @@ func (s *Store) oweWrittenBack(v verdict, update *document.NoteUpdate) error {
 		return fmt.Errorf("storage/localstorage: Options.WrittenBack: %w", err)
 	}
 	const hold = time.Nanosecond
-	if _, err := update.Owe(debt, hold); err != nil && !errors.Is(err, storage.ErrConflict) {
+	if _, err := update.Enqueue(debt, hold); err != nil && !errors.Is(err, storage.ErrConflict) {
 		return err
 	}
 	update.Note, err = v.note.format()

@@ -22,7 +22,7 @@ type ledger struct {
 }
 
 type debt struct {
-	storage.Debt
+	storage.Revocation
 	queued int // position in due
 }
 
@@ -33,50 +33,50 @@ func (l *ledger) init(limit int64) {
 	l.debts = make(map[string]*debt)
 }
 
-// DeleteOwing implements storage.Ledger. It fails, and leaves the record, with
-// storage.ErrFull once there are Options.DebtLimit debts, and with
+// DeleteAndEnqueue implements storage.RevocationQueue. It fails, and leaves the record, with
+// storage.ErrFull once there are Options.RevocationLimit debts, and with
 // storage.ErrConflict if there is a debt under that ID.
-func (s *Store) DeleteOwing(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
+func (s *Store) DeleteAndEnqueue(ctx context.Context, id string, hold time.Duration) (storage.Revocation, error) {
 	if err := ctx.Err(); err != nil {
-		return storage.Debt{}, err
+		return storage.Revocation{}, err
 	}
 	return take(s, id, nil, storage.Match{}, s.owing(hold))
 }
 
-// DeleteMatchingOwing implements storage.Ledger. Once there are
-// Options.DebtLimit debts it fails with storage.ErrFull, returns what it has
+// DeleteMatchingAndEnqueue implements storage.RevocationQueue. Once there are
+// Options.RevocationLimit debts it fails with storage.ErrFull, returns what it has
 // entered, and leaves the other records.
-func (s *Store) DeleteMatchingOwing(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Debt, error) {
+func (s *Store) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Revocation, error) {
 	return takeMatching(ctx, s, m, s.owing(hold))
 }
 
-func (s *Store) owing(hold time.Duration) taker[storage.Debt] {
-	return func(e *entry, now time.Time) (storage.Debt, error) { return s.ledger.enter(e.record, now, hold) }
+func (s *Store) owing(hold time.Duration) taker[storage.Revocation] {
+	return func(e *entry, now time.Time) (storage.Revocation, error) { return s.ledger.enter(e.record, now, hold) }
 }
 
-// Owe implements storage.Ledger. It fails with storage.ErrFull once there are
-// Options.DebtLimit debts.
-func (s *Store) Owe(ctx context.Context, r storage.Record, hold time.Duration) (storage.Debt, error) {
+// Enqueue implements storage.RevocationQueue. It fails with storage.ErrFull once there are
+// Options.RevocationLimit debts.
+func (s *Store) Enqueue(ctx context.Context, r storage.Record, hold time.Duration) (storage.Revocation, error) {
 	if err := ctx.Err(); err != nil {
-		return storage.Debt{}, err
+		return storage.Revocation{}, err
 	}
 	if r.ID == "" {
-		return storage.Debt{}, errors.New("storage/memory: Record.ID is empty")
+		return storage.Revocation{}, errors.New("storage/memory: Record.ID is empty")
 	}
 	r.Data = clone(r.Data)
 	r.Expiry = r.Expiry.Round(0)
 	return s.ledger.enter(r, s.now(), hold)
 }
 
-// Claim implements storage.Ledger.
-func (s *Store) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Debt, error) {
+// Claim implements storage.RevocationQueue.
+func (s *Store) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Revocation, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	// One moment for all, so that no hold that is over meanwhile makes the same
 	// debt come twice; in steps, because a logout may wait for the ledger.
 	now := s.now()
-	var claimed []storage.Debt
+	var claimed []storage.Revocation
 	for len(claimed) < n {
 		some := s.ledger.claim(min(n-len(claimed), claimStep), now, hold)
 		if len(some) == 0 {
@@ -87,38 +87,38 @@ func (s *Store) Claim(ctx context.Context, n int, hold time.Duration) ([]storage
 	return claimed, nil
 }
 
-// Postpone implements storage.Ledger.
-func (s *Store) Postpone(ctx context.Context, d storage.Debt, due time.Time) error {
+// Retry implements storage.RevocationQueue.
+func (s *Store) Retry(ctx context.Context, d storage.Revocation, due time.Time) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	return s.ledger.postpone(d, due)
 }
 
-// Settle implements storage.Ledger.
-func (s *Store) Settle(ctx context.Context, d storage.Debt) error {
+// Complete implements storage.RevocationQueue.
+func (s *Store) Complete(ctx context.Context, d storage.Revocation) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	return s.ledger.settle(d)
 }
 
-func (l *ledger) enter(r storage.Record, now time.Time, hold time.Duration) (storage.Debt, error) {
+func (l *ledger) enter(r storage.Record, now time.Time, hold time.Duration) (storage.Revocation, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.debts[r.ID] != nil {
-		return storage.Debt{}, storage.ErrConflict
+		return storage.Revocation{}, storage.ErrConflict
 	}
 	if int64(len(l.debts)) >= l.limit {
-		return storage.Debt{}, fmt.Errorf("storage/memory: %w: it holds %d debts, which is its Options.DebtLimit", storage.ErrFull, l.limit)
+		return storage.Revocation{}, fmt.Errorf("storage/memory: %w: it holds %d debts, which is its Options.RevocationLimit", storage.ErrFull, l.limit)
 	}
-	d := &debt{Debt: storage.Debt{Record: r, Since: instant(now), Due: heldUntil(now, hold)}}
+	d := &debt{Revocation: storage.Revocation{Record: r, Since: instant(now), Due: heldUntil(now, hold)}}
 	l.debts[r.ID] = d
 	l.due.push(d.Due.UnixMilli(), d)
-	return d.Debt, nil
+	return d.Revocation, nil
 }
 
-func (l *ledger) claim(n int, now time.Time, hold time.Duration) (claimed []storage.Debt) {
+func (l *ledger) claim(n int, now time.Time, hold time.Duration) (claimed []storage.Revocation) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for len(claimed) < n {
@@ -128,12 +128,12 @@ func (l *ledger) claim(n int, now time.Time, hold time.Duration) (claimed []stor
 		}
 		d.Due = heldUntil(now, hold)
 		l.due.move(d.queued, d.Due.UnixMilli())
-		claimed = append(claimed, d.Debt)
+		claimed = append(claimed, d.Revocation)
 	}
 	return claimed
 }
 
-func (l *ledger) postpone(held storage.Debt, due time.Time) error {
+func (l *ledger) postpone(held storage.Revocation, due time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	d, err := l.held(held)
@@ -146,7 +146,7 @@ func (l *ledger) postpone(held storage.Debt, due time.Time) error {
 	return nil
 }
 
-func (l *ledger) settle(held storage.Debt) error {
+func (l *ledger) settle(held storage.Revocation) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	d, err := l.held(held)
@@ -159,7 +159,7 @@ func (l *ledger) settle(held storage.Debt) error {
 }
 
 // held returns the debt, if the hold of whoever was given held is still theirs.
-func (l *ledger) held(held storage.Debt) (*debt, error) {
+func (l *ledger) held(held storage.Revocation) (*debt, error) {
 	d := l.debts[held.Record.ID]
 	if d == nil {
 		return nil, storage.ErrNotFound

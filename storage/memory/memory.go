@@ -33,17 +33,17 @@ type Options struct {
 	// bytes. 0 means DefaultLimit; negative means no limit.
 	Limit int
 
-	// DebtLimit is the same for the debts of the ledger. At the limit, Owe,
-	// DeleteOwing and DeleteMatchingOwing fail with storage.ErrFull and leave
+	// RevocationLimit is the same for the debts of the ledger. At the limit, Enqueue,
+	// DeleteAndEnqueue and DeleteMatchingAndEnqueue fail with storage.ErrFull and leave
 	// the record where it is; Delete and DeleteMatching still remove it.
 	// 0 means DefaultLimit; negative means no limit.
-	DebtLimit int
+	RevocationLimit int
 
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 }
 
-// Store is a storage.TokenStore, storage.Lister and storage.Ledger in memory.
+// Store is a storage.TokenStore, storage.Lister and storage.RevocationQueue in memory.
 // It is safe for concurrent use.
 type Store struct {
 	now    func() time.Time
@@ -73,7 +73,7 @@ func New(o Options) *Store {
 	}
 	s.subjects.init(bySubject)
 	s.sids.init(bySID)
-	s.ledger.init(bound(o.DebtLimit))
+	s.ledger.init(bound(o.RevocationLimit))
 	return s
 }
 

@@ -18,9 +18,9 @@ import (
 )
 
 var (
-	_ storage.TokenStore = (*Store)(nil)
-	_ storage.Lister     = (*Store)(nil)
-	_ storage.Ledger     = (*Store)(nil)
+	_ storage.TokenStore      = (*Store)(nil)
+	_ storage.Lister          = (*Store)(nil)
+	_ storage.RevocationQueue = (*Store)(nil)
 )
 
 // TestContract looks, after every part of the suite, at what that has left.
@@ -248,23 +248,23 @@ func TestNothingIsLeftOfRemovedRecords(t *testing.T) {
 }
 
 func TestDebtLimitKeepsTheRecord(t *testing.T) {
-	s, c := newStore(Options{DebtLimit: 1})
+	s, c := newStore(Options{RevocationLimit: 1})
 	for i := range 3 {
 		save(t, s, record(c, i, time.Hour))
 	}
-	first, err := s.DeleteOwing(t.Context(), "id 0", time.Minute)
+	first, err := s.DeleteAndEnqueue(t.Context(), "id 0", time.Minute)
 	require.NoError(t, err)
 
-	_, err = s.DeleteOwing(t.Context(), "id 1", time.Minute)
+	_, err = s.DeleteAndEnqueue(t.Context(), "id 1", time.Minute)
 	require.ErrorIs(t, err, storage.ErrFull)
-	assert.Contains(t, err.Error(), "Options.DebtLimit", "the way out")
-	_, err = s.Owe(t.Context(), record(c, 9, time.Hour), time.Minute)
+	assert.Contains(t, err.Error(), "Options.RevocationLimit", "the way out")
+	_, err = s.Enqueue(t.Context(), record(c, 9, time.Hour), time.Minute)
 	require.ErrorIs(t, err, storage.ErrFull)
 	_, err = s.Load(t.Context(), "id 1")
 	require.NoError(t, err, "a record that cannot become a debt stays")
 
-	require.NoError(t, s.Settle(t.Context(), first))
-	owed, err := s.DeleteMatchingOwing(t.Context(), storage.Match{Subject: "subject 0"}, time.Minute)
+	require.NoError(t, s.Complete(t.Context(), first))
+	owed, err := s.DeleteMatchingAndEnqueue(t.Context(), storage.Match{Subject: "subject 0"}, time.Minute)
 	require.ErrorIs(t, err, storage.ErrFull)
 	assert.Len(t, owed, 1, "what was entered before it was full is returned")
 	removed, err := s.DeleteMatching(t.Context(), storage.Match{Subject: "subject 0"})
@@ -276,7 +276,7 @@ func TestClaimInSteps(t *testing.T) {
 	s, c := newStore(Options{})
 	const n = 3*claimStep + 5
 	for i := range n {
-		_, err := s.Owe(t.Context(), record(c, i, time.Hour), time.Duration(n-i)*time.Second)
+		_, err := s.Enqueue(t.Context(), record(c, i, time.Hour), time.Duration(n-i)*time.Second)
 		require.NoError(t, err)
 	}
 	c.advance(n * time.Second)
@@ -343,7 +343,7 @@ func TestNoGoroutine(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		save(t, s, storage.Record{ID: "a", Expiry: time.Now().Add(time.Minute)})
-		_, err := s.Owe(t.Context(), storage.Record{ID: "b"}, time.Minute)
+		_, err := s.Enqueue(t.Context(), storage.Record{ID: "b"}, time.Minute)
 		require.NoError(t, err)
 	})
 }

@@ -81,7 +81,7 @@ func BenchmarkByIndex(b *testing.B) {
 		})
 		b.Run(fmt.Sprintf("log out by sid/records=%d", records), func(b *testing.B) {
 			benchmarkLogout(b, s, func(sid string) error {
-				_, err := s.DeleteMatchingOwing(b.Context(), storage.Match{SID: sid}, time.Minute)
+				_, err := s.DeleteMatchingAndEnqueue(b.Context(), storage.Match{SID: sid}, time.Minute)
 				return err
 			})
 		})

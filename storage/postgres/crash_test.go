@@ -95,7 +95,7 @@ func (w *work) live(ctx context.Context, s *Store, id string) error {
 	if len(id)%2 == 0 {
 		return nil
 	}
-	_, err := s.DeleteMatchingOwing(ctx, storage.Match{SID: r.SID}, time.Minute)
+	_, err := s.DeleteMatchingAndEnqueue(ctx, storage.Match{SID: r.SID}, time.Minute)
 	if err == nil {
 		w.note(func() { w.removed[id] = true })
 	}
@@ -116,7 +116,7 @@ func (w *work) check(t *testing.T, s *Store) {
 	owed := map[string]bool{}
 	for _, d := range debts {
 		owed[d.Record.ID] = true
-		require.NoError(t, later.Settle(t.Context(), d))
+		require.NoError(t, later.Complete(t.Context(), d))
 	}
 	assert.NotEmpty(t, w.removed)
 	for id := range maps.Keys(w.begun) {

@@ -115,10 +115,10 @@ func TestALogoutGetsThroughToABusySession(t *testing.T) {
 		})
 	}
 	for range 10 {
-		debts, err := s.DeleteMatchingOwing(t.Context(), storage.Match{Subject: saved.Subject}, time.Minute)
+		debts, err := s.DeleteMatchingAndEnqueue(t.Context(), storage.Match{Subject: saved.Subject}, time.Minute)
 		require.NoError(t, err)
 		require.Len(t, debts, 1)
-		require.NoError(t, s.Settle(t.Context(), debts[0]))
+		require.NoError(t, s.Complete(t.Context(), debts[0]))
 		_, err = s.Save(t.Context(), aRecord("busy"))
 		require.NoError(t, err)
 	}

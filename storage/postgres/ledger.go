@@ -13,23 +13,23 @@ import (
 // uniqueViolation is PostgreSQL's unique_violation.
 const uniqueViolation = "23505"
 
-// DeleteOwing removes the live record under id and enters it as a debt, in one
+// DeleteAndEnqueue removes the live record under id and enters it as a debt, in one
 // statement. storage.ErrNotFound if there is none; storage.ErrConflict, and the
 // record stays, if there is a debt under its ID already.
-func (s *Store) DeleteOwing(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
+func (s *Store) DeleteAndEnqueue(ctx context.Context, id string, hold time.Duration) (storage.Revocation, error) {
 	now := s.clock()
-	var d storage.Debt
+	var d storage.Revocation
 	err := s.row(ctx, "delete owing", s.sql.removeOwing, []any{[]byte(id), now, stored(now.Add(hold))}, debt(&d))
 	if err != nil {
-		return storage.Debt{}, owedAlready(err)
+		return storage.Revocation{}, owedAlready(err)
 	}
 	return d, nil
 }
 
-// DeleteMatchingOwing removes the live records that m selects and enters each
+// DeleteMatchingAndEnqueue removes the live records that m selects and enters each
 // as a debt, all in one statement: either every one of them is a debt
 // afterwards, or none.
-func (s *Store) DeleteMatchingOwing(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Debt, error) {
+func (s *Store) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Revocation, error) {
 	if m.Subject == "" && m.SID == "" {
 		return nil, storage.ErrEmptyMatch
 	}
@@ -39,29 +39,29 @@ func (s *Store) DeleteMatchingOwing(ctx context.Context, m storage.Match, hold t
 	return debts, owedAlready(err)
 }
 
-// Owe enters r as a debt; storage.ErrConflict if there is one under its ID.
-func (s *Store) Owe(ctx context.Context, r storage.Record, hold time.Duration) (storage.Debt, error) {
+// Enqueue enters r as a debt; storage.ErrConflict if there is one under its ID.
+func (s *Store) Enqueue(ctx context.Context, r storage.Record, hold time.Duration) (storage.Revocation, error) {
 	if err := checkRecord(r); err != nil {
-		return storage.Debt{}, err
+		return storage.Revocation{}, err
 	}
 	now := s.clock()
-	var d storage.Debt
+	var d storage.Revocation
 	err := s.row(ctx, "owe", s.sql.owe, []any{
 		[]byte(r.ID), key(r.Subject), key(r.SID), int64(r.Revision), stored(r.Expiry), notNull(r.Data),
 		now, stored(now.Add(hold)),
 	}, debt(&d))
 	if errors.Is(err, storage.ErrNotFound) {
-		return storage.Debt{}, storage.ErrConflict
+		return storage.Revocation{}, storage.ErrConflict
 	}
 	if err != nil {
-		return storage.Debt{}, err
+		return storage.Revocation{}, err
 	}
 	return d, nil
 }
 
-// Claim takes up to n debts that are due, the oldest first. Debts that another
+// Claim takes up to n debts that are due, the oldest first. Revocations that another
 // caller is about to take are passed over, not waited for.
-func (s *Store) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Debt, error) {
+func (s *Store) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Revocation, error) {
 	if n <= 0 {
 		return nil, nil
 	}
@@ -69,13 +69,13 @@ func (s *Store) Claim(ctx context.Context, n int, hold time.Duration) ([]storage
 	return rows(ctx, s, "claim", s.sql.claim, debt, now, int64(n), stored(now.Add(hold)))
 }
 
-// Postpone hands d back until due, with the errors of storage.Ledger.
-func (s *Store) Postpone(ctx context.Context, d storage.Debt, due time.Time) error {
+// Retry hands d back until due, with the errors of storage.RevocationQueue.
+func (s *Store) Retry(ctx context.Context, d storage.Revocation, due time.Time) error {
 	return s.fenced(ctx, "postpone", s.sql.postpone, []byte(d.Record.ID), stored(d.Due), stored(due))
 }
 
-// Settle removes d, with the errors of storage.Ledger.
-func (s *Store) Settle(ctx context.Context, d storage.Debt) error {
+// Complete removes d, with the errors of storage.RevocationQueue.
+func (s *Store) Complete(ctx context.Context, d storage.Revocation) error {
 	return s.fenced(ctx, "settle", s.sql.settle, []byte(d.Record.ID), stored(d.Due))
 }
 

@@ -71,7 +71,7 @@ func TestMigrateUpgradesFromEveryVersion(t *testing.T) {
 			}
 			require.NoError(t, s.Migrate(t.Context()))
 			if from > 0 {
-				_, err = s.DeleteOwing(t.Context(), "kept", time.Minute)
+				_, err = s.DeleteAndEnqueue(t.Context(), "kept", time.Minute)
 				assert.NoError(t, err)
 			}
 		})
@@ -115,12 +115,12 @@ func TestRoleWithoutTheRightToCreate(t *testing.T) {
 	require.NoError(t, s.Migrate(t.Context()))
 	_, err = s.Save(t.Context(), aRecord("id"))
 	require.NoError(t, err)
-	_, err = s.DeleteOwing(t.Context(), "id", -time.Second)
+	_, err = s.DeleteAndEnqueue(t.Context(), "id", -time.Second)
 	require.NoError(t, err)
 	debts, err := s.Claim(t.Context(), 1, time.Minute)
 	require.NoError(t, err)
 	require.Len(t, debts, 1)
-	require.NoError(t, s.Settle(t.Context(), debts[0]))
+	require.NoError(t, s.Complete(t.Context(), debts[0]))
 	require.NoError(t, s.Notify(t.Context(), "id"))
 
 	opts.Prefix = freshPrefix()

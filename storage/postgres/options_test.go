@@ -49,7 +49,7 @@ func TestNamesAreTakenAsTheyAre(t *testing.T) {
 			loaded, err := s.Load(t.Context(), "id")
 			require.NoError(t, err)
 			assert.Equal(t, saved, loaded)
-			_, err = s.DeleteOwing(t.Context(), "id", time.Minute)
+			_, err = s.DeleteAndEnqueue(t.Context(), "id", time.Minute)
 			require.NoError(t, err)
 			assert.NoError(t, s.Notify(t.Context(), "id"))
 			assert.Equal(t, int64(3), query[int64](t, pool,

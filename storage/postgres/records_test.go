@@ -30,7 +30,7 @@ func TestSaveRefusesWhatTheTablesCannotHold(t *testing.T) {
 		change(&r)
 		_, err := s.Save(t.Context(), r)
 		assert.ErrorContains(t, err, field)
-		_, err = s.Owe(t.Context(), r, time.Minute)
+		_, err = s.Enqueue(t.Context(), r, time.Minute)
 		assert.ErrorContains(t, err, field)
 	}
 }
@@ -42,7 +42,7 @@ func TestLongestKeys(t *testing.T) {
 	r.Subject, r.SID = incompressible(maxKey), incompressible(maxKey)
 	r, err := s.Save(t.Context(), r)
 	require.NoError(t, err)
-	gone, err := s.DeleteMatchingOwing(t.Context(), storage.Match{Subject: r.Subject, SID: r.SID}, time.Minute)
+	gone, err := s.DeleteMatchingAndEnqueue(t.Context(), storage.Match{Subject: r.Subject, SID: r.SID}, time.Minute)
 	require.NoError(t, err)
 	require.Len(t, gone, 1)
 	assert.Equal(t, r, gone[0].Record)

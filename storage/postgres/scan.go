@@ -36,7 +36,7 @@ func record(r *storage.Record) []any {
 }
 
 // debt returns the places of debtColumns.
-func debt(d *storage.Debt) []any {
+func debt(d *storage.Revocation) []any {
 	return append(record(&d.Record), (*instant)(&d.Since), &d.Attempts, (*instant)(&d.Due))
 }
 

@@ -136,15 +136,15 @@ func BenchmarkLogout(b *testing.B) {
 		}{
 			{"limit=ZRANGE+MGET+DEL", func(ctx context.Context, first int) error { return logoutByHand(ctx, s, client, first) }},
 			{"everywhere", func(ctx context.Context, first int) error {
-				_, err := s.DeleteMatchingOwing(ctx, storage.Match{Subject: session(first).Subject}, time.Minute)
+				_, err := s.DeleteMatchingAndEnqueue(ctx, storage.Match{Subject: session(first).Subject}, time.Minute)
 				return err
 			}},
 			{"by sid", func(ctx context.Context, first int) error {
-				_, err := s.DeleteMatchingOwing(ctx, storage.Match{SID: session(first).SID}, time.Minute)
+				_, err := s.DeleteMatchingAndEnqueue(ctx, storage.Match{SID: session(first).SID}, time.Minute)
 				return err
 			}},
 			{"one session", func(ctx context.Context, first int) error {
-				_, err := s.DeleteOwing(ctx, session(first).ID, time.Minute)
+				_, err := s.DeleteAndEnqueue(ctx, session(first).ID, time.Minute)
 				return err
 			}},
 		} {

@@ -12,14 +12,14 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// Claim implements storage.Ledger. It asks for what is due in one round trip, on
+// Claim implements storage.RevocationQueue. It asks for what is due in one round trip, on
 // a Cluster the 32 slots, one trip to each node, and has a script claim the
 // oldest in a second one. If a part of a Cluster is down, Claim claims what it
 // can reach, and returns that with the error.
 //
 // A debt that nobody has claimed for 90 days is forgotten. One that a newer
 // version of this package wrote is left to that.
-func (s *Store) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Debt, error) {
+func (s *Store) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Revocation, error) {
 	if err := ctx.Err(); err != nil || n <= 0 {
 		return nil, err
 	}
@@ -67,15 +67,15 @@ func (s *Store) oldestDue(ctx context.Context, n int) ([]dueDebt, error) {
 
 // claimedDebt is a debt, and the due by which it was claimed.
 type claimedDebt struct {
-	storage.Debt
+	storage.Revocation
 	former float64
 }
 
-func inOrder(claimed []claimedDebt) []storage.Debt {
+func inOrder(claimed []claimedDebt) []storage.Revocation {
 	slices.SortStableFunc(claimed, func(a, b claimedDebt) int { return cmp.Compare(a.former, b.former) })
-	debts := make([]storage.Debt, len(claimed))
+	debts := make([]storage.Revocation, len(claimed))
 	for i, c := range claimed {
-		debts[i] = c.Debt
+		debts[i] = c.Revocation
 	}
 	return debts
 }

@@ -17,13 +17,13 @@ import (
 // oweInTurn enters debts that come due one after the other, and are due.
 func oweInTurn(t *testing.T, s *Store, clock *clock, ids ...string) {
 	for _, id := range ids {
-		_, err := s.Owe(t.Context(), storage.Record{ID: id}, time.Second)
+		_, err := s.Enqueue(t.Context(), storage.Record{ID: id}, time.Second)
 		require.NoError(t, err)
 		clock.advance(time.Second)
 	}
 }
 
-func idsOf(debts []storage.Debt) (ids []string) {
+func idsOf(debts []storage.Revocation) (ids []string) {
 	for _, d := range debts {
 		ids = append(ids, d.Record.ID)
 	}

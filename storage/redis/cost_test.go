@@ -57,8 +57,8 @@ func countTrips(t *testing.T, client redis.UniversalClient, byIndex int) {
 	client.AddHook(&counter)
 	ctx, alice := t.Context(), storage.Match{Subject: "alice"}
 	var r storage.Record
-	var d storage.Debt
-	var debts []storage.Debt
+	var d storage.Revocation
+	var debts []storage.Revocation
 	var err error
 	for _, step := range []struct {
 		call string
@@ -71,13 +71,13 @@ func countTrips(t *testing.T, client redis.UniversalClient, byIndex int) {
 		{"List", 2, func() { _, err = s.List(ctx, alice) }},
 		{"Delete", 1, func() { _, err = s.Delete(ctx, "a") }},
 		{"Save", 1, func() { _, err = s.Save(ctx, newRecord("b")) }},
-		{"DeleteOwing", 1, func() { d, err = s.DeleteOwing(ctx, "b", time.Minute) }},
-		{"Settle", 1, func() { err = s.Settle(ctx, d) }},
+		{"DeleteAndEnqueue", 1, func() { d, err = s.DeleteAndEnqueue(ctx, "b", time.Minute) }},
+		{"Complete", 1, func() { err = s.Complete(ctx, d) }},
 		{"Save", 1, func() { _, err = s.Save(ctx, newRecord("c")) }},
-		{"DeleteMatchingOwing", byIndex, func() { debts, err = s.DeleteMatchingOwing(ctx, alice, time.Minute) }},
-		{"Postpone", 1, func() { err = s.Postpone(ctx, debts[0], more.now()) }},
+		{"DeleteMatchingAndEnqueue", byIndex, func() { debts, err = s.DeleteMatchingAndEnqueue(ctx, alice, time.Minute) }},
+		{"Retry", 1, func() { err = s.Retry(ctx, debts[0], more.now()) }},
 		{"Claim", 2, func() { debts, err = s.Claim(ctx, 1, time.Minute) }},
-		{"Settle", 1, func() { err = s.Settle(ctx, debts[0]) }},
+		{"Complete", 1, func() { err = s.Complete(ctx, debts[0]) }},
 		{"Claim of nothing", 1, func() { _, err = s.Claim(ctx, 10, time.Minute) }},
 		{"DeleteMatching of nothing", 1, func() { _, err = s.DeleteMatching(ctx, alice) }},
 		{"Notify", 1, func() { err = s.Notify(ctx, "a", "b", "c") }},

@@ -56,7 +56,7 @@ func TestSessionsAndDebtsSurviveACrashOfTheServer(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, debts, 1)
 	assert.Equal(t, owing.Record, debts[0].Record)
-	require.NoError(t, s.Settle(t.Context(), debts[0]))
+	require.NoError(t, s.Complete(t.Context(), debts[0]))
 	for key, left := range keysOf(t, server.admin(t), s) {
 		assert.Positive(t, left, key)
 	}
@@ -76,14 +76,14 @@ func assertUnreachable(t *testing.T, s *Store) {
 		"load":                  func() error { _, err := s.Load(ctx, "kept"); return err },
 		"save":                  func() error { _, err := s.Save(ctx, newRecord("new")); return err },
 		"delete":                func() error { _, err := s.Delete(ctx, "kept"); return err },
-		"delete, owing":         func() error { _, err := s.DeleteOwing(ctx, "kept", time.Minute); return err },
+		"delete, owing":         func() error { _, err := s.DeleteAndEnqueue(ctx, "kept", time.Minute); return err },
 		"delete matching":       func() error { _, err := s.DeleteMatching(ctx, alice); return err },
-		"delete matching owing": func() error { _, err := s.DeleteMatchingOwing(ctx, alice, time.Minute); return err },
+		"delete matching owing": func() error { _, err := s.DeleteMatchingAndEnqueue(ctx, alice, time.Minute); return err },
 		"list":                  func() error { _, err := s.List(ctx, alice); return err },
-		"owe":                   func() error { _, err := s.Owe(ctx, newRecord("new"), time.Minute); return err },
+		"owe":                   func() error { _, err := s.Enqueue(ctx, newRecord("new"), time.Minute); return err },
 		"claim":                 func() error { _, err := s.Claim(ctx, 1, time.Minute); return err },
-		"postpone":              func() error { return s.Postpone(ctx, storage.Debt{Record: newRecord("owing")}, time.Now()) },
-		"settle":                func() error { return s.Settle(ctx, storage.Debt{Record: newRecord("owing")}) },
+		"postpone":              func() error { return s.Retry(ctx, storage.Revocation{Record: newRecord("owing")}, time.Now()) },
+		"settle":                func() error { return s.Complete(ctx, storage.Revocation{Record: newRecord("owing")}) },
 		"notify":                func() error { return s.Notify(ctx, "kept") },
 	} {
 		err := call()
@@ -178,7 +178,7 @@ func signInAndOutUntil(t *testing.T, s *Store, answers int64, kill func()) map[s
 					continue
 				}
 				_ = reach(id, deleting, nil)
-				_, err = s.DeleteOwing(t.Context(), id, time.Minute)
+				_, err = s.DeleteAndEnqueue(t.Context(), id, time.Minute)
 				if reach(id, deleted, err) != nil {
 					return
 				}

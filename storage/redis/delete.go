@@ -12,7 +12,7 @@ import (
 
 // Delete implements storage.TokenStore with one script, in one round trip. If
 // the answer is lost on the way, the client's next try reports
-// storage.ErrNotFound: what has a token to revoke is removed with DeleteOwing,
+// storage.ErrNotFound: what has a token to revoke is removed with DeleteAndEnqueue,
 // whose debt is then still in the ledger.
 func (s *Store) Delete(ctx context.Context, id string) (storage.Record, error) {
 	value, err := s.remove(ctx, id, nil)
@@ -22,15 +22,15 @@ func (s *Store) Delete(ctx context.Context, id string) (storage.Record, error) {
 	return decodeRecord(id, value, []byte(value))
 }
 
-// DeleteOwing implements storage.Ledger with one script, in one round trip. A
+// DeleteAndEnqueue implements storage.RevocationQueue with one script, in one round trip. A
 // debt that is there under the same ID already is replaced. Of a record that a
 // newer version of this package wrote it makes a debt for that version, and
 // returns storage.ErrNotFound.
-func (s *Store) DeleteOwing(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
+func (s *Store) DeleteAndEnqueue(ctx context.Context, id string, hold time.Duration) (storage.Revocation, error) {
 	by := s.debtor(hold)
 	value, err := s.remove(ctx, id, by)
 	if err != nil {
-		return storage.Debt{}, err
+		return storage.Revocation{}, err
 	}
 	return by.debt(id, value)
 }
@@ -74,7 +74,7 @@ func (d *debtor) arguments() (head []byte, due int64) {
 	return encodeDebtHead(d.since), d.until.UnixMilli()
 }
 
-func (d *debtor) debt(id, value string) (storage.Debt, error) {
+func (d *debtor) debt(id, value string) (storage.Revocation, error) {
 	r, err := decodeRecord(id, value, []byte(value))
-	return storage.Debt{Record: r, Since: d.since, Due: d.until}, err
+	return storage.Revocation{Record: r, Since: d.since, Due: d.until}, err
 }

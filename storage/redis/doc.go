@@ -14,11 +14,11 @@
 //
 // # What is atomic
 //
-// Load is one GET. Save, Delete, DeleteOwing and everything on a single debt is
+// Load is one GET. Save, Delete, DeleteAndEnqueue and everything on a single debt is
 // one Lua script in one round trip, which changes a record, its place in the
 // indexes and its debt together: there is no moment, and no crash, between them.
 //
-// DeleteMatching, DeleteMatchingOwing and Claim are atomic for each record or
+// DeleteMatching, DeleteMatchingAndEnqueue and Claim are atomic for each record or
 // debt. On a single server they are so for all of them too, in batches of 256
 // records; on a Cluster for all of one hash slot, of which the keys use 32. A
 // record that is saved meanwhile may be counted as saved just after.
@@ -29,7 +29,7 @@
 // # What survives
 //
 // A client that loses its connection sends a command again. A Save that was
-// carried out but not answered is then recognised, and so is an Owe; a removal
+// carried out but not answered is then recognised, and so is an Enqueue; a removal
 // is reported as storage.ErrNotFound, and a debt that it entered is in the
 // ledger.
 //

@@ -52,13 +52,13 @@ func TestEveryKeyHasATimeToLive(t *testing.T) {
 	clock.advance(time.Minute)
 	debts, err := s.Claim(t.Context(), 1, time.Minute)
 	require.NoError(t, err)
-	require.NoError(t, s.Postpone(t.Context(), debts[0], clock.now()))
+	require.NoError(t, s.Retry(t.Context(), debts[0], clock.now()))
 	_, err = s.Delete(t.Context(), "b")
 	require.NoError(t, err)
 	check("debt:a", "due")
 	debts, err = s.Claim(t.Context(), 1, time.Minute)
 	require.NoError(t, err)
-	require.NoError(t, s.Settle(t.Context(), debts[0]))
+	require.NoError(t, s.Complete(t.Context(), debts[0]))
 	check()
 }
 

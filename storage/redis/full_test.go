@@ -56,18 +56,18 @@ func endAllWays(t *testing.T, s *Store, clock *clock) {
 	removed, err := s.DeleteMatching(t.Context(), storage.Match{SID: "sid of d"})
 	require.NoError(t, err)
 	assert.Len(t, removed, 1)
-	owed, err := s.DeleteMatchingOwing(t.Context(), storage.Match{Subject: "alice"}, time.Minute)
+	owed, err := s.DeleteMatchingAndEnqueue(t.Context(), storage.Match{Subject: "alice"}, time.Minute)
 	require.NoError(t, err)
 	assert.Len(t, owed, 1)
-	_, err = s.Owe(t.Context(), newRecord("f"), time.Minute)
+	_, err = s.Enqueue(t.Context(), newRecord("f"), time.Minute)
 	require.NoError(t, err)
 
 	clock.advance(time.Minute)
 	debts, err := s.Claim(t.Context(), 10, time.Minute)
 	require.NoError(t, err)
 	require.Len(t, debts, 3)
-	require.NoError(t, s.Postpone(t.Context(), debts[0], clock.now()))
+	require.NoError(t, s.Retry(t.Context(), debts[0], clock.now()))
 	for _, d := range debts[1:] {
-		require.NoError(t, s.Settle(t.Context(), d))
+		require.NoError(t, s.Complete(t.Context(), d))
 	}
 }

@@ -9,14 +9,14 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// Owe implements storage.Ledger with one script. It works on a server that has
+// Enqueue implements storage.RevocationQueue with one script. It works on a server that has
 // reached its maxmemory, too: debts are few, and must not be lost.
-func (s *Store) Owe(ctx context.Context, r storage.Record, hold time.Duration) (storage.Debt, error) {
+func (s *Store) Enqueue(ctx context.Context, r storage.Record, hold time.Duration) (storage.Revocation, error) {
 	if err := ctx.Err(); err != nil {
-		return storage.Debt{}, err
+		return storage.Revocation{}, err
 	}
 	if r.ID == "" {
-		return storage.Debt{}, errNoID
+		return storage.Revocation{}, errNoID
 	}
 	by := s.debtor(hold)
 	head, due := by.arguments()
@@ -24,26 +24,26 @@ func (s *Store) Owe(ctx context.Context, r storage.Record, hold time.Duration) (
 	value := appendRecord(head, r)
 	err := outcome(s.run(ctx, oweScript, in, in.debt(r.ID), r.ID, value, due))
 	if err != nil {
-		return storage.Debt{}, failure("owe", err)
+		return storage.Revocation{}, failure("owe", err)
 	}
 	r.Data = value[len(value)-len(r.Data):] // the caller may change its own
-	return storage.Debt{Record: r, Since: by.since, Due: by.until}, nil
+	return storage.Revocation{Record: r, Since: by.since, Due: by.until}, nil
 }
 
-// Postpone implements storage.Ledger with one script. Should the answer be lost
+// Retry implements storage.RevocationQueue with one script. Should the answer be lost
 // on the way, the client's next try reports storage.ErrConflict, although the
 // first has had its effect.
-func (s *Store) Postpone(ctx context.Context, d storage.Debt, due time.Time) error {
+func (s *Store) Retry(ctx context.Context, d storage.Revocation, due time.Time) error {
 	return s.handBack(ctx, postponeScript, "postpone", d, due.UnixMilli())
 }
 
-// Settle implements storage.Ledger with one script. Should the answer be lost on
+// Complete implements storage.RevocationQueue with one script. Should the answer be lost on
 // the way, the client's next try reports storage.ErrNotFound.
-func (s *Store) Settle(ctx context.Context, d storage.Debt) error {
+func (s *Store) Complete(ctx context.Context, d storage.Revocation) error {
 	return s.handBack(ctx, settleScript, "settle", d)
 }
 
-func (s *Store) handBack(ctx context.Context, script *redis.Script, doing string, d storage.Debt, args ...any) error {
+func (s *Store) handBack(ctx context.Context, script *redis.Script, doing string, d storage.Revocation, args ...any) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -78,7 +78,7 @@ func TestASessionThatHasEndedDoesNotComeBackWithALateAnswer(t *testing.T) {
 	others := *s
 	others.client = theServer(t).client(t)
 	network.meanwhile = func() {
-		debts, err := others.DeleteMatchingOwing(t.Context(), storage.Match{Subject: "alice"}, time.Minute)
+		debts, err := others.DeleteMatchingAndEnqueue(t.Context(), storage.Match{Subject: "alice"}, time.Minute)
 		assert.NoError(t, err)
 		assert.Len(t, debts, 1)
 	}
@@ -92,17 +92,17 @@ func TestADebtWhoseAnswerIsLostIsInTheLedger(t *testing.T) {
 	var clock clock
 	s, loseAnswer := newLossyStore(t, &clock)
 	loseAnswer()
-	_, err := s.Owe(t.Context(), newRecord("owed"), time.Minute)
+	_, err := s.Enqueue(t.Context(), newRecord("owed"), time.Minute)
 	require.NoError(t, err)
 
 	save(t, s, newRecord("a"))
 	loseAnswer()
-	_, err = s.DeleteOwing(t.Context(), "a", time.Minute)
+	_, err = s.DeleteAndEnqueue(t.Context(), "a", time.Minute)
 	assert.ErrorIs(t, err, storage.ErrNotFound)
 
 	save(t, s, newRecord("b"))
 	loseAnswer()
-	debts, err := s.DeleteMatchingOwing(t.Context(), storage.Match{Subject: "alice"}, time.Minute)
+	debts, err := s.DeleteMatchingAndEnqueue(t.Context(), storage.Match{Subject: "alice"}, time.Minute)
 	require.NoError(t, err)
 	assert.Empty(t, debts)
 

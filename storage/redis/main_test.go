@@ -79,9 +79,9 @@ func save(t testing.TB, s *Store, r storage.Record) storage.Record {
 	return saved
 }
 
-func deleteOwing(t testing.TB, s *Store, id string) storage.Debt {
+func deleteOwing(t testing.TB, s *Store, id string) storage.Revocation {
 	t.Helper()
-	d, err := s.DeleteOwing(t.Context(), id, time.Minute)
+	d, err := s.DeleteAndEnqueue(t.Context(), id, time.Minute)
 	require.NoError(t, err)
 	return d
 }
@@ -119,10 +119,10 @@ func liveOut(t testing.TB, s *Store, clock *clock) {
 	removed, err := s.DeleteMatching(ctx, storage.Match{SID: "sid of c"})
 	require.NoError(t, err)
 	assert.Len(t, removed, 1)
-	owed, err := s.DeleteMatchingOwing(ctx, alice, time.Minute)
+	owed, err := s.DeleteMatchingAndEnqueue(ctx, alice, time.Minute)
 	require.NoError(t, err)
 	assert.Len(t, owed, 1)
-	_, err = s.Owe(ctx, newRecord("e"), time.Minute)
+	_, err = s.Enqueue(ctx, newRecord("e"), time.Minute)
 	require.NoError(t, err)
 	require.NoError(t, s.Notify(ctx, "a", "b"))
 
@@ -130,13 +130,13 @@ func liveOut(t testing.TB, s *Store, clock *clock) {
 	debts, err := s.Claim(ctx, 10, time.Minute)
 	require.NoError(t, err)
 	require.Len(t, debts, 3)
-	require.NoError(t, s.Postpone(ctx, debts[0], clock.now()))
+	require.NoError(t, s.Retry(ctx, debts[0], clock.now()))
 	again, err := s.Claim(ctx, 10, time.Minute)
 	require.NoError(t, err)
 	require.Len(t, again, 1)
 	assert.Equal(t, 1, again[0].Attempts)
 	for _, d := range append(again, debts[1:]...) {
-		require.NoError(t, s.Settle(ctx, d))
+		require.NoError(t, s.Complete(ctx, d))
 	}
 }
 

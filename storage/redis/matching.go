@@ -34,12 +34,12 @@ func (s *Store) DeleteMatching(ctx context.Context, m storage.Match) ([]storage.
 	return removed, err
 }
 
-// DeleteMatchingOwing implements storage.Ledger, as DeleteMatching does. If the
+// DeleteMatchingAndEnqueue implements storage.RevocationQueue, as DeleteMatching does. If the
 // answer is lost on the way, the debts are in the ledger nevertheless, and can
 // be claimed when their hold has ended.
-func (s *Store) DeleteMatchingOwing(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Debt, error) {
+func (s *Store) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Revocation, error) {
 	by := s.debtor(hold)
-	var owed []storage.Debt
+	var owed []storage.Revocation
 	err := s.removeMatching(ctx, m, by, func(id, value string) error {
 		d, err := by.debt(id, value)
 		if err == nil {

@@ -109,7 +109,7 @@ func TestNothingIsDoneByHalvesWhileASlotMoves(t *testing.T) {
 // people are IDs of one space, and what is known of them.
 type people struct {
 	first, second, bob, owing, late, stray string
-	debt                                   storage.Debt // that of owing
+	debt                                   storage.Revocation // that of owing
 
 	settled, created, entered bool
 }
@@ -145,9 +145,9 @@ func (p *people) writeAll(t *testing.T, s *Store, clock *clock) {
 	}
 	_, err := s.Save(ctx, newRecord(p.late))
 	p.created = whole(t, err)
-	_, err = s.Owe(ctx, newRecord(p.stray), time.Minute)
+	_, err = s.Enqueue(ctx, newRecord(p.stray), time.Minute)
 	p.entered = whole(t, err)
-	p.settled = whole(t, s.Settle(ctx, p.debt))
+	p.settled = whole(t, s.Complete(ctx, p.debt))
 
 	r, err := s.Load(ctx, p.first)
 	require.NoError(t, err)
@@ -155,11 +155,11 @@ func (p *people) writeAll(t *testing.T, s *Store, clock *clock) {
 	_, err = s.Save(ctx, r)
 	whole(t, err)
 	for _, subject := range []string{"alice", "bob"} {
-		_, err = s.DeleteMatchingOwing(ctx, storage.Match{Subject: subject}, time.Minute)
+		_, err = s.DeleteMatchingAndEnqueue(ctx, storage.Match{Subject: subject}, time.Minute)
 		whole(t, err)
 	}
 	if _, err = s.Load(ctx, p.second); err == nil {
-		_, err = s.DeleteOwing(ctx, p.second, time.Minute)
+		_, err = s.DeleteAndEnqueue(ctx, p.second, time.Minute)
 		whole(t, err)
 	}
 	clock.advance(time.Minute)

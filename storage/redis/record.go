@@ -88,16 +88,16 @@ func encodeDebtHead(since time.Time) []byte {
 }
 
 // decodeDebt leaves Due to the caller: only the queue has it.
-func decodeDebt(id, text string) (storage.Debt, error) {
+func decodeDebt(id, text string) (storage.Revocation, error) {
 	if len(text) < debtHead {
-		return storage.Debt{}, errDamaged
+		return storage.Revocation{}, errDamaged
 	}
 	value := []byte(text)
 	r, err := decodeRecord(id, text[debtHead:], value[debtHead:])
 	if err != nil {
-		return storage.Debt{}, err
+		return storage.Revocation{}, err
 	}
-	return storage.Debt{
+	return storage.Revocation{
 		Record:   r,
 		Since:    time.UnixMilli(int64(binary.BigEndian.Uint64(value))),
 		Attempts: int(binary.BigEndian.Uint32(value[8:])),

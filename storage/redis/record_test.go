@@ -108,7 +108,7 @@ func TestADamagedDebtDoesNotHoldUpTheOthers(t *testing.T) {
 	assert.Equal(t, "b", debts[0].Record.ID)
 
 	clock.advance(2 * time.Minute)
-	require.NoError(t, s.Settle(t.Context(), debts[0]))
+	require.NoError(t, s.Complete(t.Context(), debts[0]))
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	debts, err = s.Claim(ctx, 10, 0)
@@ -136,9 +136,9 @@ func TestWhatANewerVersionWroteIsOwedUntilItIsRead(t *testing.T) {
 		}
 		setFormat(s.space(id).record(id), 0, "\x02")
 	}
-	_, err := s.DeleteOwing(ctx, "deleted", time.Minute)
+	_, err := s.DeleteAndEnqueue(ctx, "deleted", time.Minute)
 	assert.ErrorIs(t, err, storage.ErrNotFound)
-	debts, err := s.DeleteMatchingOwing(ctx, storage.Match{Subject: "alice", Except: "spared"}, time.Minute)
+	debts, err := s.DeleteMatchingAndEnqueue(ctx, storage.Match{Subject: "alice", Except: "spared"}, time.Minute)
 	require.NoError(t, err)
 	assert.Empty(t, debts)
 	for range 2 {
@@ -186,7 +186,7 @@ func TestWhatIsHandedOutIsNotTheCallersOwn(t *testing.T) {
 	r := newRecord("a")
 	want := string(r.Data)
 	saved := save(t, s, r)
-	owed, err := s.Owe(t.Context(), r, time.Minute)
+	owed, err := s.Enqueue(t.Context(), r, time.Minute)
 	require.NoError(t, err)
 	clear(r.Data)
 	assert.Equal(t, want, string(saved.Data))

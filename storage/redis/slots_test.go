@@ -64,12 +64,12 @@ func TestAClusterThatIsDownInPartLogsOutWhomItCan(t *testing.T) {
 		save(t, s, newRecord(fmt.Sprint(i)))
 	}
 	for i := range 60 {
-		_, err := s.Owe(t.Context(), newRecord(fmt.Sprint("debt ", i)), -time.Minute) // due at once
+		_, err := s.Enqueue(t.Context(), newRecord(fmt.Sprint("debt ", i)), -time.Minute) // due at once
 		require.NoError(t, err)
 	}
 	c.nodes[2].kill()
 
-	debts, err := s.DeleteMatchingOwing(t.Context(), storage.Match{Subject: "alice"}, time.Minute)
+	debts, err := s.DeleteMatchingAndEnqueue(t.Context(), storage.Match{Subject: "alice"}, time.Minute)
 	assert.ErrorContains(t, err, "storage/redis: delete matching: ")
 	assert.Greater(t, len(debts), 20)
 	assert.Less(t, len(debts), 60)

@@ -34,7 +34,7 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Store is a storage.TokenStore, storage.Lister, storage.Ledger and
+// Store is a storage.TokenStore, storage.Lister, storage.RevocationQueue and
 // storage.Notifier on a server. It is safe for concurrent use, holds no state
 // and needs no closing.
 type Store struct {
@@ -46,10 +46,10 @@ type Store struct {
 }
 
 var (
-	_ storage.TokenStore = (*Store)(nil)
-	_ storage.Lister     = (*Store)(nil)
-	_ storage.Ledger     = (*Store)(nil)
-	_ storage.Notifier   = (*Store)(nil)
+	_ storage.TokenStore      = (*Store)(nil)
+	_ storage.Lister          = (*Store)(nil)
+	_ storage.RevocationQueue = (*Store)(nil)
+	_ storage.Notifier        = (*Store)(nil)
 )
 
 // New returns a store that uses client, which stays the caller's to close. It

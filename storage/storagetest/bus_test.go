@@ -11,14 +11,14 @@ import (
 type bus struct {
 	storage.TokenStore
 	storage.Lister
-	storage.Ledger
+	storage.RevocationQueue
 
 	mu        sync.Mutex
 	listeners map[chan string]bool
 }
 
 func newBus(store *reference) *bus {
-	return &bus{TokenStore: store, Lister: store, Ledger: store, listeners: map[chan string]bool{}}
+	return &bus{TokenStore: store, Lister: store, RevocationQueue: store, listeners: map[chan string]bool{}}
 }
 
 func (b *bus) Notify(ctx context.Context, ids ...string) error {

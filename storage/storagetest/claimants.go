@@ -22,14 +22,14 @@ func oneClaimant(f *fixture) {
 	const debts = 40
 	for range rounds(10) {
 		parallel(debts, func(i int) {
-			if _, err := f.at(i).(storage.Ledger).Owe(f.ctx, f.record(fmt.Sprint("debt ", i)), hold); err != nil {
-				f.Errorf("Owe: %v", err)
+			if _, err := f.at(i).(storage.RevocationQueue).Enqueue(f.ctx, f.record(fmt.Sprint("debt ", i)), hold); err != nil {
+				f.Errorf("Enqueue: %v", err)
 			}
 		})
 		f.clock.advance(hold)
 		var handed [debts]atomic.Int64
 		parallel(8, func(i int) {
-			ledger := f.at(i).(storage.Ledger)
+			ledger := f.at(i).(storage.RevocationQueue)
 			for {
 				got, err := ledger.Claim(f.ctx, 1+i%4, hold)
 				if err != nil {
@@ -60,10 +60,10 @@ func oneDebtor(f *fixture) {
 	for round := range rounds(20) {
 		var o outcome
 		parallel(8, func(i int) {
-			_, err := f.at(i).(storage.Ledger).Owe(f.ctx, f.record(fmt.Sprint("debt ", round)), hold)
-			o.count(f, err, storage.ErrConflict, "Owe")
+			_, err := f.at(i).(storage.RevocationQueue).Enqueue(f.ctx, f.record(fmt.Sprint("debt ", round)), hold)
+			o.count(f, err, storage.ErrConflict, "Enqueue")
 		})
-		o.want(f, 1, "Owe")
+		o.want(f, 1, "Enqueue")
 	}
 	f.debtsAre(rounds(20))
 }
@@ -77,14 +77,14 @@ func debtBeforeGone(f *fixture) {
 		r := f.save(f.record(fmt.Sprint("record ", round)))
 		var deleted atomic.Bool
 		parallel(2, func(i int) {
-			ledger := f.at(i).(storage.Ledger)
+			ledger := f.at(i).(storage.RevocationQueue)
 			if i == round%2 {
 				defer deleted.Store(true)
 				var err error
 				if round%4 < 2 {
-					_, err = ledger.DeleteOwing(f.ctx, r.ID, hold)
+					_, err = ledger.DeleteAndEnqueue(f.ctx, r.ID, hold)
 				} else {
-					_, err = ledger.DeleteMatchingOwing(f.ctx, storage.Match{SID: r.SID}, hold)
+					_, err = ledger.DeleteMatchingAndEnqueue(f.ctx, storage.Match{SID: r.SID}, hold)
 				}
 				if err != nil {
 					f.Errorf("delete: %v", err)
@@ -101,8 +101,8 @@ func debtBeforeGone(f *fixture) {
 					return
 				}
 			}
-			if _, err := ledger.Owe(f.ctx, r, hold); !errors.Is(err, storage.ErrConflict) {
-				f.Errorf("the record was gone before the debt was there: Owe: %v; want %q", err, storage.ErrConflict)
+			if _, err := ledger.Enqueue(f.ctx, r, hold); !errors.Is(err, storage.ErrConflict) {
+				f.Errorf("the record was gone before the debt was there: Enqueue: %v; want %q", err, storage.ErrConflict)
 			}
 		})
 	}
@@ -119,7 +119,7 @@ func settledOnce(f *fixture) {
 	f.clock.advance(hold)
 	var settled atomic.Int64
 	parallel(workers, func(i int) {
-		ledger := f.at(i).(storage.Ledger)
+		ledger := f.at(i).(storage.RevocationQueue)
 		for n := 0; settled.Load() < debts && n < 10_000; n++ {
 			got, err := ledger.Claim(f.ctx, 3, hold)
 			if err != nil {
@@ -142,19 +142,19 @@ func settledOnce(f *fixture) {
 	f.debtsAre(0)
 }
 
-func (f *fixture) finish(ledger storage.Ledger, d storage.Debt, way int, settled *atomic.Int64) {
+func (f *fixture) finish(ledger storage.RevocationQueue, d storage.Revocation, way int, settled *atomic.Int64) {
 	var err error
 	switch way % 3 {
 	case 0:
-		if err = ledger.Settle(f.ctx, d); err == nil {
+		if err = ledger.Complete(f.ctx, d); err == nil {
 			settled.Add(1)
 		}
 	case 1:
-		err = ledger.Postpone(f.ctx, d, f.clock.Now().Add(time.Second))
+		err = ledger.Retry(f.ctx, d, f.clock.Now().Add(time.Second))
 	case 2: // forgotten, as by a worker that crashed
 	}
 	if err != nil && !errors.Is(err, storage.ErrConflict) && !errors.Is(err, storage.ErrNotFound) {
-		f.Errorf("Settle or Postpone: %v", err)
+		f.Errorf("Complete or Retry: %v", err)
 	}
 }
 
@@ -165,20 +165,20 @@ func backOrOut(f *fixture) {
 		lost := f.owes(f.record(fmt.Sprint("debt ", round)))
 		f.clock.advance(hold)
 		later := f.clock.Now().Add(time.Hour)
-		var claimed []storage.Debt
+		var claimed []storage.Revocation
 		var err, backErr error
 		parallel(2, func(i int) {
-			switch ledger := f.at(i).(storage.Ledger); {
+			switch ledger := f.at(i).(storage.RevocationQueue); {
 			case i == round%2:
 				claimed, err = ledger.Claim(f.ctx, 1, hold)
 			case round%4 < 2:
-				backErr = ledger.Settle(f.ctx, lost)
+				backErr = ledger.Complete(f.ctx, lost)
 			default:
-				backErr = ledger.Postpone(f.ctx, lost, later)
+				backErr = ledger.Retry(f.ctx, lost, later)
 			}
 		})
 		if err != nil || backErr != nil && !errors.Is(backErr, storage.ErrConflict) {
-			f.Fatalf("Claim: %v; Settle or Postpone: %v; want nil and at most %q", err, backErr, storage.ErrConflict)
+			f.Fatalf("Claim: %v; Complete or Retry: %v; want nil and at most %q", err, backErr, storage.ErrConflict)
 		}
 		if back := backErr == nil; back == (len(claimed) > 0) {
 			f.Fatalf("a debt was handed back: %v, and handed out %d times; want one or the other", back, len(claimed))
@@ -191,8 +191,8 @@ func backOrOut(f *fixture) {
 		default:
 			lost.Due = later
 		}
-		if err := f.ledger().Settle(f.ctx, lost); err != nil {
-			f.Fatalf("Settle by the one who has the debt: %v", err)
+		if err := f.ledger().Complete(f.ctx, lost); err != nil {
+			f.Fatalf("Complete by the one who has the debt: %v", err)
 		}
 	}
 	f.debtsAre(0)

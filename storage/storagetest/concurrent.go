@@ -93,9 +93,9 @@ func oneDeleter(f *fixture) {
 
 // deleteSomehow deletes r in one of the ways there are, and returns what it got,
 // with the debts that this has become.
-func deleteSomehow(f *fixture, way int, r storage.Record) (removed []storage.Record, debts []storage.Debt, err error) {
+func deleteSomehow(f *fixture, way int, r storage.Record) (removed []storage.Record, debts []storage.Revocation, err error) {
 	ways := 3
-	if is[storage.Ledger](f.store) {
+	if is[storage.RevocationQueue](f.store) {
 		ways = 5
 	}
 	switch way % ways {
@@ -109,11 +109,11 @@ func deleteSomehow(f *fixture, way int, r storage.Record) (removed []storage.Rec
 		removed, err = f.store.DeleteMatching(f.ctx, storage.Match{SID: r.SID})
 		return removed, nil, err
 	case 3:
-		d, err := f.ledger().DeleteOwing(f.ctx, r.ID, hold)
+		d, err := f.ledger().DeleteAndEnqueue(f.ctx, r.ID, hold)
 		debts = oneDebt(d, err)
 		return recordsOf(debts), debts, err
 	default:
-		debts, err = f.ledger().DeleteMatchingOwing(f.ctx, storage.Match{Subject: r.Subject, SID: r.SID}, hold)
+		debts, err = f.ledger().DeleteMatchingAndEnqueue(f.ctx, storage.Match{Subject: r.Subject, SID: r.SID}, hold)
 		return recordsOf(debts), debts, err
 	}
 }
@@ -121,7 +121,7 @@ func deleteSomehow(f *fixture, way int, r storage.Record) (removed []storage.Rec
 // debtsAre checks how many debts there are, and settles them.
 func (f *fixture) debtsAre(want int) {
 	f.Helper()
-	if !is[storage.Ledger](f.store) {
+	if !is[storage.RevocationQueue](f.store) {
 		return
 	}
 	f.clock.advance(hold)
@@ -130,8 +130,8 @@ func (f *fixture) debtsAre(want int) {
 		f.Fatalf("Claim returned %d debts, %v; want %d", len(debts), err, want)
 	}
 	for _, d := range debts {
-		if err := f.ledger().Settle(f.ctx, d); err != nil {
-			f.Fatalf("Settle: %v", err)
+		if err := f.ledger().Complete(f.ctx, d); err != nil {
+			f.Fatalf("Complete: %v", err)
 		}
 	}
 }
@@ -145,7 +145,7 @@ func deleteAgainstSave(f *fixture) {
 		var saves atomic.Int64
 		var gone atomic.Bool
 		var deleted []storage.Record
-		var owed []storage.Debt
+		var owed []storage.Revocation
 		const writers = 4
 		parallel(writers+1, func(i int) {
 			if i != round/2%(writers+1) {
@@ -174,15 +174,15 @@ func deleteAgainstSave(f *fixture) {
 }
 
 // pays checks that these are all the debts there are, and settles them.
-func (f *fixture) pays(owed []storage.Debt) {
+func (f *fixture) pays(owed []storage.Revocation) {
 	f.Helper()
-	if !is[storage.Ledger](f.store) {
+	if !is[storage.RevocationQueue](f.store) {
 		return
 	}
 	f.clock.advance(hold)
 	for _, d := range f.claims(len(owed)+10, hold, owed...) {
-		if err := f.ledger().Settle(f.ctx, d); err != nil {
-			f.Fatalf("Settle: %v", err)
+		if err := f.ledger().Complete(f.ctx, d); err != nil {
+			f.Fatalf("Complete: %v", err)
 		}
 	}
 }

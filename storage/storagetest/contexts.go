@@ -56,28 +56,28 @@ func noEffect(f *fixture, ctx context.Context, want error) {
 	f.removeMatching(storage.Match{Subject: "another subject"})
 	f.removeMatching(match, stored)
 
-	if ledger, ok := f.store.(storage.Ledger); ok {
+	if ledger, ok := f.store.(storage.RevocationQueue); ok {
 		noEffectOnLedger(f, ledger, ctx, want)
 	}
 }
 
-func noEffectOnLedger(f *fixture, ledger storage.Ledger, ctx context.Context, want error) {
+func noEffectOnLedger(f *fixture, ledger storage.RevocationQueue, ctx context.Context, want error) {
 	stored := f.save(f.record("owing"))
-	owed, err := ledger.Owe(f.ctx, f.record("debt"), time.Minute)
+	owed, err := ledger.Enqueue(f.ctx, f.record("debt"), time.Minute)
 	if err != nil {
-		f.Fatalf("Owe: %v", err)
+		f.Fatalf("Enqueue: %v", err)
 	}
 	f.clock.advance(time.Minute)
 	for name, call := range map[string]func() error{
-		"DeleteOwing": func() error { _, err := ledger.DeleteOwing(ctx, "owing", time.Minute); return err },
-		"DeleteMatchingOwing": func() error {
-			_, err := ledger.DeleteMatchingOwing(ctx, storage.Match{SID: stored.SID}, time.Minute)
+		"DeleteAndEnqueue": func() error { _, err := ledger.DeleteAndEnqueue(ctx, "owing", time.Minute); return err },
+		"DeleteMatchingAndEnqueue": func() error {
+			_, err := ledger.DeleteMatchingAndEnqueue(ctx, storage.Match{SID: stored.SID}, time.Minute)
 			return err
 		},
-		"Owe":      func() error { _, err := ledger.Owe(ctx, f.record("other debt"), time.Minute); return err },
+		"Enqueue":  func() error { _, err := ledger.Enqueue(ctx, f.record("other debt"), time.Minute); return err },
 		"Claim":    func() error { _, err := ledger.Claim(ctx, 10, time.Minute); return err },
-		"Postpone": func() error { return ledger.Postpone(ctx, owed, f.clock.Now().Add(time.Hour)) },
-		"Settle":   func() error { return ledger.Settle(ctx, owed) },
+		"Retry":    func() error { return ledger.Retry(ctx, owed, f.clock.Now().Add(time.Hour)) },
+		"Complete": func() error { return ledger.Complete(ctx, owed) },
 	} {
 		f.failed(call(), want, name+" with a context that is done")
 	}

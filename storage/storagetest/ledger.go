@@ -13,49 +13,49 @@ import (
 )
 
 var ledgerChecks = []check{
-	{"DeleteOwing turns a record into a debt", deleteOwing},
-	{"DeleteOwing of what is not there owes nothing", deleteOwingAbsent},
-	{"DeleteMatchingOwing turns what it selects into debts", deleteMatchingOwing},
-	{"Owe enters a record that was never stored", owe},
-	{"Owe of what is owed already is a conflict", oweTwice},
-	{"Owe copies what it is handed", oweKeepsNoAlias},
+	{"DeleteAndEnqueue turns a record into a debt", deleteOwing},
+	{"DeleteAndEnqueue of what is not there owes nothing", deleteOwingAbsent},
+	{"DeleteMatchingAndEnqueue turns what it selects into debts", deleteMatchingOwing},
+	{"Enqueue enters a record that was never stored", owe},
+	{"Enqueue of what is owed already is a conflict", oweTwice},
+	{"Enqueue copies what it is handed", oweKeepsNoAlias},
 	{"a debt is held until its Due", heldUntilDue},
 	{"Claim hands out the oldest Due first", claimOrder},
-	{"Postpone hands a debt back", postpone},
+	{"Retry hands a debt back", postpone},
 	{"a postponed debt can come due at once", postponeToNow},
-	{"Settle ends a debt", settle},
+	{"Complete ends a debt", settle},
 	{"a lost hold changes nothing", fencing},
 	{"a debt outlives its record's expiry", debtOutlives},
 	{"debts and records do not mix", debtsApart},
 	{"debts of any size and content", anyDebt},
 	{"the bytes of a debt do not change", debtsStable},
 	{"a context cancelled meanwhile loses no debt", cancelledOwing},
-	{"DeleteMatchingOwing and Claim take many", owingMany},
+	{"DeleteMatchingAndEnqueue and Claim take many", owingMany},
 }
 
 const hold = time.Minute
 
-func (f *fixture) ledger() storage.Ledger { return f.store.(storage.Ledger) }
+func (f *fixture) ledger() storage.RevocationQueue { return f.store.(storage.RevocationQueue) }
 
 // owes enters r as a debt, held from now on.
-func (f *fixture) owes(r storage.Record) storage.Debt {
+func (f *fixture) owes(r storage.Record) storage.Revocation {
 	f.Helper()
-	d, err := f.ledger().Owe(f.ctx, r, hold)
+	d, err := f.ledger().Enqueue(f.ctx, r, hold)
 	if err != nil {
-		f.Fatalf("Owe(%s): %v", show(r), err)
+		f.Fatalf("Enqueue(%s): %v", show(r), err)
 	}
-	f.sameDebt(d, f.fresh(r), "Owe")
+	f.sameDebt(d, f.fresh(r), "Enqueue")
 	return d
 }
 
 // fresh is the debt that r becomes if it is entered now.
-func (f *fixture) fresh(r storage.Record) storage.Debt {
-	return storage.Debt{Record: r, Since: f.clock.Now(), Due: f.clock.Now().Add(hold)}
+func (f *fixture) fresh(r storage.Record) storage.Revocation {
+	return storage.Revocation{Record: r, Since: f.clock.Now(), Due: f.clock.Now().Add(hold)}
 }
 
 // claims checks that Claim hands out just these debts, as they are but for the
 // new Due, and returns what it handed out.
-func (f *fixture) claims(n int, hold time.Duration, want ...storage.Debt) []storage.Debt {
+func (f *fixture) claims(n int, hold time.Duration, want ...storage.Revocation) []storage.Revocation {
 	f.Helper()
 	got, err := f.ledger().Claim(f.ctx, n, hold)
 	if err != nil {
@@ -68,23 +68,23 @@ func (f *fixture) claims(n int, hold time.Duration, want ...storage.Debt) []stor
 	return got
 }
 
-func (f *fixture) sameDebt(got, want storage.Debt, doing string) {
+func (f *fixture) sameDebt(got, want storage.Revocation, doing string) {
 	f.Helper()
-	f.sameDebts([]storage.Debt{got}, []storage.Debt{want}, doing)
+	f.sameDebts([]storage.Revocation{got}, []storage.Revocation{want}, doing)
 }
 
-func (f *fixture) sameDebts(got, want []storage.Debt, doing string) {
+func (f *fixture) sameDebts(got, want []storage.Revocation, doing string) {
 	f.Helper()
 	if !equalDebts(got, want) {
 		f.Fatalf("%s returned %s; want %s", doing, showDebts(got), showDebts(want))
 	}
 }
 
-func equalDebts(a, b []storage.Debt) bool {
+func equalDebts(a, b []storage.Revocation) bool {
 	if len(a) != len(b) {
 		return false
 	}
-	byID := map[string]storage.Debt{}
+	byID := map[string]storage.Revocation{}
 	for _, d := range a {
 		byID[d.Record.ID] = d
 	}
@@ -98,7 +98,7 @@ func equalDebts(a, b []storage.Debt) bool {
 	return len(byID) == len(b)
 }
 
-func showDebts(debts []storage.Debt) string {
+func showDebts(debts []storage.Revocation) string {
 	shown := make([]string, 0, len(debts))
 	for _, d := range debts {
 		shown = append(shown, fmt.Sprintf("{%s Since:%s Attempts:%d Due:%s}", show(d.Record),
@@ -109,11 +109,11 @@ func showDebts(debts []storage.Debt) string {
 
 func deleteOwing(f *fixture) {
 	r := f.save(f.save(f.record("a")))
-	d, err := f.ledger().DeleteOwing(f.ctx, "a", hold)
+	d, err := f.ledger().DeleteAndEnqueue(f.ctx, "a", hold)
 	if err != nil {
-		f.Fatalf("DeleteOwing: %v", err)
+		f.Fatalf("DeleteAndEnqueue: %v", err)
 	}
-	f.sameDebt(d, f.fresh(r), "DeleteOwing")
+	f.sameDebt(d, f.fresh(r), "DeleteAndEnqueue")
 	f.absent("a")
 	f.removeMatching(storage.Match{Subject: r.Subject})
 	f.removeMatching(storage.Match{SID: r.SID})
@@ -129,26 +129,26 @@ func deleteOwingAbsent(f *fixture) {
 	f.remove(f.save(f.record("deleted")))
 	f.clock.advance(lifetime)
 	for _, id := range []string{"never", "deleted", "expired", ""} {
-		_, err := f.ledger().DeleteOwing(f.ctx, id, hold)
-		f.failed(err, storage.ErrNotFound, fmt.Sprintf("DeleteOwing(%q)", id))
+		_, err := f.ledger().DeleteAndEnqueue(f.ctx, id, hold)
+		f.failed(err, storage.ErrNotFound, fmt.Sprintf("DeleteAndEnqueue(%q)", id))
 	}
 	f.owed(storage.Match{Subject: "subject of expired"})
 	f.clock.advance(hold)
 	f.claims(10, hold)
 }
 
-// owed checks that DeleteMatchingOwing returns just those records, as debts.
+// owed checks that DeleteMatchingAndEnqueue returns just those records, as debts.
 func (f *fixture) owed(m storage.Match, want ...storage.Record) {
 	f.Helper()
-	got, err := f.ledger().DeleteMatchingOwing(f.ctx, m, hold)
+	got, err := f.ledger().DeleteMatchingAndEnqueue(f.ctx, m, hold)
 	if err != nil {
-		f.Fatalf("DeleteMatchingOwing(%+v): %v", m, err)
+		f.Fatalf("DeleteMatchingAndEnqueue(%+v): %v", m, err)
 	}
-	debts := make([]storage.Debt, len(want))
+	debts := make([]storage.Revocation, len(want))
 	for i, r := range want {
 		debts[i] = f.fresh(r)
 	}
-	f.sameDebts(got, debts, fmt.Sprintf("DeleteMatchingOwing(%+v)", m))
+	f.sameDebts(got, debts, fmt.Sprintf("DeleteMatchingAndEnqueue(%+v)", m))
 }
 
 func deleteMatchingOwing(f *fixture) {
@@ -161,12 +161,12 @@ func deleteMatchingOwing(f *fixture) {
 	f.owed(storage.Match{SID: "s2"}, b)
 	f.owed(storage.Match{Subject: "alice"}, a)
 	f.present(c)
-	_, err := f.ledger().DeleteMatchingOwing(f.ctx, storage.Match{Except: "c"}, hold)
-	f.failed(err, storage.ErrEmptyMatch, "DeleteMatchingOwing of an empty match")
+	_, err := f.ledger().DeleteMatchingAndEnqueue(f.ctx, storage.Match{Except: "c"}, hold)
+	f.failed(err, storage.ErrEmptyMatch, "DeleteMatchingAndEnqueue of an empty match")
 	f.present(c)
 	f.clock.advance(hold)
-	f.claims(10, hold, storage.Debt{Record: a, Since: d.Expiry.Add(-lifetime)},
-		storage.Debt{Record: b, Since: d.Expiry.Add(-lifetime)}, storage.Debt{Record: d, Since: d.Expiry.Add(-lifetime)})
+	f.claims(10, hold, storage.Revocation{Record: a, Since: d.Expiry.Add(-lifetime)},
+		storage.Revocation{Record: b, Since: d.Expiry.Add(-lifetime)}, storage.Revocation{Record: d, Since: d.Expiry.Add(-lifetime)})
 }
 
 func owe(f *fixture) {
@@ -181,8 +181,8 @@ func owe(f *fixture) {
 	f.clock.advance(hold)
 	f.claims(10, hold, d, bare)
 
-	if _, err := f.ledger().Owe(f.ctx, f.record(""), hold); err == nil {
-		f.Errorf("Owe accepts a record without an ID")
+	if _, err := f.ledger().Enqueue(f.ctx, f.record(""), hold); err == nil {
+		f.Errorf("Enqueue accepts a record without an ID")
 	}
 }
 
@@ -191,8 +191,8 @@ func oweTwice(f *fixture) {
 	again := f.record("a")
 	again.Data = []byte("of the loser")
 	for range 2 { // while it is held, and when it is due
-		_, err := f.ledger().Owe(f.ctx, again, hold)
-		f.failed(err, storage.ErrConflict, "second Owe")
+		_, err := f.ledger().Enqueue(f.ctx, again, hold)
+		f.failed(err, storage.ErrConflict, "second Enqueue")
 		f.clock.advance(hold)
 	}
 	f.claims(10, hold, d)
@@ -203,8 +203,8 @@ func oweKeepsNoAlias(f *fixture) {
 	handed := r
 	handed.Data = []byte(string(r.Data))
 	want := f.fresh(r)
-	if _, err := f.ledger().Owe(f.ctx, handed, hold); err != nil {
-		f.Fatalf("Owe: %v", err)
+	if _, err := f.ledger().Enqueue(f.ctx, handed, hold); err != nil {
+		f.Fatalf("Enqueue: %v", err)
 	}
 	clear(handed.Data)
 	f.clock.advance(hold)
@@ -226,14 +226,14 @@ func heldUntilDue(f *fixture) {
 }
 
 func claimOrder(f *fixture) {
-	var debts []storage.Debt
+	var debts []storage.Revocation
 	for _, id := range []string{"c", "a", "d", "b", "e"} {
 		debts = append(debts, f.owes(f.record(id)))
 		f.clock.advance(time.Second)
 	}
 	f.clock.advance(hold - 2*time.Second) // all but e are due
-	if err := f.ledger().Postpone(f.ctx, debts[0], debts[2].Due.Add(time.Millisecond)); err != nil {
-		f.Fatalf("Postpone: %v", err)
+	if err := f.ledger().Retry(f.ctx, debts[0], debts[2].Due.Add(time.Millisecond)); err != nil {
+		f.Fatalf("Retry: %v", err)
 	}
 	debts[0].Attempts = 1 // and comes after d now
 	f.claims(1, time.Hour, debts[1])
@@ -251,9 +251,9 @@ func postpone(f *fixture) {
 	d := f.owes(f.record("a"))
 	for attempt := 1; attempt <= 5; attempt++ {
 		due := f.clock.Now().Add(time.Duration(attempt) * time.Hour)
-		proof := storage.Debt{Record: storage.Record{ID: "a"}, Due: d.Due} // no more is needed
-		if err := f.ledger().Postpone(f.ctx, proof, due); err != nil {
-			f.Fatalf("Postpone: %v", err)
+		proof := storage.Revocation{Record: storage.Record{ID: "a"}, Due: d.Due} // no more is needed
+		if err := f.ledger().Retry(f.ctx, proof, due); err != nil {
+			f.Fatalf("Retry: %v", err)
 		}
 		d.Attempts = attempt
 		f.clock.advance(due.Sub(f.clock.Now()) - time.Millisecond)
@@ -265,8 +265,8 @@ func postpone(f *fixture) {
 
 func postponeToNow(f *fixture) {
 	d := f.owes(f.record("a"))
-	if err := f.ledger().Postpone(f.ctx, d, f.clock.Now()); err != nil {
-		f.Fatalf("Postpone: %v", err)
+	if err := f.ledger().Retry(f.ctx, d, f.clock.Now()); err != nil {
+		f.Fatalf("Retry: %v", err)
 	}
 	d.Attempts = 1
 	f.claims(1, hold, d)
@@ -276,11 +276,11 @@ func postponeToNow(f *fixture) {
 func settle(f *fixture) {
 	a := f.owes(f.record("a"))
 	b := f.owes(f.record("b"))
-	if err := f.ledger().Settle(f.ctx, storage.Debt{Record: storage.Record{ID: "a"}, Due: a.Due}); err != nil {
-		f.Fatalf("Settle: %v", err)
+	if err := f.ledger().Complete(f.ctx, storage.Revocation{Record: storage.Record{ID: "a"}, Due: a.Due}); err != nil {
+		f.Fatalf("Complete: %v", err)
 	}
-	f.failed(f.ledger().Settle(f.ctx, a), storage.ErrNotFound, "second Settle")
-	f.failed(f.ledger().Postpone(f.ctx, a, f.clock.Now()), storage.ErrNotFound, "Postpone of a settled debt")
+	f.failed(f.ledger().Complete(f.ctx, a), storage.ErrNotFound, "second Complete")
+	f.failed(f.ledger().Retry(f.ctx, a, f.clock.Now()), storage.ErrNotFound, "Retry of a settled debt")
 	f.clock.advance(hold)
 	f.claims(10, hold, b)
 	f.owes(f.record("a")) // there is no trace of the first
@@ -290,23 +290,23 @@ func fencing(f *fixture) {
 	lost := f.owes(f.record("a"))
 	f.clock.advance(hold)
 	held := f.claims(1, hold, lost)[0]
-	f.failed(f.ledger().Settle(f.ctx, lost), storage.ErrConflict, "Settle by one who lost the hold")
-	f.failed(f.ledger().Postpone(f.ctx, lost, f.clock.Now()), storage.ErrConflict, "Postpone by one who lost the hold")
+	f.failed(f.ledger().Complete(f.ctx, lost), storage.ErrConflict, "Complete by one who lost the hold")
+	f.failed(f.ledger().Retry(f.ctx, lost, f.clock.Now()), storage.ErrConflict, "Retry by one who lost the hold")
 	f.claims(1, hold)
 
 	// Its time is up, but nobody else has claimed it.
 	f.clock.advance(hold)
-	if err := f.ledger().Postpone(f.ctx, held, f.clock.Now().Add(hold)); err != nil {
-		f.Fatalf("Postpone: %v", err)
+	if err := f.ledger().Retry(f.ctx, held, f.clock.Now().Add(hold)); err != nil {
+		f.Fatalf("Retry: %v", err)
 	}
-	f.failed(f.ledger().Settle(f.ctx, held), storage.ErrConflict, "Settle after Postpone")
-	f.failed(f.ledger().Postpone(f.ctx, held, f.clock.Now()), storage.ErrConflict, "second Postpone")
+	f.failed(f.ledger().Complete(f.ctx, held), storage.ErrConflict, "Complete after Retry")
+	f.failed(f.ledger().Retry(f.ctx, held, f.clock.Now()), storage.ErrConflict, "second Retry")
 	held.Attempts = 1
 	f.claims(1, hold)
 	f.clock.advance(hold)
 	held = f.claims(1, hold, held)[0]
-	if err := f.ledger().Settle(f.ctx, held); err != nil {
-		f.Fatalf("Settle: %v", err)
+	if err := f.ledger().Complete(f.ctx, held); err != nil {
+		f.Fatalf("Complete: %v", err)
 	}
 }
 
@@ -316,7 +316,7 @@ func debtOutlives(f *fixture) {
 	f.owed(storage.Match{SID: r.SID}, r)
 	f.clock.advance(1000 * lifetime)
 	f.save(f.record("something else to do"))
-	f.claims(1, hold, storage.Debt{Record: r, Since: since})
+	f.claims(1, hold, storage.Revocation{Record: r, Since: since})
 }
 
 func debtsApart(f *fixture) {
@@ -325,15 +325,15 @@ func debtsApart(f *fixture) {
 	f.present(r)
 	f.removeMatching(storage.Match{Subject: "of nobody"})
 	f.remove(r)
-	if err := f.ledger().Settle(f.ctx, d); err != nil {
-		f.Fatalf("Settle: %v", err)
+	if err := f.ledger().Complete(f.ctx, d); err != nil {
+		f.Fatalf("Complete: %v", err)
 	}
 	f.clock.advance(hold)
 	f.claims(1, hold)
 }
 
 func anyDebt(f *fixture) {
-	var owed []storage.Debt
+	var owed []storage.Revocation
 	for i, text := range oddTexts {
 		r := f.record(text)
 		r.Subject, r.SID, r.Data = text, text, sequence(i*i)
@@ -344,38 +344,38 @@ func anyDebt(f *fixture) {
 			owed = append(owed, f.owes(r))
 			continue
 		}
-		d, err := f.ledger().DeleteOwing(f.ctx, f.save(r).ID, hold)
+		d, err := f.ledger().DeleteAndEnqueue(f.ctx, f.save(r).ID, hold)
 		if err != nil {
-			f.Fatalf("DeleteOwing(%q): %v", text, err)
+			f.Fatalf("DeleteAndEnqueue(%q): %v", text, err)
 		}
 		owed = append(owed, d)
 	}
 	f.clock.advance(hold)
 	for _, d := range f.claims(len(owed), hold, owed...) {
-		if err := f.ledger().Settle(f.ctx, d); err != nil {
-			f.Errorf("Settle(%q): %v", d.Record.ID, err)
+		if err := f.ledger().Complete(f.ctx, d); err != nil {
+			f.Errorf("Complete(%q): %v", d.Record.ID, err)
 		}
 	}
-	if _, err := f.ledger().DeleteOwing(f.ctx, "a", hold); !errors.Is(err, storage.ErrNotFound) {
-		f.Errorf("DeleteOwing of a settled debt's record: %v", err)
+	if _, err := f.ledger().DeleteAndEnqueue(f.ctx, "a", hold); !errors.Is(err, storage.ErrNotFound) {
+		f.Errorf("DeleteAndEnqueue of a settled debt's record: %v", err)
 	}
 }
 
 // debtsStable holds on to bytes from every method while the ledger is busy with
 // other debts of the same size.
 func debtsStable(f *fixture) {
-	var handed []storage.Debt
+	var handed []storage.Revocation
 	for _, letter := range []string{"a", "b", "c"} {
 		r := f.record("deleted " + letter)
 		r.Data = letters(letter)
-		d, err := f.ledger().DeleteOwing(f.ctx, f.save(r).ID, hold)
+		d, err := f.ledger().DeleteAndEnqueue(f.ctx, f.save(r).ID, hold)
 		if err != nil {
-			f.Fatalf("DeleteOwing: %v", err)
+			f.Fatalf("DeleteAndEnqueue: %v", err)
 		}
 		r.ID = "matched " + letter
-		matched, err := f.ledger().DeleteMatchingOwing(f.ctx, storage.Match{SID: f.save(r).SID}, hold)
+		matched, err := f.ledger().DeleteMatchingAndEnqueue(f.ctx, storage.Match{SID: f.save(r).SID}, hold)
 		if err != nil || len(matched) != 1 {
-			f.Fatalf("DeleteMatchingOwing: %d debts, %v", len(matched), err)
+			f.Fatalf("DeleteMatchingAndEnqueue: %d debts, %v", len(matched), err)
 		}
 		r.ID = "owed " + letter
 		handed = append(handed, d, matched[0], f.owes(r))
@@ -387,8 +387,8 @@ func debtsStable(f *fixture) {
 			f.Fatalf("Claim: %d debts, %v", len(claimed), err)
 		}
 		handed = append(handed, claimed[0])
-		if err := f.ledger().Settle(f.ctx, claimed[0]); err != nil {
-			f.Fatalf("Settle: %v", err)
+		if err := f.ledger().Complete(f.ctx, claimed[0]); err != nil {
+			f.Fatalf("Complete: %v", err)
 		}
 	}
 	for i := range 50 {
@@ -408,7 +408,7 @@ func owingMany(f *fixture) {
 	alices, bobs := f.many(600)
 	f.owed(storage.Match{Subject: "alice"}, alices...)
 	f.owed(storage.Match{SID: "s1"}, bobs...)
-	all := make([]storage.Debt, 0, len(alices)+len(bobs))
+	all := make([]storage.Revocation, 0, len(alices)+len(bobs))
 	for _, r := range slices.Concat(alices, bobs) {
 		all = append(all, f.fresh(r))
 	}
@@ -426,9 +426,9 @@ func cancelledOwing(f *fixture) {
 		timer := time.AfterFunc(time.Duration(i)*20*time.Microsecond, cancel)
 		var err error
 		if i%2 == 0 {
-			_, err = f.ledger().DeleteOwing(ctx, r.ID, hold)
+			_, err = f.ledger().DeleteAndEnqueue(ctx, r.ID, hold)
 		} else {
-			_, err = f.ledger().DeleteMatchingOwing(ctx, storage.Match{SID: r.SID}, hold)
+			_, err = f.ledger().DeleteMatchingAndEnqueue(ctx, storage.Match{SID: r.SID}, hold)
 		}
 		timer.Stop()
 		cancel()
@@ -438,8 +438,8 @@ func cancelledOwing(f *fixture) {
 		if _, err := f.store.Delete(f.ctx, r.ID); err == nil {
 			continue
 		}
-		if _, err := f.ledger().Owe(f.ctx, r, hold); !errors.Is(err, storage.ErrConflict) {
-			f.Fatalf("neither the record nor the debt is there after a removal that was cancelled: Owe: %v; want %q", err, storage.ErrConflict)
+		if _, err := f.ledger().Enqueue(f.ctx, r, hold); !errors.Is(err, storage.ErrConflict) {
+			f.Fatalf("neither the record nor the debt is there after a removal that was cancelled: Enqueue: %v; want %q", err, storage.ErrConflict)
 		}
 	}
 }

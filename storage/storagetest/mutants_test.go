@@ -30,12 +30,12 @@ type broken struct {
 	delMatching func(ctx context.Context, m storage.Match) ([]storage.Record, error)
 	list        func(ctx context.Context, m storage.Match) ([]storage.Record, error)
 
-	delOwing         func(ctx context.Context, id string, hold time.Duration) (storage.Debt, error)
-	delMatchingOwing func(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Debt, error)
-	owe              func(ctx context.Context, r storage.Record, hold time.Duration) (storage.Debt, error)
-	claim            func(ctx context.Context, n int, hold time.Duration) ([]storage.Debt, error)
-	postpone         func(ctx context.Context, d storage.Debt, due time.Time) error
-	settle           func(ctx context.Context, d storage.Debt) error
+	delOwing         func(ctx context.Context, id string, hold time.Duration) (storage.Revocation, error)
+	delMatchingOwing func(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Revocation, error)
+	owe              func(ctx context.Context, r storage.Record, hold time.Duration) (storage.Revocation, error)
+	claim            func(ctx context.Context, n int, hold time.Duration) ([]storage.Revocation, error)
+	postpone         func(ctx context.Context, d storage.Revocation, due time.Time) error
+	settle           func(ctx context.Context, d storage.Revocation) error
 
 	notify func(ctx context.Context, ids ...string) error
 	listen func(ctx context.Context, ready func(), ended func(string)) error
@@ -47,8 +47,8 @@ func newBroken(now func() time.Time) *broken {
 	return &broken{
 		bus: bus, sound: sound,
 		load: sound.Load, save: sound.Save, del: sound.Delete, delMatching: sound.DeleteMatching, list: sound.List,
-		delOwing: sound.DeleteOwing, delMatchingOwing: sound.DeleteMatchingOwing, owe: sound.Owe,
-		claim: sound.Claim, postpone: sound.Postpone, settle: sound.Settle,
+		delOwing: sound.DeleteAndEnqueue, delMatchingOwing: sound.DeleteMatchingAndEnqueue, owe: sound.Enqueue,
+		claim: sound.Claim, postpone: sound.Retry, settle: sound.Complete,
 		notify: bus.Notify, listen: bus.Listen,
 	}
 }
@@ -66,23 +66,23 @@ func (b *broken) DeleteMatching(ctx context.Context, m storage.Match) ([]storage
 func (b *broken) List(ctx context.Context, m storage.Match) ([]storage.Record, error) {
 	return b.list(ctx, m)
 }
-func (b *broken) DeleteOwing(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
+func (b *broken) DeleteAndEnqueue(ctx context.Context, id string, hold time.Duration) (storage.Revocation, error) {
 	return b.delOwing(ctx, id, hold)
 }
-func (b *broken) DeleteMatchingOwing(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Debt, error) {
+func (b *broken) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Revocation, error) {
 	return b.delMatchingOwing(ctx, m, hold)
 }
-func (b *broken) Owe(ctx context.Context, r storage.Record, hold time.Duration) (storage.Debt, error) {
+func (b *broken) Enqueue(ctx context.Context, r storage.Record, hold time.Duration) (storage.Revocation, error) {
 	return b.owe(ctx, r, hold)
 }
-func (b *broken) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Debt, error) {
+func (b *broken) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Revocation, error) {
 	return b.claim(ctx, n, hold)
 }
-func (b *broken) Postpone(ctx context.Context, d storage.Debt, due time.Time) error {
+func (b *broken) Retry(ctx context.Context, d storage.Revocation, due time.Time) error {
 	return b.postpone(ctx, d, due)
 }
-func (b *broken) Settle(ctx context.Context, d storage.Debt) error { return b.settle(ctx, d) }
-func (b *broken) Notify(ctx context.Context, ids ...string) error  { return b.notify(ctx, ids...) }
+func (b *broken) Complete(ctx context.Context, d storage.Revocation) error { return b.settle(ctx, d) }
+func (b *broken) Notify(ctx context.Context, ids ...string) error          { return b.notify(ctx, ids...) }
 func (b *broken) Listen(ctx context.Context, ready func(), ended func(string)) error {
 	return b.listen(ctx, ready, ended)
 }
@@ -180,7 +180,7 @@ var recordMutants = []mutant{
 			}
 			return b.sound.Save(ctx, r)
 		}
-	}, "a deleted record does not come back", "nothing comes back after a delete", "DeleteOwing turns a record into a debt"),
+	}, "a deleted record does not come back", "nothing comes back after a delete", "DeleteAndEnqueue turns a record into a debt"),
 
 	faulty("remembers the deleted for ever", func(b *broken) {
 		deleted := map[string]bool{}
@@ -241,10 +241,10 @@ func selecting(name string, selects func(b *broken, m storage.Match, r storage.R
 			}
 			return found, ctx.Err()
 		}
-		b.delMatchingOwing = func(ctx context.Context, m storage.Match, hold time.Duration) (owed []storage.Debt, err error) {
+		b.delMatchingOwing = func(ctx context.Context, m storage.Match, hold time.Duration) (owed []storage.Revocation, err error) {
 			found, _ := b.list(ctx, m)
 			for _, r := range found {
-				d, err := b.sound.DeleteOwing(ctx, r.ID, hold)
+				d, err := b.sound.DeleteAndEnqueue(ctx, r.ID, hold)
 				if err == nil {
 					owed = append(owed, d)
 				}
@@ -280,7 +280,7 @@ var matchMutants = []mutant{
 	selecting("forgets Except", func(b *broken, m storage.Match, r storage.Record) bool {
 		m.Except = ""
 		return b.isLive(r) && selects(m, r)
-	}, "DeleteMatching spares Except", "List selects as DeleteMatching does", "DeleteMatchingOwing turns what it selects into debts"),
+	}, "DeleteMatching spares Except", "List selects as DeleteMatching does", "DeleteMatchingAndEnqueue turns what it selects into debts"),
 
 	selecting("takes an empty match for all", func(b *broken, m storage.Match, r storage.Record) bool {
 		return b.isLive(r) && selects(m, r)
@@ -333,15 +333,15 @@ var matchMutants = []mutant{
 			}
 			return found, err
 		}
-		b.delMatchingOwing = func(ctx context.Context, m storage.Match, hold time.Duration) (owed []storage.Debt, err error) {
+		b.delMatchingOwing = func(ctx context.Context, m storage.Match, hold time.Duration) (owed []storage.Revocation, err error) {
 			found, err := b.list(ctx, m)
 			for _, r := range found {
-				d, _ := b.sound.DeleteOwing(ctx, r.ID, hold)
+				d, _ := b.sound.DeleteAndEnqueue(ctx, r.ID, hold)
 				owed = append(owed, d)
 			}
 			return owed, err
 		}
-	}, "DeleteMatching removes many", "List lists many", "DeleteMatchingOwing and Claim take many"),
+	}, "DeleteMatching removes many", "List lists many", "DeleteMatchingAndEnqueue and Claim take many"),
 }
 
 var dataMutants = []mutant{
@@ -360,8 +360,8 @@ var dataMutants = []mutant{
 		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
 			return b.sound.Save(ctx, text(r))
 		}
-		b.owe = func(ctx context.Context, r storage.Record, hold time.Duration) (storage.Debt, error) {
-			return b.sound.Owe(ctx, text(r), hold)
+		b.owe = func(ctx context.Context, r storage.Record, hold time.Duration) (storage.Revocation, error) {
+			return b.sound.Enqueue(ctx, text(r), hold)
 		}
 	}, "Data of any size and content", "debts of any size and content"),
 
@@ -371,13 +371,13 @@ var dataMutants = []mutant{
 			saved, err := b.sound.Save(ctx, r)
 			return b.rewrite(saved, err, func(r *storage.Record) { r.Data = data })
 		}
-		b.owe = func(ctx context.Context, r storage.Record, hold time.Duration) (storage.Debt, error) {
-			d, err := b.sound.Owe(ctx, r, hold)
+		b.owe = func(ctx context.Context, r storage.Record, hold time.Duration) (storage.Revocation, error) {
+			d, err := b.sound.Enqueue(ctx, r, hold)
 			d.Record.Data = r.Data
 			b.sound.debts[r.ID] = d
 			return d, err
 		}
-	}, "the bytes handed in stay the caller's", "Owe copies what it is handed"),
+	}, "the bytes handed in stay the caller's", "Enqueue copies what it is handed"),
 
 	faulty("writes over the bytes it handed out", func(b *broken) {
 		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
@@ -402,7 +402,7 @@ var dataMutants = []mutant{
 			}
 			return found, err
 		}
-		b.claim = func(ctx context.Context, n int, hold time.Duration) ([]storage.Debt, error) {
+		b.claim = func(ctx context.Context, n int, hold time.Duration) ([]storage.Revocation, error) {
 			claimed, err := b.sound.Claim(ctx, n, hold)
 			for i, d := range claimed {
 				claimed[i].Record.Data = buffer[:copy(buffer, d.Record.Data)]
@@ -449,7 +449,7 @@ var contextMutants = []mutant{
 	}, "a cancelled context has no effect", "a passed deadline has no effect"),
 
 	faulty("looks at the context too late for a debt", func(b *broken) {
-		b.claim = func(ctx context.Context, n int, hold time.Duration) ([]storage.Debt, error) {
+		b.claim = func(ctx context.Context, n int, hold time.Duration) ([]storage.Revocation, error) {
 			claimed, _ := b.sound.Claim(context.WithoutCancel(ctx), n, hold)
 			return claimed, ctx.Err()
 		}
@@ -539,52 +539,52 @@ var racyMutants = []mutant{
 
 var ledgerMutants = []mutant{
 	faulty("owes and keeps", func(b *broken) {
-		b.delOwing = func(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
+		b.delOwing = func(ctx context.Context, id string, hold time.Duration) (storage.Revocation, error) {
 			r, err := b.sound.Load(ctx, id)
 			if err != nil {
-				return storage.Debt{}, err
+				return storage.Revocation{}, err
 			}
-			return b.sound.Owe(ctx, r, hold)
+			return b.sound.Enqueue(ctx, r, hold)
 		}
-	}, "DeleteOwing turns a record into a debt", "of many deleters one gets the record"),
+	}, "DeleteAndEnqueue turns a record into a debt", "of many deleters one gets the record"),
 
 	faulty("owes what is not there", func(b *broken) {
-		b.delOwing = func(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
-			if d, err := b.sound.DeleteOwing(ctx, id, hold); !errors.Is(err, storage.ErrNotFound) {
+		b.delOwing = func(ctx context.Context, id string, hold time.Duration) (storage.Revocation, error) {
+			if d, err := b.sound.DeleteAndEnqueue(ctx, id, hold); !errors.Is(err, storage.ErrNotFound) {
 				return d, err
 			}
-			_, _ = b.sound.Owe(ctx, storage.Record{ID: id}, hold)
-			return storage.Debt{}, storage.ErrNotFound
+			_, _ = b.sound.Enqueue(ctx, storage.Record{ID: id}, hold)
+			return storage.Revocation{}, storage.ErrNotFound
 		}
-	}, "DeleteOwing of what is not there owes nothing"),
+	}, "DeleteAndEnqueue of what is not there owes nothing"),
 
 	faulty("deletes, then owes", func(b *broken) {
-		b.delOwing = func(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
+		b.delOwing = func(ctx context.Context, id string, hold time.Duration) (storage.Revocation, error) {
 			r, err := b.sound.Delete(ctx, id)
 			if err != nil {
-				return storage.Debt{}, err
+				return storage.Revocation{}, err
 			}
 			gap()
-			return b.sound.Owe(ctx, r, hold)
+			return b.sound.Enqueue(ctx, r, hold)
 		}
 	}, "a debt is there once the record is not"),
 
 	faulty("stops between the record and the debt", func(b *broken) {
-		b.delOwing = func(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
+		b.delOwing = func(ctx context.Context, id string, hold time.Duration) (storage.Revocation, error) {
 			r, err := b.sound.Delete(ctx, id)
 			if err != nil {
-				return storage.Debt{}, err
+				return storage.Revocation{}, err
 			}
 			time.Sleep(time.Millisecond) // on its way to the disk
-			return b.sound.Owe(ctx, r, hold)
+			return b.sound.Enqueue(ctx, r, hold)
 		}
 	}, "a context cancelled meanwhile loses no debt"),
 
 	faulty("owes what it has read before", func(b *broken) {
-		b.delOwing = func(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
+		b.delOwing = func(ctx context.Context, id string, hold time.Duration) (storage.Revocation, error) {
 			r, err := b.sound.Load(ctx, id)
 			if err != nil {
-				return storage.Debt{}, err
+				return storage.Revocation{}, err
 			}
 			gap()
 			return b.removeAs(r, hold)
@@ -592,7 +592,7 @@ var ledgerMutants = []mutant{
 	}, "nothing comes back after a delete"),
 
 	faulty("owes all that it has read before", func(b *broken) {
-		b.delMatchingOwing = func(ctx context.Context, m storage.Match, hold time.Duration) (owed []storage.Debt, err error) {
+		b.delMatchingOwing = func(ctx context.Context, m storage.Match, hold time.Duration) (owed []storage.Revocation, err error) {
 			found, err := b.sound.List(ctx, m)
 			gap()
 			for _, r := range found {
@@ -604,23 +604,23 @@ var ledgerMutants = []mutant{
 	}, "nothing comes back after a delete"),
 
 	faulty("stores what is owed", func(b *broken) {
-		b.owe = func(ctx context.Context, r storage.Record, hold time.Duration) (storage.Debt, error) {
+		b.owe = func(ctx context.Context, r storage.Record, hold time.Duration) (storage.Revocation, error) {
 			_, _ = b.sound.Save(ctx, r)
-			return b.sound.Owe(ctx, r, hold)
+			return b.sound.Enqueue(ctx, r, hold)
 		}
-	}, "Owe enters a record that was never stored"),
+	}, "Enqueue enters a record that was never stored"),
 
 	faulty("lets the last debt win", func(b *broken) {
-		b.owe = func(ctx context.Context, r storage.Record, hold time.Duration) (storage.Debt, error) {
+		b.owe = func(ctx context.Context, r storage.Record, hold time.Duration) (storage.Revocation, error) {
 			b.sound.mu.Lock()
 			delete(b.sound.debts, r.ID)
 			b.sound.mu.Unlock()
-			return b.sound.Owe(ctx, r, hold)
+			return b.sound.Enqueue(ctx, r, hold)
 		}
-	}, "Owe of what is owed already is a conflict", "of many that owe one wins"),
+	}, "Enqueue of what is owed already is a conflict", "of many that owe one wins"),
 
 	faulty("hands out early", func(b *broken) {
-		b.claim = func(ctx context.Context, n int, hold time.Duration) ([]storage.Debt, error) {
+		b.claim = func(ctx context.Context, n int, hold time.Duration) ([]storage.Revocation, error) {
 			now := b.sound.now
 			early := &reference{now: func() time.Time { return now().Add(time.Millisecond) }, debts: b.sound.debts}
 			return early.Claim(ctx, n, hold)
@@ -628,7 +628,7 @@ var ledgerMutants = []mutant{
 	}, "a debt is held until its Due"),
 
 	faulty("hands out in any order", func(b *broken) {
-		b.claim = func(ctx context.Context, n int, hold time.Duration) ([]storage.Debt, error) {
+		b.claim = func(ctx context.Context, n int, hold time.Duration) ([]storage.Revocation, error) {
 			if n > 0 {
 				all, err := b.sound.Claim(ctx, 1000, 0)
 				slices.Reverse(all)
@@ -639,7 +639,7 @@ var ledgerMutants = []mutant{
 	}, "Claim hands out the oldest Due first"),
 
 	faulty("hands out and does not hold", func(b *broken) {
-		b.claim = func(ctx context.Context, n int, hold time.Duration) ([]storage.Debt, error) {
+		b.claim = func(ctx context.Context, n int, hold time.Duration) ([]storage.Revocation, error) {
 			b.sound.mu.Lock()
 			due := b.sound.due(nil)
 			b.sound.mu.Unlock()
@@ -649,17 +649,17 @@ var ledgerMutants = []mutant{
 	}, "a debt is handed to one claimant"),
 
 	faulty("does not count attempts", func(b *broken) {
-		b.postpone = func(ctx context.Context, d storage.Debt, due time.Time) error {
-			err := b.sound.Postpone(ctx, d, due)
+		b.postpone = func(ctx context.Context, d storage.Revocation, due time.Time) error {
+			err := b.sound.Retry(ctx, d, due)
 			stored := b.sound.debts[d.Record.ID]
 			stored.Attempts = 0
 			b.sound.debts[d.Record.ID] = stored
 			return err
 		}
-	}, "Postpone hands a debt back"),
+	}, "Retry hands a debt back"),
 
 	faulty("looks at the hold, then hands back", func(b *broken) {
-		b.postpone = func(ctx context.Context, d storage.Debt, due time.Time) error {
+		b.postpone = func(ctx context.Context, d storage.Revocation, due time.Time) error {
 			stored, err := b.stillHeld(ctx, d)
 			if err != nil {
 				return err
@@ -672,7 +672,7 @@ var ledgerMutants = []mutant{
 			b.sound.debts[d.Record.ID] = stored
 			return nil
 		}
-		b.settle = func(ctx context.Context, d storage.Debt) error {
+		b.settle = func(ctx context.Context, d storage.Revocation) error {
 			if _, err := b.stillHeld(ctx, d); err != nil {
 				return err
 			}
@@ -685,84 +685,84 @@ var ledgerMutants = []mutant{
 	}, "a debt is handed back or handed out, not both"),
 
 	faulty("takes the record from whoever postpones", func(b *broken) {
-		b.postpone = func(ctx context.Context, d storage.Debt, due time.Time) error {
-			err := b.sound.Postpone(ctx, d, due)
+		b.postpone = func(ctx context.Context, d storage.Revocation, due time.Time) error {
+			err := b.sound.Retry(ctx, d, due)
 			if stored, ok := b.sound.debts[d.Record.ID]; ok && err == nil {
 				stored.Record = d.Record
 				b.sound.debts[d.Record.ID] = stored
 			}
 			return err
 		}
-	}, "Postpone hands a debt back"),
+	}, "Retry hands a debt back"),
 
 	faulty("postpones by the hold at least", func(b *broken) {
-		b.postpone = func(ctx context.Context, d storage.Debt, due time.Time) error {
+		b.postpone = func(ctx context.Context, d storage.Revocation, due time.Time) error {
 			if due.Before(d.Due) {
 				due = d.Due
 			}
-			return b.sound.Postpone(ctx, d, due)
+			return b.sound.Retry(ctx, d, due)
 		}
 	}, "a postponed debt can come due at once"),
 
 	faulty("does not settle", func(b *broken) {
-		b.settle = func(context.Context, storage.Debt) error { return nil }
-	}, "Settle ends a debt"),
+		b.settle = func(context.Context, storage.Revocation) error { return nil }
+	}, "Complete ends a debt"),
 
 	faulty("lets anybody settle", func(b *broken) {
-		b.settle = func(ctx context.Context, d storage.Debt) error {
+		b.settle = func(ctx context.Context, d storage.Revocation) error {
 			d.Due = b.sound.debts[d.Record.ID].Due
-			return b.sound.Settle(ctx, d)
+			return b.sound.Complete(ctx, d)
 		}
 	}, "a lost hold changes nothing"),
 
 	faulty("settles for everybody", func(b *broken) {
-		b.settle = func(ctx context.Context, d storage.Debt) error {
+		b.settle = func(ctx context.Context, d storage.Revocation) error {
 			b.sound.mu.Lock()
 			_, err := b.sound.held(ctx, d)
 			b.sound.mu.Unlock()
 			if err == nil {
 				gap()
-				_ = b.sound.Settle(ctx, d)
-				return b.sound.Postpone(ctx, d, d.Due)
+				_ = b.sound.Complete(ctx, d)
+				return b.sound.Retry(ctx, d, d.Due)
 			}
 			return err
 		}
 	}, "every debt is settled once"),
 
 	faulty("forgets debts with their records", func(b *broken) {
-		b.claim = func(ctx context.Context, n int, hold time.Duration) ([]storage.Debt, error) {
+		b.claim = func(ctx context.Context, n int, hold time.Duration) ([]storage.Revocation, error) {
 			claimed, err := b.sound.Claim(ctx, n, hold)
-			return slices.DeleteFunc(claimed, func(d storage.Debt) bool { return !b.isLive(d.Record) }), err
+			return slices.DeleteFunc(claimed, func(d storage.Revocation) bool { return !b.isLive(d.Record) }), err
 		}
 	}, "a debt outlives its record's expiry"),
 
 	faulty("keeps a debt in the place of its record", func(b *broken) {
-		b.owe = func(ctx context.Context, r storage.Record, hold time.Duration) (storage.Debt, error) {
+		b.owe = func(ctx context.Context, r storage.Record, hold time.Duration) (storage.Revocation, error) {
 			_, _ = b.sound.Delete(ctx, r.ID)
-			return b.sound.Owe(ctx, r, hold)
+			return b.sound.Enqueue(ctx, r, hold)
 		}
 	}, "debts and records do not mix"),
 }
 
 // removeAs removes the record that is stored now, and owes r.
-func (b *broken) removeAs(r storage.Record, hold time.Duration) (storage.Debt, error) {
+func (b *broken) removeAs(r storage.Record, hold time.Duration) (storage.Revocation, error) {
 	b.sound.mu.Lock()
 	defer b.sound.mu.Unlock()
 	if _, err := b.sound.live(r.ID); err != nil {
-		return storage.Debt{}, err
+		return storage.Revocation{}, err
 	}
 	delete(b.sound.records, r.ID)
 	return b.sound.enter(r, hold), nil
 }
 
-func (b *broken) stillHeld(ctx context.Context, d storage.Debt) (storage.Debt, error) {
+func (b *broken) stillHeld(ctx context.Context, d storage.Revocation) (storage.Revocation, error) {
 	b.sound.mu.Lock()
 	defer b.sound.mu.Unlock()
 	return b.sound.held(ctx, d)
 }
 
 // hand holds debts without a look at whether others do.
-func (b *broken) hand(debts []storage.Debt, hold time.Duration) []storage.Debt {
+func (b *broken) hand(debts []storage.Revocation, hold time.Duration) []storage.Revocation {
 	b.sound.mu.Lock()
 	defer b.sound.mu.Unlock()
 	for i := range debts {

@@ -35,16 +35,16 @@ type walk struct {
 	*fixture
 	rand   *rand.Rand
 	model  *reference
-	ledger storage.Ledger // nil if the store has none
-	lister storage.Lister // nil if the store is none
+	ledger storage.RevocationQueue // nil if the store has none
+	lister storage.Lister          // nil if the store is none
 	read   []storage.Record
-	held   []storage.Debt
+	held   []storage.Revocation
 	trace  []string // of all calls
 }
 
 func randomCalls(f *fixture) {
 	w := &walk{fixture: f, rand: f.random(), model: newReference(f.clock.Now)}
-	w.ledger, _ = f.store.(storage.Ledger)
+	w.ledger, _ = f.store.(storage.RevocationQueue)
 	w.lister, _ = f.store.(storage.Lister)
 	for range rounds(2500) {
 		w.step()
@@ -81,7 +81,7 @@ func (w *walk) answered(got, want []storage.Record, err, wantErr error) {
 	w.read = latest(append(w.read, want...))
 }
 
-func (w *walk) answeredDebts(got, want []storage.Debt, err, wantErr error) {
+func (w *walk) answeredDebts(got, want []storage.Revocation, err, wantErr error) {
 	if kind(err) != kind(wantErr) || !equalDebts(got, want) {
 		w.diverged(showDebts(got), showDebts(want), err, wantErr)
 	}
@@ -120,14 +120,14 @@ func one(r storage.Record, err error) []storage.Record {
 	return []storage.Record{r}
 }
 
-func oneDebt(d storage.Debt, err error) []storage.Debt {
+func oneDebt(d storage.Revocation, err error) []storage.Revocation {
 	if err != nil {
 		return nil
 	}
-	return []storage.Debt{d}
+	return []storage.Revocation{d}
 }
 
-func recordsOf(debts []storage.Debt) (records []storage.Record) {
+func recordsOf(debts []storage.Revocation) (records []storage.Record) {
 	for _, d := range debts {
 		records = append(records, d.Record)
 	}
@@ -236,9 +236,9 @@ func (w *walk) deleteOwing() {
 		return
 	}
 	hold := w.hold()
-	w.log("DeleteOwing(%q, %v)", id, hold)
-	got, err := w.ledger.DeleteOwing(w.ctx, id, hold)
-	want, wantErr := w.model.DeleteOwing(w.ctx, id, hold)
+	w.log("DeleteAndEnqueue(%q, %v)", id, hold)
+	got, err := w.ledger.DeleteAndEnqueue(w.ctx, id, hold)
+	want, wantErr := w.model.DeleteAndEnqueue(w.ctx, id, hold)
 	w.answeredDebts(oneDebt(got, err), oneDebt(want, wantErr), err, wantErr)
 }
 
@@ -248,9 +248,9 @@ func (w *walk) deleteMatchingOwing() {
 	if slices.ContainsFunc(found, func(r storage.Record) bool { return w.indebted(r.ID) }) {
 		return
 	}
-	w.log("DeleteMatchingOwing(%+v, %v)", m, hold)
-	got, err := w.ledger.DeleteMatchingOwing(w.ctx, m, hold)
-	want, wantErr := w.model.DeleteMatchingOwing(w.ctx, m, hold)
+	w.log("DeleteMatchingAndEnqueue(%+v, %v)", m, hold)
+	got, err := w.ledger.DeleteMatchingAndEnqueue(w.ctx, m, hold)
+	want, wantErr := w.model.DeleteMatchingAndEnqueue(w.ctx, m, hold)
 	w.answeredDebts(got, want, err, wantErr)
 }
 
@@ -263,9 +263,9 @@ func (w *walk) indebted(id string) bool {
 
 func (w *walk) owe() {
 	r, hold := w.vary(storage.Record{ID: w.id(), Expiry: w.expiry()}), w.hold()
-	w.log("Owe(%s, %v)", show(r), hold)
-	got, err := w.ledger.Owe(w.ctx, r, hold)
-	want, wantErr := w.model.Owe(w.ctx, r, hold)
+	w.log("Enqueue(%s, %v)", show(r), hold)
+	got, err := w.ledger.Enqueue(w.ctx, r, hold)
+	want, wantErr := w.model.Enqueue(w.ctx, r, hold)
 	w.answeredDebts(oneDebt(got, err), oneDebt(want, wantErr), err, wantErr)
 }
 
@@ -282,9 +282,9 @@ func (w *walk) postpone() {
 		return
 	}
 	d, due := w.held[w.rand.IntN(len(w.held))], w.clock.Now().Add(w.hold())
-	w.log("Postpone(%s, %v)", showDebts([]storage.Debt{d}), due)
-	err := w.ledger.Postpone(w.ctx, d, due)
-	wantErr := w.model.Postpone(w.ctx, d, due)
+	w.log("Retry(%s, %v)", showDebts([]storage.Revocation{d}), due)
+	err := w.ledger.Retry(w.ctx, d, due)
+	wantErr := w.model.Retry(w.ctx, d, due)
 	w.answered(nil, nil, err, wantErr)
 }
 
@@ -293,8 +293,8 @@ func (w *walk) settle() {
 		return
 	}
 	d := w.held[w.rand.IntN(len(w.held))]
-	w.log("Settle(%s)", showDebts([]storage.Debt{d}))
-	err := w.ledger.Settle(w.ctx, d)
-	wantErr := w.model.Settle(w.ctx, d)
+	w.log("Complete(%s)", showDebts([]storage.Revocation{d}))
+	err := w.ledger.Complete(w.ctx, d)
+	wantErr := w.model.Complete(w.ctx, d)
 	w.answered(nil, nil, err, wantErr)
 }

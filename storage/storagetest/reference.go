@@ -19,11 +19,11 @@ type reference struct {
 
 	mu      sync.Mutex
 	records map[string]storage.Record
-	debts   map[string]storage.Debt
+	debts   map[string]storage.Revocation
 }
 
 func newReference(now func() time.Time) *reference {
-	return &reference{now: now, records: map[string]storage.Record{}, debts: map[string]storage.Debt{}}
+	return &reference{now: now, records: map[string]storage.Record{}, debts: map[string]storage.Revocation{}}
 }
 
 func (s *reference) Load(ctx context.Context, id string) (storage.Record, error) {
@@ -111,21 +111,21 @@ func selects(m storage.Match, r storage.Record) bool {
 	return (m.Subject == "" || m.Subject == r.Subject) && (m.SID == "" || m.SID == r.SID) && m.Except != r.ID
 }
 
-func (s *reference) DeleteOwing(ctx context.Context, id string, hold time.Duration) (storage.Debt, error) {
+func (s *reference) DeleteAndEnqueue(ctx context.Context, id string, hold time.Duration) (storage.Revocation, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
-		return storage.Debt{}, err
+		return storage.Revocation{}, err
 	}
 	r, err := s.live(id)
 	if err != nil {
-		return storage.Debt{}, err
+		return storage.Revocation{}, err
 	}
 	delete(s.records, id)
 	return s.enter(r, hold), nil
 }
 
-func (s *reference) DeleteMatchingOwing(ctx context.Context, m storage.Match, hold time.Duration) (owed []storage.Debt, err error) {
+func (s *reference) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, hold time.Duration) (owed []storage.Revocation, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	found, err := s.matching(ctx, m)
@@ -136,34 +136,34 @@ func (s *reference) DeleteMatchingOwing(ctx context.Context, m storage.Match, ho
 	return owed, err
 }
 
-func (s *reference) Owe(ctx context.Context, r storage.Record, hold time.Duration) (storage.Debt, error) {
+func (s *reference) Enqueue(ctx context.Context, r storage.Record, hold time.Duration) (storage.Revocation, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
-		return storage.Debt{}, err
+		return storage.Revocation{}, err
 	}
 	if r.ID == "" {
-		return storage.Debt{}, errors.New("reference: no ID")
+		return storage.Revocation{}, errors.New("reference: no ID")
 	}
 	if _, ok := s.debts[r.ID]; ok {
-		return storage.Debt{}, storage.ErrConflict
+		return storage.Revocation{}, storage.ErrConflict
 	}
 	r.Data = slices.Clip(bytes.Clone(r.Data))
 	return s.enter(r, hold), nil
 }
 
-func (s *reference) enter(r storage.Record, hold time.Duration) storage.Debt {
-	d := storage.Debt{Record: r, Since: s.now(), Due: s.now().Add(hold)}
+func (s *reference) enter(r storage.Record, hold time.Duration) storage.Revocation {
+	d := storage.Revocation{Record: r, Since: s.now(), Due: s.now().Add(hold)}
 	s.debts[r.ID] = d
 	return d
 }
 
-func (s *reference) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Debt, error) {
+func (s *reference) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Revocation, error) {
 	return s.claimLike(ctx, n, hold, nil)
 }
 
 // claimLike is Claim, and of debts with the same Due it prefers those in liked.
-func (s *reference) claimLike(ctx context.Context, n int, hold time.Duration, liked []storage.Debt) ([]storage.Debt, error) {
+func (s *reference) claimLike(ctx context.Context, n int, hold time.Duration, liked []storage.Revocation) ([]storage.Revocation, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -179,25 +179,25 @@ func (s *reference) claimLike(ctx context.Context, n int, hold time.Duration, li
 }
 
 // due returns the debts that may be claimed, the oldest Due first.
-func (s *reference) due(liked []storage.Debt) (due []storage.Debt) {
+func (s *reference) due(liked []storage.Revocation) (due []storage.Revocation) {
 	for _, d := range s.debts {
 		if !d.Due.After(s.now()) {
 			due = append(due, d)
 		}
 	}
-	rank := func(d storage.Debt) int {
-		if slices.ContainsFunc(liked, func(l storage.Debt) bool { return l.Record.ID == d.Record.ID }) {
+	rank := func(d storage.Revocation) int {
+		if slices.ContainsFunc(liked, func(l storage.Revocation) bool { return l.Record.ID == d.Record.ID }) {
 			return 0
 		}
 		return 1
 	}
-	slices.SortFunc(due, func(a, b storage.Debt) int {
+	slices.SortFunc(due, func(a, b storage.Revocation) int {
 		return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(rank(a), rank(b)))
 	})
 	return due
 }
 
-func (s *reference) Postpone(ctx context.Context, d storage.Debt, due time.Time) error {
+func (s *reference) Retry(ctx context.Context, d storage.Revocation, due time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stored, err := s.held(ctx, d)
@@ -210,7 +210,7 @@ func (s *reference) Postpone(ctx context.Context, d storage.Debt, due time.Time)
 	return nil
 }
 
-func (s *reference) Settle(ctx context.Context, d storage.Debt) error {
+func (s *reference) Complete(ctx context.Context, d storage.Revocation) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, err := s.held(ctx, d)
@@ -221,16 +221,16 @@ func (s *reference) Settle(ctx context.Context, d storage.Debt) error {
 	return nil
 }
 
-func (s *reference) held(ctx context.Context, d storage.Debt) (storage.Debt, error) {
+func (s *reference) held(ctx context.Context, d storage.Revocation) (storage.Revocation, error) {
 	if err := ctx.Err(); err != nil {
-		return storage.Debt{}, err
+		return storage.Revocation{}, err
 	}
 	stored, ok := s.debts[d.Record.ID]
 	if !ok {
-		return storage.Debt{}, storage.ErrNotFound
+		return storage.Revocation{}, storage.ErrNotFound
 	}
 	if !stored.Due.Equal(d.Due) {
-		return storage.Debt{}, storage.ErrConflict
+		return storage.Revocation{}, storage.ErrConflict
 	}
 	return stored, nil
 }

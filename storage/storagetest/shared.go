@@ -43,8 +43,8 @@ func settlesOther(f *fixture) {
 	a.claims(1, hold)
 	f.clock.advance(hold)
 	held := a.claims(1, hold, d)[0]
-	f.failed(b.ledger().Settle(f.ctx, lost), storage.ErrConflict, "Settle by one who lost the hold")
-	if err := b.ledger().Postpone(f.ctx, held, f.clock.Now().Add(time.Second)); err != nil {
-		f.Fatalf("Postpone: %v", err)
+	f.failed(b.ledger().Complete(f.ctx, lost), storage.ErrConflict, "Complete by one who lost the hold")
+	if err := b.ledger().Retry(f.ctx, held, f.clock.Now().Add(time.Second)); err != nil {
+		f.Fatalf("Retry: %v", err)
 	}
 }

@@ -20,7 +20,7 @@ import (
 )
 
 // Run checks that a store keeps the contract of storage.TokenStore, and those
-// of storage.Lister, storage.Ledger and storage.Notifier if it implements them.
+// of storage.Lister, storage.RevocationQueue and storage.Notifier if it implements them.
 //
 // Every call of open returns a fresh, empty store, and leaves it to t.Cleanup
 // to close it. The store takes the time from now and from nothing else: the
@@ -78,13 +78,13 @@ type check struct {
 var sections = []section{
 	{"TokenStore", is[storage.TokenStore], join(recordChecks, matchChecks, dataChecks, contextChecks, concurrentChecks, randomChecks, historyChecks)},
 	{"Lister", is[storage.Lister], listerChecks},
-	{"Ledger", is[storage.Ledger], join(ledgerChecks, ledgerConcurrentChecks)},
+	{"RevocationQueue", is[storage.RevocationQueue], join(ledgerChecks, ledgerConcurrentChecks)},
 	{"Notifier", is[storage.Notifier], notifierChecks},
 }
 
 var sharedSections = []section{
 	{"TokenStore", is[storage.TokenStore], join(sharedChecks, concurrentChecks, historyChecks)},
-	{"Ledger", is[storage.Ledger], join(sharedLedgerChecks, ledgerConcurrentChecks)},
+	{"RevocationQueue", is[storage.RevocationQueue], join(sharedLedgerChecks, ledgerConcurrentChecks)},
 	{"Notifier", is[storage.Notifier], notifierChecks},
 }
 
