@@ -3,9 +3,9 @@ package browser
 import (
 	"errors"
 	"fmt"
-	"syscall/js"
 
 	"github.com/passport-go/passport/internal/authdomain"
+	"github.com/passport-go/passport/internal/dom"
 )
 
 // LogoutSilentCallback is for the page at Config.LogoutRedirectURI in silent
@@ -20,39 +20,39 @@ import (
 // few lines of JavaScript, or one from LogoutSilentCallback of package passport,
 // is much quicker.
 func LogoutSilentCallback(parentURL string) error {
-	var parent js.Value
-	if attempt(func() { parent = window.Get("URL").New(parentURL) }) != nil || !isHTTP(parent) {
+	parent := window.Get("URL").New(parentURL)
+	if !isHTTP(parent) {
 		return errors.New("browser: LogoutSilentCallback: parentURL is not an absolute http or https URL")
 	}
-	if around := window.Get("parent"); !around.Equal(window.Get("self")) {
-		return complete(around, parent)
+	if !atParent() {
+		return complete(window.Get("parent"), parent)
 	}
 	if guard := query().Get(authdomain.ReturnParam); guard != "" { // for New on that page
 		parent.Get("searchParams").Call("set", authdomain.ReturnParam, guard)
 	}
-	err := attempt(func() { window.Get("location").Call("replace", parent.Get("href")) })
-	if err != nil {
+	if err := window.Get("location").Call("replace", parent.Get("href")).Err(); err != nil {
 		return fmt.Errorf("browser: LogoutSilentCallback: the page cannot be left for parentURL: %w", err)
 	}
 	return nil
 }
 
-func isHTTP(address js.Value) bool {
-	scheme := address.Get("protocol").String()
+func atParent() bool { return window.Get("parent").Is(window.Get("self")) }
+
+func isHTTP(address dom.Value) bool {
+	scheme := address.Get("protocol").Text()
 	return scheme == "http:" || scheme == "https:"
 }
 
 // complete posts the message. The JavaScript SDK takes error and state in a query
 // for an answer of the auth domain, so the address goes without one.
-func complete(around, parent js.Value) error {
-	origin := parent.Get("origin").String()
+func complete(around, parent dom.Value) error {
+	origin := parent.Get("origin").Text()
 	message := map[string]any{
 		"source":   messageSource,
-		"url":      origin + parent.Get("pathname").String(),
+		"url":      origin + parent.Get("pathname").Text(),
 		"keepOpen": false,
 	}
-	err := attempt(func() { around.Call("postMessage", message, origin) })
-	if err != nil {
+	if err := around.Call("postMessage", message, origin).Err(); err != nil {
 		return fmt.Errorf("browser: LogoutSilentCallback: the message could not be sent: %w", err)
 	}
 	return nil

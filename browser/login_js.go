@@ -45,17 +45,13 @@ func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) error {
 	return nil
 }
 
-func (p *Passport) loadBrowser() (browser passport.Secret, err error) {
-	err = attempt(func() {
-		browser = passport.Secret(text(window.Get("sessionStorage").Call("getItem", p.loginItem)))
-	})
-	return browser, noSessionStorage(err)
+func (p *Passport) loadBrowser() (passport.Secret, error) {
+	item := window.Get("sessionStorage").Call("getItem", p.loginItem)
+	return passport.Secret(item.Text()), noSessionStorage(item.Err())
 }
 
 func (p *Passport) saveBrowser(browser passport.Secret) error {
-	return noSessionStorage(attempt(func() {
-		window.Get("sessionStorage").Call("setItem", p.loginItem, browser.Reveal())
-	}))
+	return noSessionStorage(window.Get("sessionStorage").Call("setItem", p.loginItem, browser.Reveal()).Err())
 }
 
 func noSessionStorage(err error) error {

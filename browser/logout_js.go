@@ -124,11 +124,10 @@ func (p *Passport) settleReturn() {
 	}
 	// Names that differ may be one site's, but telling takes the list of public
 	// suffixes.
-	location := window.Get("location")
 	if p.c.Discover { // and LogoutURL would ask the provider
 		return
 	}
 	if u, err := authdomain.ParseHTTP(p.engine.LogoutURL()); err == nil {
-		p.sameHost = u.Scheme+":" == location.Get("protocol").String() && u.Hostname() == location.Get("hostname").String()
+		p.sameHost = u.Scheme+":" == location("protocol") && u.Hostname() == location("hostname")
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"sync"
-	"syscall/js"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -199,9 +198,3 @@ func (p *Passport) log() *slog.Logger {
 	}
 	return p.c.Logger
 }
-
-// atTop reports whether the page is not in another one's frame, where the
-// browser may treat what it loads as a third party's.
-func atTop() bool { return window.Get("top").Equal(window.Get("self")) }
-
-var window = js.Global()

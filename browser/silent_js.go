@@ -2,11 +2,12 @@ package browser
 
 import (
 	"context"
+	"fmt"
 	"strings"
-	"syscall/js"
 	"time"
 
 	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/internal/dom"
 )
 
 // leastGrace is how long a page in the iframe that is not the callback has to be
@@ -22,23 +23,25 @@ func (p *Passport) visit(ctx context.Context, address string) (passport.Outcome,
 	blocked := make(chan struct{}, 1)
 	loaded := make(chan struct{}, 1)
 
-	defer listen(window, "message", func(e js.Value) {
+	defer dom.Listen(window, "message", func(e dom.Value) {
 		if outcome, ours := p.outcomeIn(e, frame); ours {
 			offer(said, outcome)
 		}
 	})()
-	defer listen(document, "securitypolicyviolation", func(e js.Value) {
+	defer dom.Listen(document, "securitypolicyviolation", func(e dom.Value) {
 		if p.forbids(e, address) {
 			offer(blocked, struct{}{})
 		}
 	})()
-	defer listen(frame, "load", func(js.Value) { offer(loaded, struct{}{}) })()
+	defer dom.Listen(frame, "load", func(dom.Value) { offer(loaded, struct{}{}) })()
 
 	// Beside the body, which some programs swap.
-	frame.Get("style").Set("cssText", "display:none!important")
-	frame.Set("src", address)
-	document.Get("documentElement").Call("append", frame)
+	_ = frame.Get("style").Set("cssText", "display:none!important")
+	_ = frame.Set("src", address)
 	defer frame.Call("remove")
+	if err := document.Get("documentElement").Call("append", frame).Err(); err != nil {
+		return "", fmt.Errorf("browser: there is no place for the iframe of a silent logout: %w", err)
+	}
 
 	begun := time.Now()
 	timeout := time.After(p.c.SilentTimeout)
@@ -74,15 +77,15 @@ func offer[T any](c chan T, v T) {
 
 // outcomeIn reads the callback's message, in the JavaScript SDK's form: from the
 // exact origin, and from the iframe's window.
-func (p *Passport) outcomeIn(e, frame js.Value) (passport.Outcome, bool) {
+func (p *Passport) outcomeIn(e, frame dom.Value) (passport.Outcome, bool) {
 	data := e.Get("data")
-	if !e.Get("isTrusted").Bool() || text(e.Get("origin")) != p.callback ||
-		!e.Get("source").Equal(frame.Get("contentWindow")) ||
-		data.Type() != js.TypeObject || text(data.Get("source")) != messageSource {
+	if !e.Get("isTrusted").True() || e.Get("origin").Text() != p.callback ||
+		!e.Get("source").Is(frame.Get("contentWindow")) ||
+		data.Get("source").Text() != messageSource {
 		return "", false
 	}
 	// In another one's frame, even the auth domain's own page is a third party.
-	if atTop() && (p.sameHost || text(data.Get("passport")) == "done") {
+	if atTop() && (p.sameHost || data.Get("passport").Text() == "done") {
 		return passport.Done, true
 	}
 	return passport.Unconfirmed, true
@@ -93,22 +96,21 @@ const messageSource = "oidc-client"
 
 // forbids reports whether a violation of a Content-Security-Policy is that of the
 // iframe, which the browser then does not load.
-func (p *Passport) forbids(e js.Value, address string) bool {
-	uri := text(e.Get("blockedURI"))
-	return e.Get("isTrusted").Bool() && text(e.Get("disposition")) == "enforce" &&
-		text(e.Get("effectiveDirective")) == "frame-src" && uri != "" &&
+func (p *Passport) forbids(e dom.Value, address string) bool {
+	uri := e.Get("blockedURI").Text()
+	return e.Get("isTrusted").True() && e.Get("disposition").Text() == "enforce" &&
+		e.Get("effectiveDirective").Text() == "frame-src" && uri != "" &&
 		(strings.HasPrefix(address, uri) || uri == p.callback)
 }
 
 // isOwnOrigin reports whether the callback is of this page's own origin. One of
 // another looks like any other page, and may take its time to run a program.
 func (p *Passport) isOwnOrigin() bool {
-	return text(window.Get("location").Get("origin")) == p.callback
+	return location("origin") == p.callback
 }
 
 // reached reports whether the iframe shows the callback, which may take its time
 // then: the page is of this page's own origin.
-func (p *Passport) reached(frame js.Value) bool {
-	document := frame.Get("contentDocument") // null for another origin's
-	return document.Truthy() && text(document.Get("location").Get("origin")) == p.callback
+func (p *Passport) reached(frame dom.Value) bool {
+	return frame.Get("contentDocument", "location", "origin").Text() == p.callback // none for another origin's
 }

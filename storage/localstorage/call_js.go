@@ -3,59 +3,37 @@ package localstorage
 import (
 	"errors"
 	"fmt"
-	"syscall/js"
 
+	"github.com/passport-go/passport/internal/dom"
 	"github.com/passport-go/passport/storage"
 )
 
-// call calls a method, and returns what it throws.
-func call(v js.Value, method string, args ...any) (result js.Value, err error) {
-	defer catch(&err)
-	return v.Call(method, args...), nil
-}
-
-// get reads a property whose getter may throw, as js.Value.Get must not.
-func get(v js.Value, property string) (js.Value, error) {
-	return call(js.Global().Get("Reflect"), "get", v, property)
-}
-
-func catch(err *error) {
-	switch thrown := recover().(type) {
-	case nil:
-	case js.Error:
-		*err = exception(thrown.Value)
-	default:
-		panic(thrown)
+// explain says what an error of the browser's means for storage. The browser's
+// own message does not quote what was to be stored.
+func explain(err error) error {
+	var refused *dom.Error
+	if !errors.As(err, &refused) {
+		return err
 	}
-}
-
-// exception is the error for a DOMException, or for nothing. Its message is the
-// browser's own, and does not quote what was to be stored.
-func exception(thrown js.Value) error {
-	if thrown.Type() != js.TypeObject {
+	switch refused.Name {
+	case "":
 		return errors.New("storage/localstorage: the browser gave no reason")
-	}
-	name, message := thrown.Get("name").String(), thrown.Get("message").String()
-	switch name {
 	case "QuotaExceededError":
-		return fmt.Errorf("storage/localstorage: %w: the pages of the origin have used up its room, remove what they do not need (%s)", storage.ErrFull, message)
+		return fmt.Errorf("storage/localstorage: %w: the pages of the origin have used up its room, remove what they do not need (%s)", storage.ErrFull, refused.Message)
 	case "SecurityError":
-		return fmt.Errorf("storage/localstorage: the browser forbids storage here: allow cookies and site data for the site and, in an iframe with a sandbox, allow-same-origin (%s)", message)
+		return fmt.Errorf("storage/localstorage: the browser forbids storage here: allow cookies and site data for the site and, in an iframe with a sandbox, allow-same-origin (%s)", refused.Message)
 	default:
-		return fmt.Errorf("storage/localstorage: %s: %s", name, message)
+		return fmt.Errorf("storage/localstorage: %s: %s", refused.Name, refused.Message)
 	}
 }
 
 // handlers are functions that the browser calls, until they are released.
-type handlers []js.Func
+type handlers []dom.Func
 
-func (h *handlers) on(target js.Value, event string, do func()) {
-	f := js.FuncOf(func(js.Value, []js.Value) any {
-		do()
-		return nil
-	})
+func (h *handlers) on(target dom.Value, event string, do func()) error {
+	f := dom.FuncOf(func([]dom.Value) { do() })
 	*h = append(*h, f)
-	target.Set("on"+event, f)
+	return target.Set("on"+event, f.Value())
 }
 
 func (h handlers) release() {

@@ -5,8 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
-	"syscall/js"
 	"time"
+
+	"github.com/passport-go/passport/internal/dom"
 )
 
 // database is a string in IndexedDB. It implements document.Backend.
@@ -14,8 +15,9 @@ type database struct {
 	name string
 	turn chan struct{} // of one place: for who uses what is below
 
-	connection js.Value // undefined until there is one
-	onDelete   js.Func
+	connection dom.Value // if open
+	open       bool
+	onDelete   dom.Func
 }
 
 func newDatabase(name string) *database {
@@ -29,7 +31,7 @@ const (
 
 func (d *database) Read(ctx context.Context) ([]byte, error) {
 	var document []byte
-	err := d.transact(ctx, "readonly", func(_ js.Value, old []byte) error {
+	err := d.transact(ctx, "readonly", func(_ dom.Value, old []byte) error {
 		document = old
 		return nil
 	})
@@ -39,17 +41,17 @@ func (d *database) Read(ctx context.Context) ([]byte, error) {
 // Update changes the document in a transaction, and the browser keeps every other
 // that would, in any tab, waiting for its end.
 func (d *database) Update(ctx context.Context, change func([]byte) ([]byte, error)) error {
-	return d.transact(ctx, "readwrite", func(store js.Value, old []byte) error {
+	return d.transact(ctx, "readwrite", func(store dom.Value, old []byte) error {
 		next, err := change(old)
 		switch {
 		case err != nil || string(next) == string(old):
 			return err
 		case len(next) == 0:
-			_, err = call(store, "delete", key)
+			err = store.Call("delete", key).Err()
 		default:
-			_, err = call(store, "put", string(next), key)
+			err = store.Call("put", string(next), key).Err()
 		}
-		return err
+		return explain(err)
 	})
 }
 
@@ -59,7 +61,7 @@ func (d *database) SetAside([]byte) error { return nil }
 
 // transact calls do with the document, within a transaction. do runs in the
 // goroutine of an event handler, and the transaction does not outlast that.
-func (d *database) transact(ctx context.Context, mode string, do func(store js.Value, old []byte) error) error {
+func (d *database) transact(ctx context.Context, mode string, do func(store dom.Value, old []byte) error) error {
 	select {
 	case d.turn <- struct{}{}:
 		defer func() { <-d.turn }()
@@ -70,13 +72,10 @@ func (d *database) transact(ctx context.Context, mode string, do func(store js.V
 	if err != nil {
 		return err
 	}
-	store, err := call(transaction, "objectStore", objectStore)
-	if err != nil {
-		return err
-	}
-	request, err := call(store, "get", key)
-	if err != nil {
-		return err
+	store := transaction.Call("objectStore", objectStore)
+	request := store.Call("get", key)
+	if err := request.Err(); err != nil {
+		return explain(err)
 	}
 
 	var h handlers
@@ -84,20 +83,25 @@ func (d *database) transact(ctx context.Context, mode string, do func(store js.V
 	var begun atomic.Bool
 	var refused error
 	ended := make(chan error, 1)
-	h.on(request, "success", func() {
-		begun.Store(true)
-		if refused = do(store, text(request.Get("result"))); refused != nil {
-			_, _ = call(transaction, "abort")
-		}
-	})
-	h.on(transaction, "complete", func() { ended <- nil })
-	h.on(transaction, "abort", func() { ended <- exception(transaction.Get("error")) })
+	err = errors.Join(
+		h.on(request, "success", func() {
+			begun.Store(true)
+			if refused = do(store, []byte(request.Get("result").Text())); refused != nil {
+				transaction.Call("abort")
+			}
+		}),
+		h.on(transaction, "complete", func() { ended <- nil }),
+		h.on(transaction, "abort", func() { ended <- explain(dom.Failure(transaction.Get("error"))) }),
+	)
+	if err != nil {
+		return explain(err)
+	}
 
 	select {
 	case err = <-ended:
 	case <-ctx.Done():
 		if !begun.Load() {
-			_, _ = call(transaction, "abort")
+			transaction.Call("abort")
 			refused = ctx.Err()
 		}
 		err = <-ended
@@ -108,34 +112,28 @@ func (d *database) transact(ctx context.Context, mode string, do func(store js.V
 	return err
 }
 
-func text(value js.Value) []byte {
-	if value.Type() != js.TypeString {
-		return nil
-	}
-	return []byte(value.String())
-}
-
 // begin begins a transaction, on a new connection if the old one has been closed.
-func (d *database) begin(ctx context.Context, mode string) (js.Value, error) {
-	if !d.connection.IsUndefined() {
-		transaction, err := call(d.connection, "transaction", objectStore, mode)
-		if err == nil {
+func (d *database) begin(ctx context.Context, mode string) (dom.Value, error) {
+	if d.open {
+		transaction := d.connection.Call("transaction", objectStore, mode)
+		if transaction.Err() == nil {
 			return transaction, nil
 		}
-		d.connection = js.Undefined()
+		d.open = false
 		d.onDelete.Release()
 	}
-	connection, err := d.open(ctx)
+	connection, err := d.connect(ctx)
 	if err != nil {
-		return js.Value{}, err
+		return dom.Value{}, err
 	}
 	// Whoever wants to delete the database has to wait until it is closed.
-	d.connection, d.onDelete = connection, js.FuncOf(func(js.Value, []js.Value) any {
-		connection.Call("close")
-		return nil
-	})
-	connection.Set("onversionchange", d.onDelete)
-	return call(connection, "transaction", objectStore, mode)
+	d.connection, d.open = connection, true
+	d.onDelete = dom.FuncOf(func([]dom.Value) { connection.Call("close") })
+	if err := connection.Set("onversionchange", d.onDelete.Value()); err != nil {
+		return dom.Value{}, explain(err)
+	}
+	transaction := connection.Call("transaction", objectStore, mode)
+	return transaction, explain(transaction.Err())
 }
 
 // patience is how long a database may take to open, which is a matter of
@@ -148,55 +146,81 @@ const patience = 20 * time.Second
 // has such a channel is discarded when something is said on it; so this one has
 // it, too, until stop is called.
 func (d *database) stepAside() (stop func()) {
-	constructor := js.Global().Get("BroadcastChannel")
-	if constructor.Type() != js.TypeFunction {
-		return func() {}
-	}
-	channel := constructor.New(d.name + ":opening")
+	channel := dom.Window().Get("BroadcastChannel").New(d.name + ":opening")
 	channel.Call("postMessage", "")
-	return func() { channel.Call("close") }
+	return func() { channel.Call("close") } // a channel that there is not has nothing to close
 }
 
-func (d *database) open(ctx context.Context) (connection js.Value, err error) {
+func (d *database) connect(ctx context.Context) (connection dom.Value, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, errors.New(
 		"storage/localstorage: the browser does not open the database "+d.name+": close other pages of the site, and load this one again"))
 	defer cancel()
 	defer d.stepAside()()
-	factory, err := get(js.Global(), "indexedDB")
-	if err != nil {
-		return js.Value{}, err
+	factory := dom.Window().Get("indexedDB")
+	if factory.Err() == nil && !factory.IsObject() {
+		return dom.Value{}, errors.New("storage/localstorage: there is no IndexedDB here: the browser is too old, or does without it in private windows")
 	}
-	if factory.Type() != js.TypeObject {
-		return js.Value{}, errors.New("storage/localstorage: there is no IndexedDB here: the browser is too old, or does without it in private windows")
+	request := factory.Call("open", d.name, 1)
+	if err := request.Err(); err != nil {
+		return dom.Value{}, explain(err)
 	}
-	request, err := call(factory, "open", d.name, 1)
-	if err != nil {
-		return js.Value{}, err
+	o := &opening{request: request, ended: make(chan error, 1)}
+	if err := o.listen(); err != nil {
+		return dom.Value{}, explain(err)
 	}
-	var h handlers
-	ended := make(chan error, 2)
-	h.on(request, "upgradeneeded", func() {
-		if _, err := call(request.Get("result"), "createObjectStore", objectStore); err != nil {
-			ended <- err
-		}
-	})
-	h.on(request, "success", func() { ended <- nil })
-	h.on(request, "error", func() { ended <- exception(request.Get("error")) })
-
 	select {
-	case err := <-ended:
-		h.release()
+	case err := <-o.ended:
 		if err != nil {
-			return js.Value{}, fmt.Errorf("%w (opening the database %s)", err, d.name)
+			return dom.Value{}, fmt.Errorf("%w (opening the database %s)", err, d.name)
 		}
 		return request.Get("result"), nil
 	case <-ctx.Done():
-		go func() { // for the browser opens it all the same
-			defer h.release()
-			if <-ended == nil {
-				request.Get("result").Call("close")
+		o.abandon()
+		return dom.Value{}, context.Cause(ctx)
+	}
+}
+
+// opening is a request to open the database.
+type opening struct {
+	request   dom.Value
+	ended     chan error // of one place
+	abandoned atomic.Bool
+	handlers  handlers
+}
+
+func (o *opening) listen() error {
+	return errors.Join(
+		o.handlers.on(o.request, "upgradeneeded", func() {
+			if o.request.Get("result").Call("createObjectStore", objectStore).Err() != nil {
+				o.request.Get("transaction").Call("abort") // which is an error of the request's
 			}
-		}()
-		return js.Value{}, context.Cause(ctx)
+		}),
+		o.handlers.on(o.request, "success", func() { o.end(nil) }),
+		o.handlers.on(o.request, "error", func() { o.end(explain(dom.Failure(o.request.Get("error")))) }),
+	)
+}
+
+// end is called once.
+func (o *opening) end(err error) {
+	o.handlers.release()
+	o.ended <- err
+	if o.abandoned.Load() {
+		o.close()
+	}
+}
+
+// abandon has closed what nobody waits for any more, now or once it is open.
+func (o *opening) abandon() {
+	o.abandoned.Store(true)
+	o.close()
+}
+
+func (o *opening) close() {
+	select {
+	case err := <-o.ended:
+		if err == nil {
+			o.request.Get("result").Call("close")
+		}
+	default:
 	}
 }

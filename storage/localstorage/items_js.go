@@ -2,49 +2,57 @@ package localstorage
 
 import (
 	"errors"
-	"syscall/js"
+
+	"github.com/passport-go/passport/internal/dom"
 )
 
-// localStorage implements items.
-type localStorage struct{ object js.Value }
+// localStorage implements items. The object is asked for each time, for the user
+// may forbid it, or allow it again, while the page lives.
+type localStorage struct{}
 
-func openLocalStorage() (localStorage, error) {
-	object, err := get(js.Global(), "localStorage")
+func (localStorage) object() (dom.Value, error) {
+	object := dom.Window().Get("localStorage")
+	if err := object.Err(); err != nil {
+		return object, explain(err)
+	}
+	if !object.IsObject() {
+		return object, errors.New("storage/localstorage: there is no localStorage here: run the program in a page, not in a worker")
+	}
+	return object, nil
+}
+
+func (l localStorage) call(method string, args ...any) (dom.Value, error) {
+	object, err := l.object()
 	if err != nil {
-		return localStorage{}, err
+		return object, err
 	}
-	if object.Type() != js.TypeObject {
-		return localStorage{}, errors.New("storage/localstorage: there is no localStorage here: run the program in a page, not in a worker")
-	}
-	return localStorage{object}, nil
+	result := object.Call(method, args...)
+	return result, explain(result.Err())
 }
 
 func (l localStorage) get(name string) (string, error) {
-	value, err := call(l.object, "getItem", name)
-	if err != nil || value.IsNull() {
-		return "", err
-	}
-	return value.String(), nil
+	value, err := l.call("getItem", name)
+	return value.Text(), err
 }
 
 func (l localStorage) set(name, value string) error {
-	_, err := call(l.object, "setItem", name, value)
+	_, err := l.call("setItem", name, value)
 	return err
 }
 
 func (l localStorage) remove(name string) error {
-	_, err := call(l.object, "removeItem", name)
+	_, err := l.call("removeItem", name)
 	return err
 }
 
 func (l localStorage) names() ([]string, error) {
-	keys, err := call(js.Global().Get("Object"), "keys", l.object)
+	object, err := l.object()
 	if err != nil {
 		return nil, err
 	}
-	names := make([]string, keys.Length())
-	for i := range names {
-		names[i] = keys.Index(i).String()
+	keys := dom.Window().Get("Object").Call("keys", object)
+	if err := keys.Err(); err != nil {
+		return nil, explain(err)
 	}
-	return names, nil
+	return keys.Texts(), nil
 }

@@ -19,8 +19,8 @@ func New(o Options) (*Store, error) {
 	if o.AuthenticationDomain == "" || o.ClientID == "" {
 		return nil, errors.New("storage/localstorage: New: Options.AuthenticationDomain and Options.ClientID are required")
 	}
-	local, err := openLocalStorage()
-	if err != nil {
+	var local localStorage
+	if _, err := local.object(); err != nil {
 		return nil, err
 	}
 	return newStore(context.Background(), o, local, newDatabase("passport-go:"+o.place()))

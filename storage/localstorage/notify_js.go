@@ -6,8 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"syscall/js"
 	"time"
+
+	"github.com/passport-go/passport/internal/dom"
 )
 
 // Notify implements storage.Notifier. It reaches the listeners in all tabs, by a
@@ -64,12 +65,13 @@ func (s *Store) Listen(ctx context.Context, ready func(), ended func(id string))
 	}
 }
 
-func (s *Store) channel() (js.Value, error) {
-	constructor := js.Global().Get("BroadcastChannel")
-	if constructor.Type() != js.TypeFunction {
-		return js.Value{}, fmt.Errorf("storage/localstorage: this browser has no BroadcastChannel: %w", errors.ErrUnsupported)
+func (s *Store) channel() (dom.Value, error) {
+	constructor := dom.Window().Get("BroadcastChannel")
+	if !constructor.IsFunction() {
+		return dom.Value{}, fmt.Errorf("storage/localstorage: this browser has no BroadcastChannel: %w", errors.ErrUnsupported)
 	}
-	return constructor.New("passport-go:" + s.options.place()), nil
+	channel := constructor.New("passport-go:" + s.options.place())
+	return channel, explain(channel.Err())
 }
 
 // post sends m as JSON: on its way into a string of JavaScript's, text by itself
@@ -84,8 +86,7 @@ func (s *Store) post(m message) error {
 	if err != nil {
 		return fmt.Errorf("storage/localstorage: %w", err)
 	}
-	_, err = call(channel, "postMessage", string(text))
-	return err
+	return explain(channel.Call("postMessage", string(text)).Err())
 }
 
 // hear returns a queue of what is said from now on, until stop is called.
@@ -95,16 +96,14 @@ func (s *Store) hear() (q *queue, stop func(), err error) {
 		return nil, nil, err
 	}
 	q = newQueue()
-	onMessage := js.FuncOf(func(_ js.Value, args []js.Value) any {
+	stopListening := dom.Listen(channel, "message", func(event dom.Value) {
 		var m message // stays empty if a script of the origin has sent something else
-		_ = json.Unmarshal([]byte(args[0].Get("data").String()), &m)
+		_ = json.Unmarshal([]byte(event.Get("data").Text()), &m)
 		q.add(m)
-		return nil
 	})
-	channel.Set("onmessage", onMessage)
 	return q, func() {
 		channel.Call("close")
-		onMessage.Release()
+		stopListening()
 	}, nil
 }
 
@@ -115,19 +114,18 @@ const recheck = time.Second
 // itemsChanged signals that items may have changed, until stop is called.
 func itemsChanged() (changed <-chan struct{}, stop func()) {
 	c := make(chan struct{}, 1)
-	signal := js.FuncOf(func(js.Value, []js.Value) any {
+	signal := func() {
 		select {
 		case c <- struct{}{}:
 		default:
 		}
-		return nil
-	})
-	window := js.Global()
-	window.Call("addEventListener", "storage", signal)
-	timer := window.Call("setInterval", signal, recheck.Milliseconds())
+	}
+	stopListening := dom.Listen(dom.Window(), "storage", func(dom.Value) { signal() })
+	tick := dom.FuncOf(func([]dom.Value) { signal() })
+	timer := dom.Window().Call("setInterval", tick.Value(), recheck.Milliseconds())
 	return c, func() {
-		window.Call("removeEventListener", "storage", signal)
-		window.Call("clearInterval", timer)
-		signal.Release()
+		stopListening()
+		dom.Window().Call("clearInterval", timer)
+		tick.Release()
 	}
 }

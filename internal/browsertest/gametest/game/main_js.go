@@ -38,6 +38,7 @@ func main() {
 	p, err := browser.New(config.Config)
 	if err != nil {
 		game.Set("refused", err.Error())
+		js.Global().Get("parent").Call("postMessage", err.Error(), "*")
 		js.Global().Set("game", game)
 		return
 	}

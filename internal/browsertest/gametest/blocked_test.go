@@ -1,0 +1,51 @@
+package gametest
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport/internal/browsertest"
+)
+
+// A sandbox takes away all storage: each of its getters throws.
+func TestStartWithoutSiteDataIsAnError(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	s.mux.HandleFunc("GET /sandbox", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprint(w, `<script>addEventListener("message", e => { window.said = e.data })</script><iframe sandbox="allow-scripts" src="/"></iframe>`)
+	})
+	tab := browsertest.Open(t, browsertest.Blocked).Tab()
+	tab.Go(s.origin + "/sandbox")
+	tab.Wait(`window.said`)
+	assert.Contains(t, browsertest.Eval[string](tab, `said`), "allow cookies and site data for the site")
+}
+
+// block is what the browser does to a page whose user blocks site data while it
+// is open.
+const block = `for (const storage of ["localStorage", "sessionStorage", "indexedDB"])
+	Object.defineProperty(window, storage, {configurable: true, get() { throw new DOMException("no", "SecurityError") }});
+	for (const prototype of [Storage.prototype, IDBDatabase.prototype, IDBFactory.prototype])
+		for (const method of ["getItem", "setItem", "removeItem", "transaction", "open"])
+			if (prototype[method]) prototype[method] = () => { throw new DOMException("no", "SecurityError") }`
+
+func TestSiteDataThatIsBlockedWhileTheGameRunsIsAnError(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
+	before := len(s.auth.Requests("/authorize"))
+	g.Run(block)
+	for _, call := range []string{`game.login("/")`, `game.email()`, `game.callback()`, `game.accessToken()`} {
+		message := browsertest.Eval[string](g.Tab, call+`.then(() => "no error", e => e.message)`)
+		assert.Contains(t, message, "allow cookies and site data for the site", call)
+	}
+	assert.Len(t, s.auth.Requests("/authorize"), before)
+
+	got := g.logout()
+	assert.Equal(t, "failed", got.App)
+	assert.Equal(t, "unconfirmed", got.Passport)
+	assert.Contains(t, got.Error, "allow cookies and site data for the site")
+	require.Len(t, s.auth.Requests("/v2/logout"), 1, "what can be done is done")
+}

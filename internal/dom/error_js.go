@@ -1,0 +1,20 @@
+package dom
+
+import "syscall/js"
+
+// Failure is the error for an object such as a DOMException, or for nothing.
+func Failure(thrown Value) error {
+	if thrown.err != nil {
+		return thrown.err
+	}
+	return failure(thrown.v)
+}
+
+func failure(thrown js.Value) error {
+	v := Value{v: thrown}
+	if !v.IsObject() {
+		return &Error{}
+	}
+	// Either may throw in its turn.
+	return &Error{Name: v.Get("name").Text(), Message: v.Get("message").Text()}
+}

@@ -1,0 +1,134 @@
+package dom
+
+import (
+	"strconv"
+	"syscall/js"
+)
+
+// Value is a JavaScript value, or the reason why there is none.
+type Value struct {
+	v   js.Value
+	err error
+}
+
+// Window is the global object.
+func Window() Value { return Value{v: js.Global()} }
+
+// Of wraps what a caller has got from syscall/js.
+func Of(v js.Value) Value { return Value{v: v} }
+
+// JS unwraps v. It is undefined if there was an error.
+func (v Value) JS() js.Value {
+	if v.err != nil {
+		return js.Undefined()
+	}
+	return v.v
+}
+
+// Err is why there is no value, or nil.
+func (v Value) Err() error { return v.err }
+
+// Get reads a property, and that one's property, and so on.
+func (v Value) Get(names ...string) Value {
+	for _, name := range names {
+		if v.err != nil {
+			return v
+		}
+		v = reflect("get", v.v, name)
+	}
+	return v
+}
+
+// Set changes a property.
+func (v Value) Set(name string, to any) error {
+	if v.err != nil {
+		return v.err
+	}
+	return reflect("set", v.v, name, unwrap(to)).err
+}
+
+// Call calls a method.
+func (v Value) Call(method string, args ...any) Value {
+	f := v.Get(method)
+	if f.err != nil {
+		return f
+	}
+	return reflect("apply", f.v, v.v, list(args))
+}
+
+// New calls v as a constructor.
+func (v Value) New(args ...any) Value {
+	if v.err != nil {
+		return v
+	}
+	return reflect("construct", v.v, list(args))
+}
+
+// Text is v if it is a string, and else empty.
+func (v Value) Text() string {
+	if v.err != nil || v.v.Type() != js.TypeString {
+		return ""
+	}
+	return v.v.String()
+}
+
+// IsText reports whether v is a string.
+func (v Value) IsText() bool { return v.err == nil && v.v.Type() == js.TypeString }
+
+// Number is v if it is a number, and else 0.
+func (v Value) Number() float64 {
+	if v.err != nil || v.v.Type() != js.TypeNumber {
+		return 0
+	}
+	return v.v.Float()
+}
+
+// Texts are the elements of an array of strings.
+func (v Value) Texts() []string {
+	texts := make([]string, int(v.Get("length").Number()))
+	for i := range texts {
+		texts[i] = v.Get(strconv.Itoa(i)).Text()
+	}
+	return texts
+}
+
+// True reports whether v counts as true in a condition.
+func (v Value) True() bool { return v.err == nil && v.v.Truthy() }
+
+// IsObject reports whether v is an object other than null and functions.
+func (v Value) IsObject() bool { return v.err == nil && v.v.Type() == js.TypeObject }
+
+// IsFunction reports whether v is a function.
+func (v Value) IsFunction() bool { return v.err == nil && v.v.Type() == js.TypeFunction }
+
+// Is reports whether v and w are one value.
+func (v Value) Is(w Value) bool { return v.err == nil && w.err == nil && v.v.Equal(w.v) }
+
+// reflect calls a function of Reflect, which throws only what it comes upon.
+func reflect(function string, args ...any) (result Value) {
+	defer func() {
+		switch thrown := recover().(type) {
+		case nil:
+		case js.Error:
+			result = Value{err: failure(thrown.Value)}
+		default:
+			panic(thrown)
+		}
+	}()
+	return Value{v: js.Global().Get("Reflect").Call(function, args...)}
+}
+
+func list(args []any) []any {
+	unwrapped := make([]any, len(args))
+	for i, arg := range args {
+		unwrapped[i] = unwrap(arg)
+	}
+	return unwrapped
+}
+
+func unwrap(arg any) any {
+	if v, ok := arg.(Value); ok {
+		return v.JS()
+	}
+	return arg
+}
