@@ -25,9 +25,8 @@ func (p *Passport) At(port int) *Passport {
 	c := *p.c
 	c.RedirectURI = withPort(c.RedirectURI, port)
 	c.LogoutRedirectURI = withPort(c.LogoutRedirectURI, port)
-	there, provider := *p, *p.provider
-	provider.c = &c
-	there.c, there.provider = &c, &provider
+	there := *p
+	there.c = &c
 	there.settleReturn()
 	return &there
 }

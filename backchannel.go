@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"mime"
 	"net/http"
 
 	"github.com/passport-go/passport/internal/envelope"
+	"github.com/passport-go/passport/internal/provider"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -23,15 +23,15 @@ import (
 // in: the token takes effect, and what could not be noted of it is logged.
 func (p *Passport) EndByLogoutToken(ctx context.Context, token string) (Logout, error) {
 	p.revoker.begin()
-	t, err := p.logoutTokens.check(ctx, token)
+	t, err := p.provider.VerifyLogoutToken(ctx, token)
 	if err != nil {
-		return Logout{}, fmt.Errorf("passport: %w", err)
+		return Logout{}, err
 	}
 	work, cancel := p.storeCall(ctx)
 	defer cancel()
 	used := storage.Record{
-		ID:     storeID(spaceTokenID, Secret(p.c.Issuer+" "+t.jti)),
-		Expiry: p.c.Now().Add(2*logoutTokenWindow + logoutTokenLife),
+		ID:     storeID(spaceTokenID, Secret(p.c.Issuer+" "+t.ID)),
+		Expiry: p.c.Now().Add(2*provider.LogoutTokenWindow + provider.LogoutTokenLife),
 	}
 	used = envelope.Seal(p.c.keys, used, head{}, nil)
 	_, err = p.store.Save(work, used)
@@ -71,21 +71,21 @@ func (p *Passport) undo(ctx context.Context, r storage.Record) error {
 // endByToken leaves a mark first: whichever login is stored after it sees it. In
 // a full store there is no room for it until the sessions have ended; those that
 // were stored meanwhile are ended then.
-func (p *Passport) endByToken(ctx context.Context, t logoutToken) (Logout, error) {
-	meant := matchOf(t.subject, t.sid)
-	err := p.markEnded(ctx, meant, t.issued)
+func (p *Passport) endByToken(ctx context.Context, t provider.LogoutToken) (Logout, error) {
+	meant := matchOf(t.Subject, t.SID)
+	err := p.markEnded(ctx, meant, t.IssuedAt)
 	full := errors.Is(err, storage.ErrFull)
 	if err != nil && !full {
 		l := p.newLogout()
 		l.App = Failed
 		return l, storeError(err)
 	}
-	l, err := p.endByProvider(ctx, t.subject, t.sid)
+	l, err := p.endByProvider(ctx, t.Subject, t.SID)
 	if err != nil {
 		return l, err
 	}
 	if full {
-		p.complainOfFull(p.markEnded(ctx, meant, t.issued))
+		p.complainOfFull(p.markEnded(ctx, meant, t.IssuedAt))
 		ended, revocation, err := p.endMatching(ctx, meant)
 		if err != nil {
 			return l, storeError(err)
@@ -94,10 +94,10 @@ func (p *Passport) endByToken(ctx context.Context, t logoutToken) (Logout, error
 			l.App, l.Revocation, l.Ended = Done, worse(l.Revocation, revocation), l.Ended+ended
 		}
 	}
-	if t.sid == "" {
+	if t.SID == "" {
 		return l, nil
 	}
-	if err := p.confirm(ctx, t.sid); errors.Is(err, storage.ErrFull) {
+	if err := p.confirm(ctx, t.SID); errors.Is(err, storage.ErrFull) {
 		p.complainOfFull(err)
 	} else if err != nil {
 		return l, storeError(err)
@@ -176,7 +176,7 @@ func (p *Passport) BackChannelLogout(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusBadRequest, oauthError{"invalid_request", "the body is not a form"})
 		return
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, 4*logoutTokenSize)
+	r.Body = http.MaxBytesReader(w, r.Body, 4*provider.MaxLogoutToken)
 	if err := r.ParseForm(); err != nil || len(r.PostForm["logout_token"]) != 1 {
 		writeJSON(w, http.StatusBadRequest, oauthError{"invalid_request", "the form has not one logout_token"})
 		return

@@ -11,6 +11,7 @@ import (
 
 	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/internal/pages"
+	"github.com/passport-go/passport/internal/provider"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -26,7 +27,7 @@ const (
 	// postLife is how long a request to be posted waits for its browser.
 	postLife = 5 * time.Minute
 
-	// lookTimeout bounds the look into the directory on behalf of a logout.
+	// lookTimeout bounds the wait for the provider's metadata on behalf of a logout.
 	lookTimeout = 3 * time.Second
 )
 
@@ -42,10 +43,10 @@ func (p *Passport) LogoutURL() string {
 		return p.c.endpoints.LogoutURL(p.c.ClientID, p.c.LogoutRedirectURI, p.c.Federated)
 	}
 	at, err := p.lookForLogout(context.Background())
-	if err != nil || at.endpoints.Logout == "" {
+	if err != nil || at.Endpoints.Logout == "" {
 		return ""
 	}
-	return withQuery(at.endpoints.Logout, p.endSessionParams("", "", newID()))
+	return withQuery(at.Endpoints.Logout, p.endSessionParams("", "", newID()))
 }
 
 // sendTo fills in where the browser must go after the session in rec, which may
@@ -60,7 +61,7 @@ func (p *Passport) sendTo(ctx context.Context, l *Logout, rec storage.Record, gu
 		return
 	}
 	at, err := p.lookForLogout(ctx)
-	if err != nil || at.endpoints.Logout == "" {
+	if err != nil || at.Endpoints.Logout == "" {
 		// There is nowhere to go, and the provider's session lives on.
 		l.Mode, l.URL, l.Passport = LogoutRedirect, either(p.c.LogoutRedirectURI, p.ownOrigin()+"/"), Unconfirmed
 		return
@@ -70,7 +71,7 @@ func (p *Passport) sendTo(ctx context.Context, l *Logout, rec storage.Record, gu
 		hint = t.IDToken
 	}
 	params := p.endSessionParams(hint, rec.SID, guard)
-	l.URL = withQuery(at.endpoints.Logout, params)
+	l.URL = withQuery(at.Endpoints.Logout, params)
 	if len(l.URL) <= longestURL {
 		return
 	}
@@ -79,13 +80,13 @@ func (p *Passport) sendTo(ctx context.Context, l *Logout, rec storage.Record, gu
 		return
 	}
 	params.Del("id_token_hint") // the provider may have to ask the user now
-	l.URL = withQuery(at.endpoints.Logout, params)
+	l.URL = withQuery(at.Endpoints.Logout, params)
 }
 
-func (p *Passport) lookForLogout(ctx context.Context) (*entry, error) {
+func (p *Passport) lookForLogout(ctx context.Context) (*provider.Metadata, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
 	defer cancel()
-	return p.provider.directory.look(ctx)
+	return p.provider.Metadata(ctx)
 }
 
 // endSessionParams are those of RP-Initiated Logout 1.0 §2. The state is always
@@ -127,10 +128,10 @@ func (p *Passport) postedTo(ctx context.Context, l Logout) []string {
 		return nil
 	}
 	at, err := p.lookForLogout(ctx)
-	if err != nil || strings.HasPrefix(l.URL, at.endpoints.Logout) {
+	if err != nil || strings.HasPrefix(l.URL, at.Endpoints.Logout) {
 		return nil
 	}
-	return []string{at.endpoints.Logout}
+	return []string{at.Endpoints.Logout}
 }
 
 // servePost gives the browser its logout request, to be posted.
@@ -162,7 +163,7 @@ func (p *Passport) servePost(w http.ResponseWriter, r *http.Request, id Secret) 
 		p.refuse(w, r, http.StatusBadGateway, err)
 		return
 	}
-	pages.ServePost(w, at.endpoints.Logout, params)
+	pages.ServePost(w, at.Endpoints.Logout, params)
 }
 
 // ownOrigin is this site's, for absolute URLs.

@@ -1,10 +1,6 @@
 package passport
 
-import (
-	"errors"
-	"fmt"
-	"strings"
-)
+import "errors"
 
 // Errors that callers act on, with errors.Is.
 var (
@@ -41,52 +37,14 @@ type ProviderError struct {
 	// do not take it for safe HTML.
 	Description string
 
-	wordless bool // the answer had no body at all
+	cause error
 }
 
 // Error names the status and the code; the description is left to those who ask.
-func (e *ProviderError) Error() string {
-	text := "passport: the auth domain answered"
-	if e.Status != 0 {
-		text += fmt.Sprintf(" with status %d", e.Status)
-	}
-	if e.Code != "" {
-		text += " " + e.Code
-	}
-	return text
-}
+func (e *ProviderError) Error() string { return e.cause.Error() }
 
-// newProviderError keeps from a provider's words what is fit to be shown: an
-// error code of the characters that RFC 6749 §5.2 allows, and a text of limited
-// length without control characters.
-func newProviderError(status int, code, description string) *ProviderError {
-	e := &ProviderError{Status: status, Description: clip(printable(description), 300)}
-	if len(code) <= 64 && strings.IndexFunc(code, notInCode) < 0 {
-		e.Code = code
-	}
-	return e
-}
-
-func notInCode(r rune) bool {
-	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-' && r != '.'
-}
-
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return -1
-		}
-		return r
-	}, s)
-}
-
-// clip cuts s after at most n bytes, between two characters.
-func clip(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	return strings.ToValidUTF8(s[:n], "")
-}
+// Unwrap returns the error that this one stands for.
+func (e *ProviderError) Unwrap() error { return e.cause }
 
 var (
 	errPrefetch     = errors.New("passport: a login or logout is not for prefetching")

@@ -38,8 +38,7 @@ var requirements = map[string]string{
 var walls = map[string][]string{
 	".": {
 		module + "/storage", module + "/storage/memory", module + "/internal/...",
-		"golang.org/x/oauth2", "golang.org/x/sync/singleflight",
-		"github.com/coreos/go-oidc/v3/oidc", "github.com/go-jose/go-jose/v4/...",
+		"golang.org/x/sync/singleflight",
 	},
 
 	// The drivers for platforms without net/http handlers.
@@ -52,7 +51,12 @@ var walls = map[string][]string{
 	"internal/authdomain": {},
 	"internal/envelope":   {module + "/storage", module + "/internal/seal"},
 	"internal/pages":      {},
-	"internal/seal":       {},
+	"internal/provider": {
+		module + "/internal/authdomain", module + "/internal/text", "golang.org/x/oauth2", "golang.org/x/sync/singleflight",
+		"github.com/coreos/go-oidc/v3/oidc", "github.com/go-jose/go-jose/v4/...",
+	},
+	"internal/seal": {},
+	"internal/text": {},
 
 	"internal/bench":            {},
 	"internal/bench/cmd/ratios": {},

@@ -11,11 +11,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/coreos/go-oidc/v3/oidc"
-	"golang.org/x/oauth2"
-
 	"github.com/passport-go/passport/internal/authdomain"
 	"github.com/passport-go/passport/internal/envelope"
+	"github.com/passport-go/passport/internal/provider"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -95,10 +93,6 @@ const exchangeTimeout = 30 * time.Second
 // browser to the URL that it returns. It stores nothing. It fails only with
 // Config.Discover, if the provider cannot be discovered.
 func (p *Passport) BeginLogin(ctx context.Context, o LoginOptions) (Login, error) {
-	at, err := p.provider.directory.look(ctx)
-	if err != nil {
-		return Login{}, err
-	}
 	if !plausibleID(o.Browser.Reveal()) {
 		o.Browser = newID()
 	}
@@ -107,25 +101,20 @@ func (p *Passport) BeginLogin(ctx context.Context, o LoginOptions) (Login, error
 	if err != nil {
 		return Login{}, fmt.Errorf("passport: the login could not be begun: %w", err)
 	}
-	return Login{URL: authorizeURL(at, p.c, state, pending, o), Browser: o.Browser}, nil
-}
-
-func authorizeURL(at *entry, c *settled, state Secret, l pendingLogin, o LoginOptions) string {
-	params := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(l.verifier()), oidc.Nonce(l.nonce())}
-	for name, value := range map[string]string{
-		"redirect_uri":     c.RedirectURI,
-		"audience":         c.Audience,
-		"ui_locales":       c.UILocales,
-		"prompt":           o.Prompt,
-		"direct":           o.Direct,
-		"email":            o.Email,
-		"marketingConsent": o.MarketingConsent,
-	} {
-		if value != "" {
-			params = append(params, oauth2.SetAuthURLParam(name, value))
-		}
-	}
-	return at.oauth.AuthCodeURL(state.Reveal(), params...)
+	address, err := p.provider.AuthorizeURL(ctx, provider.AuthRequest{
+		RedirectURI: p.c.RedirectURI,
+		State:       state.Reveal(),
+		Nonce:       pending.nonce(),
+		Verifier:    pending.verifier(),
+		Params: map[string]string{
+			"ui_locales":       p.c.UILocales,
+			"prompt":           o.Prompt,
+			"direct":           o.Direct,
+			"email":            o.Email,
+			"marketingConsent": o.MarketingConsent,
+		},
+	})
+	return Login{URL: address, Browser: o.Browser}, err
 }
 
 // FinishLogin ends a login when the browser is back at RedirectURI: it checks
@@ -146,9 +135,9 @@ func (p *Passport) FinishLogin(ctx context.Context, c Callback) (SignIn, error) 
 	if err != nil {
 		return SignIn{}, err
 	}
-	code, err := p.codeOf(ctx, c.Query)
+	code, err := p.provider.CodeOf(ctx, c.Query)
 	if err != nil {
-		return SignIn{}, err
+		return SignIn{}, providerError(err)
 	}
 	// From here on there is something to lose if the browser goes away.
 	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), exchangeTimeout)
@@ -182,38 +171,23 @@ func (p *Passport) FinishLogin(ctx context.Context, c Callback) (SignIn, error) 
 
 // refusedCode reports whether the auth domain would not take a code.
 func refusedCode(err error) bool {
-	var provider *ProviderError
-	return errors.As(err, &provider) && provider.Status >= 400 && provider.Status < 500
-}
-
-// codeOf returns the code of a callback, or the error that it brought.
-func (p *Passport) codeOf(ctx context.Context, query url.Values) (string, error) {
-	at, err := p.provider.directory.look(ctx)
-	if err != nil {
-		return "", err
-	}
-	// RFC 9207 §2.4: an answer that names another issuer is a mix-up, and so is
-	// one that names none where the provider always does.
-	if iss := query.Get("iss"); iss != p.c.Issuer && (iss != "" || at.saysIssuer) {
-		return "", errors.New("passport: the callback does not come from Config.Issuer")
-	}
-	if code := query.Get("error"); code != "" {
-		return "", newProviderError(0, code, query.Get("error_description"))
-	}
-	code := query.Get("code")
-	if code == "" {
-		return "", errors.New("passport: the callback has neither a code nor an error")
-	}
-	return code, nil
+	var refused *ProviderError
+	return errors.As(err, &refused) && refused.Status >= 400 && refused.Status < 500
 }
 
 // signIn trades a code for a session. Whatever goes wrong, a refresh token that
 // has been issued is not left behind alive.
 func (p *Passport) signIn(ctx context.Context, code string, pending pendingLogin) (SignIn, error) {
-	t, id, err := p.provider.exchange(ctx, code, pending)
+	issued, id, err := p.provider.Exchange(ctx, provider.CodeGrant{
+		Code:        code,
+		RedirectURI: p.c.RedirectURI,
+		Verifier:    pending.verifier(),
+		Nonce:       pending.nonce(),
+	})
+	t := tokensOf(issued)
 	if err != nil {
 		p.oweToken(storage.Record{}, t)
-		return SignIn{}, err
+		return SignIn{}, providerError(err)
 	}
 	in, err := p.welcome(ctx, t, id, pending.Order)
 	if err != nil {
@@ -225,7 +199,7 @@ func (p *Passport) signIn(ctx context.Context, code string, pending pendingLogin
 
 // welcome begins the session of a login that was begun at a moment, as a mark
 // counts them, and whose tokens have been verified.
-func (p *Passport) welcome(ctx context.Context, t tokens, id *oidc.IDToken, begun int64) (SignIn, error) {
+func (p *Passport) welcome(ctx context.Context, t tokens, id *provider.IDToken, begun int64) (SignIn, error) {
 	in, err := p.beginSession(ctx, t, id)
 	if err != nil {
 		p.oweToken(storage.Record{Subject: id.Subject}, t)
@@ -239,20 +213,14 @@ func (p *Passport) welcome(ctx context.Context, t tokens, id *oidc.IDToken, begu
 }
 
 // beginSession stores a new session.
-func (p *Passport) beginSession(ctx context.Context, t tokens, id *oidc.IDToken) (SignIn, error) {
-	var claims struct {
-		SID string `json:"sid"`
-	}
-	if err := id.Claims(&claims); err != nil {
-		return SignIn{}, errors.New("passport: the ID token's sid is not a string")
-	}
+func (p *Passport) beginSession(ctx context.Context, t tokens, id *provider.IDToken) (SignIn, error) {
 	now := p.c.Now()
 	h := head{Begun: now.Unix(), Seen: now.Unix(), End: now.Add(p.c.SessionLifetime).Unix()}
 	secret := newID()
 	rec := storage.Record{
 		ID:      storeID(spaceSession, secret),
 		Subject: id.Subject,
-		SID:     claims.SID,
+		SID:     id.SID,
 		Expiry:  p.expiry(h),
 	}
 	rec = envelope.Seal(p.c.keys, rec, h, t.marshal())
@@ -268,7 +236,7 @@ func (p *Passport) beginSession(ctx context.Context, t tokens, id *oidc.IDToken)
 
 // confirmLogin ends a new session again if the provider ended it before it was
 // stored, or if that cannot be found out.
-func (p *Passport) confirmLogin(ctx context.Context, s *Session, id *oidc.IDToken, begun int64) error {
+func (p *Passport) confirmLogin(ctx context.Context, s *Session, id *provider.IDToken, begun int64) error {
 	overtaken, err := p.overtaken(ctx, begun, id, s.rec.SID)
 	if err == nil && !overtaken {
 		err = p.unconfirm(ctx, s.rec.SID)
@@ -372,17 +340,17 @@ func (p *Passport) LoginCallback(w http.ResponseWriter, r *http.Request) {
 
 // loginStatus is the HTTP status that fits a failed login.
 func loginStatus(err error) int {
-	var provider *ProviderError
+	var refused *ProviderError
 	switch {
 	case errors.Is(err, ErrNoLogin):
 		return http.StatusBadRequest
 	case errors.Is(err, errStore):
 		return http.StatusServiceUnavailable
-	case !errors.As(err, &provider) || provider.Status != 0:
+	case !errors.As(err, &refused) || refused.Status != 0:
 		return http.StatusBadGateway
-	case provider.Code == "access_denied":
+	case refused.Code == "access_denied":
 		return http.StatusForbidden
-	case strings.HasSuffix(provider.Code, "_required"): // prompt=none, OpenID Connect Core 1.0 §3.1.2.6
+	case strings.HasSuffix(refused.Code, "_required"): // prompt=none, OpenID Connect Core 1.0 §3.1.2.6
 		return http.StatusUnauthorized
 	}
 	return http.StatusBadGateway

@@ -13,6 +13,7 @@ import (
 
 	"github.com/passport-go/passport/internal/authdomain"
 	"github.com/passport-go/passport/internal/envelope"
+	"github.com/passport-go/passport/internal/provider"
 	"github.com/passport-go/passport/storage"
 	"github.com/passport-go/passport/storage/memory"
 )
@@ -27,8 +28,7 @@ type Passport struct {
 
 	inProcess bool // the store is the one in memory
 
-	provider     *provider
-	logoutTokens *logoutVerifier
+	provider *provider.Client
 
 	ids     *envelope.IDs       // nil for a store outside this process
 	heads   *envelope.Memo      // the same
@@ -67,7 +67,6 @@ func New(c Config) (*Passport, error) {
 	p.later = &later{p: p, waiting: map[string]string{}}
 	p.notifier, _ = s.Store.(storage.Notifier)
 	p.revoker = newRevoker(p, p.inProcess || !own)
-	p.logoutTokens = &logoutVerifier{c: s, directory: p.provider.directory}
 	p.cookies = newCookies(s)
 	p.crossOrigin = http.NewCrossOriginProtection()
 	p.settleReturn()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/passport-go/passport/internal/envelope"
+	"github.com/passport-go/passport/internal/provider"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -99,12 +100,13 @@ func (p *Passport) lease(ctx context.Context, rec *storage.Record) (t tokens, le
 func (p *Passport) refreshLeased(ctx context.Context, rec storage.Record, old tokens) (tokens, error) {
 	call, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
-	renewed, err := p.provider.refresh(call, rec.Subject, old)
+	issued, err := p.provider.Refresh(call, rec.Subject, old.issued())
+	renewed, err := tokensOf(issued), providerError(err)
 	switch {
-	case errors.Is(err, errOtherSubject):
+	case errors.Is(err, provider.ErrOtherSubject):
 		p.oweToken(rec, renewed)
 		return tokens{}, p.lose(ctx, rec, old, err)
-	case refusedForGood(err):
+	case provider.InvalidGrant(err):
 		return tokens{}, p.lose(ctx, rec, old, err)
 	case err != nil:
 		p.emit(Event{Name: "refresh.failed", Session: rec.ID, Subject: rec.Subject, Err: err})

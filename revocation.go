@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/passport-go/passport/internal/envelope"
+	"github.com/passport-go/passport/internal/provider"
 	"github.com/passport-go/passport/internal/seal"
 	"github.com/passport-go/passport/storage"
 )
@@ -100,22 +101,22 @@ func (v *revoker) attempt(ctx context.Context, d storage.Revocation) (Outcome, E
 	}
 	call, cancel := context.WithTimeout(ctx, revocationTimeout)
 	defer cancel()
-	err = v.p.provider.revoke(call, t.RefreshToken)
-	var answer *revocationError
+	err = providerError(v.p.provider.Revoke(call, t.RefreshToken.Reveal()))
+	var answer *provider.RevocationError
 	switch {
-	case errors.Is(err, errNoRevocation):
+	case errors.Is(err, provider.ErrNoRevocation):
 		v.settle(ctx, d)
 		return Skipped, Event{}
 	case err == nil:
 		v.settle(ctx, d)
 		about.Name = "revocation.done"
 		return Done, about
-	case errors.As(err, &answer) && answer.final, v.p.c.Now().Sub(d.Since) >= revocationAge:
+	case errors.As(err, &answer) && answer.Final, v.p.c.Now().Sub(d.Since) >= revocationAge:
 		return v.giveUp(ctx, d, about, err)
 	}
 	wait := backOff(d.Attempts)
 	if answer != nil {
-		wait = max(wait, min(answer.retryAfter, longestAsked))
+		wait = max(wait, min(answer.RetryAfter, longestAsked))
 	}
 	return v.postpone(ctx, d, wait, about, err)
 }

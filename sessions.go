@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/passport-go/passport/internal/envelope"
+	"github.com/passport-go/passport/internal/text"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -132,7 +133,7 @@ const maxLabel = 200
 // for [Passport.Sessions] to show. It is cut to 200 bytes. ErrNoSession if the
 // session has ended; it is not brought back.
 func (s *Session) SetLabel(ctx context.Context, label string) error {
-	label = clip(printable(label), maxLabel)
+	label = text.Line(label, maxLabel)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var set head

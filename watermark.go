@@ -7,9 +7,8 @@ import (
 	"math"
 	"time"
 
-	"github.com/coreos/go-oidc/v3/oidc"
-
 	"github.com/passport-go/passport/internal/envelope"
+	"github.com/passport-go/passport/internal/provider"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -76,7 +75,7 @@ func (p *Passport) markEnded(ctx context.Context, m storage.Match, issued time.T
 
 // overtaken reports whether a provider's logout came for this login after it
 // was begun. A user who proved who they are since then is not meant.
-func (p *Passport) overtaken(ctx context.Context, begun int64, id *oidc.IDToken, sid string) (bool, error) {
+func (p *Passport) overtaken(ctx context.Context, begun int64, id *provider.IDToken, sid string) (bool, error) {
 	matches := []storage.Match{{Subject: id.Subject}}
 	if sid != "" {
 		matches = append(matches, storage.Match{SID: sid})
@@ -117,12 +116,9 @@ func (p *Passport) readMark(rec storage.Record) mark {
 
 // authTime is when the user proved who they are, in Unix seconds, or 0 if the
 // ID token does not say.
-func authTime(id *oidc.IDToken) int64 {
-	var claims struct {
-		AuthTime float64 `json:"auth_time"`
-	}
-	if id.Claims(&claims) != nil {
+func authTime(id *provider.IDToken) int64 {
+	if id.AuthTime.IsZero() {
 		return 0
 	}
-	return int64(claims.AuthTime)
+	return id.AuthTime.Unix()
 }

@@ -1,4 +1,4 @@
-package passport
+package provider
 
 import (
 	"bytes"
@@ -9,11 +9,9 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -21,59 +19,54 @@ import (
 )
 
 const (
-	// logoutTokenWindow is how far from now the iat of a logout token may lie,
+	// LogoutTokenWindow is how far from now the iat of a logout token may lie,
 	// in the past and, for clocks that differ, in the future.
-	logoutTokenWindow = 5 * time.Minute
+	LogoutTokenWindow = 5 * time.Minute
 
-	// logoutTokenLife is how far from its iat the exp may lie. Two minutes are
+	// LogoutTokenLife is how far from its iat the exp may lie. Two minutes are
 	// recommended (Back-Channel Logout 1.0 §2.4).
-	logoutTokenLife = time.Hour
+	LogoutTokenLife = time.Hour
 
-	// logoutTokenSize bounds what is parsed at all.
-	logoutTokenSize = 16 << 10
+	// MaxLogoutToken bounds what is parsed at all.
+	MaxLogoutToken = 16 << 10
 
 	backChannelEvent = "http://schemas.openid.net/event/backchannel-logout"
 )
 
-// logoutToken is what a verified logout token says.
-type logoutToken struct {
-	jti     string
-	subject string
-	sid     string
-	issued  time.Time
+// LogoutToken is what a verified logout token says.
+type LogoutToken struct {
+	ID       string // its jti
+	Subject  string // may be empty if SID is not
+	SID      string // may be empty if Subject is not
+	IssuedAt time.Time
 }
 
-// logoutVerifier verifies logout tokens (OpenID Connect Back-Channel Logout 1.0
-// §2.6): what go-oidc's VerifyLogout checks, and what it leaves out.
+// VerifyLogoutToken verifies a logout token (OpenID Connect Back-Channel Logout
+// 1.0 §2.6): what go-oidc's VerifyLogout checks, and what it leaves out.
 //
 // Tokens come from anybody, so the claims, which cost nothing to read, are
-// looked at first.
-type logoutVerifier struct {
-	c         *settled
-	directory *directory
-}
-
-func (v *logoutVerifier) check(ctx context.Context, raw string) (logoutToken, error) {
-	if len(raw) > logoutTokenSize {
-		return logoutToken{}, errors.New("the logout token is too long")
+// checked first.
+func (c *Client) VerifyLogoutToken(ctx context.Context, raw string) (LogoutToken, error) {
+	if len(raw) > MaxLogoutToken {
+		return LogoutToken{}, errors.New("passport: the logout token is too long")
 	}
 	read, err := readLogoutToken(raw)
 	if err != nil {
-		return logoutToken{}, err
+		return LogoutToken{}, err
 	}
-	if err := v.checkType(read.header); err != nil {
-		return logoutToken{}, err
+	if err := c.checkLogoutType(read.header); err != nil {
+		return LogoutToken{}, err
 	}
-	t, err := v.checkClaims(read.claims)
+	t, err := c.checkLogoutClaims(read.claims)
 	if err != nil {
-		return logoutToken{}, err
+		return LogoutToken{}, err
 	}
-	at, err := v.directory.look(ctx)
+	m, err := c.Metadata(ctx)
 	if err != nil {
-		return logoutToken{}, err
+		return LogoutToken{}, err
 	}
-	if _, err := at.logoutTokens.VerifyLogout(context.WithValue(ctx, readKey{}, read), raw); err != nil {
-		return logoutToken{}, fmt.Errorf("the logout token is not valid: %w", err)
+	if _, err := m.logoutTokens.VerifyLogout(context.WithValue(ctx, readKey{}, read), raw); err != nil {
+		return LogoutToken{}, fmt.Errorf("passport: the logout token is not valid: %w", err)
 	}
 	return t, nil
 }
@@ -87,7 +80,7 @@ type readToken struct {
 
 type readKey struct{}
 
-var errNotAJWT = errors.New("the logout token is not a JWT with one signature")
+var errNotAJWT = errors.New("passport: the logout token is not a JWT with one signature")
 
 func readLogoutToken(raw string) (*readToken, error) {
 	parts := strings.SplitN(raw, ".", 4)
@@ -105,7 +98,7 @@ func readLogoutToken(raw string) (*readToken, error) {
 		return nil, errNotAJWT
 	}
 	if json.Unmarshal(payload, &read.claims) != nil {
-		return nil, errors.New("the logout token's claims are not an object")
+		return nil, errors.New("passport: the logout token's claims are not an object")
 	}
 	return read, nil
 }
@@ -124,69 +117,69 @@ func textOf(raw json.RawMessage) (s string, ok bool) {
 
 // checkType keeps other kinds of token from being taken for logout tokens. Auth0
 // says JWT; the specification recommends logout+jwt (§2.4).
-func (v *logoutVerifier) checkType(header map[string]json.RawMessage) error {
+func (c *Client) checkLogoutType(header map[string]json.RawMessage) error {
 	given, present := header["typ"]
 	typ, isString := textOf(given)
 	if present && !isString {
-		return errors.New("the logout token's typ is not a string")
+		return errors.New("passport: the logout token's typ is not a string")
 	}
 	typ = strings.TrimPrefix(strings.ToLower(typ), "application/")
-	if typ == "logout+jwt" || !v.c.StrictLogoutTokens && (typ == "jwt" || typ == "") {
+	if typ == "logout+jwt" || !c.c.StrictLogoutTokens && (typ == "jwt" || typ == "") {
 		return nil
 	}
-	return errors.New("the logout token's typ is not logout+jwt")
+	return errors.New("passport: the logout token's typ is not logout+jwt")
 }
 
-func (v *logoutVerifier) checkClaims(claims map[string]json.RawMessage) (logoutToken, error) {
-	var t logoutToken
+func (c *Client) checkLogoutClaims(claims map[string]json.RawMessage) (LogoutToken, error) {
+	var t LogoutToken
 	var iss string
 	for _, claim := range [...]struct {
 		name string
 		to   *string
-	}{{"iss", &iss}, {"jti", &t.jti}, {"sub", &t.subject}, {"sid", &t.sid}} {
+	}{{"iss", &iss}, {"jti", &t.ID}, {"sub", &t.Subject}, {"sid", &t.SID}} {
 		raw, given := claims[claim.name]
 		if !given || string(raw) == "null" {
 			continue
 		}
 		var ok bool
 		if *claim.to, ok = textOf(raw); !ok {
-			return logoutToken{}, fmt.Errorf("the logout token's %s is not a string", claim.name)
+			return LogoutToken{}, fmt.Errorf("passport: the logout token's %s is not a string", claim.name)
 		}
 	}
 	_, nonce := claims["nonce"]
 	switch {
-	case iss != v.c.Issuer:
-		return logoutToken{}, errors.New("the logout token comes from another issuer")
-	case !hasAudience(claims["aud"], v.c.ClientID):
-		return logoutToken{}, errors.New("the logout token is for another client")
-	case t.jti == "":
-		return logoutToken{}, errors.New("the logout token has no jti")
-	case t.subject == "" && t.sid == "":
-		return logoutToken{}, errors.New("the logout token has neither a sub nor a sid")
+	case iss != c.c.Issuer:
+		return LogoutToken{}, errors.New("passport: the logout token comes from another issuer")
+	case !hasAudience(claims["aud"], c.c.ClientID):
+		return LogoutToken{}, errors.New("passport: the logout token is for another client")
+	case t.ID == "":
+		return LogoutToken{}, errors.New("passport: the logout token has no jti")
+	case t.Subject == "" && t.SID == "":
+		return LogoutToken{}, errors.New("passport: the logout token has neither a sub nor a sid")
 	case nonce:
-		return logoutToken{}, errors.New("the logout token has a nonce, which makes it an ID token")
+		return LogoutToken{}, errors.New("passport: the logout token has a nonce, which makes it an ID token")
 	case !hasLogoutEvent(claims["events"]):
-		return logoutToken{}, errors.New("the logout token's events has no back-channel logout")
+		return LogoutToken{}, errors.New("passport: the logout token's events has no back-channel logout")
 	}
-	t.issued, _ = numericDate(claims["iat"])
-	return t, v.checkTimes(t.issued, claims)
+	t.IssuedAt, _ = numericDate(claims["iat"])
+	return t, c.checkLogoutTimes(t.IssuedAt, claims)
 }
 
-func (v *logoutVerifier) checkTimes(issued time.Time, claims map[string]json.RawMessage) error {
-	now := v.c.Now()
-	if issued.Before(now.Add(-logoutTokenWindow)) || issued.After(now.Add(logoutTokenWindow)) {
-		return errors.New("the logout token's iat is missing or not of the present")
+func (c *Client) checkLogoutTimes(issued time.Time, claims map[string]json.RawMessage) error {
+	now := c.c.Now()
+	if issued.Before(now.Add(-LogoutTokenWindow)) || issued.After(now.Add(LogoutTokenWindow)) {
+		return errors.New("passport: the logout token's iat is missing or not of the present")
 	}
 	raw, given := claims["exp"]
 	if !given {
-		if v.c.StrictLogoutTokens {
-			return errors.New("the logout token has no exp")
+		if c.c.StrictLogoutTokens {
+			return errors.New("passport: the logout token has no exp")
 		}
 		return nil // two of three providers leave it out; iat is near, so it cannot be old
 	}
 	expires, ok := numericDate(raw)
-	if !ok || !expires.After(now) || expires.After(issued.Add(logoutTokenLife)) {
-		return errors.New("the logout token has expired, or its exp is too far from its iat")
+	if !ok || !expires.After(now) || expires.After(issued.Add(LogoutTokenLife)) {
+		return errors.New("passport: the logout token has expired, or its exp is too far from its iat")
 	}
 	return nil
 }
@@ -243,49 +236,6 @@ func (k asRead) VerifySignature(ctx context.Context, raw string) ([]byte, error)
 	}
 	issued, _ := numericDate(read.claims["iat"])
 	claims := maps.Clone(read.claims)
-	claims["exp"] = json.RawMessage(fmt.Sprint(issued.Add(2 * logoutTokenWindow).Unix()))
+	claims["exp"] = json.RawMessage(fmt.Sprint(issued.Add(2 * LogoutTokenWindow).Unix()))
 	return json.Marshal(claims)
-}
-
-// sparing lets a few requests through, and then one now and then: a flood of
-// tokens with unknown keys must not become a flood at the provider's door.
-type sparing struct {
-	base http.RoundTripper
-	now  func() time.Time
-
-	mu     sync.Mutex
-	tokens int
-	since  time.Time // when the bucket was last filled
-}
-
-const (
-	keyFetchesAtOnce = 4
-	keyFetchEvery    = 15 * time.Second
-)
-
-var errSparing = errors.New("passport: the signing keys were fetched often enough for now")
-
-func (s *sparing) RoundTrip(r *http.Request) (*http.Response, error) {
-	if !s.allow() {
-		return nil, errSparing
-	}
-	return s.base.RoundTrip(r)
-}
-
-func (s *sparing) allow() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := s.now()
-	if s.since.IsZero() {
-		s.tokens, s.since = keyFetchesAtOnce, now
-	}
-	if gained := int(now.Sub(s.since) / keyFetchEvery); gained > 0 {
-		s.tokens = min(keyFetchesAtOnce, s.tokens+gained)
-		s.since = s.since.Add(time.Duration(gained) * keyFetchEvery)
-	}
-	if s.tokens == 0 {
-		return false
-	}
-	s.tokens--
-	return true
 }
