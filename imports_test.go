@@ -61,6 +61,9 @@ var walls = map[string][]string{
 	"internal/bench":            {},
 	"internal/bench/cmd/ratios": {},
 
+	"internal/dom": {module + "/internal/js"},
+	"internal/js":  {}, // the only one that names syscall/js
+
 	"internal/document":    {module + "/storage"},
 	"internal/filelock":    {},
 	"internal/privatefile": {},
@@ -72,7 +75,7 @@ var walls = map[string][]string{
 	"storage/memory":       {module + "/storage"},
 	"storage/bolt":         {module + "/storage", module + "/internal/privatefile", "go.etcd.io/bbolt/..."},
 	"storage/file":         {module + "/storage", module + "/internal/document", module + "/internal/filelock", module + "/internal/privatefile"},
-	"storage/localstorage": {module + "/storage", module + "/internal/document"},
+	"storage/localstorage": {module + "/storage", module + "/internal/document", module + "/internal/dom"},
 	"storage/keyring":      {module + "/storage", module + "/internal/document", module + "/internal/filelock", "github.com/zalando/go-keyring"},
 	"storage/redis":        {module + "/storage", "github.com/redis/go-redis/v9/..."},
 	"storage/postgres":     {module + "/storage", "github.com/jackc/pgx/v5/..."},

@@ -1,8 +1,8 @@
 // Package browser signs users in and out of Go programs that run in the browser
 // (GOOS=js GOARCH=wasm), such as games. It is package passport with the page in
 // the place of net/http: it goes to the auth domain by itself, and ends the
-// Passport session by a redirect or in a hidden iframe. [New] is there on that
-// platform alone.
+// Passport session by a redirect or in a hidden iframe. It compiles on every
+// platform; on the others [New] returns an error.
 //
 //	p, err := browser.New(passport.Config{
 //		ClientID:          "...",

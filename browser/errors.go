@@ -1,6 +1,9 @@
 package browser
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // Why a silent logout did not come to its end. Logout returns them, wrapped, if
 // Config.SilentFallback is passport.FallbackReport. Each leaves the Passport
@@ -17,3 +20,7 @@ var (
 	// ErrTimeout: nothing came within Config.SilentTimeout.
 	ErrTimeout = errors.New("browser: nothing came in the iframe of a silent logout")
 )
+
+func noBrowser(function string) error {
+	return fmt.Errorf("browser: %s: this program does not run in a browser (GOOS=js GOARCH=wasm): %w", function, errors.ErrUnsupported)
+}

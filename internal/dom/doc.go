@@ -6,5 +6,5 @@
 // and no recover sees it. Here, every access may fail, and a [Value] carries the
 // failure along until somebody asks.
 //
-// No other package of the SDK uses syscall/js.
+// No other package of the SDK uses syscall/js, or internal/js.
 package dom

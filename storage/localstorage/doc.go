@@ -1,6 +1,6 @@
 // Package localstorage keeps a user's session in the localStorage of a browser,
-// for Go programs compiled for GOOS=js GOARCH=wasm. [New] is there on that
-// platform alone.
+// for Go programs compiled for GOOS=js GOARCH=wasm. It compiles on every platform;
+// on the others [New] returns an error.
 //
 // The session stands where Immutable's JavaScript SDK (@imtbl/passport 2.x) has
 // it, and in its format: in localStorage, under

@@ -3,7 +3,9 @@ package localstorage
 import (
 	"context"
 	"errors"
+	"fmt"
 
+	"github.com/passport-go/passport/internal/dom"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -14,10 +16,13 @@ var _ storage.Notifier = (*Store)(nil)
 //
 // An error says what is missing in o, or that the browser has no storage for the
 // page: in a worker, in an iframe that is sandboxed, where the user's settings
-// forbid it.
+// forbid it. On other platforms than js/wasm it wraps errors.ErrUnsupported.
 func New(o Options) (*Store, error) {
 	if o.AuthenticationDomain == "" || o.ClientID == "" {
 		return nil, errors.New("storage/localstorage: New: Options.AuthenticationDomain and Options.ClientID are required")
+	}
+	if dom.Window().Err() != nil {
+		return nil, fmt.Errorf("storage/localstorage: New: this program does not run in a browser (GOOS=js GOARCH=wasm): %w", errors.ErrUnsupported)
 	}
 	var local localStorage
 	if _, err := local.object(); err != nil {

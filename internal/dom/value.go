@@ -1,8 +1,10 @@
 package dom
 
 import (
+	"errors"
 	"strconv"
-	"syscall/js"
+
+	"github.com/passport-go/passport/internal/js"
 )
 
 // Value is a JavaScript value, or the reason why there is none.
@@ -11,18 +13,13 @@ type Value struct {
 	err error
 }
 
-// Window is the global object.
-func Window() Value { return Value{v: js.Global()} }
-
-// Of wraps what a caller has got from syscall/js.
-func Of(v js.Value) Value { return Value{v: v} }
-
-// JS unwraps v. It is undefined if there was an error.
-func (v Value) JS() js.Value {
-	if v.err != nil {
-		return js.Undefined()
+// Window is the global object. On other platforms than js/wasm there is none, and
+// its error is errors.ErrUnsupported.
+func Window() Value {
+	if !js.Available {
+		return Value{err: errors.ErrUnsupported}
 	}
-	return v.v
+	return Value{v: js.Global()}
 }
 
 // Err is why there is no value, or nil.
@@ -128,7 +125,10 @@ func list(args []any) []any {
 
 func unwrap(arg any) any {
 	if v, ok := arg.(Value); ok {
-		return v.JS()
+		if v.err != nil {
+			return js.Undefined()
+		}
+		return v.v
 	}
 	return arg
 }

@@ -1,6 +1,6 @@
 package dom
 
-import "syscall/js"
+import "github.com/passport-go/passport/internal/js"
 
 // Failure is the error for an object such as a DOMException, or for nothing.
 func Failure(thrown Value) error {

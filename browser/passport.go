@@ -48,8 +48,12 @@ type Passport struct {
 // no meaning.
 //
 // The error joins every problem of c, each with the name of its field, or says
-// that the browser has no storage for the page, and why.
+// that the browser has no storage for the page, and why. On other platforms than
+// js/wasm it wraps errors.ErrUnsupported.
 func New(c passport.Config) (*Passport, error) {
+	if window.Err() != nil {
+		return nil, noBrowser("New")
+	}
 	if err := check(c); err != nil {
 		return nil, err
 	}

@@ -19,7 +19,12 @@ import (
 // browser has to load the whole program into the iframe for it: a page with a
 // few lines of JavaScript, or one from LogoutSilentCallback of package passport,
 // is much quicker.
+//
+// On other platforms than js/wasm the error wraps errors.ErrUnsupported.
 func LogoutSilentCallback(parentURL string) error {
+	if window.Err() != nil {
+		return noBrowser("LogoutSilentCallback")
+	}
 	parent := window.Get("URL").New(parentURL)
 	if !isHTTP(parent) {
 		return errors.New("browser: LogoutSilentCallback: parentURL is not an absolute http or https URL")

@@ -1,6 +1,6 @@
 package dom
 
-import "syscall/js"
+import "github.com/passport-go/passport/internal/js"
 
 // Func is a function that the browser may call until it is released.
 type Func struct{ f js.Func }
