@@ -8,7 +8,7 @@ import (
 	"github.com/passport-go/passport/internal/authdomain"
 )
 
-// At returns p as it is for a program that has no port of its own and listens
+// WithPort returns p as it is for a program that has no port of its own and listens
 // on whichever is free, as a desktop program does while it waits for the
 // browser (RFC 8252 §7.3): RedirectURI and LogoutRedirectURI have this port,
 // each if it is on a loopback host and Config gave it none. Everything else is
@@ -18,21 +18,21 @@ import (
 // The auth domain has to allow such URIs whatever their port. Like
 // regexp.MustCompile it panics at a mistake of the program's: a port that is
 // not from 1 to 65535.
-func (p *Passport) At(port int) *Passport {
+func (p *Passport) WithPort(port int) *Passport {
 	if port < 1 || port > 65535 {
-		panic("passport: At: a port is from 1 to 65535")
+		panic("passport: WithPort: a port is from 1 to 65535")
 	}
 	c := *p.c
-	c.RedirectURI = withPort(c.RedirectURI, port)
-	c.LogoutRedirectURI = withPort(c.LogoutRedirectURI, port)
+	c.RedirectURI = addPort(c.RedirectURI, port)
+	c.LogoutRedirectURI = addPort(c.LogoutRedirectURI, port)
 	there := *p
 	there.c = &c
 	there.settleReturn()
 	return &there
 }
 
-// withPort gives a loopback address a port, unless it has one.
-func withPort(address string, port int) string {
+// addPort gives a loopback address a port, unless it has one.
+func addPort(address string, port int) string {
 	u, err := url.Parse(address)
 	if err != nil || u.Port() != "" || !authdomain.Loopback(u.Hostname()) {
 		return address

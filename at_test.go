@@ -42,9 +42,9 @@ func TestAProgramSignsInAndOutAtAPortThatWasFree(t *testing.T) {
 		"passport": func(*passport.Config) {}, "discovered": discovered,
 	} {
 		s := newSite(t, withoutPort, edit)
-		there := s.p.At(portOf(t, s.server))
+		there := s.p.WithPort(portOf(t, s.server))
 		login, query := s.loginAt(there)
-		in, err := there.FinishLogin(t.Context(), passport.Callback{Query: query, Browser: login.Browser})
+		in, err := there.FinishLogin(t.Context(), passport.LoginResponse{Query: query, Browser: login.Browser})
 		require.NoError(t, err, name)
 		assert.Equal(t, s.server.URL+"/redirect", s.auth.Requests("/authorize")[0].Query.Get("redirect_uri"), name)
 		assert.Equal(t, s.server.URL+"/redirect", s.auth.Requests("/oauth/token")[0].Form.Get("redirect_uri"), name)
@@ -57,16 +57,16 @@ func TestAProgramSignsInAndOutAtAPortThatWasFree(t *testing.T) {
 
 func TestAPassportAtAPortSharesEverythingElse(t *testing.T) {
 	s := newSite(t, withoutPort)
-	there := s.p.At(portOf(t, s.server))
+	there := s.p.WithPort(portOf(t, s.server))
 	login, query := s.loginAt(there)
-	in, err := there.FinishLogin(t.Context(), passport.Callback{Query: query, Browser: login.Browser})
+	in, err := there.FinishLogin(t.Context(), passport.LoginResponse{Query: query, Browser: login.Browser})
 	require.NoError(t, err)
 
 	session, err := s.p.Session(t.Context(), in.SessionID)
 	require.NoError(t, err)
 	_, err = there.EndSession(t.Context(), session.ID())
 	require.NoError(t, err)
-	<-session.Done()
+	<-session.Done(t.Context())
 	require.NoError(t, there.Close(t.Context()))
 	_, err = s.p.Session(t.Context(), in.SessionID)
 	require.ErrorIs(t, err, passport.ErrNoSession)
@@ -77,13 +77,13 @@ func TestAPassportAtAPortSharesEverythingElse(t *testing.T) {
 func TestAPortOfTheConfigStays(t *testing.T) {
 	for _, uri := range []string{"http://127.0.0.1:4000/redirect", "http://localhost:4000/redirect", "https://app.example.com/redirect"} {
 		p := newPassport(t, passport.Config{ClientID: "client", RedirectURI: uri, LogoutRedirectURI: uri})
-		login, err := p.At(5000).BeginLogin(t.Context(), passport.LoginOptions{})
+		login, err := p.WithPort(5000).BeginLogin(t.Context(), passport.LoginOptions{})
 		require.NoError(t, err)
 		assert.Contains(t, login.URL, "redirect_uri="+url.QueryEscape(uri))
-		assert.Equal(t, p.LogoutURL(), p.At(5000).LogoutURL())
+		assert.Equal(t, p.LogoutURL(), p.WithPort(5000).LogoutURL())
 	}
 	v6 := newPassport(t, passport.Config{ClientID: "client", RedirectURI: "http://[::1]/redirect"})
-	login, err := v6.At(5000).BeginLogin(t.Context(), passport.LoginOptions{})
+	login, err := v6.WithPort(5000).BeginLogin(t.Context(), passport.LoginOptions{})
 	require.NoError(t, err)
 	assert.Contains(t, login.URL, "redirect_uri="+url.QueryEscape("http://[::1]:5000/redirect"))
 }
@@ -91,6 +91,6 @@ func TestAPortOfTheConfigStays(t *testing.T) {
 func TestAtRefusesWhatIsNoPort(t *testing.T) {
 	p := newPassport(t, passport.Config{ClientID: "client", RedirectURI: "http://127.0.0.1/redirect"})
 	for _, port := range []int{-1, 0, 65536} {
-		assert.Panics(t, func() { p.At(port) }, port)
+		assert.Panics(t, func() { p.WithPort(port) }, port)
 	}
 }

@@ -77,7 +77,7 @@ func (p *Passport) endByToken(ctx context.Context, t provider.LogoutToken) (Logo
 	full := errors.Is(err, storage.ErrFull)
 	if err != nil && !full {
 		l := p.newLogout()
-		l.App = Failed
+		l.App = OutcomeFailed
 		return l, storeError(err)
 	}
 	l, err := p.endByProvider(ctx, t.Subject, t.SID)
@@ -91,7 +91,7 @@ func (p *Passport) endByToken(ctx context.Context, t provider.LogoutToken) (Logo
 			return l, storeError(err)
 		}
 		if ended > 0 {
-			l.App, l.Revocation, l.Ended = Done, worse(l.Revocation, revocation), l.Ended+ended
+			l.App, l.Revocation, l.Ended = OutcomeDone, worse(l.Revocation, revocation), l.Ended+ended
 		}
 	}
 	if t.SID == "" {
@@ -128,37 +128,37 @@ func (p *Passport) endByProvider(ctx context.Context, subject, sid string) (Logo
 	ctx, cancel := p.storeCall(ctx)
 	defer cancel()
 	l := p.newLogout()
-	l.Passport = Done
+	l.Passport = OutcomeDone
 	var err error
 	l.Ended, l.Revocation, err = p.endMatching(ctx, matchOf(subject, sid))
 	switch {
 	case err != nil:
-		l.App = Failed
+		l.App = OutcomeFailed
 		return l, storeError(err)
 	case l.Ended > 0:
-		l.App = Done
+		l.App = OutcomeDone
 	}
-	p.emit(Event{Name: "provider.logout", Subject: subject})
+	p.emit(Event{Name: EventProviderLogout, Subject: subject, SID: sid, Context: ctx})
 	return l, nil
 }
 
 func (p *Passport) endMatching(ctx context.Context, m storage.Match) (ended int, revocation Outcome, err error) {
 	if !p.c.RevokeOnProviderLogout {
 		records, err := p.store.DeleteMatching(ctx, m)
-		p.ended("logout", records...)
-		return len(records), Skipped, err
+		p.ended(Event{Name: EventLogout, Context: ctx}, records...)
+		return len(records), OutcomeSkipped, err
 	}
 	debts, err := p.removeMatching(ctx, m)
 	if len(debts) == 0 {
-		return 0, Skipped, err
+		return 0, OutcomeSkipped, err
 	}
 	records := make([]storage.Record, len(debts))
 	for i, d := range debts {
 		records[i] = d.Record
 	}
-	p.ended("logout", records...)
+	p.ended(Event{Name: EventLogout, Context: ctx}, records...)
 	p.revoker.pay(debts...)
-	return len(debts), Pending, err
+	return len(debts), OutcomePending, err
 }
 
 // BackChannelLogout is what the app serves at its back-channel logout URI, for

@@ -43,7 +43,7 @@ var alice = passporttest.DefaultUser().Subject
 func TestABackChannelLogoutEndsTheSessionsOfItsSID(t *testing.T) {
 	s := provided(t)
 	a, b := s.signedIn(), s.signedIn()
-	done := a.session().Done()
+	done := a.session().Done(t.Context())
 	d := s.tell(s.auth.SignLogoutToken(passporttest.LogoutToken{Subject: alice, SID: a.sid()}))
 	assert.Equal(t, http.StatusOK, d.Status)
 	assert.Equal(t, "no-store", d.Header.Get("Cache-Control"))
@@ -460,7 +460,7 @@ func TestAFullStoreKeepsNobodySignedInWhomTheProviderHasSignedOut(t *testing.T) 
 		})
 		l, err := s.p.EndByLogoutToken(t.Context(), token)
 		require.NoError(t, err, name)
-		assert.Equal(t, passport.Done, l.App, name)
+		assert.Equal(t, passport.OutcomeDone, l.App, name)
 		assert.Equal(t, 1, l.Ended, name)
 		assert.Equal(t, "nobody", b.get("/").body, name)
 

@@ -67,7 +67,7 @@ type Config struct {
 	Environment Environment
 
 	// PublishableKey is the publishable API key from Hub. It goes out as
-	// x-immutable-publishable-key with calls through [Passport.Client].
+	// x-immutable-publishable-key with calls through [Session.Client].
 	// Default: none.
 	PublishableKey string
 
@@ -118,7 +118,7 @@ type Config struct {
 	Discover bool
 
 	// APIDomain is the origin of Immutable's API, the only one that
-	// [Passport.Client] sends tokens to. Default: https://api.immutable.com,
+	// [Session.Client] sends tokens to. Default: https://api.immutable.com,
 	// or https://api.sandbox.immutable.com in the sandbox.
 	APIDomain string
 
@@ -171,7 +171,7 @@ type Config struct {
 
 	// RevocationWait bounds how long EndSession waits for the auth domain to
 	// confirm that the refresh token is revoked. When it is over the outcome
-	// is Pending, and the revocation goes on by itself. The handler Logout
+	// is OutcomePending, and the revocation goes on by itself. The handler Logout
 	// never waits. Default: 1 s. Negative: do not wait.
 	RevocationWait time.Duration
 

@@ -127,7 +127,7 @@ func TestNewCopiesWhatItIsGiven(t *testing.T) {
 	// A login that was sealed before the caller overwrote the key still opens.
 	u, err := url.Parse(login.URL)
 	require.NoError(t, err)
-	_, err = p.FinishLogin(t.Context(), passport.Callback{
+	_, err = p.FinishLogin(t.Context(), passport.LoginResponse{
 		Query:   url.Values{"state": u.Query()["state"], "error": {"access_denied"}},
 		Browser: login.Browser,
 	})

@@ -68,22 +68,21 @@ func (p *Passport) BeginDeviceLogin(ctx context.Context) (DeviceLogin, error) {
 //
 // ErrNoLogin: the code was not entered in time. A *ProviderError, whose Code is
 // access_denied if the user chose not to: the login is over. Otherwise as for
-// FinishLogin. SignIn.ReturnTo is empty, and Prompted false: nothing is known of
+// FinishLogin. LoginResult.ReturnTo is empty, and Prompted false: nothing is known of
 // the browser that the user has used.
-func (p *Passport) FinishDeviceLogin(ctx context.Context, d DeviceLogin) (SignIn, error) {
+func (p *Passport) FinishDeviceLogin(ctx context.Context, d DeviceLogin) (LoginResult, error) {
 	p.revoker.begin()
 	issued, id, err := p.provider.RedeemDevice(ctx, d.grant)
 	t := tokensOf(issued)
 	if err != nil {
 		p.oweToken(storage.Record{}, t)
-		return SignIn{}, providerError(err)
+		return LoginResult{}, providerError(err)
 	}
 	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), exchangeTimeout)
 	defer cancel()
 	in, err := p.welcome(work, t, id, d.order)
 	if err != nil {
-		return SignIn{}, err
+		return LoginResult{}, err
 	}
-	in.Session.ctx = ctx
 	return in, nil
 }

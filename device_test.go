@@ -68,7 +68,7 @@ func TestADeviceSignsInAndOutLikeAnyOther(t *testing.T) {
 
 		l, err := s.p.EndSession(t.Context(), session.ID())
 		require.NoError(t, err, name)
-		assert.Equal(t, passport.Done, l.Revocation, name)
+		assert.Equal(t, passport.OutcomeDone, l.Revocation, name)
 		assert.Empty(t, s.auth.RefreshTokens(passporttest.Live), name)
 	}
 }

@@ -38,7 +38,7 @@
 //	http.ListenAndServe(":3000", p.Handler(mux))
 //
 // In a handler, [SessionFrom] returns the user's [Session], or nil. Its tokens
-// are decrypted, and refreshed, when they are asked for; [Passport.Client] makes
+// are decrypted, and refreshed, when they are asked for; [Session.Client] makes
 // calls to Immutable's API with them. [Passport.RequireLogin] keeps strangers
 // out.
 //
@@ -60,7 +60,7 @@
 //
 // A [Logout] accounts for each layer. The app session is gone at once, whatever
 // the network does. A revocation that fails is kept, sealed, and tried again
-// until it is done. The Passport session is reported as [Unconfirmed] unless it
+// until it is done. The Passport session is reported as [OutcomeUnconfirmed] unless it
 // is known to have ended: browsers that block third-party cookies make a silent
 // logout look like a success that it is not. The next login from that browser
 // then asks for credentials again, and [Passport.UnfinishedLogout] has the URL

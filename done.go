@@ -20,15 +20,16 @@ type watches struct {
 
 // watch is one listener. Its channel is closed once.
 type watch struct {
-	done chan struct{}
+	done  chan struct{}
+	until <-chan struct{} // when the listener loses interest
 }
 
 func newWatches() *watches { return &watches{byID: map[string]map[*watch]struct{}{}} }
 
-func (w *watches) add(id string) *watch {
+func (w *watches) add(id string, until <-chan struct{}) *watch {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	one := &watch{done: make(chan struct{})}
+	one := &watch{done: make(chan struct{}), until: until}
 	if w.byID[id] == nil {
 		w.byID[id] = map[*watch]struct{}{}
 	}
@@ -64,20 +65,20 @@ func (w *watches) ids() []string {
 	return slices.Collect(maps.Keys(w.byID))
 }
 
-// Done is closed when the session ends, on this instance or, if the Store
-// carries notices (storage.Notifier), within a moment on any other: for a
-// server-sent event stream or a WebSocket, which would otherwise outlive a
-// logout. A notice that gets lost, and the end of a session by expiry, are
-// noticed by a look at the Store every 15 s.
+// OutcomeDone returns a channel that is closed when the session ends: at once if it
+// ends on this instance, within a moment if it ends on another and the Store
+// implements storage.Notifier. Use it to end server-sent events and WebSockets,
+// which would otherwise outlive a logout. A lost notice, and the end of a session
+// by expiry, are noticed within 15 s, by a look at the Store.
 //
-// It is kept up for as long as the context with which the session was looked
-// up, which behind [Passport.Handler] is the request's.
-func (s *Session) Done() <-chan struct{} {
+// The watch lasts until ctx is done: pass the context of the request. Calls with
+// the same context return the same channel.
+func (s *Session) Done(ctx context.Context) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.watch == nil {
-		s.watch = s.p.watches.add(s.rec.ID)
-		s.p.follow(s.ctx, s.rec.ID, s.watch)
+	if s.watch == nil || s.watch.until != ctx.Done() {
+		s.watch = s.p.watches.add(s.rec.ID, ctx.Done())
+		s.p.follow(ctx, s.rec.ID, s.watch)
 	}
 	return s.watch.done
 }

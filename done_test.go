@@ -31,8 +31,8 @@ func TestManyStreamsOnAStoreThatIsFarAwayAllEndInTime(t *testing.T) {
 			ids = append(ids, p.storeSession(t, ""))
 			rec, err := p.store.Load(t.Context(), ids[len(ids)-1])
 			require.NoError(t, err)
-			s := &Session{p: p, ctx: t.Context(), rec: rec}
-			watched = append(watched, s.Done())
+			s := &Session{p: p, rec: rec}
+			watched = append(watched, s.Done(t.Context()))
 		}
 		time.Sleep(2 * recheckEvery)
 		synctest.Wait()

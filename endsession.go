@@ -52,7 +52,7 @@ func (p *Passport) LogoutURL() string {
 // sendTo fills in where the browser must go after the session in rec, which may
 // be the zero Record, has ended. guard comes back with the browser.
 func (p *Passport) sendTo(ctx context.Context, l *Logout, rec storage.Record, guard Secret) {
-	l.Guard = guard
+	l.State = guard
 	if !p.c.Discover {
 		l.URL = p.logoutURL
 		if p.c.LogoutRedirectURI != "" {
@@ -63,7 +63,7 @@ func (p *Passport) sendTo(ctx context.Context, l *Logout, rec storage.Record, gu
 	at, err := p.lookForLogout(ctx)
 	if err != nil || at.Endpoints.Logout == "" {
 		// There is nowhere to go, and the provider's session lives on.
-		l.Mode, l.URL, l.Passport = LogoutRedirect, either(p.c.LogoutRedirectURI, p.ownOrigin()+"/"), Unconfirmed
+		l.Mode, l.URL, l.Passport = LogoutRedirect, either(p.c.LogoutRedirectURI, p.ownOrigin()+"/"), OutcomeUnconfirmed
 		return
 	}
 	var hint Secret

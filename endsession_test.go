@@ -108,8 +108,8 @@ func TestAProviderWithoutEndSessionOrRevocationDegradesAndSaysSo(t *testing.T) {
 	l, err := s.p.EndSession(t.Context(), s.signedIn().session().ID())
 	require.NoError(t, err)
 	assert.Equal(t, passport.Logout{
-		Mode: passport.LogoutRedirect, URL: s.server.URL + "/", Guard: l.Guard,
-		App: passport.Done, Revocation: passport.Skipped, Passport: passport.Unconfirmed, Ended: 1,
+		Mode: passport.LogoutRedirect, URL: s.server.URL + "/", State: l.State,
+		App: passport.OutcomeDone, Revocation: passport.OutcomeUnsupported, Passport: passport.OutcomeUnconfirmed, Ended: 1,
 	}, l)
 	assert.Empty(t, s.p.LogoutURL())
 	assert.Empty(t, s.auth.Requests("/oauth/revoke"))

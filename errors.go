@@ -18,6 +18,11 @@ var (
 	// offline_access). The session itself lives on.
 	ErrTokenExpired = errors.New("passport: the access token has expired and there is no refresh token")
 
+	// ErrStoreUnavailable reports a Store that could not answer, so that nothing
+	// is known of the session or the login: try again later. It wraps the Store's
+	// own error.
+	ErrStoreUnavailable = errors.New("passport: the session store could not answer")
+
 	// ErrClosed reports a refresh that was asked for after Close.
 	ErrClosed = errors.New("passport: closed")
 )

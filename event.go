@@ -6,30 +6,73 @@ import (
 	"time"
 )
 
+// EventName says what an [Event] is about. There may be more names in later
+// versions.
+type EventName string
+
+// The names of events.
+const (
+	// EventLogin: a session began.
+	EventLogin EventName = "login"
+
+	// EventLoginFailed: a login was answered and refused; Err says why.
+	EventLoginFailed EventName = "login.failed"
+
+	// EventLogout: a session was ended by the app, its user or the provider.
+	EventLogout EventName = "logout"
+
+	// EventProviderLogout: the provider asked for a logout. EventLogout follows
+	// for each session.
+	EventProviderLogout EventName = "provider.logout"
+
+	// EventSessionReplaced: a session was ended by the next login in its browser.
+	EventSessionReplaced EventName = "session.replaced"
+
+	// EventSessionLost: a session was ended because it could not go on; Err says
+	// why.
+	EventSessionLost EventName = "session.lost"
+
+	// EventRefreshFailed: tokens could not be refreshed for now; the session goes
+	// on. Err says why.
+	EventRefreshFailed EventName = "refresh.failed"
+
+	// EventRevocationDone: the auth domain revoked a refresh token.
+	EventRevocationDone EventName = "revocation.done"
+
+	// EventRevocationRetry: a revocation failed and will be tried again; Err says
+	// why.
+	EventRevocationRetry EventName = "revocation.retry"
+
+	// EventRevocationFailed: a revocation was given up; Err says why.
+	EventRevocationFailed EventName = "revocation.failed"
+
+	// EventPassportDone: the browser came back from the auth domain's logout,
+	// which has ended its session.
+	EventPassportDone EventName = "passport.done"
+
+	// EventPassportReturned: the browser came back from the logout of a
+	// discovered provider, which proves nothing.
+	EventPassportReturned EventName = "passport.returned"
+)
+
 // Event tells Config.OnEvent what happened. It holds nothing secret.
-//
-//	login              a session began
-//	logout             a session was ended by the app, its user or the provider
-//	provider.logout    the provider asked for a logout; logout follows for each session
-//	session.replaced   a session was ended by the next login in its browser
-//	session.lost       a session was ended because it could not go on; Err says why
-//	refresh.failed     tokens could not be refreshed for now; the session goes on
-//	revocation.done    the auth domain revoked a refresh token
-//	revocation.retry   a revocation failed, and will be tried again; Err says why
-//	revocation.failed  a revocation was given up; Err says why
-//	passport.done      the browser came back from the auth domain's logout, which has ended its session
-//	passport.returned  the browser came back from a discovered provider's logout, which proves nothing
 type Event struct {
-	// Name is one of the names above. There may be more in later versions.
-	Name string
+	// Name says what happened.
+	Name EventName
 
 	// Time is when it happened, by Config.Now.
 	Time time.Time
 
-	// Session is the [Session.ID] it is about, which is not secret; Subject
-	// the user. Either may be empty where it is not known.
+	// Session is the [Session.ID], which is not secret, Subject the user, and SID
+	// the Passport session. Each is empty where it is not known.
 	Session string
 	Subject string
+	SID     string
+
+	// Context is that of the request or call that caused the event: for a trace,
+	// or for values that middleware has put there. It is nil for work in the
+	// background, and may be done.
+	Context context.Context
 
 	// Err is the reason, or nil.
 	Err error
@@ -42,12 +85,16 @@ func (p *Passport) emit(e Event) {
 	if e.Err != nil {
 		level = slog.LevelWarn
 	}
-	if ctx := context.Background(); p.c.Logger.Enabled(ctx, level) {
+	ctx := e.Context
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	if p.c.Logger.Enabled(ctx, level) {
 		attrs := []slog.Attr{slog.String("subject", e.Subject)}
 		if e.Err != nil {
 			attrs = append(attrs, slog.String("error", e.Err.Error()))
 		}
-		p.c.Logger.LogAttrs(ctx, level, "passport: "+e.Name, attrs...)
+		p.c.Logger.LogAttrs(ctx, level, "passport: "+string(e.Name), attrs...)
 	}
 	if p.c.OnEvent != nil {
 		p.c.OnEvent(e)

@@ -133,7 +133,7 @@ func ExamplePassport_FinishLogin() {
 	query := visit(auth, login.URL)
 
 	// The browser is back at RedirectURI. Keep in.SessionID in a cookie.
-	in, err := p.FinishLogin(ctx, passport.Callback{Query: query, Browser: login.Browser})
+	in, err := p.FinishLogin(ctx, passport.LoginResponse{Query: query, Browser: login.Browser})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -193,7 +193,7 @@ func ExamplePassport_EndSession() {
 		fmt.Println(err)
 		return
 	}
-	in, err := p.FinishLogin(ctx, passport.Callback{Query: visit(auth, login.URL), Browser: login.Browser})
+	in, err := p.FinishLogin(ctx, passport.LoginResponse{Query: visit(auth, login.URL), Browser: login.Browser})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -250,11 +250,11 @@ func ExamplePassport_RequireLogin() {
 }
 
 // A call to Immutable's API on behalf of the user.
-func ExamplePassport_Client() {
+func ExampleSession_Client() {
 	var p *passport.Passport // from passport.New
 
 	http.Handle("GET /me", p.RequireLogin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		client := p.Client(passport.SessionFrom(r.Context()))
+		client := passport.SessionFrom(r.Context()).Client()
 		res, err := client.Get("https://api.sandbox.immutable.com/passport-profile/v1/user/info")
 		if err != nil {
 			http.Error(w, "Immutable's API cannot be reached.", http.StatusBadGateway)
@@ -289,7 +289,7 @@ func ExampleSession_Done() {
 		defer ticks.Stop()
 		for {
 			select {
-			case <-session.Done():
+			case <-session.Done(r.Context()):
 				return
 			case <-r.Context().Done():
 				return

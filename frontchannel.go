@@ -58,8 +58,8 @@ func (p *Passport) endFramed(w http.ResponseWriter, r *http.Request) error {
 	if secret == "" {
 		return nil
 	}
-	l, debt, err := p.endOwn(r.Context(), secret, "logout")
-	if l.App == Done {
+	l, debt, err := p.endOwn(r.Context(), secret, EventLogout)
+	if l.App == OutcomeDone {
 		p.revoker.pay(debt)
 	}
 	p.cookies.remove(w, p.cookies.session)

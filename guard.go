@@ -89,6 +89,6 @@ func (p *Passport) UnfinishedLogout(r *http.Request) (Logout, bool) {
 	}
 	l := p.newLogout()
 	p.sendTo(r.Context(), &l, storage.Record{}, p.cookies.get(r, p.cookies.logout))
-	l.Mode, l.Passport = LogoutRedirect, Unconfirmed
+	l.Mode, l.Passport = LogoutRedirect, OutcomeUnconfirmed
 	return l, true
 }

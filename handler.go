@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/passport-go/passport/internal/pages"
 )
@@ -51,7 +50,7 @@ func (p *Passport) lookUp(w http.ResponseWriter, r *http.Request, next http.Hand
 		return
 	}
 	in := &signedIn{}
-	in.context.session.ctx = r.Context()
+	in.context.Context = r.Context()
 	switch err := p.find(r.Context(), id, &in.context.session); {
 	case err == nil:
 		noStore(w)
@@ -73,17 +72,16 @@ type signedIn struct {
 }
 
 // sessionContext is the context of a request, with its session.
-type sessionContext struct{ session Session }
-
-func (c *sessionContext) Deadline() (time.Time, bool) { return c.session.ctx.Deadline() }
-func (c *sessionContext) Done() <-chan struct{}       { return c.session.ctx.Done() }
-func (c *sessionContext) Err() error                  { return c.session.ctx.Err() }
+type sessionContext struct {
+	context.Context
+	session Session
+}
 
 func (c *sessionContext) Value(key any) any {
 	if key == (sessionKey{}) {
 		return &c.session
 	}
-	return c.session.ctx.Value(key)
+	return c.Context.Value(key)
 }
 
 type sessionKey struct{}

@@ -17,7 +17,7 @@ type later struct {
 	p *Passport
 
 	mu      sync.Mutex
-	waiting map[string]string // the event to tell of, by session ID
+	waiting map[string]EventName // the event to tell of, by session ID
 	running bool
 }
 
@@ -30,7 +30,7 @@ const (
 	mostLater = 100_000
 )
 
-func (l *later) add(id, event string) {
+func (l *later) add(id string, event EventName) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.waiting) >= mostLater {
@@ -71,7 +71,7 @@ func (l *later) try(ctx context.Context) {
 		delete(l.waiting, id)
 		l.mu.Unlock()
 		if err == nil {
-			l.p.ended(event, debt.Record)
+			l.p.ended(Event{Name: event}, debt.Record)
 			l.p.revoker.pay(debt)
 		}
 	}

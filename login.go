@@ -56,8 +56,8 @@ type Login struct {
 	Browser Secret
 }
 
-// Callback is the browser's return from the auth domain.
-type Callback struct {
+// LoginResponse is the browser's return from the auth domain.
+type LoginResponse struct {
 	// Query is that of the request to RedirectURI.
 	Query url.Values
 
@@ -69,8 +69,8 @@ type Callback struct {
 	SessionID Secret
 }
 
-// SignIn is a login that has succeeded.
-type SignIn struct {
+// LoginResult is a login that has succeeded.
+type LoginResult struct {
 	// Session is the new session.
 	Session *Session
 
@@ -128,16 +128,16 @@ func (p *Passport) BeginLogin(ctx context.Context, o LoginOptions) (Login, error
 // called there in the meantime; the way out is a new one. A *ProviderError: the auth domain, or the user there, refused. Other errors:
 // the auth domain or the Store could not be reached, or the ID token is not
 // valid. In each case the session that the browser had before lives on.
-func (p *Passport) FinishLogin(ctx context.Context, c Callback) (SignIn, error) {
+func (p *Passport) FinishLogin(ctx context.Context, c LoginResponse) (LoginResult, error) {
 	p.revoker.begin()
 	state := Secret(c.Query.Get("state"))
 	pending, err := p.openState(state, c.Browser)
 	if err != nil {
-		return SignIn{}, err
+		return LoginResult{}, err
 	}
 	code, err := p.provider.CodeOf(ctx, c.Query)
 	if err != nil {
-		return SignIn{}, providerError(err)
+		return LoginResult{}, providerError(err)
 	}
 	// From here on there is something to lose if the browser goes away.
 	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), exchangeTimeout)
@@ -147,7 +147,7 @@ func (p *Passport) FinishLogin(ctx context.Context, c Callback) (SignIn, error) 
 		return p.outcome(ctx, state, pending)
 	}
 	if err != nil {
-		return SignIn{}, err
+		return LoginResult{}, err
 	}
 	in, err := p.signIn(work, code, pending)
 	if refusedCode(err) {
@@ -155,17 +155,16 @@ func (p *Passport) FinishLogin(ctx context.Context, c Callback) (SignIn, error) 
 		if _, delErr := p.store.Delete(work, used.ID); !errors.Is(delErr, storage.ErrNotFound) {
 			err = errors.Join(err, delErr)
 		}
-		return SignIn{}, err
+		return LoginResult{}, err
 	}
 	if stopped := p.conclude(work, used, in); err == nil && stopped != nil {
 		_, endErr := p.EndSession(work, in.Session.ID())
 		err = errors.Join(stopped, endErr)
 	}
 	if err != nil {
-		return SignIn{}, err
+		return LoginResult{}, err
 	}
 	p.replace(work, c.SessionID)
-	in.Session.ctx = ctx
 	return in, nil
 }
 
@@ -177,7 +176,7 @@ func refusedCode(err error) bool {
 
 // signIn trades a code for a session. Whatever goes wrong, a refresh token that
 // has been issued is not left behind alive.
-func (p *Passport) signIn(ctx context.Context, code string, pending pendingLogin) (SignIn, error) {
+func (p *Passport) signIn(ctx context.Context, code string, pending pendingLogin) (LoginResult, error) {
 	issued, id, err := p.provider.Exchange(ctx, provider.CodeGrant{
 		Code:        code,
 		RedirectURI: p.c.RedirectURI,
@@ -187,11 +186,11 @@ func (p *Passport) signIn(ctx context.Context, code string, pending pendingLogin
 	t := tokensOf(issued)
 	if err != nil {
 		p.oweToken(storage.Record{}, t)
-		return SignIn{}, providerError(err)
+		return LoginResult{}, providerError(err)
 	}
 	in, err := p.welcome(ctx, t, id, pending.Order)
 	if err != nil {
-		return SignIn{}, err
+		return LoginResult{}, err
 	}
 	in.ReturnTo, in.Prompted = pending.ReturnTo, authdomain.AsksForCredentials(pending.Prompt)
 	return in, nil
@@ -199,21 +198,21 @@ func (p *Passport) signIn(ctx context.Context, code string, pending pendingLogin
 
 // welcome begins the session of a login that was begun at a moment, as a mark
 // counts them, and whose tokens have been verified.
-func (p *Passport) welcome(ctx context.Context, t tokens, id *provider.IDToken, begun int64) (SignIn, error) {
+func (p *Passport) welcome(ctx context.Context, t tokens, id *provider.IDToken, begun int64) (LoginResult, error) {
 	in, err := p.beginSession(ctx, t, id)
 	if err != nil {
 		p.oweToken(storage.Record{Subject: id.Subject}, t)
-		return SignIn{}, err
+		return LoginResult{}, err
 	}
 	if err := p.confirmLogin(ctx, in.Session, id, begun); err != nil {
-		return SignIn{}, err
+		return LoginResult{}, err
 	}
-	p.emit(Event{Name: "login", Session: in.Session.ID(), Subject: in.Session.Subject()})
+	p.emit(Event{Name: EventLogin, Session: in.Session.ID(), Subject: in.Session.Subject(), SID: in.Session.record().SID, Context: ctx})
 	return in, nil
 }
 
 // beginSession stores a new session.
-func (p *Passport) beginSession(ctx context.Context, t tokens, id *provider.IDToken) (SignIn, error) {
+func (p *Passport) beginSession(ctx context.Context, t tokens, id *provider.IDToken) (LoginResult, error) {
 	now := p.c.Now()
 	h := head{Begun: now.Unix(), Seen: now.Unix(), End: now.Add(p.c.SessionLifetime).Unix()}
 	secret := newID()
@@ -226,9 +225,9 @@ func (p *Passport) beginSession(ctx context.Context, t tokens, id *provider.IDTo
 	rec = envelope.Seal(p.c.keys, rec, h, t.marshal())
 	saved, err := p.store.Save(ctx, rec)
 	if err != nil {
-		return SignIn{}, errors.Join(storeError(err), p.undo(ctx, rec))
+		return LoginResult{}, errors.Join(storeError(err), p.undo(ctx, rec))
 	}
-	return SignIn{
+	return LoginResult{
 		Session:   &Session{p: p, rec: saved, head: h, tokens: &t},
 		SessionID: secret,
 	}, nil
@@ -260,8 +259,8 @@ func (p *Passport) replace(ctx context.Context, old Secret) {
 	if !plausibleID(old.Reveal()) {
 		return
 	}
-	l, debt, err := p.endOwn(ctx, old, "session.replaced")
-	if l.App == Done {
+	l, debt, err := p.endOwn(ctx, old, EventSessionReplaced)
+	if l.App == OutcomeDone {
 		p.revoker.pay(debt)
 	}
 	if err != nil {
@@ -322,7 +321,7 @@ func (p *Passport) LoginCallback(w http.ResponseWriter, r *http.Request) {
 		p.servePost(w, r, id)
 		return
 	}
-	in, err := p.FinishLogin(r.Context(), Callback{
+	in, err := p.FinishLogin(r.Context(), LoginResponse{
 		Query:     query,
 		Browser:   p.browserOf(r, Secret(query.Get("state"))),
 		SessionID: p.cookies.get(r, p.cookies.session),
@@ -344,7 +343,7 @@ func loginStatus(err error) int {
 	switch {
 	case errors.Is(err, ErrNoLogin):
 		return http.StatusBadRequest
-	case errors.Is(err, errStore):
+	case errors.Is(err, ErrStoreUnavailable):
 		return http.StatusServiceUnavailable
 	case !errors.As(err, &refused) || refused.Status != 0:
 		return http.StatusBadGateway

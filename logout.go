@@ -13,25 +13,29 @@ type Outcome string
 
 // The outcomes.
 const (
-	// Done: it is known to have ended.
-	Done Outcome = "done"
+	// OutcomeDone: it is known to have ended.
+	OutcomeDone Outcome = "done"
 
-	// Pending: it is under way and goes on by itself. Of the Passport session:
+	// OutcomePending: it is under way and goes on by itself. Of the Passport session:
 	// the browser has yet to visit Logout.URL.
-	Pending Outcome = "pending"
+	OutcomePending Outcome = "pending"
 
-	// Failed: it could not be done; see the error.
-	Failed Outcome = "failed"
+	// OutcomeFailed: it could not be done; see the error.
+	OutcomeFailed Outcome = "failed"
 
-	// Skipped: there was nothing to do.
-	Skipped Outcome = "skipped"
+	// OutcomeSkipped: there was nothing to do.
+	OutcomeSkipped Outcome = "skipped"
 
-	// Unconfirmed: the browser went through the motions, but nothing proves
+	// OutcomeUnsupported: the provider cannot do it. Of the revocation: it has no
+	// revocation endpoint, so the refresh token lives on until it expires.
+	OutcomeUnsupported Outcome = "unsupported"
+
+	// OutcomeUnconfirmed: the browser went through the motions, but nothing proves
 	// that the Passport session has ended: browsers that block third-party
 	// cookies make a silent logout look just the same. The user can finish it
 	// at Logout.URL, and the next login from that browser asks for
 	// credentials again.
-	Unconfirmed Outcome = "unconfirmed"
+	OutcomeUnconfirmed Outcome = "unconfirmed"
 )
 
 // Logout is an account of a logout, layer by layer, and what is left to do.
@@ -44,24 +48,24 @@ type Logout struct {
 	// Config.Discover it may carry the user's ID token as a hint.
 	URL string
 
-	// Guard comes back with the browser, for [Passport.Returned] to recognise.
+	// State comes back with the browser, for [Passport.CheckLogoutReturn] to recognise.
 	// A program that is not served by [Passport.Logout] keeps it with its
 	// browser until the logout is known to be complete, or a login with
 	// Prompt login has succeeded: as long as it is there, any other login may
 	// sign the user straight back in.
-	Guard Secret
+	State Secret
 
-	// App is the app session in the store: Done, Skipped (there was none), or
-	// Failed (the store did not answer). A logout of one session that failed
+	// App is the app session in the store: OutcomeDone, OutcomeSkipped (there was none), or
+	// OutcomeFailed (the store did not answer). A logout of one session that failed
 	// is tried again in the background for as long as the process lives;
 	// EndSessions is to be called again.
 	App Outcome
 
-	// Revocation is the refresh token: Done, Skipped (there was none), Pending
-	// (it is tried again until it is done) or Failed (the auth domain refuses).
+	// Revocation is the refresh token: OutcomeDone, OutcomeSkipped (there was none), OutcomePending
+	// (it is tried again until it is done) or OutcomeFailed (the auth domain refuses).
 	Revocation Outcome
 
-	// Passport is the Passport session: Pending; Done; or Unconfirmed, if a
+	// Passport is the Passport session: OutcomePending; OutcomeDone; or OutcomeUnconfirmed, if a
 	// discovered provider has no end-session endpoint, or could not be asked
 	// where it is. URL then leads back to the app.
 	Passport Outcome
@@ -73,7 +77,7 @@ type Logout struct {
 // newLogout is the account of a logout of which nothing is done yet. It lacks
 // the URL.
 func (p *Passport) newLogout() Logout {
-	return Logout{Mode: p.c.LogoutMode, App: Skipped, Revocation: Skipped, Passport: Pending}
+	return Logout{Mode: p.c.LogoutMode, App: OutcomeSkipped, Revocation: OutcomeSkipped, Passport: OutcomePending}
 }
 
 // storeTimeout bounds what is done in the store on behalf of a logout.
@@ -93,31 +97,31 @@ func (p *Passport) storeCall(ctx context.Context) (context.Context, context.Canc
 // EndSession logs out one session, by its [Session.ID]: it removes the app
 // session from the store, has the refresh token revoked, and says what the
 // user's browser must visit to end the Passport session. An unknown ID is no
-// error: App is Skipped, and the browser has to visit the URL all the same.
+// error: App is OutcomeSkipped, and the browser has to visit the URL all the same.
 //
 // The session is gone from the store, or the error says that it is not,
 // whatever the auth domain does, and whether or not ctx is cancelled on the
 // way. The revocation is waited for up to Config.RevocationWait; one that fails
 // is tried again, with back-off, and is not an error.
 func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
-	l, debt, err := p.endSession(ctx, id, "logout")
+	l, debt, err := p.endSession(ctx, id, EventLogout)
 	p.sendTo(ctx, &l, debt.Record, newGuard(debt.Record.SID))
-	if l.App == Done {
+	if l.App == OutcomeDone {
 		l.Revocation = p.payAndWait(ctx, debt)
 	}
 	return l, err
 }
 
 // endOwn is endSession for the browser that holds the session's secret.
-func (p *Passport) endOwn(ctx context.Context, secret Secret, event string) (Logout, storage.Revocation, error) {
+func (p *Passport) endOwn(ctx context.Context, secret Secret, event EventName) (Logout, storage.Revocation, error) {
 	id, _ := p.ids.Session(string(secret))
 	p.ids.Forget(string(secret))
 	return p.endSession(ctx, id, event)
 }
 
-// endSession removes a session from the store. If it was there, App is Done and
+// endSession removes a session from the store. If it was there, App is OutcomeDone and
 // the caller is left with the debt to pay.
-func (p *Passport) endSession(ctx context.Context, id, event string) (Logout, storage.Revocation, error) {
+func (p *Passport) endSession(ctx context.Context, id string, event EventName) (Logout, storage.Revocation, error) {
 	p.revoker.begin()
 	l := p.newLogout()
 	call, cancel := p.storeCall(ctx)
@@ -127,24 +131,26 @@ func (p *Passport) endSession(ctx context.Context, id, event string) (Logout, st
 	case errors.Is(err, storage.ErrNotFound):
 		return l, debt, nil
 	case err != nil:
-		l.App, l.Revocation = Failed, Pending
+		l.App, l.Revocation = OutcomeFailed, OutcomePending
 		p.later.add(id, event)
 		return l, debt, storeError(err)
 	}
-	p.ended(event, debt.Record)
-	l.App, l.Revocation, l.Ended = Done, Pending, 1
+	p.ended(Event{Name: event, Context: ctx}, debt.Record)
+	l.App, l.Revocation, l.Ended = OutcomeDone, OutcomePending, 1
 	return l, debt, nil
 }
 
-// ended tells everybody that sessions have ended.
-func (p *Passport) ended(event string, records ...storage.Record) {
+// ended tells everybody that sessions have ended: about has what their events have
+// in common.
+func (p *Passport) ended(about Event, records ...storage.Record) {
 	ids := make([]string, len(records))
 	for i, r := range records {
 		ids[i] = r.ID
 	}
 	p.announce(ids...)
 	for _, r := range records {
-		p.emit(Event{Name: event, Session: r.ID, Subject: r.Subject})
+		about.Session, about.Subject, about.SID = r.ID, r.Subject, r.SID
+		p.emit(about)
 	}
 }
 
@@ -169,15 +175,15 @@ func (p *Passport) payAndWait(ctx context.Context, debts ...storage.Revocation) 
 	p.revoker.payTo(revoked, debts, p.c.Now().Add(patience))
 	timer := time.NewTimer(p.c.RevocationWait)
 	defer timer.Stop()
-	sum := Skipped
+	sum := OutcomeSkipped
 	for range debts {
 		select {
 		case o := <-revoked:
 			sum = worse(sum, o)
 		case <-timer.C:
-			return worse(sum, Pending)
+			return worse(sum, OutcomePending)
 		case <-ctx.Done():
-			return worse(sum, Pending)
+			return worse(sum, OutcomePending)
 		}
 	}
 	return sum
@@ -185,7 +191,7 @@ func (p *Passport) payAndWait(ctx context.Context, debts ...storage.Revocation) 
 
 // worse returns the outcome that leaves more to worry about.
 func worse(a, b Outcome) Outcome {
-	for _, o := range []Outcome{Failed, Pending, Done} {
+	for _, o := range []Outcome{OutcomeFailed, OutcomePending, OutcomeUnsupported, OutcomeDone} {
 		if a == o || b == o {
 			return o
 		}

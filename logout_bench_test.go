@@ -170,7 +170,7 @@ func endOneByOne(b *testing.B, p *Passport, users []int, match func(user int) st
 			b.StartTimer()
 		}
 		l, err := p.EndSessions(b.Context(), match(users[i%len(users)]))
-		if err != nil || l.App != Done || l.Revocation != Done {
+		if err != nil || l.App != OutcomeDone || l.Revocation != OutcomeDone {
 			b.Fatal("not ended: ", err, l.App, l.Revocation)
 		}
 	}

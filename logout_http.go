@@ -41,16 +41,16 @@ func (p *Passport) Logout(w http.ResponseWriter, r *http.Request) {
 	var guard Secret
 	if secret := p.cookies.get(r, p.cookies.session); secret != "" {
 		var err error
-		if l, debt, err = p.endOwn(r.Context(), secret, "logout"); err != nil {
+		if l, debt, err = p.endOwn(r.Context(), secret, EventLogout); err != nil {
 			p.c.Logger.ErrorContext(r.Context(), "passport: a logout could not end the app session yet", "error", err)
 		}
-		if l.App == Done {
+		if l.App == OutcomeDone {
 			p.revoker.pay(debt)
 			tellRemoved(r.Context(), secret, debt.Record)
 			guard = newGuard(debt.Record.SID)
 		}
 	}
-	if l.App != Failed {
+	if l.App != OutcomeFailed {
 		p.stopLogins(r)
 	}
 	if guard == "" { // not signed in: maybe it is the same logout once more
@@ -107,7 +107,7 @@ func (p *Passport) answerLogout(w http.ResponseWriter, r *http.Request, l Logout
 		a.Fallback = string(p.c.SilentFallback)
 	}
 	status := http.StatusOK
-	if l.App == Failed {
+	if l.App == OutcomeFailed {
 		status = http.StatusServiceUnavailable
 	}
 	switch {
@@ -122,7 +122,7 @@ func (p *Passport) answerLogout(w http.ResponseWriter, r *http.Request, l Logout
 		if err := pages.ServeSilent(w, a, p.postedTo(r.Context(), l)...); err != nil {
 			p.refuse(w, r, http.StatusInternalServerError, err)
 		}
-	case l.App == Failed:
+	case l.App == OutcomeFailed:
 		pages.Message{
 			Status: status,
 			Title:  "You are signed out in this browser",

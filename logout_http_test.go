@@ -263,7 +263,7 @@ func TestAnUnfinishedLogoutCanBeOffered(t *testing.T) {
 	b.logout("Accept", "application/json")
 	b.get("/ask")
 	require.True(t, unfinished)
-	assert.Equal(t, passport.Unconfirmed, l.Passport)
+	assert.Equal(t, passport.OutcomeUnconfirmed, l.Passport)
 	assert.Equal(t, s.p.LogoutURL(), untagged(t, l.URL))
 }
 

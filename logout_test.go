@@ -38,7 +38,7 @@ func TestLogoutByRedirectEndsBothSessions(t *testing.T) {
 	s.revoked(1)
 	l, err := s.p.EndSession(t.Context(), id)
 	require.NoError(t, err)
-	assert.Equal(t, passport.Skipped, l.App)
+	assert.Equal(t, passport.OutcomeSkipped, l.App)
 }
 
 func TestTheServerItselfNeverVisitsTheLogoutURL(t *testing.T) {
@@ -53,14 +53,14 @@ func TestEndSessionGivesAnAccountOfEachLayer(t *testing.T) {
 	s := newSite(t)
 	l, err := s.p.EndSession(t.Context(), s.signedIn().session().ID())
 	require.NoError(t, err)
-	assert.Equal(t, s.server.URL+"/?"+url.Values{"passport_logout": {l.Guard.Reveal()}}.Encode(), returned(t, l.URL))
+	assert.Equal(t, s.server.URL+"/?"+url.Values{"passport_logout": {l.State.Reveal()}}.Encode(), returned(t, l.URL))
 	assert.Equal(t, passport.Logout{
 		Mode:       passport.LogoutRedirect,
 		URL:        s.auth.URL + "/v2/logout?" + url.Values{"client_id": {passporttest.ClientID}, "returnTo": {returned(t, l.URL)}}.Encode(),
-		Guard:      l.Guard,
-		App:        passport.Done,
-		Revocation: passport.Done,
-		Passport:   passport.Pending,
+		State:      l.State,
+		App:        passport.OutcomeDone,
+		Revocation: passport.OutcomeDone,
+		Passport:   passport.OutcomePending,
 		Ended:      1,
 	}, l)
 }
@@ -69,8 +69,8 @@ func TestEndSessionWithoutARefreshTokenHasNothingToRevoke(t *testing.T) {
 	s := newSite(t, func(c *passport.Config) { c.Scopes = []string{"openid"} })
 	l, err := s.p.EndSession(t.Context(), s.signedIn().session().ID())
 	require.NoError(t, err)
-	assert.Equal(t, passport.Done, l.App)
-	assert.Equal(t, passport.Skipped, l.Revocation)
+	assert.Equal(t, passport.OutcomeDone, l.App)
+	assert.Equal(t, passport.OutcomeSkipped, l.Revocation)
 	assert.Empty(t, s.auth.Requests("/oauth/revoke"))
 }
 
@@ -88,8 +88,8 @@ func TestLocalFirstWhateverTheAuthDomainDoes(t *testing.T) {
 			s.auth.Inject(fault)
 			l, err := s.p.EndSession(t.Context(), session.ID())
 			require.NoError(t, err, "a revocation that fails is no error of the logout")
-			assert.Equal(t, passport.Done, l.App)
-			assert.Equal(t, passport.Pending, l.Revocation)
+			assert.Equal(t, passport.OutcomeDone, l.App)
+			assert.Equal(t, passport.OutcomePending, l.Revocation)
 			assert.Equal(t, "nobody", b.get("/").body)
 			s.auth.Lift()
 		})
@@ -113,7 +113,7 @@ func TestALogoutGoesOnWhenItsCallerIsGone(t *testing.T) {
 	cancel()
 	l, err := s.p.EndSession(ctx, b.session().ID())
 	require.NoError(t, err)
-	assert.Equal(t, passport.Done, l.App)
+	assert.Equal(t, passport.OutcomeDone, l.App)
 	assert.Equal(t, "nobody", b.get("/").body)
 	s.revoked(1)
 }
@@ -137,7 +137,7 @@ func TestTwiceAtOnceIsOnce(t *testing.T) {
 	for o := range outcomes {
 		count[o]++
 	}
-	assert.Equal(t, map[passport.Outcome]int{passport.Done: 1, passport.Skipped: 49}, count)
+	assert.Equal(t, map[passport.Outcome]int{passport.OutcomeDone: 1, passport.OutcomeSkipped: 49}, count)
 	require.NoError(t, s.p.Close(t.Context()))
 	assert.Len(t, s.auth.Requests("/oauth/revoke"), 1)
 	assert.Len(t, s.events.named("logout"), 1)

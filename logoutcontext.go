@@ -60,7 +60,7 @@ func (c *unreadSession) look() *Session {
 	if c.session != nil || c.none && removed == nil {
 		return c.session
 	}
-	s := &Session{p: c.p, ctx: c.Context}
+	s := &Session{p: c.p}
 	var err error
 	if removed != nil {
 		s.rec = *removed

@@ -64,7 +64,7 @@ func New(c Config) (*Passport, error) {
 		p.ids, p.heads = new(envelope.IDs), new(envelope.Memo)
 	}
 	p.ledger = ledger
-	p.later = &later{p: p, waiting: map[string]string{}}
+	p.later = &later{p: p, waiting: map[string]EventName{}}
 	p.notifier, _ = s.Store.(storage.Notifier)
 	p.revoker = newRevoker(p, p.inProcess || !own)
 	p.cookies = newCookies(s)

@@ -55,7 +55,7 @@ func (v *revoker) enqueue(a payment) (worker bool) {
 	id := a.debt.Record.ID
 	h, known := v.hand[id]
 	if v.queueIsFull() && !h.stray {
-		a.tell(Pending)
+		a.tell(OutcomePending)
 		return false
 	}
 	if !h.stray {
@@ -84,7 +84,7 @@ func (v *revoker) work(ctx context.Context) {
 		if !ok {
 			return
 		}
-		outcome, event := Pending, Event{}
+		outcome, event := OutcomePending, Event{}
 		if ctx.Err() == nil && (a.until.IsZero() || !v.p.c.Now().After(a.until)) {
 			outcome, event = v.attempt(ctx, a.debt)
 		}

@@ -58,7 +58,7 @@ func logOutMany(t *testing.T, sessions int, d *slowDomain, then time.Duration) m
 	for i := range sessions {
 		l, err := p.EndSession(t.Context(), p.storeSession(t, Secret(fmt.Sprint("token ", i))))
 		require.NoError(t, err)
-		require.Equal(t, Pending, l.Revocation)
+		require.Equal(t, OutcomePending, l.Revocation)
 	}
 	time.Sleep(then)
 	synctest.Wait()
@@ -107,7 +107,7 @@ func TestADurableLedgerKeepsWhatIsTooMuchForTheProcess(t *testing.T) {
 			p.revoker.payTo(outcome, []storage.Revocation{debt}, p.c.Now().Add(patience))
 			outcomes = append(outcomes, outcome)
 		}
-		assert.Equal(t, Pending, <-outcomes[longestQueue+49], "left to the ledger")
+		assert.Equal(t, OutcomePending, <-outcomes[longestQueue+49], "left to the ledger")
 		time.Sleep(5 * time.Minute)
 		synctest.Wait()
 		assert.Len(t, d.revoked, longestQueue+50, "and revoked all the same")
@@ -128,7 +128,7 @@ func TestDebtsThatWaitForTheirTimeKeepNoOtherFromBeingPaid(t *testing.T) {
 		}
 		l, err := p.EndSession(t.Context(), p.storeSession(t, "new"))
 		require.NoError(t, err)
-		assert.Equal(t, Done, l.Revocation)
+		assert.Equal(t, OutcomeDone, l.Revocation)
 		require.NoError(t, p.Close(t.Context()))
 	})
 }
@@ -212,7 +212,7 @@ func TestCloseEndsWithItsContext(t *testing.T) {
 		require.NoError(t, err)
 		refreshed := make(chan error, 1)
 		go func() {
-			_, err := (&Session{p: p, ctx: t.Context(), rec: rec}).AccessToken(context.Background())
+			_, err := (&Session{p: p, rec: rec}).AccessToken(context.Background())
 			refreshed <- err
 		}()
 		synctest.Wait()

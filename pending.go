@@ -134,7 +134,7 @@ func underWay(browser Secret) string { return storeID(spaceBrowser, browser) }
 
 // conclude keeps the outcome, that of a failure too, for a browser that loads the
 // callback again. That it cannot be kept is no reason to fail; errLoggedOut is.
-func (p *Passport) conclude(ctx context.Context, used storage.Record, in SignIn) error {
+func (p *Passport) conclude(ctx context.Context, used storage.Record, in LoginResult) error {
 	used.SID = ""
 	err := p.keepOutcome(ctx, used, in.SessionID)
 	if errors.Is(err, storage.ErrNotFound) {
@@ -176,41 +176,41 @@ func (p *Passport) stopLogins(r *http.Request) {
 
 // outcome returns what came of a login that was finished before, or is just
 // being finished. ErrNoLogin: it failed, or its session has ended.
-func (p *Passport) outcome(ctx context.Context, state Secret, l pendingLogin) (SignIn, error) {
+func (p *Passport) outcome(ctx context.Context, state Secret, l pendingLogin) (LoginResult, error) {
 	for giveUp := time.Now().Add(outcomeWait); time.Now().Before(giveUp); {
 		rec, err := p.store.Load(ctx, storeID(spaceLogin, state))
 		if errors.Is(err, storage.ErrNotFound) {
-			return SignIn{}, ErrNoLogin
+			return LoginResult{}, ErrNoLogin
 		}
 		if err != nil {
-			return SignIn{}, storeError(err)
+			return LoginResult{}, storeError(err)
 		}
 		body, err := envelope.OpenBody(p.c.keys, rec)
 		if err != nil {
-			return SignIn{}, ErrNoLogin
+			return LoginResult{}, ErrNoLogin
 		}
 		if len(body) > 0 {
 			return p.again(ctx, body, l)
 		}
 		if err := pause(ctx, outcomePoll); err != nil {
-			return SignIn{}, err
+			return LoginResult{}, err
 		}
 	}
-	return SignIn{}, ErrNoLogin
+	return LoginResult{}, ErrNoLogin
 }
 
-func (p *Passport) again(ctx context.Context, body []byte, l pendingLogin) (SignIn, error) {
+func (p *Passport) again(ctx context.Context, body []byte, l pendingLogin) (LoginResult, error) {
 	var o loginOutcome
 	if json.Unmarshal(body, &o) != nil {
-		return SignIn{}, ErrNoLogin
+		return LoginResult{}, ErrNoLogin
 	}
 	s, err := p.Session(ctx, Secret(o.SessionID))
 	if errors.Is(err, ErrNoSession) || err == nil && p.later.has(s.ID()) {
-		return SignIn{}, ErrNoLogin
+		return LoginResult{}, ErrNoLogin
 	}
 	if err != nil {
-		return SignIn{}, err
+		return LoginResult{}, err
 	}
 	// Not Prompted: a logout that came since then is still of account.
-	return SignIn{Session: s, SessionID: Secret(o.SessionID), ReturnTo: l.ReturnTo}, nil
+	return LoginResult{Session: s, SessionID: Secret(o.SessionID), ReturnTo: l.ReturnTo}, nil
 }

@@ -109,7 +109,7 @@ func (p *Passport) refreshLeased(ctx context.Context, rec storage.Record, old to
 	case provider.InvalidGrant(err):
 		return tokens{}, p.lose(ctx, rec, old, err)
 	case err != nil:
-		p.emit(Event{Name: "refresh.failed", Session: rec.ID, Subject: rec.Subject, Err: err})
+		p.emit(Event{Name: EventRefreshFailed, Session: rec.ID, Subject: rec.Subject, SID: rec.SID, Err: err})
 		return tokens{}, errors.Join(err, p.release(ctx, rec))
 	}
 	if err := p.keep(ctx, rec, old, renewed); err != nil {
@@ -189,7 +189,7 @@ func (p *Passport) lose(ctx context.Context, rec storage.Record, old tokens, rea
 	switch {
 	case err == nil:
 		p.announce(rec.ID)
-		p.emit(Event{Name: "session.lost", Session: rec.ID, Subject: rec.Subject, Err: reason})
+		p.emit(Event{Name: EventSessionLost, Session: rec.ID, Subject: rec.Subject, SID: rec.SID, Err: reason})
 	case !errors.Is(err, storage.ErrNotFound):
 		return errors.Join(storeError(err), reason)
 	}

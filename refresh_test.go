@@ -187,7 +187,7 @@ func TestADeadRefreshTokenEndsTheSession(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, b := stale(t)
-			done := b.session().Done()
+			done := b.session().Done(t.Context())
 			fault.Path = "/oauth/token"
 			s.auth.Inject(fault)
 			_, err := b.session().AccessToken(t.Context())
@@ -321,7 +321,7 @@ func TestARefreshWhoseAnswerIsLostDoesNotUndoTheNextOne(t *testing.T) {
 
 	l, err := s.p.EndSession(t.Context(), session.ID())
 	require.NoError(t, err)
-	assert.Equal(t, passport.Done, l.Revocation)
+	assert.Equal(t, passport.OutcomeDone, l.Revocation)
 	assert.Empty(t, s.auth.RefreshTokens(passporttest.Live), "the session had the latest token")
 	assert.Empty(t, s.auth.Incidents())
 }

@@ -43,7 +43,7 @@ func TestALogoutAfterCloseRevokesBeforeItAnswers(t *testing.T) {
 	require.NoError(t, s.p.Close(t.Context()))
 	l, err := s.p.EndSession(t.Context(), id)
 	require.NoError(t, err)
-	assert.Equal(t, passport.Done, l.Revocation)
+	assert.Equal(t, passport.OutcomeDone, l.Revocation)
 	assert.Empty(t, s.auth.RefreshTokens(passporttest.Live))
 }
 
@@ -116,7 +116,7 @@ func TestWhatAProxyAnswersIsNotTheProvidersWord(t *testing.T) {
 	s.auth.Inject(passporttest.Fault{Path: "/oauth/revoke", Status: 403, Body: "<html>blocked</html>", Times: 1})
 	l, err := s.p.EndSession(t.Context(), b.session().ID())
 	require.NoError(t, err)
-	assert.Equal(t, passport.Pending, l.Revocation)
+	assert.Equal(t, passport.OutcomePending, l.Revocation)
 	require.NoError(t, s.p.Close(t.Context()))
 	assert.Empty(t, s.auth.RefreshTokens(passporttest.Live))
 }
@@ -156,7 +156,7 @@ func TestUsersDoNotShareACookieJar(t *testing.T) {
 	require.NoError(t, err)
 	jar.SetCookies(auth, []*http.Cookie{{Name: "whose", Value: "the first user's"}})
 	for range 2 {
-		res, err := s.p.Client(s.signedIn().session()).Get(api.URL)
+		res, err := s.signedIn().session().Client().Get(api.URL)
 		require.NoError(t, err)
 		require.NoError(t, res.Body.Close())
 	}
@@ -192,7 +192,7 @@ func TestAClientEndsWithItsSession(t *testing.T) {
 	t.Cleanup(api.Close)
 	s := newSite(t, func(c *passport.Config) { c.APIDomain = api.URL })
 	b := s.signedIn()
-	client := s.p.Client(b.session())
+	client := b.session().Client()
 	res, err := client.Get(api.URL)
 	require.NoError(t, err)
 	require.NoError(t, res.Body.Close())

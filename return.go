@@ -23,24 +23,24 @@ func (p *Passport) returnToWith(guard Secret) string {
 	return withQuery(p.c.LogoutRedirectURI, url.Values{returnParam: {guard.Reveal()}})
 }
 
-// Returned says what a request to LogoutRedirectURI, with that query, proves of
-// the logout with that [Logout.Guard]:
+// CheckLogoutReturn says what a request to LogoutRedirectURI, with that query, proves of
+// the logout with that [Logout.State]:
 //
-//   - Done: the browser is back from the Passport auth domain's logout, which
+//   - OutcomeDone: the browser is back from the Passport auth domain's logout, which
 //     has ended its session. That is so for a navigation at top level; a hidden
 //     iframe may have been kept from its cookies, and its return proves nothing.
-//   - Unconfirmed: it is back from a discovered provider's, which may have asked
+//   - OutcomeUnconfirmed: it is back from a discovered provider's, which may have asked
 //     the user, who may have chosen to stay.
-//   - Pending: it is not the return from that logout.
+//   - OutcomePending: it is not the return from that logout.
 //
 // [Passport.Handler] does this by itself.
-func (p *Passport) Returned(guard Secret, query url.Values) Outcome {
-	name, proof := returnParam, Done
+func (p *Passport) CheckLogoutReturn(guard Secret, query url.Values) Outcome {
+	name, proof := returnParam, OutcomeDone
 	if p.c.Discover {
-		name, proof = "state", Unconfirmed
+		name, proof = "state", OutcomeUnconfirmed
 	}
 	if guard == "" || Secret(query.Get(name)) != guard {
-		return Pending
+		return OutcomePending
 	}
 	return proof
 }
@@ -58,18 +58,18 @@ func (p *Passport) noticeReturn(w http.ResponseWriter, r *http.Request) bool {
 	if guard == "" || r.Header.Get("Sec-Fetch-Mode") != "navigate" {
 		return false
 	}
-	switch p.Returned(guard, r.URL.Query()) {
-	case Unconfirmed:
-		p.emit(Event{Name: "passport.returned"})
+	switch p.CheckLogoutReturn(guard, r.URL.Query()) {
+	case OutcomeUnconfirmed:
+		p.emit(Event{Name: EventPassportReturned, Context: r.Context()})
 		return false
-	case Pending:
+	case OutcomePending:
 		return false
 	}
 	if !p.sawItsCookie(r) {
 		return false
 	}
 	p.cookies.remove(w, p.cookies.logout)
-	p.emit(Event{Name: "passport.done"})
+	p.emit(Event{Name: EventPassportDone, Context: r.Context()})
 	return true
 }
 

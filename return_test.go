@@ -29,16 +29,16 @@ func TestOnlyTheReturnFromThisLogoutProvesThatItIsDone(t *testing.T) {
 	other, err := s.p.EndSessions(t.Context(), storage.Match{Subject: "email|nobody"})
 	require.NoError(t, err)
 
-	require.NotEmpty(t, other.Guard)
-	assert.Contains(t, other.URL, other.Guard.Reveal())
+	require.NotEmpty(t, other.State)
+	assert.Contains(t, other.URL, other.State.Reveal())
 
 	query := s.landed(b, l)
 	assert.Empty(t, s.auth.Sessions())
-	assert.Equal(t, passport.Done, s.p.Returned(l.Guard, query))
-	assert.Equal(t, passport.Pending, s.p.Returned(other.Guard, query), "it was another logout's")
-	assert.Equal(t, passport.Pending, s.p.Returned(l.Guard, nil), "it could be anybody's visit")
-	assert.Equal(t, passport.Pending, s.p.Returned("", url.Values{"passport_logout": {""}}), "no logout was begun")
-	assert.Equal(t, passport.Pending, s.p.Returned(l.Guard, url.Values{"state": {l.Guard.Reveal()}}))
+	assert.Equal(t, passport.OutcomeDone, s.p.CheckLogoutReturn(l.State, query))
+	assert.Equal(t, passport.OutcomePending, s.p.CheckLogoutReturn(other.State, query), "it was another logout's")
+	assert.Equal(t, passport.OutcomePending, s.p.CheckLogoutReturn(l.State, nil), "it could be anybody's visit")
+	assert.Equal(t, passport.OutcomePending, s.p.CheckLogoutReturn("", url.Values{"passport_logout": {""}}), "no logout was begun")
+	assert.Equal(t, passport.OutcomePending, s.p.CheckLogoutReturn(l.State, url.Values{"state": {l.State.Reveal()}}))
 }
 
 // Other apps of the user know the sid.
@@ -52,8 +52,8 @@ func TestAReturnCannotBeFeignedByWhoKnowsTheSID(t *testing.T) {
 		logouts = append(logouts, l)
 	}
 	query := s.landed(s.browser(), logouts[0])
-	assert.Equal(t, passport.Done, s.p.Returned(logouts[0].Guard, query))
-	assert.Equal(t, passport.Pending, s.p.Returned(logouts[1].Guard, query))
+	assert.Equal(t, passport.OutcomeDone, s.p.CheckLogoutReturn(logouts[0].State, query))
+	assert.Equal(t, passport.OutcomePending, s.p.CheckLogoutReturn(logouts[1].State, query))
 }
 
 func TestTheReturnFromAProviderThatMayHaveAskedProvesNothing(t *testing.T) {
@@ -61,6 +61,6 @@ func TestTheReturnFromAProviderThatMayHaveAskedProvesNothing(t *testing.T) {
 	b := s.signedIn()
 	l, err := s.p.EndSession(t.Context(), b.session().ID())
 	require.NoError(t, err)
-	assert.Equal(t, passport.Unconfirmed, s.p.Returned(l.Guard, s.landed(b, l)))
-	assert.Equal(t, passport.Pending, s.p.Returned(l.Guard, url.Values{"passport_logout": {l.Guard.Reveal()}}))
+	assert.Equal(t, passport.OutcomeUnconfirmed, s.p.CheckLogoutReturn(l.State, s.landed(b, l)))
+	assert.Equal(t, passport.OutcomePending, s.p.CheckLogoutReturn(l.State, url.Values{"passport_logout": {l.State.Reveal()}}))
 }

@@ -85,7 +85,7 @@ func newRevoker(p *Passport, volatile bool) *revoker {
 // attempt asks the auth domain once and enters in the ledger what came of it. It
 // returns the event to tell of, if there is one.
 func (v *revoker) attempt(ctx context.Context, d storage.Revocation) (Outcome, Event) {
-	about := Event{Session: d.Record.ID, Subject: d.Record.Subject}
+	about := Event{Session: d.Record.ID, Subject: d.Record.Subject, SID: d.Record.SID}
 	t, err := openTokens(v.p.c.keys, d.Record)
 	if err != nil {
 		err = fmt.Errorf("passport: a refresh token that is owed a revocation cannot be read: %w", err)
@@ -97,7 +97,7 @@ func (v *revoker) attempt(ctx context.Context, d storage.Revocation) (Outcome, E
 	}
 	if t.RefreshToken == "" {
 		v.settle(ctx, d)
-		return Skipped, Event{}
+		return OutcomeSkipped, Event{}
 	}
 	call, cancel := context.WithTimeout(ctx, revocationTimeout)
 	defer cancel()
@@ -106,11 +106,11 @@ func (v *revoker) attempt(ctx context.Context, d storage.Revocation) (Outcome, E
 	switch {
 	case errors.Is(err, provider.ErrNoRevocation):
 		v.settle(ctx, d)
-		return Skipped, Event{}
+		return OutcomeUnsupported, Event{}
 	case err == nil:
 		v.settle(ctx, d)
-		about.Name = "revocation.done"
-		return Done, about
+		about.Name = EventRevocationDone
+		return OutcomeDone, about
 	case errors.As(err, &answer) && answer.Final, v.p.c.Now().Sub(d.Since) >= revocationAge:
 		return v.giveUp(ctx, d, about, err)
 	}
@@ -143,8 +143,8 @@ func (v *revoker) settle(ctx context.Context, d storage.Revocation) {
 
 func (v *revoker) giveUp(ctx context.Context, d storage.Revocation, about Event, err error) (Outcome, Event) {
 	v.settle(ctx, d)
-	about.Name, about.Err = "revocation.failed", err
-	return Failed, about
+	about.Name, about.Err = EventRevocationFailed, err
+	return OutcomeFailed, about
 }
 
 func (v *revoker) postpone(ctx context.Context, d storage.Revocation, wait time.Duration, about Event, reason error) (Outcome, Event) {
@@ -164,9 +164,9 @@ func (v *revoker) postpone(ctx context.Context, d storage.Revocation, wait time.
 		}
 		// Else it is ours until the hold ends, and then anybody's.
 	}
-	about.Name, about.Err = "revocation.retry", reason
+	about.Name, about.Err = EventRevocationRetry, reason
 	v.begin()
-	return Pending, about
+	return OutcomePending, about
 }
 
 // oweToken enters the refresh token of t, which belongs to no stored session,

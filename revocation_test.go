@@ -106,7 +106,7 @@ func TestAFailedRevocationIsTriedAgainWithBackOffUntilItIsDone(t *testing.T) {
 	bubble(t, failing(http.StatusServiceUnavailable, 8, ""), func(t *testing.T, p *Passport, v *revocations) {
 		l, err := p.EndSession(t.Context(), p.storeSession(t, "rt"))
 		require.NoError(t, err)
-		assert.Equal(t, Pending, l.Revocation)
+		assert.Equal(t, OutcomePending, l.Revocation)
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		require.Equal(t, 8, v.calls())
@@ -140,12 +140,12 @@ func TestARevocationIsGivenUpWhenTheAuthDomainSaysSo(t *testing.T) {
 		bubble(t, always(status), func(t *testing.T, p *Passport, v *revocations) {
 			l, err := p.EndSession(t.Context(), p.storeSession(t, "rt"))
 			require.NoError(t, err)
-			assert.Equal(t, Failed, l.Revocation, status)
+			assert.Equal(t, OutcomeFailed, l.Revocation, status)
 			time.Sleep(2 * time.Hour)
 			assert.Equal(t, 1, v.calls(), status)
 			require.NotEmpty(t, events)
 			last := events[len(events)-1]
-			assert.Equal(t, "revocation.failed", last.Name)
+			assert.Equal(t, EventRevocationFailed, last.Name)
 			var why *ProviderError
 			require.ErrorAs(t, last.Err, &why)
 			assert.Equal(t, status, why.Status)
@@ -205,8 +205,8 @@ func TestCloseStopsEveryGoroutine(t *testing.T) {
 		id := p.storeSession(t, "rt")
 		rec, err := p.store.Load(t.Context(), id)
 		require.NoError(t, err)
-		s := &Session{p: p, ctx: t.Context(), rec: rec}
-		done := s.Done()
+		s := &Session{p: p, rec: rec}
+		done := s.Done(t.Context())
 		_, err = p.EndSession(t.Context(), id)
 		require.NoError(t, err)
 		<-done
@@ -297,7 +297,7 @@ func TestAStoreWithoutALedgerIsGivenOne(t *testing.T) {
 	bubble(t, failing(http.StatusServiceUnavailable, 3, ""), func(t *testing.T, p *Passport, v *revocations) {
 		l, err := p.EndSession(t.Context(), p.storeSession(t, "rt"))
 		require.NoError(t, err)
-		assert.Equal(t, Done, l.App)
+		assert.Equal(t, OutcomeDone, l.App)
 		time.Sleep(time.Minute)
 		assert.Equal(t, 3, v.calls())
 	}, func(c *Config) {
@@ -344,11 +344,11 @@ func TestADebtWhoseKeyIsMissingWaitsForIt(t *testing.T) {
 
 func TestANoticeThatGetsLostIsNoticedAllTheSame(t *testing.T) {
 	bubble(t, always(http.StatusOK), func(t *testing.T, p *Passport, _ *revocations) {
-		s := &Session{p: p, ctx: t.Context()}
+		s := &Session{p: p}
 		var err error
 		s.rec, err = p.store.Load(t.Context(), p.storeSession(t, ""))
 		require.NoError(t, err)
-		done := s.Done()
+		done := s.Done(t.Context())
 		synctest.Wait()
 		_, err = p.store.Delete(t.Context(), s.rec.ID) // by an instance that nobody hears
 		require.NoError(t, err)
@@ -360,12 +360,12 @@ func TestANoticeThatGetsLostIsNoticedAllTheSame(t *testing.T) {
 
 func TestDoneClosesWhenASessionExpires(t *testing.T) {
 	bubble(t, always(http.StatusOK), func(t *testing.T, p *Passport, _ *revocations) {
-		s := &Session{p: p, ctx: t.Context()}
+		s := &Session{p: p}
 		var err error
 		s.rec, err = p.store.Load(t.Context(), p.storeSession(t, ""))
 		require.NoError(t, err)
 		began := time.Now()
-		<-s.Done()
+		<-s.Done(t.Context())
 		assert.InDelta(t, p.c.SessionLifetime, time.Since(began), float64(recheckEvery))
 	}, func(c *Config) { c.SessionLifetime, c.IdleTimeout = time.Hour, -1 })
 }
@@ -373,11 +373,11 @@ func TestDoneClosesWhenASessionExpires(t *testing.T) {
 func TestAWatchIsForgottenWithItsRequest(t *testing.T) {
 	bubble(t, always(http.StatusOK), func(t *testing.T, p *Passport, _ *revocations) {
 		ctx, cancel := context.WithCancel(t.Context())
-		s := &Session{p: p, ctx: ctx}
+		s := &Session{p: p}
 		var err error
 		s.rec, err = p.store.Load(t.Context(), p.storeSession(t, ""))
 		require.NoError(t, err)
-		s.Done()
+		s.Done(ctx)
 		assert.Len(t, p.watches.ids(), 1)
 		cancel()
 		synctest.Wait()

@@ -30,10 +30,12 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // Format prints nothing of a callback, whatever the verb: its query has the code.
-func (c Callback) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "passport.Callback") }
+func (c LoginResponse) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "passport.LoginResponse")
+}
 
 // MarshalText is Format for JSON and the like.
-func (c Callback) MarshalText() ([]byte, error) { return fmt.Append(nil, c), nil }
+func (c LoginResponse) MarshalText() ([]byte, error) { return fmt.Append(nil, c), nil }
 
 // Format prints the account and not what is in the URL's query, which may be the
 // user's ID token, whatever the verb. JSON has it all, for the browser that has

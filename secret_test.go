@@ -15,19 +15,19 @@ import (
 )
 
 func TestACallbackShowsNothingOfItsCode(t *testing.T) {
-	callback := passport.Callback{Query: url.Values{"code": {"the code"}, "state": {"the state"}}}
+	callback := passport.LoginResponse{Query: url.Values{"code": {"the code"}, "state": {"the state"}}}
 	encoded, err := json.Marshal(map[string]any{"callback": callback})
 	require.NoError(t, err)
 	for _, text := range append(printed(callback), string(encoded)) {
 		assert.NotContains(t, text, "the ")
-		assert.Contains(t, text, "passport.Callback")
+		assert.Contains(t, text, "passport.LoginResponse")
 	}
 }
 
 func TestALogoutShowsItsAccountAndNoHint(t *testing.T) {
 	logout := passport.Logout{
 		Mode: passport.LogoutRedirect, URL: "https://auth.example.com/oidc/logout?id_token_hint=token",
-		App: passport.Done, Passport: passport.Unconfirmed, Ended: 3,
+		App: passport.OutcomeDone, Passport: passport.OutcomeUnconfirmed, Ended: 3,
 	}
 	for _, text := range printed(logout) {
 		assert.NotContains(t, text, "token")

@@ -18,11 +18,9 @@ import (
 
 // Session is a user's app session, as it was when it was looked up. The tokens
 // in it are decrypted when they are first asked for. It may be used from many
-// goroutines at once, for as long as the request (or the context) for which it
-// was looked up.
+// goroutines at once.
 type Session struct {
 	p    *Passport
-	ctx  context.Context // of the look-up; bounds Done
 	head head
 
 	mu     sync.Mutex
@@ -33,14 +31,13 @@ type Session struct {
 
 // Session looks up the session whose secret id a browser holds. It is what
 // [Passport.Handler] does for net/http, for other frameworks. ErrNoSession
-// means that there is none; any other error that the Store could not answer.
-// ctx bounds how long [Session.Done] is kept up.
+// means that there is none, ErrStoreUnavailable that the Store could not answer.
 func (p *Passport) Session(ctx context.Context, id Secret) (*Session, error) {
 	p.revoker.begin()
 	if !plausibleID(string(id)) {
 		return nil, ErrNoSession
 	}
-	s := &Session{ctx: ctx}
+	s := &Session{}
 	if err := p.find(ctx, id, s); err != nil {
 		return nil, err
 	}
@@ -134,7 +131,7 @@ func (p *Passport) unreadable(ctx context.Context, rec storage.Record, err error
 	switch {
 	case removeErr == nil:
 		p.announce(rec.ID)
-		p.emit(Event{Name: "session.lost", Session: rec.ID, Err: err})
+		p.emit(Event{Name: EventSessionLost, Session: rec.ID, Subject: rec.Subject, SID: rec.SID, Context: ctx, Err: err})
 		p.revoker.pay(debt)
 	case !errors.Is(removeErr, storage.ErrNotFound):
 		err = errors.Join(err, removeErr)
@@ -143,15 +140,12 @@ func (p *Passport) unreadable(ctx context.Context, rec storage.Record, err error
 	return fmt.Errorf("%w: %w", ErrNoSession, err)
 }
 
-// errStore marks the errors of a store that could not answer.
-var errStore = errors.New("passport: the session store could not answer")
-
 // storeError tells "there is none" from "the store could not answer".
 func storeError(err error) error {
 	if errors.Is(err, storage.ErrNotFound) {
 		return ErrNoSession
 	}
-	return fmt.Errorf("%w: %w", errStore, err)
+	return fmt.Errorf("%w: %w", ErrStoreUnavailable, err)
 }
 
 // update changes a stored session, from rec on: change is called with its head

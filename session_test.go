@@ -83,7 +83,7 @@ func TestASessionEndsByConfigNowWhateverTheStoresClock(t *testing.T) {
 		c.APIDomain = "http://127.0.0.1:1"
 	})
 	b := s.signedIn()
-	client := s.p.Client(b.session())
+	client := b.session().Client()
 	s.clock.add(time.Hour)
 	assert.Equal(t, "nobody", b.get("/").body)
 	_, err := client.Get("http://127.0.0.1:1/")
@@ -308,7 +308,7 @@ func TestTheClientCarriesTheTokenToTheAPIAndNowhereElse(t *testing.T) {
 	session := s.signedIn().session()
 	token, err := session.AccessToken(t.Context())
 	require.NoError(t, err)
-	client := s.p.Client(session)
+	client := session.Client()
 
 	ping, err := http.NewRequestWithContext(t.Context(), http.MethodGet, api.URL+"/ping", nil)
 	require.NoError(t, err)
@@ -345,7 +345,7 @@ func TestNothingOfASessionThatIsPrintedShowsASecret(t *testing.T) {
 	require.NoError(t, err)
 	id, err := session.IDToken(t.Context())
 	require.NoError(t, err)
-	for _, v := range []any{session, access, id, passport.SignIn{Session: session, SessionID: passport.Secret(b.cookie("passport"))}} {
+	for _, v := range []any{session, access, id, passport.LoginResult{Session: session, SessionID: passport.Secret(b.cookie("passport"))}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
 			text := fmt.Sprintf(verb, v)
 			for _, secret := range []string{access.Reveal(), id.Reveal(), b.cookie("passport"), s.auth.RefreshTokens()[0].Value} {
@@ -359,7 +359,7 @@ func TestDoneClosesWhenTheSessionEnds(t *testing.T) {
 	s := newSite(t)
 	b := s.signedIn()
 	session, other := b.session(), s.signedIn().session()
-	done := session.Done()
+	done := session.Done(t.Context())
 	select {
 	case <-done:
 		t.Fatal("closed before the end")
@@ -368,7 +368,7 @@ func TestDoneClosesWhenTheSessionEnds(t *testing.T) {
 	b.logout()
 	waitFor(t, done)
 	select {
-	case <-other.Done():
+	case <-other.Done(t.Context()):
 		t.Fatal("another session's")
 	default:
 	}
@@ -379,7 +379,7 @@ func TestDoneOfASessionThatEndedAlreadyClosesToo(t *testing.T) {
 	b := s.signedIn()
 	session := b.session()
 	b.logout()
-	waitFor(t, session.Done())
+	waitFor(t, session.Done(t.Context()))
 }
 
 func waitFor[T any](t *testing.T, c <-chan T) {

@@ -90,7 +90,7 @@ func (p *Passport) EndSessions(ctx context.Context, m storage.Match) (Logout, er
 	p.revoker.begin()
 	l := p.newLogout()
 	if m.Subject == "" && m.SID == "" {
-		l.App = Failed
+		l.App = OutcomeFailed
 		return l, fmt.Errorf("passport: EndSessions: %w", storage.ErrEmptyMatch)
 	}
 	call, cancel := p.storeCall(ctx)
@@ -100,13 +100,13 @@ func (p *Passport) EndSessions(ctx context.Context, m storage.Match) (Logout, er
 	for i, d := range debts {
 		records[i] = d.Record
 	}
-	p.ended("logout", records...)
+	p.ended(Event{Name: EventLogout, Context: ctx}, records...)
 	l.Ended = len(debts)
 	switch {
 	case err != nil:
-		l.App, err = Failed, storeError(err)
+		l.App, err = OutcomeFailed, storeError(err)
 	case l.Ended > 0:
-		l.App = Done
+		l.App = OutcomeDone
 	}
 	p.sendTo(ctx, &l, storage.Record{}, newID())
 	l.Revocation = p.payAndWait(ctx, debts...)

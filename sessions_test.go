@@ -61,8 +61,8 @@ func TestEndSessionsEndsTheOthersOrAll(t *testing.T) {
 	l, err := s.p.EndSessions(t.Context(), storage.Match{Subject: user, Except: here.session().ID()})
 	require.NoError(t, err)
 	assert.Equal(t, 2, l.Ended)
-	assert.Equal(t, passport.Done, l.App)
-	assert.Equal(t, passport.Done, l.Revocation)
+	assert.Equal(t, passport.OutcomeDone, l.App)
+	assert.Equal(t, passport.OutcomeDone, l.Revocation)
 	assert.NotEqual(t, "nobody", here.get("/").body)
 	assert.Equal(t, "nobody", there.get("/").body)
 	assert.Equal(t, "nobody", elsewhere.get("/").body)
@@ -75,7 +75,7 @@ func TestEndSessionsEndsTheOthersOrAll(t *testing.T) {
 
 	l, err = s.p.EndSessions(t.Context(), storage.Match{Subject: user})
 	require.NoError(t, err)
-	assert.Equal(t, passport.Skipped, l.App)
+	assert.Equal(t, passport.OutcomeSkipped, l.App)
 }
 
 func TestEndSessionsByPassportSession(t *testing.T) {
@@ -92,7 +92,7 @@ func TestEndSessionsOfNobodyInParticularIsAnError(t *testing.T) {
 	b := s.signedIn()
 	l, err := s.p.EndSessions(t.Context(), storage.Match{})
 	assert.ErrorIs(t, err, storage.ErrEmptyMatch)
-	assert.Equal(t, passport.Failed, l.App)
+	assert.Equal(t, passport.OutcomeFailed, l.App)
 	assert.NotEqual(t, "nobody", b.get("/").body)
 }
 
@@ -165,7 +165,7 @@ func TestDoneClosesOnEveryInstance(t *testing.T) {
 	other := newPassport(t, c)
 	session, err := other.Session(t.Context(), passport.Secret(b.cookie("passport")))
 	require.NoError(t, err)
-	done := session.Done()
+	done := session.Done(t.Context())
 	require.Eventually(t, func() bool {
 		store.mu.Lock()
 		defer store.mu.Unlock()
@@ -195,7 +195,7 @@ func TestEverybodyIsLoggedOutBeforeTheProviderIsAskedWhereToGo(t *testing.T) {
 	ending.Go(func() {
 		l, err := restarted.EndSessions(t.Context(), storage.Match{Subject: alice})
 		assert.NoError(t, err)
-		assert.Equal(t, passport.Done, l.App)
+		assert.Equal(t, passport.OutcomeDone, l.App)
 		assert.NotEmpty(t, l.URL)
 	})
 	_, err := s.auth.Await(t.Context(), wellKnown, asked+1)

@@ -224,7 +224,7 @@ func (e *events) add(event passport.Event) {
 	e.all = append(e.all, event)
 }
 
-func (e *events) named(name string) []passport.Event {
+func (e *events) named(name passport.EventName) []passport.Event {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var found []passport.Event

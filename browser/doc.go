@@ -47,7 +47,7 @@
 // proves nothing, because browsers keep third-party cookies from it, unless the
 // page is on the auth domain's own host, or a server with package passport has
 // seen the iframe's way and says so. Otherwise the outcome is
-// passport.Unconfirmed, [Passport.UnfinishedLogout] has the URL that finishes it,
+// passport.OutcomeUnconfirmed, [Passport.UnfinishedLogout] has the URL that finishes it,
 // and the next login asks for credentials.
 //
 // # Goroutines

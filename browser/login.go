@@ -85,7 +85,7 @@ func (p *Passport) LoginCallback(ctx context.Context) (*passport.Session, string
 	if err != nil {
 		return nil, "", fmt.Errorf("browser: the last logout could not be looked up: %w", err)
 	}
-	in, err := p.engine.FinishLogin(ctx, passport.Callback{Query: values, Browser: browser})
+	in, err := p.engine.FinishLogin(ctx, passport.LoginResponse{Query: values, Browser: browser})
 	tidied := tidy("code", "state", "iss", "error", "error_description")
 	if err != nil {
 		return nil, "", err
@@ -103,7 +103,7 @@ func (p *Passport) LoginCallback(ctx context.Context) (*passport.Session, string
 // confirmLogin ends a new session again if there was a logout since last, the one
 // before the login was finished, or if that cannot be found out. Otherwise a login
 // that has asked for credentials leaves no doubt about last.
-func (p *Passport) confirmLogin(ctx context.Context, in passport.SignIn, last doubt) error {
+func (p *Passport) confirmLogin(ctx context.Context, in passport.LoginResult, last doubt) error {
 	now, err := p.unfinished.last(ctx)
 	if err != nil {
 		err = fmt.Errorf("browser: the last logout could not be looked up: %w", err)

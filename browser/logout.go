@@ -25,11 +25,11 @@ const (
 // tabs are told. Calls that overlap are one logout.
 //
 // In mode passport.LogoutRedirect the page is being left for Logout.URL when it
-// returns. Logout.Passport is passport.Pending then, and known on the page that
+// returns. Logout.Passport is passport.OutcomePending then, and known on the page that
 // the browser comes back to; see [Passport.UnfinishedLogout].
 //
-// In mode passport.LogoutSilent the page stays, and the outcome is passport.Done
-// or passport.Unconfirmed. Should the hidden iframe be refused or lost, Logout.Mode
+// In mode passport.LogoutSilent the page stays, and the outcome is passport.OutcomeDone
+// or passport.OutcomeUnconfirmed. Should the hidden iframe be refused or lost, Logout.Mode
 // is passport.LogoutRedirect and the page is being left, or with
 // passport.FallbackReport there is an error that says why, and Logout.URL is
 // where the user can finish it.
@@ -57,7 +57,7 @@ func (p *Passport) logout(ctx context.Context) (passport.Logout, error) {
 	name := rand.Text()
 	p.doubt(ctx, doubt{Logout: name})
 	l, ended := p.endSession(ctx)
-	p.doubt(ctx, doubt{Logout: name, Guard: l.Guard.Reveal(), URL: l.URL})
+	p.doubt(ctx, doubt{Logout: name, Guard: l.State.Reveal(), URL: l.URL})
 	if l.Mode == passport.LogoutSilent {
 		return p.silently(ctx, name, l, ended)
 	}
@@ -71,8 +71,8 @@ func (p *Passport) endSession(ctx context.Context) (passport.Logout, error) {
 	defer cancel()
 	id, unknown := p.sessions.currentOrLast(look)
 	l, err := p.engine.EndSession(ctx, id)
-	if unknown != nil && l.App == passport.Skipped { // there may be another
-		l.App = passport.Failed
+	if unknown != nil && l.App == passport.OutcomeSkipped { // there may be another
+		l.App = passport.OutcomeFailed
 		err = errors.Join(err, unknown)
 	}
 	return l, err
@@ -94,13 +94,13 @@ func (p *Passport) silently(ctx context.Context, name string, l passport.Logout,
 	known, err := p.visit(ctx, l.URL)
 	if err == nil {
 		l.Passport = known
-		if known == passport.Done {
+		if known == passport.OutcomeDone {
 			err = p.unfinished.finish(ctx, name)
 		}
 		return l, errors.Join(ended, err)
 	}
 	if p.c.SilentFallback == passport.FallbackReport || ctx.Err() != nil {
-		l.Passport = passport.Unconfirmed
+		l.Passport = passport.OutcomeUnconfirmed
 		return l, errors.Join(ended, err)
 	}
 	p.log().WarnContext(ctx, "browser: a silent logout goes on as a redirect", "error", err)
@@ -111,7 +111,7 @@ func (p *Passport) silently(ctx context.Context, name string, l passport.Logout,
 // leave sends the page to the auth domain.
 func (p *Passport) leave(l passport.Logout, ended error) (passport.Logout, error) {
 	if err := assign(l.URL); err != nil {
-		l.Passport = passport.Unconfirmed
+		l.Passport = passport.OutcomeUnconfirmed
 		return l, errors.Join(ended, fmt.Errorf("browser: the page cannot be left for the logout, open Logout.URL instead: %w", err))
 	}
 	return l, ended

@@ -86,9 +86,9 @@ func (p *Passport) outcomeIn(e, frame dom.Value) (passport.Outcome, bool) {
 	}
 	// In another one's frame, even the auth domain's own page is a third party.
 	if atTop() && (p.sameHost || data.Get("passport").Text() == "done") {
-		return passport.Done, true
+		return passport.OutcomeDone, true
 	}
-	return passport.Unconfirmed, true
+	return passport.OutcomeUnconfirmed, true
 }
 
 // messageSource is the JavaScript SDK's.

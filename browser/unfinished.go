@@ -110,10 +110,10 @@ func (p *Passport) UnfinishedLogout(ctx context.Context) (passport.Logout, bool)
 	return passport.Logout{
 		Mode:       passport.LogoutRedirect,
 		URL:        d.URL,
-		Guard:      passport.Secret(d.Guard),
-		App:        passport.Skipped,
-		Revocation: passport.Skipped,
-		Passport:   passport.Unconfirmed,
+		State:      passport.Secret(d.Guard),
+		App:        passport.OutcomeSkipped,
+		Revocation: passport.OutcomeSkipped,
+		Passport:   passport.OutcomeUnconfirmed,
 	}, true
 }
 
@@ -131,13 +131,13 @@ func (p *Passport) noticeReturn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	outcome := p.engine.Returned(passport.Secret(d.Guard), values)
-	if outcome == passport.Pending || !atTop() {
+	outcome := p.engine.CheckLogoutReturn(passport.Secret(d.Guard), values)
+	if outcome == passport.OutcomePending || !atTop() {
 		return nil
 	}
-	returned := passport.Event{Name: "passport.returned", Time: p.c.Now()}
-	if outcome == passport.Done {
-		returned.Name = "passport.done"
+	returned := passport.Event{Name: passport.EventPassportReturned, Time: p.c.Now()}
+	if outcome == passport.OutcomeDone {
+		returned.Name = passport.EventPassportDone
 		if err := p.unfinished.finish(ctx, d.Logout); err != nil {
 			return err
 		}

@@ -42,10 +42,10 @@
 //
 // # What a logout can know
 //
-// [Passport.Logout] reports the Passport session as passport.Done if the browser
+// [Passport.Logout] reports the Passport session as passport.OutcomeDone if the browser
 // has come back from the auth domain's logout, and is the one that the user
 // signed in with: a cookie on the loopback address tells. If no browser could be
-// opened it is passport.Pending, otherwise passport.Unconfirmed, and the next
+// opened it is passport.OutcomePending, otherwise passport.OutcomeUnconfirmed, and the next
 // login asks for credentials, in the next run of the program too. So it does
 // after [Passport.LogoutLocal].
 //

@@ -41,7 +41,7 @@ func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) (*passpor
 		return nil, err
 	}
 	defer d.close()
-	engine := p.engine.At(d.port)
+	engine := p.engine.WithPort(d.port)
 	login, err := engine.BeginLogin(ctx, o)
 	if err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) (*passpor
 			v.answer(strangerPage)
 			continue
 		}
-		in, err := engine.FinishLogin(ctx, passport.Callback{Query: v.query, Browser: login.Browser})
+		in, err := engine.FinishLogin(ctx, passport.LoginResponse{Query: v.query, Browser: login.Browser})
 		mark := v.mark(p.c.ClientID)
 		if err == nil {
 			err = p.adopt(ctx, in, mark, now)
@@ -89,7 +89,7 @@ func stateOf(loginURL string) string {
 // show ends the login.
 //
 // Nothing is known of the browser that they use, so a logout from such a session
-// is never more than passport.Unconfirmed. Errors are those of BeginDeviceLogin
+// is never more than passport.OutcomeUnconfirmed. Errors are those of BeginDeviceLogin
 // and FinishDeviceLogin of package passport, and passport.ErrNoLogin as for Login.
 func (p *Passport) LoginWithDevice(ctx context.Context, show func(passport.DeviceLogin) error) (*passport.Session, error) {
 	now, err := p.current.load(ctx)
@@ -120,7 +120,7 @@ var errOvertaken = fmt.Errorf("native: the user was signed out before the login 
 // adopt makes a new session the current one, and ends the one that was. begun is
 // how the user stood when the login began, which has asked for credentials if a
 // logout was unfinished. A session that cannot become the current one is ended.
-func (p *Passport) adopt(ctx context.Context, in passport.SignIn, mark string, begun standing) error {
+func (p *Passport) adopt(ctx context.Context, in passport.LoginResult, mark string, begun standing) error {
 	overtaken := false
 	before, err := p.current.update(ctx, func(s *standing) {
 		if overtaken = s.LastLogout != begun.LastLogout; overtaken {

@@ -260,7 +260,7 @@ func TestARegisteredPortIsUsed(t *testing.T) {
 	assert.Equal(t, base+"/in", callback(t, d.opened[0]))
 	l, err := d.p.Logout(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, passport.Done, l.Passport)
+	assert.Equal(t, passport.OutcomeDone, l.Passport)
 }
 
 func TestLocalhostIsBothOfItsAddresses(t *testing.T) {
@@ -287,7 +287,7 @@ func TestIPv6CanBeTheOnlyOne(t *testing.T) {
 	d.login(d.p)
 	l, err := d.p.Logout(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, passport.Done, l.Passport)
+	assert.Equal(t, passport.OutcomeDone, l.Passport)
 }
 
 func TestALoginThatCannotBeKeptIsEnded(t *testing.T) {
@@ -342,7 +342,7 @@ func TestSignsInWithACodeWhereThereIsNoBrowser(t *testing.T) {
 
 	l, err := d.p.Logout(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, passport.Unconfirmed, l.Passport, "nobody knows which browser it was")
+	assert.Equal(t, passport.OutcomeUnconfirmed, l.Passport, "nobody knows which browser it was")
 	assert.Contains(t, d.shown().text, "is not known")
 	assert.Zero(t, d.live())
 

@@ -31,11 +31,11 @@ func (p *Passport) Logout(ctx context.Context) (passport.Logout, error) {
 	d, deskErr := openDesk(p.logout)
 	if deskErr == nil {
 		defer d.close()
-		engine = engine.At(d.port)
+		engine = engine.WithPort(d.port)
 	}
 	name := rand.Text()
 	l, mark, err := p.end(ctx, engine, name)
-	if l.Passport != passport.Pending {
+	if l.Passport != passport.OutcomePending {
 		return l, errors.Join(err, deskErr) // the provider has nowhere to send the browser to
 	}
 	if ctx.Err() != nil {
@@ -46,11 +46,11 @@ func (p *Passport) Logout(ctx context.Context) (passport.Logout, error) {
 	if openErr := p.c.OpenBrowser(wait, l.URL); openErr != nil {
 		return l, errors.Join(err, deskErr, openErr)
 	}
-	l.Passport = passport.Unconfirmed
+	l.Passport = passport.OutcomeUnconfirmed
 	if deskErr != nil {
 		return l, errors.Join(err, deskErr)
 	}
-	if l.Passport = p.awaitReturn(wait, d, engine, l, mark); l.Passport == passport.Done {
+	if l.Passport = p.awaitReturn(wait, d, engine, l, mark); l.Passport == passport.OutcomeDone {
 		_, doneErr := p.current.update(ctx, func(s *standing) { s.finish(name) })
 		return l, errors.Join(err, doneErr)
 	}
@@ -66,7 +66,7 @@ func (p *Passport) Logout(ctx context.Context) (passport.Logout, error) {
 // Logout visits it. The next Login asks for credentials.
 func (p *Passport) LogoutLocal(ctx context.Context) (passport.Logout, error) {
 	l, _, err := p.end(ctx, p.engine, rand.Text())
-	l.URL, l.Guard, l.Passport = "", "", passport.Pending
+	l.URL, l.State, l.Passport = "", "", passport.OutcomePending
 	return l, err
 }
 
@@ -83,11 +83,11 @@ func (p *Passport) end(ctx context.Context, engine *passport.Passport, name stri
 	l, endErr := p.carryOut(ctx, engine, before.ID)
 	p.endReplaced(ctx, before.Replaced)
 	switch {
-	case l.App != passport.Skipped:
+	case l.App != passport.OutcomeSkipped:
 	case err != nil:
-		l.App = passport.Failed // there may be a session, and nobody could say which
+		l.App = passport.OutcomeFailed // there may be a session, and nobody could say which
 	case before.ID != "":
-		l.App = passport.Done // by another process, which has read what was written down
+		l.App = passport.OutcomeDone // by another process, which has read what was written down
 	}
 	return l, before.Browser, errors.Join(err, endErr)
 }
@@ -119,23 +119,23 @@ func (p *Passport) awaitReturn(ctx context.Context, d *desk, engine *passport.Pa
 	for {
 		v, err := d.next(ctx)
 		if err != nil {
-			return passport.Unconfirmed
+			return passport.OutcomeUnconfirmed
 		}
 		if v.path == p.login.Path && v.query.Has("logout") {
 			v.pass(engine.LoginCallback) // a request that is too long for a URL
 			continue
 		}
-		outcome := passport.Pending
+		outcome := passport.OutcomePending
 		if v.path == p.logout.Path {
-			outcome = engine.Returned(l.Guard, v.query)
+			outcome = engine.CheckLogoutReturn(l.State, v.query)
 		}
-		if outcome == passport.Pending {
+		if outcome == passport.OutcomePending {
 			v.answer(strangerPage)
 			continue
 		}
 		another := mark != "" && v.cookie(p.c.ClientID) != mark
 		if another || mark == "" {
-			outcome = passport.Unconfirmed
+			outcome = passport.OutcomeUnconfirmed
 		}
 		v.answer(signedOutPage(l.App, outcome, another))
 		return outcome

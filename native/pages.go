@@ -39,13 +39,13 @@ var (
 func signedOutPage(app, outcome passport.Outcome, another bool) page {
 	p := page{status: http.StatusOK, title: "You are signed out", text: closeTab}
 	switch {
-	case app == passport.Failed:
+	case app == passport.OutcomeFailed:
 		p.status, p.title = http.StatusInternalServerError, "The program could not sign you out"
 		p.text = "It says why. You can close this tab and try again there."
 	case another:
 		p.title = "You are signed out of the program"
 		p.text = "You signed in with another browser, where your Passport session may still be open. " + closeTab
-	case outcome != passport.Done:
+	case outcome != passport.OutcomeDone:
 		p.title = "You are signed out of the program"
 		p.text = "Whether your Passport session has ended is not known. " + closeTab
 	}

@@ -103,20 +103,21 @@ func (p *program) logoutLocal(ctx context.Context) int {
 // account says what has become of each layer.
 func (p *program) account(l passport.Logout, err error) int {
 	p.print("%s\n", map[passport.Outcome]string{
-		passport.Done:    "You are signed out of this program.",
-		passport.Skipped: "You were not signed in to this program.",
-		passport.Failed:  "You could not be signed out of this program.",
+		passport.OutcomeDone:    "You are signed out of this program.",
+		passport.OutcomeSkipped: "You were not signed in to this program.",
+		passport.OutcomeFailed:  "You could not be signed out of this program.",
 	}[l.App])
 	for _, line := range []string{
 		map[passport.Outcome]string{
-			passport.Done:    "The refresh token is revoked.",
-			passport.Pending: "The refresh token could not be revoked yet. It is tried again, in the next run too.",
-			passport.Failed:  "The auth domain refuses to revoke the refresh token.",
+			passport.OutcomeDone:        "The refresh token is revoked.",
+			passport.OutcomePending:     "The refresh token could not be revoked yet. It is tried again, in the next run too.",
+			passport.OutcomeFailed:      "The auth domain refuses to revoke the refresh token.",
+			passport.OutcomeUnsupported: "The provider cannot revoke the refresh token, which lives on until it expires.",
 		}[l.Revocation],
 		map[passport.Outcome]string{
-			passport.Done:        "Your Passport session in the browser has ended.",
-			passport.Pending:     "The browser was not asked to end your Passport session, which may be open there.\nThe next sign-in asks who you are.",
-			passport.Unconfirmed: "Whether your Passport session in the browser has ended is not known.\nThe next sign-in asks who you are. To try again: " + self + " logout",
+			passport.OutcomeDone:        "Your Passport session in the browser has ended.",
+			passport.OutcomePending:     "The browser was not asked to end your Passport session, which may be open there.\nThe next sign-in asks who you are.",
+			passport.OutcomeUnconfirmed: "Whether your Passport session in the browser has ended is not known.\nThe next sign-in asks who you are. To try again: " + self + " logout",
 		}[l.Passport],
 	} {
 		if line != "" {
@@ -126,7 +127,7 @@ func (p *program) account(l passport.Logout, err error) int {
 	switch {
 	case err != nil:
 		return report(p.terminal, err)
-	case l.Passport != passport.Done:
+	case l.Passport != passport.OutcomeDone:
 		return unconfirmed
 	}
 	return allWell

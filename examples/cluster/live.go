@@ -17,7 +17,7 @@ func (i *instance) live(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	select {
-	case <-session.Done():
+	case <-session.Done(r.Context()):
 		_ = send(w, "ended", i.farewell(r.Context(), session.Subject())) // the tab has gone if this fails
 	case <-i.stopping: // the tab comes back, maybe to another instance
 	case <-r.Context().Done():

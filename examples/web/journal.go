@@ -139,13 +139,13 @@ func (j *journal) event(e passport.Event) {
 func settle(l *passport.Logout, e passport.Event) {
 	switch e.Name {
 	case "logout":
-		l.App, l.Revocation = passport.Done, passport.Pending
+		l.App, l.Revocation = passport.OutcomeDone, passport.OutcomePending
 	case "revocation.done":
-		l.Revocation = passport.Done
+		l.Revocation = passport.OutcomeDone
 	case "revocation.failed":
-		l.Revocation = passport.Failed
+		l.Revocation = passport.OutcomeFailed
 	case "provider.logout", "passport.done":
-		l.Passport = passport.Done
+		l.Passport = passport.OutcomeDone
 	}
 }
 
@@ -183,8 +183,8 @@ func tellEvent(e passport.Event) (step, bool) {
 // whether it was this that ended it.
 func (j *journal) unconfirmed() (now bool) {
 	j.edit(func() {
-		if l := j.latest.Logout; l != nil && l.Passport == passport.Pending {
-			l.Passport, now = passport.Unconfirmed, true
+		if l := j.latest.Logout; l != nil && l.Passport == passport.OutcomePending {
+			l.Passport, now = passport.OutcomeUnconfirmed, true
 		}
 	})
 	return now

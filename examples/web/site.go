@@ -188,7 +188,7 @@ func (s *site) loginCallback(w http.ResponseWriter, r *http.Request) {
 // logout signs out in the mode that the form names.
 func (s *site) logout(w http.ResponseWriter, r *http.Request) {
 	p, title := s.redirect, "Signing out by redirect"
-	l := passport.Logout{Mode: passport.LogoutRedirect, App: passport.Skipped, Revocation: passport.Skipped, Passport: passport.Pending}
+	l := passport.Logout{Mode: passport.LogoutRedirect, App: passport.OutcomeSkipped, Revocation: passport.OutcomeSkipped, Passport: passport.OutcomePending}
 	if r.PostFormValue("mode") == string(passport.LogoutSilent) {
 		p, title, l.Mode = s.silent, "Signing out silently", passport.LogoutSilent
 	}

@@ -131,7 +131,7 @@ func (w *world) signIn() (passport.Secret, error) {
 	if err != nil {
 		return "", err
 	}
-	in, err := p.FinishLogin(ctx, passport.Callback{Query: back.Query(), Browser: login.Browser})
+	in, err := p.FinishLogin(ctx, passport.LoginResponse{Query: back.Query(), Browser: login.Browser})
 	w.ahead.Store(int64(10 * time.Second))
 	return in.SessionID, err
 }

@@ -80,8 +80,8 @@ func noConsent(t *testing.T, start start) {
 
 	l, err := s.one.EndSession(t.Context(), s.one.session())
 	require.NoError(t, err)
-	assert.Equal(t, passport.Done, l.App)
-	assert.Equal(t, passport.Skipped, l.Revocation)
+	assert.Equal(t, passport.OutcomeDone, l.App)
+	assert.Equal(t, passport.OutcomeSkipped, l.Revocation)
 }
 
 // The provider takes a refresh token that comes twice for stolen, and kills
@@ -185,8 +185,8 @@ func noRevocation(t *testing.T, start start) {
 	b := signedIn(t, s.one.url, "alice")
 	l, err := s.one.EndSession(t.Context(), s.one.session())
 	require.NoError(t, err)
-	assert.Equal(t, passport.Done, l.App)
-	assert.Equal(t, passport.Skipped, l.Revocation)
+	assert.Equal(t, passport.OutcomeDone, l.App)
+	assert.Equal(t, passport.OutcomeUnsupported, l.Revocation)
 	assert.Equal(t, nobody, b.answer(b.open(l.URL), "logout", "yes").body)
 }
 

@@ -172,8 +172,8 @@ func silentLogout(t *testing.T, start start) {
 
 	l := b.fetchLogout(s.one.url)
 	assert.Equal(t, passport.LogoutSilent, l.Mode)
-	assert.Equal(t, passport.Done, l.App)
-	assert.Equal(t, passport.Pending, l.Passport)
+	assert.Equal(t, passport.OutcomeDone, l.App)
+	assert.Equal(t, passport.OutcomePending, l.Passport)
 	framed := b.frame(l.URL)
 
 	if s.provider.asks {

@@ -217,7 +217,7 @@ func (in *instance) token(w http.ResponseWriter, r *http.Request) {
 
 // stream goes on until the session ends.
 func stream(w http.ResponseWriter, r *http.Request) {
-	ended := passport.SessionFrom(r.Context()).Done()
+	ended := passport.SessionFrom(r.Context()).Done(r.Context())
 	_, _ = io.WriteString(w, "begun ")
 	_ = http.NewResponseController(w).Flush()
 	select {
@@ -234,7 +234,7 @@ func (in *instance) note(e passport.Event) {
 }
 
 // count is how many events of a name there were.
-func (in *instance) count(name string) int {
+func (in *instance) count(name passport.EventName) int {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	n := 0
@@ -247,7 +247,7 @@ func (in *instance) count(name string) int {
 }
 
 // await waits for an event.
-func (in *instance) await(name string) {
+func (in *instance) await(name passport.EventName) {
 	in.t.Helper()
 	require.Eventually(in.t, func() bool { return in.count(name) > 0 }, patience, 10*time.Millisecond, "there was no %s", name)
 }

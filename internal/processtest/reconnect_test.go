@@ -56,7 +56,7 @@ func TestALogoutWhileTheNoticesAreCutOffEndsStreamsElsewhere(t *testing.T) {
 			defer cancel()
 			s, err := here.Session(ctx, session)
 			require.NoError(t, err)
-			done := s.Done()
+			done := s.Done(ctx)
 			require.Eventually(t, func() bool { return cut(t) > 0 }, 20*time.Second, 10*time.Millisecond, "it listens")
 
 			began := time.Now()

@@ -25,7 +25,7 @@ func streams(p *passport.Passport) http.Handler {
 		fmt.Fprint(w, "data: hello\n\n")
 		_ = http.NewResponseController(w).Flush()
 		select {
-		case <-s.Done():
+		case <-s.Done(r.Context()):
 			fmt.Fprint(w, "data: signed out\n\n")
 		case <-r.Context().Done():
 		}
@@ -38,7 +38,7 @@ func streams(p *passport.Passport) http.Handler {
 		}
 		_ = socket.Write(r.Context(), websocket.MessageText, []byte("hello"))
 		select {
-		case <-s.Done():
+		case <-s.Done(r.Context()):
 			_ = socket.Close(websocket.StatusPolicyViolation, "signed out")
 		case <-r.Context().Done():
 		}

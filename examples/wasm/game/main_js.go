@@ -87,7 +87,7 @@ func (g *game) welcome(ctx context.Context) error {
 	hide("unfinished", true)
 	show("in")
 	go func() { // a logout in another tab ends the game here too
-		<-s.Done()
+		<-s.Done(ctx)
 		if err := g.welcome(ctx); err != nil {
 			fail(err)
 		}

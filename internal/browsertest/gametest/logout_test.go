@@ -42,9 +42,9 @@ var situations = []struct {
 	passport passport.Outcome // that is reported
 	ends     bool             // the Passport session, really
 }{
-	{"cross-site, third-party cookies blocked", browsertest.Blocked, "auth.localhost", passport.Unconfirmed, false},
-	{"cross-site, third-party cookies allowed", browsertest.Allowed, "auth.localhost", passport.Unconfirmed, true},
-	{"same host", browsertest.Blocked, appHost, passport.Done, true},
+	{"cross-site, third-party cookies blocked", browsertest.Blocked, "auth.localhost", passport.OutcomeUnconfirmed, false},
+	{"cross-site, third-party cookies allowed", browsertest.Allowed, "auth.localhost", passport.OutcomeUnconfirmed, true},
+	{"same host", browsertest.Blocked, appHost, passport.OutcomeDone, true},
 }
 
 func TestSilentLogoutSaysWhatIsKnown(t *testing.T) {
@@ -63,10 +63,10 @@ func TestSilentLogoutSaysWhatIsKnown(t *testing.T) {
 			assert.Equal(t, in.ends, len(s.auth.Sessions()) == 0)
 			assert.Zero(t, g.frames())
 
-			assert.Equal(t, in.passport == passport.Unconfirmed, g.unfinished())
+			assert.Equal(t, in.passport == passport.OutcomeUnconfirmed, g.unfinished())
 			g.signIn()
 			prompt := ""
-			if in.passport == passport.Unconfirmed {
+			if in.passport == passport.OutcomeUnconfirmed {
 				prompt = "login"
 			}
 			assert.Equal(t, prompt, s.prompts()[1])

@@ -132,7 +132,7 @@ func TestSignsInAndOutByTheBrowser(t *testing.T) {
 	tab.Screenshot("native-signed-out")
 	got := wait(d, done)
 	require.NoError(t, got.err)
-	assert.Equal(t, passport.Done, got.value.Passport)
+	assert.Equal(t, passport.OutcomeDone, got.value.Passport)
 	assert.Empty(t, d.auth.Sessions())
 	assert.Empty(t, d.auth.RefreshTokens(passporttest.Live))
 	_, err := p.Session(t.Context())
@@ -153,8 +153,8 @@ func TestABrowserThatIsNotTheOneOfTheLoginProvesNothing(t *testing.T) {
 	tab.Screenshot("native-another-browser")
 	got := wait(d, done)
 	require.NoError(t, got.err)
-	assert.Equal(t, passport.Done, got.value.App)
-	assert.Equal(t, passport.Unconfirmed, got.value.Passport)
+	assert.Equal(t, passport.OutcomeDone, got.value.App)
+	assert.Equal(t, passport.OutcomeUnconfirmed, got.value.Passport)
 	assert.Len(t, d.auth.Sessions(), 1)
 }
 
@@ -174,8 +174,8 @@ func TestABrowserThatIsClosedIsNotWaitedForForEver(t *testing.T) {
 	closed.Close()
 	got := wait(d, done)
 	require.NoError(t, got.err)
-	assert.Equal(t, passport.Done, got.value.App)
-	assert.Equal(t, passport.Unconfirmed, got.value.Passport)
+	assert.Equal(t, passport.OutcomeDone, got.value.App)
+	assert.Equal(t, passport.OutcomeUnconfirmed, got.value.Passport)
 
 	d.signIn(d.run(), profile.Tab())
 	assert.Equal(t, []string{"", "login"}, d.prompts(), "nobody is signed straight back in")

@@ -33,7 +33,7 @@ func main() {
 	config.Now = func() time.Time { return time.Now().Add(config.Ahead) }
 	game := js.Global().Get("Object").New()
 	events := js.Global().Get("Array").New()
-	config.OnEvent = func(e passport.Event) { events.Call("push", e.Name) }
+	config.OnEvent = func(e passport.Event) { events.Call("push", string(e.Name)) }
 	game.Set("events", events)
 	p, err := browser.New(config.Config)
 	if err != nil {
@@ -66,7 +66,7 @@ func main() {
 			if err != nil {
 				return nil, err
 			}
-			<-s.Done()
+			<-s.Done(ctx)
 			return true, nil
 		},
 		"logout": func(ctx context.Context, _ string) (any, error) {
