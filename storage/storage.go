@@ -24,7 +24,7 @@ var (
 	// never stored, was deleted, or has expired.
 	ErrNotFound = errors.New("storage: no such record")
 
-	// ErrConflict reports that the record, or the debt, is no longer as the
+	// ErrConflict reports that the record, or the revocation, is no longer as the
 	// caller read it, or that one to be created is there already.
 	ErrConflict = errors.New("storage: changed by another writer")
 
@@ -116,55 +116,55 @@ type Lister interface {
 // Revocation is a removed record whose refresh token has yet to be revoked.
 type Revocation struct {
 	// Record is the record as it was when it was removed, Data still sealed.
-	// Record.ID is the debt's key too. Record.Expiry plays no part: a debt
-	// outlives the session it came from.
+	// Record.ID is the key of the revocation too. Record.Expiry plays no part:
+	// a revocation outlives its session.
 	Record Record
 
-	// Since is when the debt was entered, and Attempts how often it was
-	// postponed.
+	// Since is when the revocation was enqueued, and Attempts how often it was
+	// retried.
 	Since    time.Time
 	Attempts int
 
-	// Due is the next moment at which the debt may be claimed. Whoever entered
-	// or claimed it holds it until then, and hands it back with Complete or
-	// Retry; Due is what proves that the hold is still theirs.
+	// Due is the next moment at which the revocation may be claimed. Whoever
+	// enqueued or claimed it has it leased until then, and ends the lease with
+	// Complete or Retry; Due is the proof that the lease is still theirs.
 	Due time.Time
 }
 
-// RevocationQueue is implemented by stores that remember what a logout still owes. The
-// ledger lives as long as the records do: in a durable store it survives
-// restarts. For a store without one, package passport keeps the ledger in
-// memory.
+// RevocationQueue is implemented by stores that remember which refresh tokens
+// have yet to be revoked. The queue lives as long as the records do: in a
+// durable store it survives restarts. For a store without one, package passport
+// keeps the queue in memory.
 //
-// Record IDs are random and not used again, so a ledger holds one debt an ID.
-// Times are kept at least to the millisecond. A hold is positive. A ledger that
-// is bounded returns ErrFull instead of entering a debt, and leaves the record.
+// Record IDs are random and not used again, so a queue has at most one entry per
+// ID. Times are kept at least to the millisecond. A lease is positive. A bounded
+// queue that is full returns ErrFull, enqueues nothing, and leaves the record.
 type RevocationQueue interface {
-	// DeleteAndEnqueue is Delete and, in the same atomic step, enters the record as
-	// a debt that the caller holds for the duration hold.
-	DeleteAndEnqueue(ctx context.Context, id string, hold time.Duration) (Revocation, error)
+	// DeleteAndEnqueue is Delete and, in the same atomic step, enqueues the
+	// record as a revocation that is leased to the caller.
+	DeleteAndEnqueue(ctx context.Context, id string, lease time.Duration) (Revocation, error)
 
-	// DeleteMatchingAndEnqueue is DeleteMatching and, in the same atomic step for
-	// each record, enters it as a debt that the caller holds.
-	DeleteMatchingAndEnqueue(ctx context.Context, m Match, hold time.Duration) ([]Revocation, error)
+	// DeleteMatchingAndEnqueue is DeleteMatching and, in the same atomic step
+	// for each record, enqueues it as a revocation that is leased to the caller.
+	DeleteMatchingAndEnqueue(ctx context.Context, m Match, lease time.Duration) ([]Revocation, error)
 
-	// Enqueue enters r, which need not have been stored, as a debt that the caller
-	// holds. ErrConflict if there is a debt under that ID already.
-	Enqueue(ctx context.Context, r Record, hold time.Duration) (Revocation, error)
+	// Enqueue adds r, which need not have been stored, as a revocation that is
+	// leased to the caller. ErrConflict if there is one under that ID already.
+	Enqueue(ctx context.Context, r Record, lease time.Duration) (Revocation, error)
 
-	// Claim hands at most n debts whose Due has come to the caller, the oldest
-	// Due first, and holds each for the duration hold. No debt is handed to
-	// two callers at once. None due is not an error.
-	Claim(ctx context.Context, n int, hold time.Duration) ([]Revocation, error)
+	// Claim leases at most n revocations whose Due has come to the caller, the
+	// oldest Due first. No revocation is claimed by two callers at once. None
+	// due is not an error.
+	Claim(ctx context.Context, n int, lease time.Duration) ([]Revocation, error)
 
-	// Retry hands d back: Attempts grows by one and Due becomes due.
-	// ErrConflict if d.Due is not the stored one (another caller has it now),
-	// ErrNotFound if the debt has been settled. No more of d counts than its
-	// Record.ID and Due.
-	Retry(ctx context.Context, d Revocation, due time.Time) error
+	// Retry ends the lease of r and makes it due again at due: Attempts grows
+	// by one. ErrConflict if r.Due is not the stored one (another caller has
+	// claimed it since), ErrNotFound if it is no longer in the queue. Of r, only
+	// Record.ID and Due count.
+	Retry(ctx context.Context, r Revocation, due time.Time) error
 
-	// Complete removes d, with the errors of Retry.
-	Complete(ctx context.Context, d Revocation) error
+	// Complete removes r from the queue, with the errors of Retry.
+	Complete(ctx context.Context, r Revocation) error
 }
 
 // Notifier is implemented by stores that carry notices between the instances

@@ -8,13 +8,13 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// contents is what a document holds, at a moment. There is little of it, so
+// contents is what a document holds at one moment. There is little of it, so
 // going through all of it is the index.
 type contents struct {
-	now     time.Time
-	records []storage.Record
-	debts   []storage.Revocation
-	note    json.RawMessage
+	now         time.Time
+	records     []storage.Record
+	revocations []storage.Revocation
+	note        json.RawMessage
 }
 
 func (c *contents) isLive(r storage.Record) bool { return c.now.Before(r.Expiry) }
@@ -85,40 +85,40 @@ func (c *contents) sweep() {
 	c.records = slices.DeleteFunc(c.records, func(r storage.Record) bool { return !c.isLive(r) })
 }
 
-func (c *contents) findDebt(id string) int {
-	return slices.IndexFunc(c.debts, func(d storage.Revocation) bool { return d.Record.ID == id })
+func (c *contents) findRevocation(id string) int {
+	return slices.IndexFunc(c.revocations, func(d storage.Revocation) bool { return d.Record.ID == id })
 }
 
-func (c *contents) owe(r storage.Record, hold time.Duration) (storage.Revocation, error) {
-	if c.findDebt(r.ID) >= 0 {
+func (c *contents) enqueue(r storage.Record, lease time.Duration) (storage.Revocation, error) {
+	if c.findRevocation(r.ID) >= 0 {
 		return storage.Revocation{}, storage.ErrConflict
 	}
-	d := storage.Revocation{Record: r, Since: c.now, Due: instant(c.now.Add(hold))}
-	c.debts = append(c.debts, d)
+	d := storage.Revocation{Record: r, Since: c.now, Due: instant(c.now.Add(lease))}
+	c.revocations = append(c.revocations, d)
 	return d, nil
 }
 
-// held returns the position of the debt, if it is still the caller's.
-func (c *contents) held(d storage.Revocation) (int, error) {
-	i := c.findDebt(d.Record.ID)
+// leased returns the position of the revocation, if the lease is still the caller's.
+func (c *contents) leased(d storage.Revocation) (int, error) {
+	i := c.findRevocation(d.Record.ID)
 	if i < 0 {
 		return 0, storage.ErrNotFound
 	}
-	if !c.debts[i].Due.Equal(d.Due) {
+	if !c.revocations[i].Due.Equal(d.Due) {
 		return 0, storage.ErrConflict
 	}
 	return i, nil
 }
 
-// claim holds up to n debts that are due, those first that were due first.
-func (c *contents) claim(n int, hold time.Duration) (claimed []storage.Revocation) {
-	slices.SortStableFunc(c.debts, func(a, b storage.Revocation) int { return a.Due.Compare(b.Due) })
-	for i := range c.debts {
-		if len(claimed) >= n || c.now.Before(c.debts[i].Due) {
+// claim leases up to n revocations that are due, the oldest Due first.
+func (c *contents) claim(n int, lease time.Duration) (claimed []storage.Revocation) {
+	slices.SortStableFunc(c.revocations, func(a, b storage.Revocation) int { return a.Due.Compare(b.Due) })
+	for i := range c.revocations {
+		if len(claimed) >= n || c.now.Before(c.revocations[i].Due) {
 			break
 		}
-		c.debts[i].Due = instant(c.now.Add(hold))
-		claimed = append(claimed, c.debts[i])
+		c.revocations[i].Due = instant(c.now.Add(lease))
+		claimed = append(claimed, c.revocations[i])
 	}
 	return claimed
 }

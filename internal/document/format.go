@@ -15,10 +15,10 @@ const version = 1
 
 type (
 	documentJSON struct {
-		Version     int             `json:"version"`
-		Records     []recordJSON    `json:"records,omitempty"`
-		Revocations []debtJSON      `json:"debts,omitempty"`
-		Note        json.RawMessage `json:"note,omitempty"`
+		Version     int              `json:"version"`
+		Records     []recordJSON     `json:"records,omitempty"`
+		Revocations []revocationJSON `json:"revocations,omitempty"`
+		Note        json.RawMessage  `json:"note,omitempty"`
 	}
 	recordJSON struct {
 		ID       string    `json:"id"`
@@ -28,7 +28,7 @@ type (
 		Expiry   time.Time `json:"expiry"`
 		Data     []byte    `json:"data"`
 	}
-	debtJSON struct {
+	revocationJSON struct {
 		Record   recordJSON `json:"record"`
 		Since    time.Time  `json:"since"`
 		Attempts int        `json:"attempts"`
@@ -41,15 +41,15 @@ var errDamaged = errors.New("the stored sessions are damaged")
 
 // encode returns nothing for contents that are empty.
 func (s *Store) encode(c *contents) ([]byte, error) {
-	if len(c.records)+len(c.debts)+len(c.note) == 0 {
+	if len(c.records)+len(c.revocations)+len(c.note) == 0 {
 		return nil, nil
 	}
 	doc := documentJSON{Version: version, Note: c.note}
 	for _, r := range c.records {
 		doc.Records = append(doc.Records, recordJSON(r))
 	}
-	for _, d := range c.debts {
-		doc.Revocations = append(doc.Revocations, debtJSON{Record: recordJSON(d.Record), Since: d.Since, Attempts: d.Attempts, Due: d.Due})
+	for _, d := range c.revocations {
+		doc.Revocations = append(doc.Revocations, revocationJSON{Record: recordJSON(d.Record), Since: d.Since, Attempts: d.Attempts, Due: d.Due})
 	}
 	document, err := json.Marshal(doc)
 	if err != nil {
@@ -80,7 +80,7 @@ func (s *Store) decode(document []byte) (*contents, error) {
 		c.records = append(c.records, storage.Record(r))
 	}
 	for _, d := range doc.Revocations {
-		c.debts = append(c.debts, storage.Revocation{Record: storage.Record(d.Record), Since: d.Since, Attempts: d.Attempts, Due: d.Due})
+		c.revocations = append(c.revocations, storage.Revocation{Record: storage.Record(d.Record), Since: d.Since, Attempts: d.Attempts, Due: d.Due})
 	}
 	return c, nil
 }

@@ -22,7 +22,7 @@ func Note(ctx context.Context, s *Store) (json.RawMessage, error) {
 	return c.note, nil
 }
 
-// NoteUpdate is a change of the note and of what is owed along with it.
+// NoteUpdate changes the note, and enqueues revocations in the same step.
 type NoteUpdate struct {
 	Note json.RawMessage // as it is, to be set to what it becomes
 
@@ -30,13 +30,13 @@ type NoteUpdate struct {
 	contents *contents
 }
 
-// Enqueue enters a debt, as Store.Enqueue does.
-func (u *NoteUpdate) Enqueue(r storage.Record, hold time.Duration) (storage.Revocation, error) {
+// Enqueue adds a revocation, as Store.Enqueue does.
+func (u *NoteUpdate) Enqueue(r storage.Record, lease time.Duration) (storage.Revocation, error) {
 	if err := u.store.check(r); err != nil {
 		return storage.Revocation{}, err
 	}
 	r.Expiry = instant(r.Expiry)
-	return u.contents.owe(r, hold)
+	return u.contents.enqueue(r, lease)
 }
 
 // UpdateNote makes a change, all or nothing.

@@ -58,7 +58,7 @@ type Options struct {
 	// "passport".
 	Prefix string
 
-	// Now tells the time by which records expire and debts fall due. Nil means
+	// Now tells the time by which records expire and revocations fall due. Nil means
 	// time.Now.
 	Now func() time.Time
 
@@ -87,8 +87,8 @@ type Store struct {
 	now     func() time.Time
 	log     *slog.Logger
 
-	queue  queue
-	sweeps bool // whether writes sweep; belongs to whoever has the queue's turn
+	group  groupCommit
+	sweeps bool // whether writes sweep; belongs to whoever has the group's turn
 
 	// stopped, once set, is why every call fails.
 	stopped atomic.Pointer[error]
@@ -116,7 +116,7 @@ func newStore(db *bbolt.DB, opts Options) *Store {
 		buckets: namesOf(opts.Prefix),
 		now:     opts.Now,
 		log:     opts.Logger,
-		queue:   newQueue(),
+		group:   newGroupCommit(),
 		sweeps:  true,
 	}
 }

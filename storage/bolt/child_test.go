@@ -15,7 +15,7 @@ import (
 // Some of what a store survives happens to a whole process. Such a test runs
 // this test binary again, as one of these.
 var children = map[string]func(path string) error{
-	"hold":  holdFile,
+	"lease": holdFile,
 	"churn": churnUntilKilled,
 }
 

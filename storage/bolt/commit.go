@@ -26,39 +26,39 @@ type write struct {
 	done chan struct{} // closed once err is final
 }
 
-// queue holds the writes that wait. Whoever has the turn commits them all.
-type queue struct {
+// groupCommit collects the writes that wait. Whoever has the turn commits them all.
+type groupCommit struct {
 	turn chan struct{}
 
 	mu      sync.Mutex
 	waiting []*write
 }
 
-func newQueue() queue { return queue{turn: make(chan struct{}, 1)} }
+func newGroupCommit() groupCommit { return groupCommit{turn: make(chan struct{}, 1)} }
 
-func (q *queue) add(w *write) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.waiting = append(q.waiting, w)
+func (g *groupCommit) add(w *write) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.waiting = append(g.waiting, w)
 }
 
-func (q *queue) takeAll() []*write {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	group := q.waiting
-	q.waiting = nil
-	return group
+func (g *groupCommit) takeAll() []*write {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	taken := g.waiting
+	g.waiting = nil
+	return taken
 }
 
 // withdraw reports whether w was still waiting, and now is not.
-func (q *queue) withdraw(w *write) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	i := slices.Index(q.waiting, w)
+func (g *groupCommit) withdraw(w *write) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	i := slices.Index(g.waiting, w)
 	if i < 0 {
 		return false
 	}
-	q.waiting = slices.Delete(q.waiting, i, i+1)
+	g.waiting = slices.Delete(g.waiting, i, i+1)
 	return true
 }
 
@@ -75,14 +75,14 @@ func (s *Store) submit(w *write) error {
 		return err
 	}
 	w.done = make(chan struct{})
-	s.queue.add(w)
+	s.group.add(w)
 	select {
-	case s.queue.turn <- struct{}{}:
-		s.commit(s.queue.takeAll())
-		<-s.queue.turn
+	case s.group.turn <- struct{}{}:
+		s.commit(s.group.takeAll())
+		<-s.group.turn
 	case <-w.done:
 	case <-w.ctx.Done():
-		if s.queue.withdraw(w) {
+		if s.group.withdraw(w) {
 			return w.ctx.Err()
 		}
 	}

@@ -42,16 +42,16 @@ func (s *Store) commits(t *testing.T) (n int) {
 
 // holdTurn keeps writes waiting until release is called.
 func (s *Store) holdTurn() (release func()) {
-	s.queue.turn <- struct{}{}
-	return func() { <-s.queue.turn }
+	s.group.turn <- struct{}{}
+	return func() { <-s.group.turn }
 }
 
 func (s *Store) untilWaiting(t *testing.T, n int) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		s.queue.mu.Lock()
-		defer s.queue.mu.Unlock()
-		return len(s.queue.waiting) == n
+		s.group.mu.Lock()
+		defer s.group.mu.Unlock()
+		return len(s.group.waiting) == n
 	}, 10*time.Second, time.Millisecond)
 }
 

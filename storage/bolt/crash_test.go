@@ -52,7 +52,7 @@ const (
 	ended
 )
 
-var fates = []string{"kept", "deleted", "owed"}
+var fates = []string{"kept", "deleted", "enqueued"}
 
 const churners = 8
 
@@ -100,7 +100,7 @@ func live(s *bolt.Store, id string, done func(string, step)) error {
 	switch {
 	case strings.HasSuffix(id, "deleted"):
 		_, err = s.Delete(ctx, id)
-	case strings.HasSuffix(id, "owed"):
+	case strings.HasSuffix(id, "enqueued"):
 		_, err = s.DeleteAndEnqueue(ctx, id, 0)
 	default:
 		return nil
@@ -125,14 +125,14 @@ func checkAfterKill(t *testing.T, path string, acknowledged map[string]step) {
 	t.Helper()
 	s, err := bolt.Open(path, bolt.Options{LockTimeout: 10 * time.Second}) // the kernel may still be taking the child apart
 	require.NoError(t, err)
-	debts := map[string]storage.Revocation{}
+	revocations := map[string]storage.Revocation{}
 	claimed, err := s.Claim(t.Context(), 1<<20, 0)
 	require.NoError(t, err)
 	for _, d := range claimed {
-		debts[d.Record.ID] = d
+		revocations[d.Record.ID] = d
 	}
 	for id, n := range acknowledged {
-		now := stepOf(t, s, id, debts)
+		now := stepOf(t, s, id, revocations)
 		assert.Contains(t, []step{n, n + 1}, now, "session %s", id)
 	}
 	for _, d := range claimed {
@@ -143,20 +143,20 @@ func checkAfterKill(t *testing.T, path string, acknowledged map[string]step) {
 }
 
 // stepOf tells from what is stored how far the session has come.
-func stepOf(t *testing.T, s *bolt.Store, id string, debts map[string]storage.Revocation) step {
+func stepOf(t *testing.T, s *bolt.Store, id string, revocations map[string]storage.Revocation) step {
 	t.Helper()
 	data := []byte(strings.Repeat(id, 100))
-	debt, owed := debts[id]
+	revocation, enqueued := revocations[id]
 	r, err := s.Load(t.Context(), id)
 	if errors.Is(err, storage.ErrNotFound) {
-		require.Equal(t, strings.HasSuffix(id, "owed"), owed, "session %s", id)
-		if owed {
-			assert.Equal(t, data, debt.Record.Data)
+		require.Equal(t, strings.HasSuffix(id, "enqueued"), enqueued, "session %s", id)
+		if enqueued {
+			assert.Equal(t, data, revocation.Record.Data)
 		}
 		return ended // a session is noted once it has been created
 	}
 	require.NoError(t, err)
-	assert.False(t, owed, "session %s lives and is owed", id)
+	assert.False(t, enqueued, "session %s lives and is enqueued", id)
 	assert.Equal(t, data, r.Data)
 	listed, err := s.List(t.Context(), storage.Match{SID: r.SID, Subject: r.Subject})
 	require.NoError(t, err)
@@ -179,7 +179,7 @@ func checkFile(t *testing.T, path string) {
 		assert.Equal(t, records, withoutNames(keys(tx, "subjects")))
 		assert.Equal(t, records, withoutNames(keys(tx, "sids")))
 		assert.Equal(t, records, withoutTimes(keys(tx, "expiries")))
-		assert.Equal(t, keys(tx, "debts"), withoutTimes(keys(tx, "dues")))
+		assert.Equal(t, keys(tx, "revocations"), withoutTimes(keys(tx, "dues")))
 		return nil
 	})
 	require.NoError(t, err)

@@ -102,7 +102,7 @@ func assertSweptClean(t *testing.T, path string) {
 	}))
 }
 
-func TestADamagedDebtDoesNotHoldUpTheOthers(t *testing.T) {
+func TestADamagedRevocationDoesNotHoldUpTheOthers(t *testing.T) {
 	clock := newClock()
 	path := tempPath(t)
 	s := open(t, path, bolt.Options{Now: clock.Now})

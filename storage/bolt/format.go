@@ -8,7 +8,7 @@ import (
 )
 
 // formatVersion is the layout that the functions in this file, in record.go and
-// in debt.go describe. It changes with any of them.
+// in revocation.go describe. It changes with any of them.
 const formatVersion = "1"
 
 var (
@@ -18,27 +18,27 @@ var (
 
 // buckets holds the names of the store's buckets.
 type buckets struct {
-	meta     []byte // "version": formatVersion
-	records  []byte // id: record
-	subjects []byte // subject, id: nothing
-	sids     []byte // sid, id: nothing
-	expiries []byte // expiry, id: nothing
-	debts    []byte // id: debt
-	dues     []byte // due, id: nothing
-	reserve  []byte // "reserve": room for a full disk
+	meta        []byte // "version": formatVersion
+	records     []byte // id: record
+	subjects    []byte // subject, id: nothing
+	sids        []byte // sid, id: nothing
+	expiries    []byte // expiry, id: nothing
+	revocations []byte // id: revocation
+	dues        []byte // due, id: nothing
+	reserve     []byte // "reserve": room for a full disk
 }
 
 func namesOf(prefix string) buckets {
 	name := func(what string) []byte { return []byte(prefix + "." + what) }
 	return buckets{
-		meta:     name("meta"),
-		records:  name("records"),
-		subjects: name("subjects"),
-		sids:     name("sids"),
-		expiries: name("expiries"),
-		debts:    name("debts"),
-		dues:     name("dues"),
-		reserve:  name("reserve"),
+		meta:        name("meta"),
+		records:     name("records"),
+		subjects:    name("subjects"),
+		sids:        name("sids"),
+		expiries:    name("expiries"),
+		revocations: name("revocations"),
+		dues:        name("dues"),
+		reserve:     name("reserve"),
 	}
 }
 
@@ -66,7 +66,7 @@ func (s *Store) prepare() error {
 
 func (s *Store) create() error {
 	return s.update(func(t *tx) error {
-		for _, name := range [][]byte{t.meta, t.records, t.subjects, t.sids, t.expiries, t.debts, t.dues, t.reserve} {
+		for _, name := range [][]byte{t.meta, t.records, t.subjects, t.sids, t.expiries, t.revocations, t.dues, t.reserve} {
 			if _, err := t.CreateBucketIfNotExists(name); err != nil {
 				return databaseError(err)
 			}

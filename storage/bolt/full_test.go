@@ -48,11 +48,11 @@ func TestInAFullStoreSessionsCanBeReadRefreshedAndEnded(t *testing.T) {
 	require.ErrorIs(t, err, storage.ErrFull)
 
 	for _, r := range filled {
-		debt, err := s.DeleteAndEnqueue(t.Context(), r.ID, time.Minute)
+		revocation, err := s.DeleteAndEnqueue(t.Context(), r.ID, time.Minute)
 		require.NoError(t, err)
-		assert.Equal(t, r, debt.Record)
+		assert.Equal(t, r, revocation.Record)
 		assertAbsent(t, s, r.ID)
-		require.NoError(t, s.Complete(t.Context(), debt))
+		require.NoError(t, s.Complete(t.Context(), revocation))
 	}
 	assert.NotEmpty(t, fill(t, s, clock), "the room is there again")
 }
@@ -68,10 +68,10 @@ func TestAFullStoreLogsOutAUserEverywhereTimeAndAgain(t *testing.T) {
 		}
 		others := fill(t, s, clock)
 
-		debts, err := s.DeleteMatchingAndEnqueue(t.Context(), storage.Match{Subject: "alice"}, time.Minute)
+		revocations, err := s.DeleteMatchingAndEnqueue(t.Context(), storage.Match{Subject: "alice"}, time.Minute)
 		require.NoError(t, err)
-		assert.Len(t, debts, 20)
-		for _, d := range debts {
+		assert.Len(t, revocations, 20)
+		for _, d := range revocations {
 			require.NoError(t, s.Complete(t.Context(), d))
 		}
 		for _, r := range others {

@@ -97,9 +97,9 @@ func TestOnAFullDiskNothingIsLostAndLogoutWorks(t *testing.T) {
 	require.NoError(t, child.Wait())
 
 	s := open(t, path, bolt.Options{})
-	debts, err := s.Claim(t.Context(), n, 0)
+	revocations, err := s.Claim(t.Context(), n, 0)
 	require.NoError(t, err)
-	assert.Len(t, debts, n/2)
+	assert.Len(t, revocations, n/2)
 	for i := range n {
 		want := sizedRecord(i, time.Now())
 		r, err := s.Load(t.Context(), want.ID)

@@ -41,9 +41,9 @@ func writeGolden(t *testing.T, clock *clock) {
 	for _, r := range goldenRecords(clock.Now()) {
 		save(t, s, r)
 	}
-	debt, err := s.Enqueue(t.Context(), goldenRecords(clock.Now())[0], time.Minute)
+	revocation, err := s.Enqueue(t.Context(), goldenRecords(clock.Now())[0], time.Minute)
 	require.NoError(t, err)
-	require.NoError(t, s.Retry(t.Context(), debt, clock.Now().Add(2*time.Minute)))
+	require.NoError(t, s.Retry(t.Context(), revocation, clock.Now().Add(2*time.Minute)))
 	require.NoError(t, db.Close())
 
 	contents, err := os.ReadFile(path)

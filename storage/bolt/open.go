@@ -18,7 +18,7 @@ import (
 const minSize = 1 << 20
 
 const wayOut = "restore it from a backup, or move it out of the way and start without it: " +
-	"every user signs in again, and revocations still owed are lost"
+	"every user signs in again, and revocations still enqueued are lost"
 
 // Open opens the store in the file at path and creates the file if there is
 // none; its directory must exist. The caller closes the store.

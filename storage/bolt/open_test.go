@@ -42,21 +42,21 @@ func modeOf(t *testing.T, path string) os.FileMode {
 	return info.Mode()
 }
 
-func TestRecordsAndDebtsSurviveARestart(t *testing.T) {
+func TestRecordsAndRevocationsSurviveARestart(t *testing.T) {
 	path := tempPath(t)
 	clock := newClock()
 	s, err := bolt.Open(path, bolt.Options{Now: clock.Now})
 	require.NoError(t, err)
 	kept := save(t, s, record("kept", clock.Now()))
 	ended := save(t, s, record("ended", clock.Now()))
-	debt, err := s.DeleteAndEnqueue(t.Context(), ended.ID, time.Minute)
+	revocation, err := s.DeleteAndEnqueue(t.Context(), ended.ID, time.Minute)
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
 
 	s = open(t, path, bolt.Options{Now: clock.Now})
 	assertStored(t, s, kept)
 	assertAbsent(t, s, ended.ID)
-	assert.NoError(t, s.Complete(t.Context(), debt), "the hold is still ours")
+	assert.NoError(t, s.Complete(t.Context(), revocation), "the lease is still ours")
 }
 
 // holdFile is the other process: it has the file open until its stdin ends.
@@ -72,7 +72,7 @@ func holdFile(path string) error {
 
 func TestASecondProcessIsToldWhatToDo(t *testing.T) {
 	path := tempPath(t)
-	child := startChild(t, "hold", path)
+	child := startChild(t, "lease", path)
 	require.Equal(t, "holding", child.line(t))
 
 	synctest.Test(t, func(t *testing.T) { // in which only a wait takes time
@@ -87,7 +87,7 @@ func TestASecondProcessIsToldWhatToDo(t *testing.T) {
 
 func TestOpenWaitsForAProcessThatIsAboutToEnd(t *testing.T) {
 	path := tempPath(t)
-	child := startChild(t, "hold", path)
+	child := startChild(t, "lease", path)
 	require.Equal(t, "holding", child.line(t))
 
 	opened := make(chan error, 1)

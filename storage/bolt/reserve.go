@@ -12,7 +12,7 @@ import (
 // pages occupied by nothing. A write that finds no room frees them, unless it
 // adds a session; a write that adds one occupies them again first.
 
-// reserveSize is enough to move a dozen sessions to the debts at once, from
+// reserveSize is enough to move a dozen sessions to the revocations at once, from
 // wherever in the file they are. What that frees is room for the next.
 const reserveSize = 256 << 10
 

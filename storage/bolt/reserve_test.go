@@ -50,13 +50,13 @@ func TestALargeFullFileLetsEverybodyRefreshAndLogOutEverywhere(t *testing.T) {
 		require.NoError(t, err)
 	}
 	for _, user := range []string{"user 1", "user 2"} {
-		owed, err := s.DeleteMatchingAndEnqueue(t.Context(), storage.Match{Subject: user}, time.Minute)
+		enqueued, err := s.DeleteMatchingAndEnqueue(t.Context(), storage.Match{Subject: user}, time.Minute)
 		require.NoError(t, err)
-		assert.GreaterOrEqual(t, len(owed), len(filled)/users)
+		assert.GreaterOrEqual(t, len(enqueued), len(filled)/users)
 		left, err := s.List(t.Context(), storage.Match{Subject: user})
 		require.NoError(t, err)
 		assert.Empty(t, left)
-		for _, d := range owed {
+		for _, d := range enqueued {
 			require.NoError(t, s.Complete(t.Context(), d))
 		}
 	}

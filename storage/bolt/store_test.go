@@ -28,7 +28,7 @@ func TestARecordThatIsOwedAlreadyIsNotOwedTwice(t *testing.T) {
 	other := record("b", clock.Now())
 	other.Subject = r.Subject
 	other = save(t, s, other)
-	debt, err := s.Enqueue(t.Context(), r, time.Minute)
+	revocation, err := s.Enqueue(t.Context(), r, time.Minute)
 	require.NoError(t, err)
 
 	_, err = s.DeleteAndEnqueue(t.Context(), r.ID, time.Minute)
@@ -37,5 +37,5 @@ func TestARecordThatIsOwedAlreadyIsNotOwedTwice(t *testing.T) {
 	assert.ErrorIs(t, err, storage.ErrConflict)
 	assertStored(t, s, r)
 	assertStored(t, s, other)
-	assert.NoError(t, s.Complete(t.Context(), debt))
+	assert.NoError(t, s.Complete(t.Context(), revocation))
 }

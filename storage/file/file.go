@@ -23,7 +23,7 @@
 //     and ".damaged", where it stays for you to look at and to delete. One that a
 //     newer version of this package wrote is refused instead, and left alone.
 //
-// When the last record is gone and nothing is owed for any, the file is removed.
+// When the last record is gone and no revocation is pending, the file is removed.
 // Package native keeps one for thirty days after a logout, by which it knows
 // whether that is complete.
 package file
@@ -49,7 +49,7 @@ var (
 
 // Options changes how a Store works. The zero value is a good choice.
 type Options struct {
-	// Now tells the time by which records expire and debts fall due. Nil means
+	// Now tells the time by which records expire and revocations fall due. Nil means
 	// time.Now.
 	Now func() time.Time
 

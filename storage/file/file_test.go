@@ -132,10 +132,10 @@ func TestAfterTheLastLogoutThereIsNoFile(t *testing.T) {
 	path := tempPath(t)
 	s := newStore(t, path, file.Options{})
 	save(t, s, record("a"))
-	debt, err := s.DeleteAndEnqueue(t.Context(), "a", time.Minute)
+	revocation, err := s.DeleteAndEnqueue(t.Context(), "a", time.Minute)
 	require.NoError(t, err)
-	assert.FileExists(t, path, "it is still owed")
-	require.NoError(t, s.Complete(t.Context(), debt))
+	assert.FileExists(t, path, "it is still enqueued")
+	require.NoError(t, s.Complete(t.Context(), revocation))
 	assert.NoFileExists(t, path)
 	save(t, s, record("b"))
 	assert.FileExists(t, path)
@@ -265,9 +265,9 @@ func TestAFileOfFormat1IsReadable(t *testing.T) {
 		s := newStore(t, golden, opts)
 		save(t, s, one)
 		save(t, s, bare)
-		debt, err := s.Enqueue(t.Context(), one, time.Minute)
+		revocation, err := s.Enqueue(t.Context(), one, time.Minute)
 		require.NoError(t, err)
-		require.NoError(t, s.Retry(t.Context(), debt, now.Add(2*time.Minute)))
+		require.NoError(t, s.Retry(t.Context(), revocation, now.Add(2*time.Minute)))
 		require.NoError(t, os.Remove(golden+".lock"))
 	}
 	contents, err := os.ReadFile(golden)
@@ -276,7 +276,7 @@ func TestAFileOfFormat1IsReadable(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, contents, 0o600))
 
 	s := newStore(t, path, opts)
-	owed := one
+	enqueued := one
 	one.Revision, bare.Revision = 1, 1
 	assertStored(t, s, one)
 	assertStored(t, s, bare)
@@ -284,5 +284,5 @@ func TestAFileOfFormat1IsReadable(t *testing.T) {
 	now = now.Add(2 * time.Minute)
 	claimed, err := s.Claim(t.Context(), 10, time.Minute)
 	require.NoError(t, err)
-	assert.Equal(t, []storage.Revocation{{Record: owed, Since: begun, Attempts: 1, Due: now.Add(time.Minute)}}, claimed)
+	assert.Equal(t, []storage.Revocation{{Record: enqueued, Since: begun, Attempts: 1, Due: now.Add(time.Minute)}}, claimed)
 }

@@ -48,7 +48,7 @@ func TestOnAFullDiskSessionsCanBeEndedAndNotBegun(t *testing.T) {
 	_, err = s.Save(ctx, record("d"))
 	assert.ErrorIs(t, err, storage.ErrFull)
 	_, err = s.DeleteAndEnqueue(ctx, "b", time.Minute)
-	assert.ErrorIs(t, err, storage.ErrFull, "a debt takes more room than its record")
+	assert.ErrorIs(t, err, storage.ErrFull, "a revocation takes more room than its record")
 	after, err := os.ReadFile(path)
 	require.NoError(t, err)
 	assert.Equal(t, before, after)

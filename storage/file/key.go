@@ -27,7 +27,7 @@ const keySize = 32
 // keyring, with Key of storage/keyring.
 //
 // Without the file the sessions are lost, and so are revocations that are still
-// owed. A file with something else in it is an error, and left alone.
+// pending. A file with something else in it is an error, and left alone.
 func Key(path string) ([]byte, error) {
 	if path == "" {
 		return nil, errors.New("storage/file: Key: path is empty: name a file in a directory of the user's, such as one in os.UserConfigDir")

@@ -76,8 +76,8 @@ func TestProcessesLoseNoUpdateOfEachOther(t *testing.T) {
 const (
 	created = 1 + iota
 	refreshed
-	owed
-	settled
+	enqueued
+	completed
 )
 
 // churnUntilKilled takes one session after another through its life, and prints
@@ -100,15 +100,15 @@ func churnUntilKilled(path string) error {
 			return err
 		}
 		done(refreshed)
-		debt, err := s.DeleteAndEnqueue(ctx, id, 0)
+		revocation, err := s.DeleteAndEnqueue(ctx, id, 0)
 		if err != nil {
 			return err
 		}
-		done(owed)
-		if err := s.Complete(ctx, debt); err != nil {
+		done(enqueued)
+		if err := s.Complete(ctx, revocation); err != nil {
 			return err
 		}
-		done(settled)
+		done(completed)
 	}
 }
 
@@ -123,8 +123,8 @@ func TestKillLeavesTheSessionWhole(t *testing.T) {
 		id, step := churnAndKill(t, path, 1+random.IntN(60))
 		s := newStore(t, path, file.Options{})
 		now := stepOf(t, s, id)
-		if step == settled { // and the next session may have begun
-			assert.Equal(t, settled, now)
+		if step == completed { // and the next session may have begun
+			assert.Equal(t, completed, now)
 		} else {
 			assert.Contains(t, []int{step, step + 1}, now, "session %s after step %d", id, step)
 		}
@@ -161,12 +161,12 @@ func stepOf(t *testing.T, s *file.Store, id string) int {
 		return int(r.Revision)
 	}
 	require.ErrorIs(t, err, storage.ErrNotFound)
-	debts, err := s.Claim(t.Context(), 10, time.Minute)
+	revocations, err := s.Claim(t.Context(), 10, time.Minute)
 	require.NoError(t, err)
-	for _, d := range debts {
+	for _, d := range revocations {
 		if d.Record.ID == id {
-			return owed
+			return enqueued
 		}
 	}
-	return settled
+	return completed
 }

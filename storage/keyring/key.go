@@ -16,7 +16,7 @@ const keySize = 32
 // storage/file it is out of reach for whoever copies the disk.
 //
 // What the package says of other programs of the user holds for the key too.
-// Without it the sessions are lost, and so are revocations that are still owed.
+// Without it the sessions are lost, and so are the pending revocations.
 // An item that is no key is an error, and left alone.
 func Key(service, user string, opts Options) ([]byte, error) {
 	r, err := newRing(service, user, opts.withDefaults())

@@ -22,7 +22,7 @@
 //   - Other programs of the user: on most systems they can read what is in the
 //     keyring without asking.
 //
-// When the last record is gone and nothing is owed for any, the keyring holds
+// When the last record is gone and no revocation is pending, the keyring holds
 // nothing of the program any more, but for a key that [Key] has made. Package
 // native keeps one record for thirty days after a logout, by which it knows
 // whether that is complete.
@@ -51,7 +51,7 @@ var (
 
 // Options changes how a Store works. The zero value is a good choice.
 type Options struct {
-	// Now tells the time by which records expire and debts fall due. Nil means
+	// Now tells the time by which records expire and revocations fall due. Nil means
 	// time.Now.
 	Now func() time.Time
 

@@ -85,9 +85,9 @@ func TestALifeInTheKeyring(t *testing.T) {
 	_, err = s.Save(ctx, long)
 	assert.ErrorIs(t, err, storage.ErrConflict)
 
-	debt, err := s.DeleteAndEnqueue(ctx, "a", 0)
+	revocation, err := s.DeleteAndEnqueue(ctx, "a", 0)
 	require.NoError(t, err)
-	assert.Equal(t, short, debt.Record)
+	assert.Equal(t, short, revocation.Record)
 	_, err = s.Load(ctx, "a")
 	assert.ErrorIs(t, err, storage.ErrNotFound)
 	claimed, err := s.Claim(ctx, 1, time.Minute)

@@ -12,7 +12,7 @@
 // and each signs out for both. [Store.LoadUser] and the methods beside it are for
 // that session.
 //
-// Everything else (records, debts, what the JavaScript SDK's format has no room
+// Everything else (records, revocations, what the JavaScript SDK's format has no room
 // for) is in an IndexedDB database of the origin,
 //
 //	passport-go:<authentication domain>:<client ID>
@@ -34,7 +34,7 @@
 //
 //   - A reload, the end of the browser: everything.
 //   - A tab that is closed, or crashes, between two steps: the session is whole, or
-//     it has ended and its debt is entered. The next call, in whichever tab, makes
+//     it has ended and its revocation is enqueued. The next call, in whichever tab, makes
 //     up for the rest.
 //   - Storage that is full: a write fails with storage.ErrFull and changes
 //     nothing. Reading, and deleting the session, need no room in localStorage.

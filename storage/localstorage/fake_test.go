@@ -166,11 +166,11 @@ func (f *fake) writes(t testing.TB, u User) {
 	require.NoError(t, f.set(userItem, item))
 }
 
-func debt(id string) storage.Record {
+func revocation(id string) storage.Record {
 	return storage.Record{ID: id, Subject: "alice", SID: "s1", Expiry: now.Add(24 * time.Hour), Data: []byte("sealed")}
 }
 
-// claim returns the IDs of what is owed a while from now.
+// claim returns the IDs of what is due a while from now.
 func claim(t testing.TB, s *Store, after time.Duration) (ids []string) {
 	t.Helper()
 	later := now.Add(after)
@@ -179,9 +179,9 @@ func claim(t testing.TB, s *Store, after time.Duration) (ids []string) {
 	f := s.items.(*fake)
 	there, err := newStore(t.Context(), o, f, f)
 	require.NoError(t, err)
-	debts, err := there.Claim(t.Context(), 10, time.Nanosecond)
+	revocations, err := there.Claim(t.Context(), 10, time.Nanosecond)
 	require.NoError(t, err)
-	for _, d := range debts {
+	for _, d := range revocations {
 		ids = append(ids, d.Record.ID)
 	}
 	return ids

@@ -5,10 +5,10 @@ import "time"
 // verdict is what the user's item, which others write too, and the note mean
 // together.
 type verdict struct {
-	user  *User  // nil if there is no session
-	note  note   // as it ought to be
-	owed  *User  // was written back after its end, and its new token is not owed yet
-	fault string // the reason why the item must go, or nothing
+	user     *User  // nil if there is no session
+	note     note   // as it ought to be
+	enqueued *User  // was written back after its end, and its new token is not enqueued yet
+	fault    string // the reason why the item must go, or nothing
 }
 
 // Reasons for an item to go.
@@ -56,14 +56,14 @@ func (n note) complete(u User, item string, now time.Time, lifetime time.Duratio
 	return u
 }
 
-// writtenBack is the end of a session that had ended before. What is owed for it
+// writtenBack is the end of a session that had ended before. What is enqueued for it
 // already, or was not to be, is told by its refresh token.
 func writtenBack(u User, n note) verdict {
 	v := verdict{note: n, fault: wasEnded}
 	if is := digest(u.RefreshToken); u.RefreshToken != "" && is != n.Ended.RefreshToken {
 		again := *n.Ended
 		again.RefreshToken = is
-		v.note.Ended, v.owed = &again, &u
+		v.note.Ended, v.enqueued = &again, &u
 	}
 	return v
 }

@@ -72,8 +72,8 @@ func (p page) methods() map[string]any {
 			u, err := p.DeleteUser(ctx, in.Revision)
 			return view(u), err
 		},
-		"deleteOwing": func(ctx context.Context, in input) (any, error) {
-			r := storage.Record{ID: "debt " + strconv.FormatUint(in.Revision, 10)}
+		"deleteAndEnqueue": func(ctx context.Context, in input) (any, error) {
+			r := storage.Record{ID: "revocation " + strconv.FormatUint(in.Revision, 10)}
 			return p.DeleteUserAndEnqueue(ctx, in.Revision, r, time.Nanosecond)
 		},
 		"claim": func(ctx context.Context, in input) (any, error) { return p.Claim(ctx, 100, time.Nanosecond) },

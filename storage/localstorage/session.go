@@ -33,8 +33,8 @@ func (s *Store) LoadUser(ctx context.Context) (User, error) {
 	n := parseNote(raw)
 	v := judge(item, n, s.options.Now(), s.options.Lifetime)
 	if v.fault != "" || !v.note.equal(n) {
-		err = s.turn(ctx, func(settled verdict, _ *document.NoteUpdate) error {
-			v = settled
+		err = s.turn(ctx, func(applied verdict, _ *document.NoteUpdate) error {
+			v = applied
 			return nil
 		})
 	}
@@ -111,17 +111,17 @@ func (s *Store) DeleteUser(ctx context.Context, revision uint64) (User, error) {
 	return *deleted, nil
 }
 
-// DeleteUserAndEnqueue is DeleteUser and, in the same atomic step, enters debt, which
-// stands for the session as it is at revision, as one that the caller holds for
-// the duration hold; see [storage.RevocationQueue]. The session stays if that fails: with
-// storage.ErrConflict if there is a debt under that ID, with storage.ErrFull if
-// there is no room.
-func (s *Store) DeleteUserAndEnqueue(ctx context.Context, revision uint64, debt storage.Record, hold time.Duration) (storage.Revocation, error) {
-	var owed storage.Revocation
+// DeleteUserAndEnqueue is DeleteUser and, in the same atomic step, enqueues
+// revocation, which stands for the session as it is at revision, leased to the
+// caller; see [storage.RevocationQueue]. The session stays if that fails: with
+// storage.ErrConflict if there is a revocation under that ID, with
+// storage.ErrFull if there is no room.
+func (s *Store) DeleteUserAndEnqueue(ctx context.Context, revision uint64, revocation storage.Record, lease time.Duration) (storage.Revocation, error) {
+	var enqueued storage.Revocation
 	err := s.turn(ctx, func(v verdict, update *document.NoteUpdate) error {
 		err := v.isAt(revision)
 		if err == nil {
-			owed, err = update.Enqueue(debt, hold)
+			enqueued, err = update.Enqueue(revocation, lease)
 		}
 		if err == nil {
 			err = s.end(v, update)
@@ -135,7 +135,7 @@ func (s *Store) DeleteUserAndEnqueue(ctx context.Context, revision uint64, debt 
 	if err := s.turn(context.WithoutCancel(ctx), func(verdict, *document.NoteUpdate) error { return nil }); err != nil {
 		s.options.Logger.Warn("storage/localstorage: a session that has ended could not be removed yet", "error", err)
 	}
-	return owed, nil
+	return enqueued, nil
 }
 
 // isAt returns the error for a session that is not at revision.

@@ -66,7 +66,7 @@ func TestASessionIsChangedOnlyByThoseWhoKnowIt(t *testing.T) {
 	u = save(t, s, alice(now))
 	_, err = s.DeleteUser(t.Context(), u.Revision+1)
 	assert.ErrorIs(t, err, storage.ErrConflict)
-	_, err = s.DeleteUserAndEnqueue(t.Context(), u.Revision+1, debt("a"), time.Minute)
+	_, err = s.DeleteUserAndEnqueue(t.Context(), u.Revision+1, revocation("a"), time.Minute)
 	assert.ErrorIs(t, err, storage.ErrConflict)
 	assert.Empty(t, claim(t, s, time.Hour))
 
@@ -79,20 +79,20 @@ func TestASessionIsChangedOnlyByThoseWhoKnowIt(t *testing.T) {
 	assert.ErrorIs(t, err, storage.ErrNotFound, "nothing brings it back")
 }
 
-func TestASessionThatEndsLeavesItsDebt(t *testing.T) {
+func TestASessionThatEndsLeavesItsRevocation(t *testing.T) {
 	f := newFake()
 	s := f.open(t, options())
 	u := save(t, s, alice(now))
-	owed, err := s.DeleteUserAndEnqueue(t.Context(), u.Revision, debt("a"), time.Minute)
+	enqueued, err := s.DeleteUserAndEnqueue(t.Context(), u.Revision, revocation("a"), time.Minute)
 	require.NoError(t, err)
-	assert.Equal(t, debt("a"), owed.Record)
+	assert.Equal(t, revocation("a"), enqueued.Record)
 	assert.NotContains(t, f.items, userItem)
-	assert.Empty(t, claim(t, s, 0), "it is held")
+	assert.Empty(t, claim(t, s, 0), "it is leased")
 	assert.Equal(t, []string{"a"}, claim(t, s, time.Minute))
 
 	u = save(t, s, alice(now))
-	_, err = s.DeleteUserAndEnqueue(t.Context(), u.Revision, debt("a"), time.Minute)
-	assert.ErrorIs(t, err, storage.ErrConflict, "it is owed already")
+	_, err = s.DeleteUserAndEnqueue(t.Context(), u.Revision, revocation("a"), time.Minute)
+	assert.ErrorIs(t, err, storage.ErrConflict, "it is enqueued already")
 	assertLoads(t, s, u)
 }
 
@@ -142,7 +142,7 @@ func TestStorageThatIsFullChangesNothing(t *testing.T) {
 	_, err = s.SaveUser(t.Context(), renewed)
 	assert.ErrorIs(t, err, storage.ErrFull)
 	assertLoads(t, s, u)
-	_, err = s.DeleteUserAndEnqueue(t.Context(), u.Revision, debt("a"), time.Minute)
+	_, err = s.DeleteUserAndEnqueue(t.Context(), u.Revision, revocation("a"), time.Minute)
 	assert.NoError(t, err, "which takes no room")
 }
 
@@ -181,7 +181,7 @@ func TestALateChangeIsUndoneWhenItCannotBeNoted(t *testing.T) {
 }
 
 // After each step at which a tab can come to its end there is a session, or none
-// and its debt.
+// and its revocation.
 func TestATabThatComesToItsEndLeavesNothingHalfDone(t *testing.T) {
 	renewed := alice(now.Add(time.Minute))
 	for name, act := range map[string]func(t *testing.T, s *Store, u User) error{
@@ -195,7 +195,7 @@ func TestATabThatComesToItsEndLeavesNothingHalfDone(t *testing.T) {
 			return err
 		},
 		"DeleteUserAndEnqueue": func(t *testing.T, s *Store, u User) error {
-			_, err := s.DeleteUserAndEnqueue(t.Context(), u.Revision, debt("a"), time.Minute)
+			_, err := s.DeleteUserAndEnqueue(t.Context(), u.Revision, revocation("a"), time.Minute)
 			return err
 		},
 	} {
@@ -216,18 +216,18 @@ func crashEverywhere(t *testing.T, name string, renewed User, act func(*testing.
 
 		after := f.open(t, options())
 		found, loadErr := after.LoadUser(t.Context())
-		owed := claim(t, after, time.Hour)
+		enqueued := claim(t, after, time.Hour)
 		switch at := []any{"%s, step %d", name, crashAt}; {
 		case loadErr == nil:
 			assert.True(t, name == "SaveUser" || crashed, at...)
 			assert.True(t, found.sameTokens(u) || found.sameTokens(renewed), at...)
 			assert.Equal(t, u.Extra, found.Extra, at...)
-			assert.Empty(t, owed, at...)
+			assert.Empty(t, enqueued, at...)
 		default:
 			assert.ErrorIs(t, loadErr, storage.ErrNotFound, at...)
 			assert.NotEqual(t, "SaveUser", name, at...)
 			assert.NotContains(t, f.items, userItem, at...)
-			assert.Equal(t, name == "DeleteUserAndEnqueue", len(owed) == 1, at...)
+			assert.Equal(t, name == "DeleteUserAndEnqueue", len(enqueued) == 1, at...)
 		}
 		if err == nil && !crashed && name != "SaveUser" {
 			assert.Empty(t, f.items, "%s clears up", name)

@@ -135,8 +135,8 @@ func TestASessionThatIsWrittenBackAfterItsEndIsEndedAgain(t *testing.T) {
 	sameIDToken.AccessToken, sameIDToken.RefreshToken = "another", "rotated"
 	later := alice(now.Add(writtenBackWithin / 2))
 	for name, in := range map[string]struct {
-		written User
-		owed    int
+		written  User
+		enqueued int
 	}{
 		"as it was":                 {alice(now), 0},
 		"with the same ID token":    {sameIDToken, 1},
@@ -149,7 +149,7 @@ func TestASessionThatIsWrittenBackAfterItsEndIsEndedAgain(t *testing.T) {
 			o.Logger = slog.New(slog.NewTextHandler(&log, nil))
 			s := f.open(t, o)
 			u := save(t, s, alice(now))
-			_, err := s.DeleteUserAndEnqueue(t.Context(), u.Revision, debt("a"), time.Hour)
+			_, err := s.DeleteUserAndEnqueue(t.Context(), u.Revision, revocation("a"), time.Hour)
 			require.NoError(t, err)
 
 			for range 2 {
@@ -158,11 +158,11 @@ func TestASessionThatIsWrittenBackAfterItsEndIsEndedAgain(t *testing.T) {
 				assert.ErrorIs(t, err, storage.ErrNotFound)
 				assert.NotContains(t, f.items, userItem)
 			}
-			debts, err := s.Claim(t.Context(), 10, time.Minute)
+			revocations, err := s.Claim(t.Context(), 10, time.Minute)
 			require.NoError(t, err)
-			require.Len(t, debts, 0, "due a nanosecond later")
-			assert.Len(t, claim(t, s, time.Minute), in.owed)
-			assert.Equal(t, in.owed > 0, strings.Contains(log.String(), "written back"))
+			require.Len(t, revocations, 0, "due a nanosecond later")
+			assert.Len(t, claim(t, s, time.Minute), in.enqueued)
+			assert.Equal(t, in.enqueued > 0, strings.Contains(log.String(), "written back"))
 			assert.NotContains(t, log.String(), in.written.AccessToken)
 		})
 	}
@@ -174,13 +174,13 @@ func TestASessionThatIsWrittenBackAtOnceIsEndedWhateverTheClocksSay(t *testing.T
 	f := newFake()
 	s := f.open(t, options())
 	u := save(t, s, alice(now))
-	_, err := s.DeleteUserAndEnqueue(t.Context(), u.Revision, debt("a"), time.Hour)
+	_, err := s.DeleteUserAndEnqueue(t.Context(), u.Revision, revocation("a"), time.Hour)
 	require.NoError(t, err)
 	f.writes(t, alice(now.Add(ahead)))
 	_, err = s.LoadUser(t.Context())
 	assert.ErrorIs(t, err, storage.ErrNotFound)
 	assert.NotContains(t, f.items, userItem)
-	assert.Len(t, claim(t, s, time.Minute), 1, "its token is owed")
+	assert.Len(t, claim(t, s, time.Minute), 1, "its token is enqueued")
 }
 
 // The user closes the page and comes back the next day, and nothing of ours has
@@ -197,7 +197,7 @@ func TestAnEndIsRememberedUntilTheUserComesBack(t *testing.T) {
 			f := newFake()
 			s := f.open(t, o)
 			u := save(t, s, alice(now))
-			_, err := s.DeleteUserAndEnqueue(t.Context(), u.Revision, debt("a"), time.Minute)
+			_, err := s.DeleteUserAndEnqueue(t.Context(), u.Revision, revocation("a"), time.Minute)
 			require.NoError(t, err)
 			between(t, f)
 			clock = clock.Add(20 * time.Hour)
@@ -208,11 +208,11 @@ func TestAnEndIsRememberedUntilTheUserComesBack(t *testing.T) {
 	}
 }
 
-func TestTheDebtForASessionThatIsWrittenBackIsTheCallers(t *testing.T) {
+func TestTheRevocationForASessionThatIsWrittenBackIsTheCallers(t *testing.T) {
 	f := newFake()
 	o := options()
 	o.WrittenBack = func(u User) (storage.Record, error) {
-		r := debt("written back")
+		r := revocation("written back")
 		r.Data = []byte(u.RefreshToken)
 		return r, nil
 	}
@@ -334,7 +334,7 @@ func TestLogoutClearsWhatTheJavaScriptSDKLeavesBehind(t *testing.T) {
 	}
 	f.items["pkce_state"], f.items["pkce_verifier"] = "s", "v"
 	f.items["oidc.abandoned"] = login(domain, "app", old)
-	_, err := s.DeleteUserAndEnqueue(t.Context(), u.Revision, debt("a"), time.Minute)
+	_, err := s.DeleteUserAndEnqueue(t.Context(), u.Revision, revocation("a"), time.Minute)
 	require.NoError(t, err)
 	assert.Equal(t, kept, f.items)
 }

@@ -32,14 +32,14 @@ type Options struct {
 	// means 30 days.
 	Lifetime time.Duration
 
-	// WrittenBack returns the debt for a session that was ended here and that a
+	// WrittenBack returns the revocation for a session that was ended here and that a
 	// page with the JavaScript SDK has then written back with new tokens. It is
 	// called while other callers wait, and must neither block nor call the Store.
 	// Its error keeps the session from being removed. Nil means a record with an
 	// ID of its own, whose Data is the user in the JavaScript SDK's format.
 	WrittenBack func(User) (storage.Record, error)
 
-	// Now tells the time by which sessions expire and debts fall due. Nil means
+	// Now tells the time by which sessions expire and revocations fall due. Nil means
 	// time.Now.
 	Now func() time.Time
 
@@ -53,7 +53,7 @@ func (o Options) withDefaults() Options {
 		o.Lifetime = 30 * 24 * time.Hour
 	}
 	if o.WrittenBack == nil {
-		o.WrittenBack = plainDebt
+		o.WrittenBack = plainRevocation
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -67,7 +67,7 @@ func (o Options) withDefaults() Options {
 // place is common to all names. It is the JavaScript SDK's.
 func (o Options) place() string { return o.AuthenticationDomain + ":" + o.ClientID }
 
-func plainDebt(u User) (storage.Record, error) {
+func plainRevocation(u User) (storage.Record, error) {
 	item, u, err := formatUser(u)
 	if err != nil {
 		return storage.Record{}, err
@@ -82,7 +82,7 @@ func plainDebt(u User) (storage.Record, error) {
 //
 // LoadUser, SaveUser, DeleteUser and DeleteUserAndEnqueue are for the one session that
 // is shared with the JavaScript SDK. The interfaces of package storage do not
-// show it, but what it leaves owed is in their ledger.
+// show it, but the revocations it leaves are in their queue.
 type Store struct {
 	*contract
 

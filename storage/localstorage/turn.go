@@ -21,26 +21,26 @@ const lagPoll = 2 * time.Millisecond
 // returns, all or nothing; what it does to an item is done.
 func (s *Store) turn(ctx context.Context, do func(verdict, *document.NoteUpdate) error) error {
 	for {
-		settled := true
+		done := true
 		err := document.UpdateNote(ctx, s.contract, func(update *document.NoteUpdate) error {
 			v, err := s.look(update)
 			if err != nil {
 				return err
 			}
-			if v.owed != nil { // that has to be certain before its item goes
-				settled = false
-				return s.oweWrittenBack(v, update)
+			if v.enqueued != nil { // that has to be certain before its item goes
+				done = false
+				return s.enqueueWrittenBack(v, update)
 			}
-			if err := s.settle(v, update); err != nil {
+			if err := s.apply(v, update); err != nil {
 				return err
 			}
 			return do(v, update)
 		})
 		if errors.Is(err, errLags) {
 			err = pause(ctx, lagPoll)
-			settled = false
+			done = false
 		}
-		if err != nil || settled {
+		if err != nil || done {
 			return err
 		}
 	}
@@ -58,8 +58,8 @@ func (s *Store) look(update *document.NoteUpdate) (verdict, error) {
 	return judge(item, n, s.options.Now(), s.options.Lifetime), nil
 }
 
-// settle makes what is stored what it ought to be.
-func (s *Store) settle(v verdict, update *document.NoteUpdate) (err error) {
+// apply makes what is stored agree with the verdict.
+func (s *Store) apply(v verdict, update *document.NoteUpdate) (err error) {
 	if update.Note, err = v.note.format(); err != nil || v.fault == "" {
 		return err
 	}
@@ -69,16 +69,16 @@ func (s *Store) settle(v verdict, update *document.NoteUpdate) (err error) {
 	return s.clear()
 }
 
-// oweWrittenBack enters the debt for a session that was written back, for
-// whoever claims next.
-func (s *Store) oweWrittenBack(v verdict, update *document.NoteUpdate) error {
+// enqueueWrittenBack enqueues the revocation of a session that was written back,
+// for whoever claims next.
+func (s *Store) enqueueWrittenBack(v verdict, update *document.NoteUpdate) error {
 	s.options.Logger.Warn("storage/localstorage: a session was written back after its end, by a page with the JavaScript SDK; it is ended again")
-	debt, err := s.options.WrittenBack(*v.owed)
+	revocation, err := s.options.WrittenBack(*v.enqueued)
 	if err != nil {
 		return fmt.Errorf("storage/localstorage: Options.WrittenBack: %w", err)
 	}
-	const hold = time.Nanosecond
-	if _, err := update.Enqueue(debt, hold); err != nil && !errors.Is(err, storage.ErrConflict) {
+	const lease = time.Nanosecond
+	if _, err := update.Enqueue(revocation, lease); err != nil && !errors.Is(err, storage.ErrConflict) {
 		return err
 	}
 	update.Note, err = v.note.format()

@@ -27,10 +27,10 @@ func consistent(t *testing.T, s *Store) {
 	indexed(t, &s.subjects, stored, func(r storage.Record) string { return r.Subject })
 	indexed(t, &s.sids, stored, func(r storage.Record) string { return r.SID })
 
-	assert.Len(t, s.ledger.due.slots, len(s.ledger.debts))
-	for id, d := range s.ledger.debts {
+	assert.Len(t, s.queue.due.slots, len(s.queue.revocations))
+	for id, d := range s.queue.revocations {
 		assert.Equal(t, id, d.Record.ID)
-		assert.Equal(t, slot[*debt]{d.Due.UnixMilli(), d}, s.ledger.due.slots[d.queued], "debt %q is queued wrongly", id)
+		assert.Equal(t, slot[*revocation]{d.Due.UnixMilli(), d}, s.queue.due.slots[d.queued], "revocation %q is queued wrongly", id)
 	}
 }
 

@@ -155,7 +155,7 @@ func TestQueueYieldsInOrder(t *testing.T) {
 	seed := rand.Uint64()
 	t.Log("seed", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	var q queue[*item]
+	var q heap[*item]
 	queued := map[*item]int64{}
 	some := func() *item {
 		for i := range queued {

@@ -20,7 +20,7 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// DefaultLimit is how many records, and beside them how many debts, a store
+// DefaultLimit is how many records, and beside them how many revocations, a store
 // holds unless its Options say otherwise: some 300 MB of sessions with tokens
 // of the usual size (2.6 KB).
 const DefaultLimit = 100_000
@@ -33,7 +33,7 @@ type Options struct {
 	// bytes. 0 means DefaultLimit; negative means no limit.
 	Limit int
 
-	// RevocationLimit is the same for the debts of the ledger. At the limit, Enqueue,
+	// RevocationLimit is the same for the revocations of the queue. At the limit, Enqueue,
 	// DeleteAndEnqueue and DeleteMatchingAndEnqueue fail with storage.ErrFull and leave
 	// the record where it is; Delete and DeleteMatching still remove it.
 	// 0 means DefaultLimit; negative means no limit.
@@ -51,11 +51,11 @@ type Store struct {
 	count  atomic.Int64 // of records, the expired included
 	seed   maphash.Seed
 	shards [shardCount]shard
-	// Lock order: a shard, then one index shard or the ledger. Nobody holds
+	// Lock order: a shard, then one index shard or the queue. Nobody holds
 	// two shards, or two of what comes after, at once.
 	subjects index
 	sids     index
-	ledger   ledger
+	queue    queue
 }
 
 // New returns an empty store.
@@ -73,7 +73,7 @@ func New(o Options) *Store {
 	}
 	s.subjects.init(bySubject)
 	s.sids.init(bySID)
-	s.ledger.init(bound(o.RevocationLimit))
+	s.queue.init(bound(o.RevocationLimit))
 	return s
 }
 

@@ -68,7 +68,7 @@ func TestZeroOptions(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, r, got)
 	assert.EqualValues(t, DefaultLimit, s.limit)
-	assert.EqualValues(t, DefaultLimit, s.ledger.limit)
+	assert.EqualValues(t, DefaultLimit, s.queue.limit)
 }
 
 func TestLimitFailsLoudly(t *testing.T) {
@@ -247,7 +247,7 @@ func TestNothingIsLeftOfRemovedRecords(t *testing.T) {
 	consistent(t, s)
 }
 
-func TestDebtLimitKeepsTheRecord(t *testing.T) {
+func TestRevocationLimitKeepsTheRecord(t *testing.T) {
 	s, c := newStore(Options{RevocationLimit: 1})
 	for i := range 3 {
 		save(t, s, record(c, i, time.Hour))
@@ -261,12 +261,12 @@ func TestDebtLimitKeepsTheRecord(t *testing.T) {
 	_, err = s.Enqueue(t.Context(), record(c, 9, time.Hour), time.Minute)
 	require.ErrorIs(t, err, storage.ErrFull)
 	_, err = s.Load(t.Context(), "id 1")
-	require.NoError(t, err, "a record that cannot become a debt stays")
+	require.NoError(t, err, "a record that cannot become a revocation stays")
 
 	require.NoError(t, s.Complete(t.Context(), first))
-	owed, err := s.DeleteMatchingAndEnqueue(t.Context(), storage.Match{Subject: "subject 0"}, time.Minute)
+	enqueued, err := s.DeleteMatchingAndEnqueue(t.Context(), storage.Match{Subject: "subject 0"}, time.Minute)
 	require.ErrorIs(t, err, storage.ErrFull)
-	assert.Len(t, owed, 1, "what was entered before it was full is returned")
+	assert.Len(t, enqueued, 1, "what was enqueued before it was full is returned")
 	removed, err := s.DeleteMatching(t.Context(), storage.Match{Subject: "subject 0"})
 	require.NoError(t, err)
 	assert.Len(t, removed, 1)
@@ -355,14 +355,14 @@ func TestReadersPassWriters(t *testing.T) {
 	for i := range 1000 {
 		save(t, s, record(c, i, time.Hour))
 	}
-	held := s.shard("id 0")
-	held.mu.Lock()
-	defer held.mu.Unlock()
+	locked := s.shard("id 0")
+	locked.mu.Lock()
+	defer locked.mu.Unlock()
 	read := make(chan int)
 	go func() {
 		n := 0
 		for i := range 1000 {
-			if id := fmt.Sprint("id ", i); s.shard(id) != held {
+			if id := fmt.Sprint("id ", i); s.shard(id) != locked {
 				_, err := s.Load(t.Context(), id)
 				assert.NoError(t, err)
 				n++

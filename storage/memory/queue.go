@@ -1,95 +1,182 @@
 package memory
 
-// queue is a heap that yields what has the smallest time first. It tells each
-// item where it is, so that any item can be moved and removed.
-type queue[T interface{ moved(to int) }] struct {
-	slots []slot[T]
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/passport-go/passport/storage"
+)
+
+const claimStep = 64
+
+// queue holds the pending revocations. One lock is enough: there are few, and
+// no session check takes it.
+type queue struct {
+	mu          sync.Mutex
+	limit       int64
+	revocations map[string]*revocation
+	due         heap[*revocation]
 }
 
-// slot holds the time beside the item, so that comparing two items does not
-// fetch both into the cache.
-type slot[T any] struct {
-	at   int64 // milliseconds since 1970
-	item T
+type revocation struct {
+	storage.Revocation
+	queued int // position in due
 }
 
-// notQueued is the position of an item that has been removed.
-const notQueued = -1
+func (d *revocation) moved(to int) { d.queued = to }
 
-// first returns the item with the smallest time, if that is not after now.
-func (q *queue[T]) first(now int64) (item T, ok bool) {
-	if len(q.slots) == 0 || q.slots[0].at > now {
-		return item, false
+func (q *queue) init(limit int64) {
+	q.limit = limit
+	q.revocations = make(map[string]*revocation)
+}
+
+// DeleteAndEnqueue implements storage.RevocationQueue. It fails, and leaves the record, with
+// storage.ErrFull once there are Options.RevocationLimit revocations, and with
+// storage.ErrConflict if there is a revocation under that ID.
+func (s *Store) DeleteAndEnqueue(ctx context.Context, id string, lease time.Duration) (storage.Revocation, error) {
+	if err := ctx.Err(); err != nil {
+		return storage.Revocation{}, err
 	}
-	return q.slots[0].item, true
+	return take(s, id, nil, storage.Match{}, s.enqueuer(lease))
 }
 
-func (q *queue[T]) push(at int64, item T) {
-	q.slots = append(q.slots, slot[T]{})
-	q.up(len(q.slots)-1, slot[T]{at, item})
+// DeleteMatchingAndEnqueue implements storage.RevocationQueue. Once there are
+// Options.RevocationLimit revocations it fails with storage.ErrFull, returns
+// what it has enqueued, and leaves the other records.
+func (s *Store) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, lease time.Duration) ([]storage.Revocation, error) {
+	return takeMatching(ctx, s, m, s.enqueuer(lease))
 }
 
-func (q *queue[T]) move(i int, at int64) {
-	q.settle(i, slot[T]{at, q.slots[i].item})
-}
-
-// replace puts another item, of the same time, in the place of that at i.
-func (q *queue[T]) replace(i int, item T) {
-	q.slots[i].item.moved(notQueued)
-	q.put(i, slot[T]{q.slots[i].at, item})
-}
-
-func (q *queue[T]) remove(i int) {
-	q.slots[i].item.moved(notQueued)
-	end := len(q.slots) - 1
-	last := q.slots[end]
-	q.slots[end] = slot[T]{}
-	q.slots = q.slots[:end]
-	if i < end {
-		q.settle(i, last)
+func (s *Store) enqueuer(lease time.Duration) taker[storage.Revocation] {
+	return func(e *entry, now time.Time) (storage.Revocation, error) {
+		return s.queue.enqueue(e.record, now, lease)
 	}
 }
 
-// settle fills the hole at i with s, or moves the hole to where s belongs.
-func (q *queue[T]) settle(i int, s slot[T]) {
-	if i > 0 && s.at < q.slots[(i-1)/2].at {
-		q.up(i, s)
-		return
+// Enqueue implements storage.RevocationQueue. It fails with storage.ErrFull once there are
+// Options.RevocationLimit revocations.
+func (s *Store) Enqueue(ctx context.Context, r storage.Record, lease time.Duration) (storage.Revocation, error) {
+	if err := ctx.Err(); err != nil {
+		return storage.Revocation{}, err
 	}
-	q.down(i, s)
+	if r.ID == "" {
+		return storage.Revocation{}, errors.New("storage/memory: Record.ID is empty")
+	}
+	r.Data = clone(r.Data)
+	r.Expiry = r.Expiry.Round(0)
+	return s.queue.enqueue(r, s.now(), lease)
 }
 
-func (q *queue[T]) up(i int, s slot[T]) {
-	for i > 0 {
-		parent := (i - 1) / 2
-		if q.slots[parent].at <= s.at {
+// Claim implements storage.RevocationQueue.
+func (s *Store) Claim(ctx context.Context, n int, lease time.Duration) ([]storage.Revocation, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	// One moment for all, so that no lease that ends meanwhile makes the same
+	// revocation come twice; in steps, because a logout may wait for the queue.
+	now := s.now()
+	var claimed []storage.Revocation
+	for len(claimed) < n {
+		some := s.queue.claim(min(n-len(claimed), claimStep), now, lease)
+		if len(some) == 0 {
 			break
 		}
-		q.put(i, q.slots[parent])
-		i = parent
+		claimed = append(claimed, some...)
 	}
-	q.put(i, s)
+	return claimed, nil
 }
 
-func (q *queue[T]) down(i int, s slot[T]) {
-	for {
-		child := 2*i + 1
-		if child >= len(q.slots) {
-			break
-		}
-		if next := child + 1; next < len(q.slots) && q.slots[next].at < q.slots[child].at {
-			child = next
-		}
-		if s.at <= q.slots[child].at {
-			break
-		}
-		q.put(i, q.slots[child])
-		i = child
+// Retry implements storage.RevocationQueue.
+func (s *Store) Retry(ctx context.Context, d storage.Revocation, due time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return err
 	}
-	q.put(i, s)
+	return s.queue.retry(d, due)
 }
 
-func (q *queue[T]) put(i int, s slot[T]) {
-	q.slots[i] = s
-	s.item.moved(i)
+// Complete implements storage.RevocationQueue.
+func (s *Store) Complete(ctx context.Context, d storage.Revocation) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return s.queue.complete(d)
 }
+
+func (q *queue) enqueue(r storage.Record, now time.Time, lease time.Duration) (storage.Revocation, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.revocations[r.ID] != nil {
+		return storage.Revocation{}, storage.ErrConflict
+	}
+	if int64(len(q.revocations)) >= q.limit {
+		return storage.Revocation{}, fmt.Errorf("storage/memory: %w: %d revocations are pending, which is its Options.RevocationLimit", storage.ErrFull, q.limit)
+	}
+	d := &revocation{Revocation: storage.Revocation{Record: r, Since: instant(now), Due: leasedUntil(now, lease)}}
+	q.revocations[r.ID] = d
+	q.due.push(d.Due.UnixMilli(), d)
+	return d.Revocation, nil
+}
+
+func (q *queue) claim(n int, now time.Time, lease time.Duration) (claimed []storage.Revocation) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(claimed) < n {
+		d, ok := q.due.first(now.UnixMilli())
+		if !ok {
+			break
+		}
+		d.Due = leasedUntil(now, lease)
+		q.due.move(d.queued, d.Due.UnixMilli())
+		claimed = append(claimed, d.Revocation)
+	}
+	return claimed
+}
+
+func (q *queue) retry(claimed storage.Revocation, due time.Time) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	d, err := q.leased(claimed)
+	if err != nil {
+		return err
+	}
+	d.Attempts++
+	d.Due = instant(due)
+	q.due.move(d.queued, d.Due.UnixMilli())
+	return nil
+}
+
+func (q *queue) complete(claimed storage.Revocation) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	d, err := q.leased(claimed)
+	if err != nil {
+		return err
+	}
+	q.due.remove(d.queued)
+	delete(q.revocations, d.Record.ID)
+	return nil
+}
+
+// leased returns the revocation if the lease that claimed stands for still runs.
+func (q *queue) leased(claimed storage.Revocation) (*revocation, error) {
+	d := q.revocations[claimed.Record.ID]
+	if d == nil {
+		return nil, storage.ErrNotFound
+	}
+	if !d.Due.Equal(claimed.Due) {
+		return nil, storage.ErrConflict
+	}
+	return d, nil
+}
+
+// leasedUntil is after now, however short the lease: a claimed revocation is not
+// due, and every lease has a Due of its own.
+func leasedUntil(now time.Time, lease time.Duration) time.Time {
+	return instant(now.Add(max(lease, time.Millisecond)))
+}
+
+// instant is t by the wall clock, as exact as the queue sorts by.
+func instant(t time.Time) time.Time { return t.Round(0).Truncate(time.Millisecond) }

@@ -41,7 +41,7 @@ func (e *entry) isBookmark() bool { return e.record.ID == "" }
 type shard struct {
 	mu      sync.RWMutex
 	entries map[string]*entry
-	expiry  queue[*entry]
+	expiry  heap[*entry]
 	_       [128 - 56]byte
 }
 

@@ -17,7 +17,7 @@ func asRecord(e *entry, _ time.Time) (storage.Record, error) { return e.record, 
 
 // take removes the live record under id if m selects it. hint is its entry, or
 // one that was, or nil. All is done under the lock of the shard, so that a
-// record and its debt change places in one step.
+// record and its revocation change places in one step.
 func take[T any](s *Store, id string, hint *entry, m storage.Match, become taker[T]) (taken T, err error) {
 	var sh *shard
 	if hint != nil {

@@ -18,8 +18,8 @@ import (
 )
 
 // What was confirmed before the server died is there when it is back: a record
-// at least at the revision that was confirmed, a logout as a debt. What was
-// under way is a record or a debt, never both and never neither.
+// at least at the revision that was confirmed, a logout as a revocation. What was
+// under way is a record or a revocation, never both and never neither.
 func TestServerKilledInTheMiddle(t *testing.T) {
 	own, err := postgrestest.Start() // with fsync, as in earnest
 	require.NoError(t, err)
@@ -111,11 +111,11 @@ func (w *work) note(what func()) {
 func (w *work) check(t *testing.T, s *Store) {
 	later, err := New(s.pool, Options{Prefix: s.names.prefix, Now: func() time.Time { return time.Now().Add(time.Hour) }})
 	require.NoError(t, err)
-	debts, err := later.Claim(t.Context(), 1_000_000, time.Minute)
+	revocations, err := later.Claim(t.Context(), 1_000_000, time.Minute)
 	require.NoError(t, err)
-	owed := map[string]bool{}
-	for _, d := range debts {
-		owed[d.Record.ID] = true
+	enqueued := map[string]bool{}
+	for _, d := range revocations {
+		enqueued[d.Record.ID] = true
 		require.NoError(t, later.Complete(t.Context(), d))
 	}
 	assert.NotEmpty(t, w.removed)
@@ -126,10 +126,10 @@ func (w *work) check(t *testing.T, s *Store) {
 		}
 		whole := err == nil
 		if w.removed[id] {
-			assert.True(t, owed[id], "%s: a confirmed logout is lost", id)
+			assert.True(t, enqueued[id], "%s: a confirmed logout is lost", id)
 		}
 		if w.saved[id] > 0 {
-			assert.True(t, whole != owed[id], "%s: record %t, debt %t", id, whole, owed[id])
+			assert.True(t, whole != enqueued[id], "%s: record %t, revocation %t", id, whole, enqueued[id])
 		}
 		if whole {
 			assert.GreaterOrEqual(t, r.Revision, w.saved[id], id)

@@ -1,5 +1,5 @@
 // Package postgres keeps sessions in PostgreSQL, for programs that run as more
-// than one instance, or that restart. The sessions, the revocations still owed
+// than one instance, or that restart. The sessions, the pending revocations
 // and the notices between instances go through it; the instances need nothing
 // else in common but the encryption keys.
 //
@@ -39,7 +39,7 @@
 // A verb that has returned is on disk, as far as the server is told to keep it
 // there: with synchronous_commit off, or after a failover to a replica that lags
 // behind, the last moment is lost. A session that was ended in it is there
-// again, and a revocation still owed is forgotten. Choose a synchronous replica
+// again, and a pending revocation is forgotten. Choose a synchronous replica
 // if that must not be. A verb that ended with an error other than those of
 // package storage may have had its effect, or none, but never half of it.
 //

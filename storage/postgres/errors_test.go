@@ -50,7 +50,7 @@ func TestErrorsShowTheWayOut(t *testing.T) {
 // The server quotes rows in the detail of some errors, and functions' arguments
 // in the context.
 func TestErrorsDoNotQuoteRows(t *testing.T) {
-	err := failed("owe", fmt.Errorf("wrapped: %w", &pgconn.PgError{
+	err := failed("enqueue", fmt.Errorf("wrapped: %w", &pgconn.PgError{
 		Code: "23514", Message: "refused", Detail: "Failing row contains (hush).", Where: "hush", InternalQuery: "hush",
 	}))
 	server := (*pgconn.PgError)(nil)
@@ -115,10 +115,10 @@ func TestALogoutGetsThroughToABusySession(t *testing.T) {
 		})
 	}
 	for range 10 {
-		debts, err := s.DeleteMatchingAndEnqueue(t.Context(), storage.Match{Subject: saved.Subject}, time.Minute)
+		revocations, err := s.DeleteMatchingAndEnqueue(t.Context(), storage.Match{Subject: saved.Subject}, time.Minute)
 		require.NoError(t, err)
-		require.Len(t, debts, 1)
-		require.NoError(t, s.Complete(t.Context(), debts[0]))
+		require.Len(t, revocations, 1)
+		require.NoError(t, s.Complete(t.Context(), revocations[0]))
 		_, err = s.Save(t.Context(), aRecord("busy"))
 		require.NoError(t, err)
 	}

@@ -44,7 +44,7 @@ func migrateAtOnce(t *testing.T, config *pgxpool.Config) {
 
 	pool := newPool(t)
 	applied := query[[]int32](t, pool, newStore(t, pool, opts).names.fill(`SELECT array_agg(version ORDER BY version) FROM {migrations}`))
-	assert.Equal(t, []int32{1, 2}, applied)
+	assert.Equal(t, []int32{1}, applied)
 }
 
 // The lock must not be held by a session: behind a proxy, the session is
@@ -61,6 +61,7 @@ func TestMigrateUpgradesFromEveryVersion(t *testing.T) {
 	pool := newPool(t)
 	steps, err := readSteps()
 	require.NoError(t, err)
+	steps = append(steps, `ALTER TABLE {records} ADD COLUMN later bytea`) // as the next version's may be
 	for from := range steps {
 		t.Run(fmt.Sprint(from), func(t *testing.T) {
 			s := newStore(t, pool, Options{})
@@ -69,7 +70,7 @@ func TestMigrateUpgradesFromEveryVersion(t *testing.T) {
 				_, err := s.Save(t.Context(), aRecord("kept"))
 				require.NoError(t, err)
 			}
-			require.NoError(t, s.Migrate(t.Context()))
+			require.NoError(t, s.migrate(t.Context(), steps))
 			if from > 0 {
 				_, err = s.DeleteAndEnqueue(t.Context(), "kept", time.Minute)
 				assert.NoError(t, err)
@@ -117,10 +118,10 @@ func TestRoleWithoutTheRightToCreate(t *testing.T) {
 	require.NoError(t, err)
 	_, err = s.DeleteAndEnqueue(t.Context(), "id", -time.Second)
 	require.NoError(t, err)
-	debts, err := s.Claim(t.Context(), 1, time.Minute)
+	revocations, err := s.Claim(t.Context(), 1, time.Minute)
 	require.NoError(t, err)
-	require.Len(t, debts, 1)
-	require.NoError(t, s.Complete(t.Context(), debts[0]))
+	require.Len(t, revocations, 1)
+	require.NoError(t, s.Complete(t.Context(), revocations[0]))
 	require.NoError(t, s.Notify(t.Context(), "id"))
 
 	opts.Prefix = freshPrefix()

@@ -33,7 +33,7 @@ func useEveryVerb(t *testing.T, pool *pgxpool.Pool) {
 	clock := newClock()
 	s := openStore(t, pool, Options{Now: clock.Now})
 	useRecords(t, s)
-	useLedger(t, s, clock)
+	useQueue(t, s, clock)
 	clock.advance(3 * time.Hour)
 	assert.Equal(t, 1, sweep(t, s, 10))
 	assert.NoError(t, s.Notify(t.Context(), "a", "b\x00'\\"))
@@ -80,7 +80,7 @@ func useRecords(t *testing.T, s *Store) {
 	assert.Equal(t, a, removed)
 }
 
-func useLedger(t *testing.T, s *Store, clock *clock) {
+func useQueue(t *testing.T, s *Store, clock *clock) {
 	ctx := t.Context()
 	a, err := s.Save(ctx, odd("a", s))
 	require.NoError(t, err)
@@ -115,12 +115,12 @@ func useLedger(t *testing.T, s *Store, clock *clock) {
 	assert.ErrorIs(t, s.Complete(ctx, claimed[1]), storage.ErrNotFound)
 }
 
-// A debt that is there already keeps what it holds, and the record stays.
-func TestNoDebtIsOverwritten(t *testing.T) {
+// A revocation that is there already stays as it is, and so does the record.
+func TestNoRevocationIsOverwritten(t *testing.T) {
 	s := openStore(t, newPool(t), Options{})
-	owed := aRecord("id")
-	owed.Data = []byte("still to be revoked")
-	_, err := s.Enqueue(t.Context(), owed, -time.Minute)
+	enqueued := aRecord("id")
+	enqueued.Data = []byte("still to be revoked")
+	_, err := s.Enqueue(t.Context(), enqueued, -time.Minute)
 	require.NoError(t, err)
 	saved, err := s.Save(t.Context(), aRecord("id"))
 	require.NoError(t, err)
@@ -132,8 +132,8 @@ func TestNoDebtIsOverwritten(t *testing.T) {
 	loaded, err := s.Load(t.Context(), "id")
 	require.NoError(t, err)
 	assert.Equal(t, saved, loaded)
-	debts, err := s.Claim(t.Context(), 10, time.Minute)
+	revocations, err := s.Claim(t.Context(), 10, time.Minute)
 	require.NoError(t, err)
-	require.Len(t, debts, 1)
-	assert.Equal(t, owed.Data, debts[0].Record.Data)
+	require.Len(t, revocations, 1)
+	assert.Equal(t, enqueued.Data, revocations[0].Record.Data)
 }

@@ -55,12 +55,12 @@ func (n names) index(name string) string {
 func (n names) fill(sql string) string {
 	return strings.NewReplacer(
 		"{records}", n.table("records"),
-		"{debts}", n.table("debts"),
+		"{revocations}", n.table("revocations"),
 		"{migrations}", n.table("migrations"),
 		"{records_subject}", n.index("records_subject"),
 		"{records_sid}", n.index("records_sid"),
 		"{records_sweep_after}", n.index("records_sweep_after"),
-		"{debts_due}", n.index("debts_due"),
+		"{revocations_due}", n.index("revocations_due"),
 	).Replace(sql)
 }
 

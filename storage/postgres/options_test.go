@@ -39,7 +39,7 @@ func TestNamesAreTakenAsTheyAre(t *testing.T) {
 	for _, opts := range []Options{
 		{Schema: strings.Repeat("s", 22), Prefix: strings.Repeat("p", 22)},
 		{Schema: `Big "quoted"; schema`, Prefix: `x"; DROP TABLE y; --`},
-		{Schema: "schéma", Prefix: "{debts}'$1 "},
+		{Schema: "schéma", Prefix: "{revocations}'$1 "},
 	} {
 		t.Run(opts.Schema, func(t *testing.T) {
 			s := openStore(t, pool, opts)

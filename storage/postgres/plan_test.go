@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fill stores n records, and a tenth as many debts, as fast as the server can:
+// fill stores n records, and a tenth as many revocations, as fast as the server can:
 // four records a subject, one a sid, and expiries 100 hours about a time.
 func fill(t testing.TB, s *Store, n, size int, about time.Time) {
 	t.Helper()
@@ -23,7 +23,7 @@ func fill(t testing.TB, s *Store, n, size int, about time.Time) {
 		FROM generate_series(1, $1::int) AS i, LATERAL (SELECT $3::timestamptz + (i % 200 - 100) * interval '1 hour') AS expiry (at)`),
 		n, make([]byte, size), about)
 	execute(t, s.pool, s.names.fill(`
-		INSERT INTO {debts}
+		INSERT INTO {revocations}
 		SELECT id, subject, sid, revision, expiry, data, expiry, 0, expiry FROM {records} LIMIT $1`), n/10)
 }
 
@@ -33,10 +33,10 @@ func TestNoStatementReadsAWholeTable(t *testing.T) {
 	pool := newPool(t)
 	s := openStore(t, pool, Options{})
 	execute(t, pool, s.names.fill(`ALTER TABLE {records} SET (autovacuum_enabled = off)`))
-	execute(t, pool, s.names.fill(`ALTER TABLE {debts} SET (autovacuum_enabled = off)`))
+	execute(t, pool, s.names.fill(`ALTER TABLE {revocations} SET (autovacuum_enabled = off)`))
 	fill(t, s, 200_000, 16, s.clock())
 	t.Run("before ANALYZE", func(t *testing.T) { checkPlans(t, pool, s) })
-	execute(t, pool, s.names.fill(`ANALYZE {records}, {debts}`))
+	execute(t, pool, s.names.fill(`ANALYZE {records}, {revocations}`))
 	t.Run("after ANALYZE", func(t *testing.T) { checkPlans(t, pool, s) })
 }
 
@@ -55,16 +55,16 @@ func checkPlans(t *testing.T, pool *pgxpool.Pool, s *Store) {
 		{"create", s.sql.create, []any{id, subject, sid, now, now, data, now}},
 		{"replace", s.sql.replace, []any{id, 1, subject, sid, now, now, data, now}},
 		{"remove", s.sql.remove, []any{id, now}},
-		{"remove owing", s.sql.removeOwing, []any{id, now, now}},
-		{"owe", s.sql.owe, []any{id, subject, sid, 1, now, data, now, now}},
+		{"remove pending", s.sql.removeAndEnqueue, []any{id, now, now}},
+		{"enqueue", s.sql.enqueue, []any{id, subject, sid, 1, now, data, now, now}},
 		{"claim", s.sql.claim, []any{now, 100, now.Add(time.Minute)}},
-		{"postpone", s.sql.postpone, []any{id, now, now}},
-		{"settle", s.sql.settle, []any{id, now}},
+		{"retry", s.sql.retry, []any{id, now, now}},
+		{"complete", s.sql.complete, []any{id, now}},
 		{"sweep", s.sql.sweep, []any{now, sweepBatch}},
 	}
 	all = append(all, match("list", s.sql.list)...)
 	all = append(all, match("remove matching", s.sql.removeMatching)...)
-	all = append(all, match("remove matching owing", s.sql.removeMatchingOwing, now)...)
+	all = append(all, match("remove matching pending", s.sql.removeMatchingAndEnqueue, now)...)
 
 	for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
 		for _, st := range all {

@@ -43,7 +43,7 @@ type Options struct {
 	Listen *pgx.ConnConfig
 }
 
-// Store keeps records, debts and notices in PostgreSQL. Its methods may be
+// Store keeps records, revocations and notices in PostgreSQL. Its methods may be
 // called from many goroutines at once. It starts none itself, and has nothing
 // to close: the pool stays the caller's.
 type Store struct {

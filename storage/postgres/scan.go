@@ -35,8 +35,8 @@ func record(r *storage.Record) []any {
 	return append([]any{(*text)(&r.ID)}, body(r)...)
 }
 
-// debt returns the places of debtColumns.
-func debt(d *storage.Revocation) []any {
+// revocation returns the places of revocationColumns.
+func revocation(d *storage.Revocation) []any {
 	return append(record(&d.Record), (*instant)(&d.Since), &d.Attempts, (*instant)(&d.Due))
 }
 

@@ -16,12 +16,12 @@ type statements struct {
 	list           byMatch
 	removeMatching byMatch
 
-	removeOwing         string
-	removeMatchingOwing byMatch
-	owe                 string
-	claim               string
-	postpone            string
-	settle              string
+	removeAndEnqueue         string
+	removeMatchingAndEnqueue byMatch
+	enqueue                  string
+	claim                    string
+	retry                    string
+	complete                 string
 
 	sweep  string
 	notify string
@@ -46,8 +46,8 @@ func (b byMatch) pick(m storage.Match) string {
 }
 
 const (
-	columns     = `id, subject, sid, revision, expiry, data`
-	debtColumns = columns + `, since, attempts, due`
+	columns           = `id, subject, sid, revision, expiry, data`
+	revocationColumns = columns + `, since, attempts, due`
 
 	// Without the casts, a parameter that is only tested for NULL has no type.
 	whereSubject = ` WHERE subject = $3 AND $4::bytea IS NULL AND id <> $1 AND expiry > $2`
@@ -89,46 +89,46 @@ func newStatements(n names) statements {
 
 		removeMatching: n.byMatch(deleteMatching, inOrder+`)) RETURNING `+columns),
 
-		removeOwing: n.fill(`
+		removeAndEnqueue: n.fill(`
 			WITH gone AS (
 				DELETE FROM {records} WHERE id = $1 AND expiry > $2 RETURNING ` + columns + `)
-			INSERT INTO {debts} (` + debtColumns + `)
+			INSERT INTO {revocations} (` + revocationColumns + `)
 			SELECT ` + columns + `, $2::timestamptz, 0, $3::timestamptz FROM gone
-			RETURNING ` + debtColumns),
+			RETURNING ` + revocationColumns),
 
-		removeMatchingOwing: n.byMatch(`
+		removeMatchingAndEnqueue: n.byMatch(`
 			WITH gone AS (`+deleteMatching, inOrder+`)) RETURNING `+columns+`)
-			INSERT INTO {debts} (`+debtColumns+`)
+			INSERT INTO {revocations} (`+revocationColumns+`)
 			SELECT `+columns+`, $2::timestamptz, 0, $5::timestamptz FROM gone
-			RETURNING `+debtColumns),
+			RETURNING `+revocationColumns),
 
-		owe: n.fill(`
-			INSERT INTO {debts} (` + debtColumns + `)
+		enqueue: n.fill(`
+			INSERT INTO {revocations} (` + revocationColumns + `)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8)
 			ON CONFLICT (id) DO NOTHING
-			RETURNING ` + debtColumns),
+			RETURNING ` + revocationColumns),
 
 		// The array keeps the update on the primary key, whatever the planner
 		// thinks of the limit. The join gives the order by the former due.
 		claim: n.fill(`
 			WITH ripe AS MATERIALIZED (
-				SELECT id, due FROM {debts} WHERE due <= $1 ORDER BY due LIMIT $2
+				SELECT id, due FROM {revocations} WHERE due <= $1 ORDER BY due LIMIT $2
 				FOR UPDATE SKIP LOCKED),
-			held AS (
-				UPDATE {debts} SET due = $3 WHERE id = ANY (ARRAY(SELECT id FROM ripe))
-				RETURNING ` + debtColumns + `)
-			SELECT held.* FROM held JOIN ripe USING (id) ORDER BY ripe.due`),
+			leased AS (
+				UPDATE {revocations} SET due = $3 WHERE id = ANY (ARRAY(SELECT id FROM ripe))
+				RETURNING ` + revocationColumns + `)
+			SELECT leased.* FROM leased JOIN ripe USING (id) ORDER BY ripe.due`),
 
-		postpone: n.fill(`
+		retry: n.fill(`
 			WITH done AS (
-				UPDATE {debts} SET attempts = attempts + 1, due = $3
+				UPDATE {revocations} SET attempts = attempts + 1, due = $3
 				WHERE id = $1 AND due = $2
 				RETURNING id)
-			SELECT EXISTS (SELECT FROM done), due = $2 FROM {debts} WHERE id = $1`),
+			SELECT EXISTS (SELECT FROM done), due = $2 FROM {revocations} WHERE id = $1`),
 
-		settle: n.fill(`
-			WITH done AS (DELETE FROM {debts} WHERE id = $1 AND due = $2 RETURNING id)
-			SELECT EXISTS (SELECT FROM done), due = $2 FROM {debts} WHERE id = $1`),
+		complete: n.fill(`
+			WITH done AS (DELETE FROM {revocations} WHERE id = $1 AND due = $2 RETURNING id)
+			SELECT EXISTS (SELECT FROM done), due = $2 FROM {revocations} WHERE id = $1`),
 
 		sweep: n.fill(`
 			DELETE FROM {records} WHERE id = ANY (ARRAY(

@@ -188,12 +188,12 @@ func keysOfUser(s *Store, first int) (keys []string) {
 	return append(keys, in.index(storage.Match{Subject: session(first).Subject}))
 }
 
-// revive makes sure that the user has three sessions and no debts.
+// revive makes sure that the user has three sessions and no revocations.
 func revive(b *testing.B, s *Store, client *redis.Client, first int) {
 	b.Helper()
 	keys := keysOfUser(s, first)
 	for i := first; i < first+3; i++ {
-		keys = append(keys, s.space("").debt(session(i).ID))
+		keys = append(keys, s.space("").revocation(session(i).ID))
 	}
 	require.NoError(b, client.Del(b.Context(), append(keys, s.space("").due())...).Err())
 	for i := first; i < first+3; i++ {

@@ -17,15 +17,15 @@ import (
 // oldest in a second one. If a part of a Cluster is down, Claim claims what it
 // can reach, and returns that with the error.
 //
-// A debt that nobody has claimed for 90 days is forgotten. One that a newer
+// A revocation that nobody has claimed for 90 days is forgotten. One that a newer
 // version of this package wrote is left to that.
-func (s *Store) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Revocation, error) {
+func (s *Store) Claim(ctx context.Context, n int, lease time.Duration) ([]storage.Revocation, error) {
 	if err := ctx.Err(); err != nil || n <= 0 {
 		return nil, err
 	}
 	for {
 		due, unseen := s.oldestDue(ctx, n)
-		claimed, unclaimed := s.claimAmong(ctx, due, hold)
+		claimed, unclaimed := s.claimAmong(ctx, due, lease)
 		if err := cmp.Or(unseen, unclaimed); err != nil {
 			return inOrder(claimed), failure("claim", err)
 		}
@@ -36,15 +36,15 @@ func (s *Store) Claim(ctx context.Context, n int, hold time.Duration) ([]storage
 	}
 }
 
-// dueDebt is one that may be claimed.
-type dueDebt struct {
+// dueTime is one that may be claimed.
+type dueTime struct {
 	in  space
 	due float64
 }
 
-// oldestDue returns n debts at most, with an error if it cannot tell of some
+// oldestDue returns n revocations at most, with an error if it cannot tell of some
 // spaces.
-func (s *Store) oldestDue(ctx context.Context, n int) ([]dueDebt, error) {
+func (s *Store) oldestDue(ctx context.Context, n int) ([]dueTime, error) {
 	pipe := s.client.Pipeline()
 	queues := make([]*redis.ZSliceCmd, len(s.spaces))
 	for i, in := range s.spaces {
@@ -55,38 +55,38 @@ func (s *Store) oldestDue(ctx context.Context, n int) ([]dueDebt, error) {
 		})
 	}
 	_, failed := pipe.Exec(ctx)
-	var due []dueDebt
+	var due []dueTime
 	for i, in := range s.spaces {
-		for _, debt := range queues[i].Val() {
-			due = append(due, dueDebt{in, debt.Score})
+		for _, revocation := range queues[i].Val() {
+			due = append(due, dueTime{in, revocation.Score})
 		}
 	}
-	slices.SortFunc(due, func(a, b dueDebt) int { return cmp.Compare(a.due, b.due) })
+	slices.SortFunc(due, func(a, b dueTime) int { return cmp.Compare(a.due, b.due) })
 	return due[:min(n, len(due))], failed
 }
 
-// claimedDebt is a debt, and the due by which it was claimed.
-type claimedDebt struct {
+// claimedRevocation is a revocation, and the due by which it was claimed.
+type claimedRevocation struct {
 	storage.Revocation
 	former float64
 }
 
-func inOrder(claimed []claimedDebt) []storage.Revocation {
-	slices.SortStableFunc(claimed, func(a, b claimedDebt) int { return cmp.Compare(a.former, b.former) })
-	debts := make([]storage.Revocation, len(claimed))
+func inOrder(claimed []claimedRevocation) []storage.Revocation {
+	slices.SortStableFunc(claimed, func(a, b claimedRevocation) int { return cmp.Compare(a.former, b.former) })
+	revocations := make([]storage.Revocation, len(claimed))
 	for i, c := range claimed {
-		debts[i] = c.Revocation
+		revocations[i] = c.Revocation
 	}
-	return debts
+	return revocations
 }
 
-// claimAmong claims as many debts of each space as were seen there.
-func (s *Store) claimAmong(ctx context.Context, due []dueDebt, hold time.Duration) (claimed []claimedDebt, failed error) {
+// claimAmong claims as many revocations of each space as were seen there.
+func (s *Store) claimAmong(ctx context.Context, due []dueTime, lease time.Duration) (claimed []claimedRevocation, failed error) {
 	seen := make(map[space]int)
 	for _, d := range due {
 		seen[d.in]++
 	}
-	until := instant(s.now().Add(hold))
+	until := instant(s.now().Add(lease))
 	var calls []*call
 	for in, n := range seen {
 		calls = append(calls, &call{in: in, key: in.due(), args: []any{n, until.UnixMilli()}})
@@ -94,13 +94,13 @@ func (s *Store) claimAmong(ctx context.Context, due []dueDebt, hold time.Duratio
 	s.runAll(ctx, claimScript, calls)
 	for _, c := range calls {
 		_, err := eachRow(c.cmd, 3, func(row []string) error {
-			d, err := decodeDebt(row[0], row[2])
+			d, err := decodeRevocation(row[0], row[2])
 			if err != nil {
 				return err
 			}
 			d.Due = until
 			former, err := strconv.ParseFloat(row[1], 64)
-			claimed = append(claimed, claimedDebt{d, former})
+			claimed = append(claimed, claimedRevocation{d, former})
 			return err
 		})
 		failed = cmp.Or(failed, err)

@@ -14,8 +14,8 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// oweInTurn enters debts that come due one after the other, and are due.
-func oweInTurn(t *testing.T, s *Store, clock *clock, ids ...string) {
+// enqueueInTurn enqueues revocations that come due one after the other, and are due.
+func enqueueInTurn(t *testing.T, s *Store, clock *clock, ids ...string) {
 	for _, id := range ids {
 		_, err := s.Enqueue(t.Context(), storage.Record{ID: id}, time.Second)
 		require.NoError(t, err)
@@ -23,49 +23,49 @@ func oweInTurn(t *testing.T, s *Store, clock *clock, ids ...string) {
 	}
 }
 
-func idsOf(debts []storage.Revocation) (ids []string) {
-	for _, d := range debts {
+func idsOf(revocations []storage.Revocation) (ids []string) {
+	for _, d := range revocations {
 		ids = append(ids, d.Record.ID)
 	}
 	return ids
 }
 
-func TestClaimedDebtsComeInTheOrderOfTheirDue(t *testing.T) {
+func TestClaimedRevocationsComeInTheOrderOfTheirDue(t *testing.T) {
 	var clock clock
 	s := newStore(t, theServer(t).client(t), Options{Now: clock.now, Spread: true})
 	var ids []string
 	for i := range 100 {
 		ids = append(ids, fmt.Sprint(i))
 	}
-	oweInTurn(t, s, &clock, ids...)
+	enqueueInTurn(t, s, &clock, ids...)
 	for from := 0; from < 100; from += 20 {
-		debts, err := s.Claim(t.Context(), 20, time.Hour)
+		revocations, err := s.Claim(t.Context(), 20, time.Hour)
 		require.NoError(t, err)
-		assert.Equal(t, ids[from:from+20], idsOf(debts))
+		assert.Equal(t, ids[from:from+20], idsOf(revocations))
 	}
 }
 
 // Between the look at the queues and the claim, another caller takes what was
 // seen. What it leaves is still to be had.
-func TestAClaimantWhoIsTooLateGetsTheNextDebts(t *testing.T) {
+func TestAClaimantWhoIsTooLateGetsTheNextRevocations(t *testing.T) {
 	var clock clock
 	client := theServer(t).client(t)
 	o := Options{Now: clock.now, Spread: true, Prefix: newPrefix()}
 	slow, fast := newStore(t, client, o), newStore(t, theServer(t).client(t), o)
 	first, second := idsIn(slow, slow.spaces[0], 2), idsIn(slow, slow.spaces[1], 2)
-	oweInTurn(t, slow, &clock, append(first, second...)...)
+	enqueueInTurn(t, slow, &clock, append(first, second...)...)
 
 	var once sync.Once
 	client.AddHook(beforeScripts(func(ctx context.Context) {
 		once.Do(func() {
-			debts, err := fast.Claim(ctx, 2, time.Hour)
+			revocations, err := fast.Claim(ctx, 2, time.Hour)
 			assert.NoError(t, err)
-			assert.Equal(t, first, idsOf(debts))
+			assert.Equal(t, first, idsOf(revocations))
 		})
 	}))
-	debts, err := slow.Claim(t.Context(), 2, time.Hour)
+	revocations, err := slow.Claim(t.Context(), 2, time.Hour)
 	require.NoError(t, err)
-	assert.Equal(t, second, idsOf(debts))
+	assert.Equal(t, second, idsOf(revocations))
 }
 
 // beforeScripts is a hook that does something ahead of every script.

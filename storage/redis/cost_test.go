@@ -49,7 +49,7 @@ func TestEveryCallIsOneRoundTrip(t *testing.T) {
 func countTrips(t *testing.T, client redis.UniversalClient, byIndex int) {
 	var more clock
 	s := newStore(t, client, Options{Now: more.now})
-	for _, script := range []*redis.Script{saveScript, deleteScript, deleteMatchingScript, oweScript, claimScript, postponeScript, settleScript} {
+	for _, script := range []*redis.Script{saveScript, deleteScript, deleteMatchingScript, enqueueScript, claimScript, retryScript, completeScript} {
 		require.NoError(t, script.Load(t.Context(), client).Err())
 	}
 	liveOut(t, s, &more) // every connection is there
@@ -58,7 +58,7 @@ func countTrips(t *testing.T, client redis.UniversalClient, byIndex int) {
 	ctx, alice := t.Context(), storage.Match{Subject: "alice"}
 	var r storage.Record
 	var d storage.Revocation
-	var debts []storage.Revocation
+	var revocations []storage.Revocation
 	var err error
 	for _, step := range []struct {
 		call string
@@ -74,10 +74,10 @@ func countTrips(t *testing.T, client redis.UniversalClient, byIndex int) {
 		{"DeleteAndEnqueue", 1, func() { d, err = s.DeleteAndEnqueue(ctx, "b", time.Minute) }},
 		{"Complete", 1, func() { err = s.Complete(ctx, d) }},
 		{"Save", 1, func() { _, err = s.Save(ctx, newRecord("c")) }},
-		{"DeleteMatchingAndEnqueue", byIndex, func() { debts, err = s.DeleteMatchingAndEnqueue(ctx, alice, time.Minute) }},
-		{"Retry", 1, func() { err = s.Retry(ctx, debts[0], more.now()) }},
-		{"Claim", 2, func() { debts, err = s.Claim(ctx, 1, time.Minute) }},
-		{"Complete", 1, func() { err = s.Complete(ctx, debts[0]) }},
+		{"DeleteMatchingAndEnqueue", byIndex, func() { revocations, err = s.DeleteMatchingAndEnqueue(ctx, alice, time.Minute) }},
+		{"Retry", 1, func() { err = s.Retry(ctx, revocations[0], more.now()) }},
+		{"Claim", 2, func() { revocations, err = s.Claim(ctx, 1, time.Minute) }},
+		{"Complete", 1, func() { err = s.Complete(ctx, revocations[0]) }},
 		{"Claim of nothing", 1, func() { _, err = s.Claim(ctx, 10, time.Minute) }},
 		{"DeleteMatching of nothing", 1, func() { _, err = s.DeleteMatching(ctx, alice) }},
 		{"Notify", 1, func() { err = s.Notify(ctx, "a", "b", "c") }},

@@ -32,17 +32,17 @@ func restart(t *testing.T, s *server, client *redis.Client) {
 	eventually(t, func() bool { return client.Ping(t.Context()).Err() == nil }, "the client to find the server")
 }
 
-func TestSessionsAndDebtsSurviveACrashOfTheServer(t *testing.T) {
+func TestSessionsAndRevocationsSurviveACrashOfTheServer(t *testing.T) {
 	server := newServer(t, durable...)
 	client := impatientClient(t, server)
 	var clock clock
 	s := newStore(t, client, Options{Now: clock.now})
 	kept := save(t, s, save(t, s, newRecord("kept")))
 	save(t, s, newRecord("ended"))
-	save(t, s, newRecord("owing"))
+	save(t, s, newRecord("pending"))
 	_, err := s.Delete(t.Context(), "ended")
 	require.NoError(t, err)
-	owing := deleteOwing(t, s, "owing")
+	pending := deleteAndEnqueue(t, s, "pending")
 
 	server.kill()
 	assertUnreachable(t, s)
@@ -50,13 +50,13 @@ func TestSessionsAndDebtsSurviveACrashOfTheServer(t *testing.T) {
 
 	assertLive(t, s, kept)
 	assertGone(t, s, "ended")
-	assertGone(t, s, "owing")
+	assertGone(t, s, "pending")
 	clock.advance(time.Minute)
-	debts, err := s.Claim(t.Context(), 10, time.Minute)
+	revocations, err := s.Claim(t.Context(), 10, time.Minute)
 	require.NoError(t, err)
-	require.Len(t, debts, 1)
-	assert.Equal(t, owing.Record, debts[0].Record)
-	require.NoError(t, s.Complete(t.Context(), debts[0]))
+	require.Len(t, revocations, 1)
+	assert.Equal(t, pending.Record, revocations[0].Record)
+	require.NoError(t, s.Complete(t.Context(), revocations[0]))
 	for key, left := range keysOf(t, server.admin(t), s) {
 		assert.Positive(t, left, key)
 	}
@@ -73,18 +73,18 @@ func TestSessionsAndDebtsSurviveACrashOfTheServer(t *testing.T) {
 func assertUnreachable(t *testing.T, s *Store) {
 	ctx, alice := t.Context(), storage.Match{Subject: "alice"}
 	for name, call := range map[string]func() error{
-		"load":                  func() error { _, err := s.Load(ctx, "kept"); return err },
-		"save":                  func() error { _, err := s.Save(ctx, newRecord("new")); return err },
-		"delete":                func() error { _, err := s.Delete(ctx, "kept"); return err },
-		"delete, owing":         func() error { _, err := s.DeleteAndEnqueue(ctx, "kept", time.Minute); return err },
-		"delete matching":       func() error { _, err := s.DeleteMatching(ctx, alice); return err },
-		"delete matching owing": func() error { _, err := s.DeleteMatchingAndEnqueue(ctx, alice, time.Minute); return err },
-		"list":                  func() error { _, err := s.List(ctx, alice); return err },
-		"owe":                   func() error { _, err := s.Enqueue(ctx, newRecord("new"), time.Minute); return err },
-		"claim":                 func() error { _, err := s.Claim(ctx, 1, time.Minute); return err },
-		"postpone":              func() error { return s.Retry(ctx, storage.Revocation{Record: newRecord("owing")}, time.Now()) },
-		"settle":                func() error { return s.Complete(ctx, storage.Revocation{Record: newRecord("owing")}) },
-		"notify":                func() error { return s.Notify(ctx, "kept") },
+		"load":                    func() error { _, err := s.Load(ctx, "kept"); return err },
+		"save":                    func() error { _, err := s.Save(ctx, newRecord("new")); return err },
+		"delete":                  func() error { _, err := s.Delete(ctx, "kept"); return err },
+		"delete, pending":         func() error { _, err := s.DeleteAndEnqueue(ctx, "kept", time.Minute); return err },
+		"delete matching":         func() error { _, err := s.DeleteMatching(ctx, alice); return err },
+		"delete matching pending": func() error { _, err := s.DeleteMatchingAndEnqueue(ctx, alice, time.Minute); return err },
+		"list":                    func() error { _, err := s.List(ctx, alice); return err },
+		"enqueue":                 func() error { _, err := s.Enqueue(ctx, newRecord("new"), time.Minute); return err },
+		"claim":                   func() error { _, err := s.Claim(ctx, 1, time.Minute); return err },
+		"retry":                   func() error { return s.Retry(ctx, storage.Revocation{Record: newRecord("pending")}, time.Now()) },
+		"complete":                func() error { return s.Complete(ctx, storage.Revocation{Record: newRecord("pending")}) },
+		"notify":                  func() error { return s.Notify(ctx, "kept") },
 	} {
 		err := call()
 		assert.ErrorContains(t, err, "storage/redis: ", name)
@@ -105,7 +105,7 @@ const (
 )
 
 // The server is killed while callers sign in and out. Afterwards every session
-// is whole, or gone with its debt, and as its caller was told.
+// is whole, or gone with its revocation, and as its caller was told.
 func TestNothingIsDoneByHalvesWhenTheServerIsKilled(t *testing.T) {
 	server := newServer(t, durable...)
 	client := impatientClient(t, server)
@@ -116,11 +116,11 @@ func TestNothingIsDoneByHalvesWhenTheServerIsKilled(t *testing.T) {
 		restart(t, server, client)
 
 		clock.advance(time.Minute)
-		debts, err := s.Claim(t.Context(), 10_000, time.Minute)
+		revocations, err := s.Claim(t.Context(), 10_000, time.Minute)
 		require.NoError(t, err)
-		owed := map[string]bool{}
-		for _, d := range debts {
-			owed[d.Record.ID] = true
+		enqueued := map[string]bool{}
+		for _, d := range revocations {
+			enqueued[d.Record.ID] = true
 		}
 		listed, err := s.List(t.Context(), storage.Match{Subject: "alice"})
 		require.NoError(t, err)
@@ -134,13 +134,13 @@ func TestNothingIsDoneByHalvesWhenTheServerIsKilled(t *testing.T) {
 		for id, stage := range stages {
 			switch stage {
 			case creating:
-				assert.False(t, owed[id], id)
+				assert.False(t, enqueued[id], id)
 			case created:
-				assert.True(t, live[id] && !owed[id], id)
+				assert.True(t, live[id] && !enqueued[id], id)
 			case deleting:
-				assert.True(t, live[id] != owed[id], id)
+				assert.True(t, live[id] != enqueued[id], id)
 			case deleted:
-				assert.True(t, !live[id] && owed[id], id)
+				assert.True(t, !live[id] && enqueued[id], id)
 			}
 		}
 	}

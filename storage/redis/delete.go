@@ -13,7 +13,7 @@ import (
 // Delete implements storage.TokenStore with one script, in one round trip. If
 // the answer is lost on the way, the client's next try reports
 // storage.ErrNotFound: what has a token to revoke is removed with DeleteAndEnqueue,
-// whose debt is then still in the ledger.
+// whose revocation is then still in the queue.
 func (s *Store) Delete(ctx context.Context, id string) (storage.Record, error) {
 	value, err := s.remove(ctx, id, nil)
 	if err != nil {
@@ -23,20 +23,20 @@ func (s *Store) Delete(ctx context.Context, id string) (storage.Record, error) {
 }
 
 // DeleteAndEnqueue implements storage.RevocationQueue with one script, in one round trip. A
-// debt that is there under the same ID already is replaced. Of a record that a
-// newer version of this package wrote it makes a debt for that version, and
+// revocation that is there under the same ID already is replaced. Of a record that a
+// newer version of this package wrote it makes a revocation for that version, and
 // returns storage.ErrNotFound.
-func (s *Store) DeleteAndEnqueue(ctx context.Context, id string, hold time.Duration) (storage.Revocation, error) {
-	by := s.debtor(hold)
+func (s *Store) DeleteAndEnqueue(ctx context.Context, id string, lease time.Duration) (storage.Revocation, error) {
+	by := s.enqueuer(lease)
 	value, err := s.remove(ctx, id, by)
 	if err != nil {
 		return storage.Revocation{}, err
 	}
-	return by.debt(id, value)
+	return by.revocation(id, value)
 }
 
 // remove returns the bytes of the record, which the script has checked.
-func (s *Store) remove(ctx context.Context, id string, by *debtor) (string, error) {
+func (s *Store) remove(ctx context.Context, id string, by *enqueuer) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
@@ -52,29 +52,29 @@ func (s *Store) remove(ctx context.Context, id string, by *debtor) (string, erro
 	return value, nil
 }
 
-// debtor turns removed records into debts. A nil one owes nothing.
-type debtor struct {
+// enqueuer turns removed records into revocations. A nil one enqueues nothing.
+type enqueuer struct {
 	since, until time.Time
 }
 
-// debtor returns one whose debts are held for that long from now.
-func (s *Store) debtor(hold time.Duration) *debtor {
+// enqueuer returns one whose revocations are leased for that long from now.
+func (s *Store) enqueuer(lease time.Duration) *enqueuer {
 	now := s.now()
-	return &debtor{since: instant(now), until: instant(now.Add(hold))}
+	return &enqueuer{since: instant(now), until: instant(now.Add(lease))}
 }
 
 // instant is what is kept of a time.
 func instant(t time.Time) time.Time { return time.UnixMilli(t.UnixMilli()) }
 
 // arguments are the last two of the scripts that remove records.
-func (d *debtor) arguments() (head []byte, due int64) {
+func (d *enqueuer) arguments() (head []byte, due int64) {
 	if d == nil {
 		return nil, 0
 	}
-	return encodeDebtHead(d.since), d.until.UnixMilli()
+	return newQueueHead(d.since), d.until.UnixMilli()
 }
 
-func (d *debtor) debt(id, value string) (storage.Revocation, error) {
+func (d *enqueuer) revocation(id, value string) (storage.Revocation, error) {
 	r, err := decodeRecord(id, value, []byte(value))
 	return storage.Revocation{Record: r, Since: d.since, Due: d.until}, err
 }

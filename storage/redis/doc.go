@@ -1,6 +1,6 @@
 // Package redis keeps sessions on a Redis or Valkey server, for programs that
-// run as more than one instance, or that restart. The sessions, the revocations
-// still owed and the notices between instances go through it; the instances
+// run as more than one instance, or that restart. The sessions, the pending
+// revocations and the notices between instances go through it; the instances
 // need nothing else in common but the encryption keys.
 //
 //	client := goredis.NewClient(&goredis.Options{Addr: "localhost:6379"})
@@ -14,12 +14,12 @@
 //
 // # What is atomic
 //
-// Load is one GET. Save, Delete, DeleteAndEnqueue and everything on a single debt is
+// Load is one GET. Save, Delete, DeleteAndEnqueue and everything on a single revocation is
 // one Lua script in one round trip, which changes a record, its place in the
-// indexes and its debt together: there is no moment, and no crash, between them.
+// indexes and its revocation together: there is no moment, and no crash, between them.
 //
 // DeleteMatching, DeleteMatchingAndEnqueue and Claim are atomic for each record or
-// debt. On a single server they are so for all of them too, in batches of 256
+// revocation. On a single server they are so for all of them too, in batches of 256
 // records; on a Cluster for all of one hash slot, of which the keys use 32. A
 // record that is saved meanwhile may be counted as saved just after.
 //
@@ -30,8 +30,8 @@
 //
 // A client that loses its connection sends a command again. A Save that was
 // carried out but not answered is then recognised, and so is an Enqueue; a removal
-// is reported as storage.ErrNotFound, and a debt that it entered is in the
-// ledger.
+// is reported as storage.ErrNotFound, and a revocation that it enqueued is in the
+// queue.
 //
 // What the server holds after a crash is what it has on disk. With "appendonly
 // yes" and "appendfsync always" that is everything it has answered; with
@@ -52,14 +52,14 @@
 //
 // Redis 6.2 or later, or Valkey: no command and no feature of scripts is used
 // that came after. Nothing is stored without a time to live: a record ends with
-// its Expiry, an index with the last of its records, and a debt 90 days after
+// its Expiry, an index with the last of its records, and a revocation 90 days after
 // somebody last claimed it.
 //
 // Give the server a maxmemory and "maxmemory-policy noeviction". A login is then
 // refused with storage.ErrFull when memory is out, while sessions can still be
 // read, refreshed and ended. Every other policy removes keys as it sees fit:
 // users are signed out, which is a nuisance; an index is gone while its sessions
-// live, so that a logout everywhere misses them; a debt is gone, and its token is
+// live, so that a logout everywhere misses them; a revocation is gone, and its token is
 // never revoked. A server that also serves as a cache is not suitable.
 //
 // A user of an access control list needs the keys and the channels that begin

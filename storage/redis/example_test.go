@@ -34,12 +34,12 @@ func Example() {
 	live, err := store.Load(ctx, session.ID)
 	fmt.Println(live.Subject, live.Revision, err)
 
-	debts, err := store.DeleteMatchingAndEnqueue(ctx, storage.Match{Subject: "alice"}, time.Minute)
-	fmt.Println(len(debts), err)
+	revocations, err := store.DeleteMatchingAndEnqueue(ctx, storage.Match{Subject: "alice"}, time.Minute)
+	fmt.Println(len(revocations), err)
 	_, err = store.Load(ctx, session.ID)
 	fmt.Println(err)
-	for _, debt := range debts {
-		fmt.Println(store.Complete(ctx, debt))
+	for _, revocation := range revocations {
+		fmt.Println(store.Complete(ctx, revocation))
 	}
 
 	// Output:

@@ -47,18 +47,18 @@ func TestEveryKeyHasATimeToLive(t *testing.T) {
 	first.Subject = "bob"
 	save(t, s, first)
 	check("record:a", "record:b", "subject:alice", "subject:bob", "sid:sid of a", "sid:sid of b")
-	deleteOwing(t, s, "a")
-	check("record:b", "subject:alice", "sid:sid of b", "debt:a", "due")
+	deleteAndEnqueue(t, s, "a")
+	check("record:b", "subject:alice", "sid:sid of b", "revocation:a", "due")
 	clock.advance(time.Minute)
-	debts, err := s.Claim(t.Context(), 1, time.Minute)
+	revocations, err := s.Claim(t.Context(), 1, time.Minute)
 	require.NoError(t, err)
-	require.NoError(t, s.Retry(t.Context(), debts[0], clock.now()))
+	require.NoError(t, s.Retry(t.Context(), revocations[0], clock.now()))
 	_, err = s.Delete(t.Context(), "b")
 	require.NoError(t, err)
-	check("debt:a", "due")
-	debts, err = s.Claim(t.Context(), 1, time.Minute)
+	check("revocation:a", "due")
+	revocations, err = s.Claim(t.Context(), 1, time.Minute)
 	require.NoError(t, err)
-	require.NoError(t, s.Complete(t.Context(), debts[0]))
+	require.NoError(t, s.Complete(t.Context(), revocations[0]))
 	check()
 }
 
@@ -73,18 +73,18 @@ func TestSessionsMayLastForEver(t *testing.T) {
 		_, err := s.Save(t.Context(), r)
 		assert.ErrorContains(t, err, "Record.Expiry")
 	}
-	deleteOwing(t, s, "a")
+	deleteAndEnqueue(t, s, "a")
 }
 
-func TestADebtOutlivesItsRecordByMonths(t *testing.T) {
+func TestARevocationOutlivesItsRecordByMonths(t *testing.T) {
 	admin := theServer(t).admin(t)
 	s := newStore(t, theServer(t).client(t), Options{})
 	r := newRecord("a")
 	r.Expiry = time.Now().Add(time.Second)
 	save(t, s, r)
-	deleteOwing(t, s, "a")
+	deleteAndEnqueue(t, s, "a")
 	left := keysOf(t, admin, s)
-	assert.Greater(t, left["debt:a"], 89*24*time.Hour)
+	assert.Greater(t, left["revocation:a"], 89*24*time.Hour)
 	assert.Greater(t, left["due"], 89*24*time.Hour)
 }
 

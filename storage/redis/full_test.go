@@ -48,26 +48,26 @@ func TestAFullServerRefusesOnlyNewSessions(t *testing.T) {
 	}
 }
 
-// endAllWays removes b to e, and does all that there is to do with debts.
+// endAllWays removes b to e, and does all that there is to do with revocations.
 func endAllWays(t *testing.T, s *Store, clock *clock) {
 	_, err := s.Delete(t.Context(), "b")
 	require.NoError(t, err)
-	deleteOwing(t, s, "c")
+	deleteAndEnqueue(t, s, "c")
 	removed, err := s.DeleteMatching(t.Context(), storage.Match{SID: "sid of d"})
 	require.NoError(t, err)
 	assert.Len(t, removed, 1)
-	owed, err := s.DeleteMatchingAndEnqueue(t.Context(), storage.Match{Subject: "alice"}, time.Minute)
+	enqueued, err := s.DeleteMatchingAndEnqueue(t.Context(), storage.Match{Subject: "alice"}, time.Minute)
 	require.NoError(t, err)
-	assert.Len(t, owed, 1)
+	assert.Len(t, enqueued, 1)
 	_, err = s.Enqueue(t.Context(), newRecord("f"), time.Minute)
 	require.NoError(t, err)
 
 	clock.advance(time.Minute)
-	debts, err := s.Claim(t.Context(), 10, time.Minute)
+	revocations, err := s.Claim(t.Context(), 10, time.Minute)
 	require.NoError(t, err)
-	require.Len(t, debts, 3)
-	require.NoError(t, s.Retry(t.Context(), debts[0], clock.now()))
-	for _, d := range debts[1:] {
+	require.Len(t, revocations, 3)
+	require.NoError(t, s.Retry(t.Context(), revocations[0], clock.now()))
+	for _, d := range revocations[1:] {
 		require.NoError(t, s.Complete(t.Context(), d))
 	}
 }

@@ -5,14 +5,14 @@ import "github.com/passport-go/passport/storage"
 // A Cluster runs a script, or a command on several keys, only if all the keys
 // are in one hash slot, and it takes the slot from the part of a key between
 // braces. A logout must be one atomic step on a record, its indexes and the
-// ledger, but starts from nothing but the record's ID. So the keys are divided
+// queue, but starts from nothing but the record's ID. So the keys are divided
 // into spaces by a hash of that ID, and all of a space are in one slot:
 //
 //	passport:{10}:record:ID         the record (record.go)
 //	passport:{10}:subject:SUBJECT   the IDs of the subject's records in this space, by expiry
 //	passport:{10}:sid:SID           the same for a sid
-//	passport:{10}:debt:ID           the debt (record.go)
-//	passport:{10}:due               the IDs of this space's debts, by due
+//	passport:{10}:revocation:ID           the revocation (record.go)
+//	passport:{10}:due               the IDs of this space's revocations, by due
 //
 // What goes by subject, by sid or by due asks all spaces, in one round trip to
 // each node. On a single server there is no need for that, and one space, whose
@@ -39,7 +39,7 @@ func newSpaces(prefix string, spread bool) []space {
 	return spaces
 }
 
-// space returns the one that the record, and its debt, belong to. The hash is
+// space returns the one that the record, and its revocation, belong to. The hash is
 // FNV-1a, and must stay: what is stored under another one is not found.
 func (s *Store) space(id string) space {
 	if len(s.spaces) == 1 {
@@ -52,9 +52,9 @@ func (s *Store) space(id string) space {
 	return s.spaces[hash%uint32(len(s.spaces))]
 }
 
-func (p space) record(id string) string { return string(p) + "record:" + id }
-func (p space) debt(id string) string   { return string(p) + "debt:" + id }
-func (p space) due() string             { return string(p) + "due" }
+func (p space) record(id string) string     { return string(p) + "record:" + id }
+func (p space) revocation(id string) string { return string(p) + "revocation:" + id }
+func (p space) due() string                 { return string(p) + "due" }
 
 // index returns the one to go through: that of the sid lists fewer records.
 func (p space) index(m storage.Match) string {

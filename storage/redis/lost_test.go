@@ -78,9 +78,9 @@ func TestASessionThatHasEndedDoesNotComeBackWithALateAnswer(t *testing.T) {
 	others := *s
 	others.client = theServer(t).client(t)
 	network.meanwhile = func() {
-		debts, err := others.DeleteMatchingAndEnqueue(t.Context(), storage.Match{Subject: "alice"}, time.Minute)
+		revocations, err := others.DeleteMatchingAndEnqueue(t.Context(), storage.Match{Subject: "alice"}, time.Minute)
 		assert.NoError(t, err)
-		assert.Len(t, debts, 1)
+		assert.Len(t, revocations, 1)
 	}
 	network.loseNext.Store(true)
 	_, err := s.Save(t.Context(), newRecord("a"))
@@ -88,11 +88,11 @@ func TestASessionThatHasEndedDoesNotComeBackWithALateAnswer(t *testing.T) {
 	assertGone(t, s, "a")
 }
 
-func TestADebtWhoseAnswerIsLostIsInTheLedger(t *testing.T) {
+func TestARevocationWhoseAnswerIsLostIsInTheQueue(t *testing.T) {
 	var clock clock
 	s, loseAnswer := newLossyStore(t, &clock)
 	loseAnswer()
-	_, err := s.Enqueue(t.Context(), newRecord("owed"), time.Minute)
+	_, err := s.Enqueue(t.Context(), newRecord("enqueued"), time.Minute)
 	require.NoError(t, err)
 
 	save(t, s, newRecord("a"))
@@ -102,15 +102,15 @@ func TestADebtWhoseAnswerIsLostIsInTheLedger(t *testing.T) {
 
 	save(t, s, newRecord("b"))
 	loseAnswer()
-	debts, err := s.DeleteMatchingAndEnqueue(t.Context(), storage.Match{Subject: "alice"}, time.Minute)
+	revocations, err := s.DeleteMatchingAndEnqueue(t.Context(), storage.Match{Subject: "alice"}, time.Minute)
 	require.NoError(t, err)
-	assert.Empty(t, debts)
+	assert.Empty(t, revocations)
 
 	clock.advance(time.Minute)
 	loseAnswer()
-	debts, err = s.Claim(t.Context(), 10, time.Minute)
+	revocations, err = s.Claim(t.Context(), 10, time.Minute)
 	require.NoError(t, err)
-	assert.Len(t, debts, 3)
+	assert.Len(t, revocations, 3)
 }
 
 func TestTheSameWriteOfTwoCallersIsAConflict(t *testing.T) {

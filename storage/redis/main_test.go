@@ -79,7 +79,7 @@ func save(t testing.TB, s *Store, r storage.Record) storage.Record {
 	return saved
 }
 
-func deleteOwing(t testing.TB, s *Store, id string) storage.Revocation {
+func deleteAndEnqueue(t testing.TB, s *Store, id string) storage.Revocation {
 	t.Helper()
 	d, err := s.DeleteAndEnqueue(t.Context(), id, time.Minute)
 	require.NoError(t, err)
@@ -115,27 +115,27 @@ func liveOut(t testing.TB, s *Store, clock *clock) {
 	assert.Len(t, listed, 4)
 	_, err = s.Delete(ctx, "a")
 	require.NoError(t, err)
-	deleteOwing(t, s, "b")
+	deleteAndEnqueue(t, s, "b")
 	removed, err := s.DeleteMatching(ctx, storage.Match{SID: "sid of c"})
 	require.NoError(t, err)
 	assert.Len(t, removed, 1)
-	owed, err := s.DeleteMatchingAndEnqueue(ctx, alice, time.Minute)
+	enqueued, err := s.DeleteMatchingAndEnqueue(ctx, alice, time.Minute)
 	require.NoError(t, err)
-	assert.Len(t, owed, 1)
+	assert.Len(t, enqueued, 1)
 	_, err = s.Enqueue(ctx, newRecord("e"), time.Minute)
 	require.NoError(t, err)
 	require.NoError(t, s.Notify(ctx, "a", "b"))
 
 	clock.advance(time.Minute)
-	debts, err := s.Claim(ctx, 10, time.Minute)
+	revocations, err := s.Claim(ctx, 10, time.Minute)
 	require.NoError(t, err)
-	require.Len(t, debts, 3)
-	require.NoError(t, s.Retry(ctx, debts[0], clock.now()))
+	require.Len(t, revocations, 3)
+	require.NoError(t, s.Retry(ctx, revocations[0], clock.now()))
 	again, err := s.Claim(ctx, 10, time.Minute)
 	require.NoError(t, err)
 	require.Len(t, again, 1)
 	assert.Equal(t, 1, again[0].Attempts)
-	for _, d := range append(again, debts[1:]...) {
+	for _, d := range append(again, revocations[1:]...) {
 		require.NoError(t, s.Complete(ctx, d))
 	}
 }

@@ -35,22 +35,22 @@ func (s *Store) DeleteMatching(ctx context.Context, m storage.Match) ([]storage.
 }
 
 // DeleteMatchingAndEnqueue implements storage.RevocationQueue, as DeleteMatching does. If the
-// answer is lost on the way, the debts are in the ledger nevertheless, and can
-// be claimed when their hold has ended.
-func (s *Store) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Revocation, error) {
-	by := s.debtor(hold)
-	var owed []storage.Revocation
+// answer is lost on the way, the revocations are in the queue nevertheless, and can
+// be claimed when their lease has ended.
+func (s *Store) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, lease time.Duration) ([]storage.Revocation, error) {
+	by := s.enqueuer(lease)
+	var enqueued []storage.Revocation
 	err := s.removeMatching(ctx, m, by, func(id, value string) error {
-		d, err := by.debt(id, value)
+		d, err := by.revocation(id, value)
 		if err == nil {
-			owed = append(owed, d)
+			enqueued = append(enqueued, d)
 		}
 		return err
 	})
-	return owed, err
+	return enqueued, err
 }
 
-func (s *Store) removeMatching(ctx context.Context, m storage.Match, by *debtor, removed func(id, value string) error) error {
+func (s *Store) removeMatching(ctx context.Context, m storage.Match, by *enqueuer, removed func(id, value string) error) error {
 	if err := check(ctx, m); err != nil {
 		return err
 	}

@@ -79,10 +79,10 @@ func TestNothingIsDoneByHalvesWhileASlotMoves(t *testing.T) {
 		{"records have moved", func(in space, p *people) []string { return []string{in.record(p.first), in.record(p.second)} }},
 		{"the index has moved", func(in space, _ *people) []string { return []string{in.index(alice)} }},
 		{"the queue has moved", func(in space, _ *people) []string { return []string{in.due()} }},
-		{"the debt has moved", func(in space, p *people) []string { return []string{in.debt(p.owing)} }},
+		{"the revocation has moved", func(in space, p *people) []string { return []string{in.revocation(p.pending)} }},
 		{"the queue and a record have moved", func(in space, p *people) []string { return []string{in.due(), in.record(p.second)} }},
 		{"all but the records has moved", func(in space, p *people) []string {
-			return []string{in.index(alice), in.index(storage.Match{SID: "sid of " + p.first}), in.index(storage.Match{SID: "sid of " + p.second}), in.due(), in.debt(p.owing)}
+			return []string{in.index(alice), in.index(storage.Match{SID: "sid of " + p.first}), in.index(storage.Match{SID: "sid of " + p.second}), in.due(), in.revocation(p.pending)}
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -108,15 +108,15 @@ func TestNothingIsDoneByHalvesWhileASlotMoves(t *testing.T) {
 
 // people are IDs of one space, and what is known of them.
 type people struct {
-	first, second, bob, owing, late, stray string
-	debt                                   storage.Revocation // that of owing
+	first, second, bob, pending, late, unstored string
+	revocation                                  storage.Revocation // that of pending
 
-	settled, created, entered bool
+	completed, created, entered bool
 }
 
 func populateSpace(t *testing.T, s *Store, in space) *people {
 	ids := idsIn(s, in, 6)
-	p := &people{first: ids[0], second: ids[1], bob: ids[2], owing: ids[3], late: ids[4], stray: ids[5]}
+	p := &people{first: ids[0], second: ids[1], bob: ids[2], pending: ids[3], late: ids[4], unstored: ids[5]}
 	for _, id := range ids[:4] {
 		r := newRecord(id)
 		if id == p.bob {
@@ -124,7 +124,7 @@ func populateSpace(t *testing.T, s *Store, in space) *people {
 		}
 		save(t, s, r)
 	}
-	p.debt = deleteOwing(t, s, p.owing)
+	p.revocation = deleteAndEnqueue(t, s, p.pending)
 	for _, index := range p.withGhost(in) {
 		require.NoError(t, s.client.ZAdd(t.Context(), index, redis.Z{Score: 1, Member: "ghost"}).Err())
 	}
@@ -145,9 +145,9 @@ func (p *people) writeAll(t *testing.T, s *Store, clock *clock) {
 	}
 	_, err := s.Save(ctx, newRecord(p.late))
 	p.created = whole(t, err)
-	_, err = s.Enqueue(ctx, newRecord(p.stray), time.Minute)
+	_, err = s.Enqueue(ctx, newRecord(p.unstored), time.Minute)
 	p.entered = whole(t, err)
-	p.settled = whole(t, s.Complete(ctx, p.debt))
+	p.completed = whole(t, s.Complete(ctx, p.revocation))
 
 	r, err := s.Load(ctx, p.first)
 	require.NoError(t, err)
@@ -176,23 +176,23 @@ func whole(t *testing.T, err error) bool {
 	return err == nil
 }
 
-// assertNobodyLost checks that everybody is signed in, or out with a debt.
+// assertNobodyLost checks that everybody is signed in, or out with a revocation.
 func (p *people) assertNobodyLost(t *testing.T, s *Store, clock *clock) {
 	clock.advance(time.Minute)
 	claimed, err := s.Claim(t.Context(), 100, time.Minute)
 	require.NoError(t, err)
-	owed := idsOf(claimed)
+	enqueued := idsOf(claimed)
 	count := func(id string) (n int) {
 		if _, err := s.Load(t.Context(), id); err == nil {
 			n++
 		}
-		if slices.Contains(owed, id) {
+		if slices.Contains(enqueued, id) {
 			n++
 		}
 		return n
 	}
 	for id, want := range map[string]bool{
-		p.first: true, p.second: true, p.bob: true, p.owing: !p.settled, p.late: p.created, p.stray: p.entered,
+		p.first: true, p.second: true, p.bob: true, p.pending: !p.completed, p.late: p.created, p.unstored: p.entered,
 	} {
 		if want {
 			assert.Equal(t, 1, count(id), id)
@@ -213,7 +213,7 @@ func idsIn(s *Store, in space, n int) (ids []string) {
 }
 
 // assertWhole checks that the records of a space are in their indexes, and its
-// debts in the queue, and nothing else is.
+// revocations in the queue, and nothing else is.
 func assertWhole(t *testing.T, on *server, in space) {
 	t.Helper()
 	admin, ctx := on.admin(t), t.Context()
@@ -225,8 +225,8 @@ func assertWhole(t *testing.T, on *server, in space) {
 		require.NoError(t, err)
 		want = append(want, in.index(storage.Match{Subject: r.Subject})+" "+id, in.index(storage.Match{SID: r.SID})+" "+id)
 	}
-	for _, key := range admin.Keys(ctx, in.debt("*")).Val() {
-		want = append(want, in.due()+" "+key[len(in.debt("")):])
+	for _, key := range admin.Keys(ctx, in.revocation("*")).Val() {
+		want = append(want, in.due()+" "+key[len(in.revocation("")):])
 	}
 	for _, kind := range []string{"subject:*", "sid:*", "due"} {
 		for _, key := range admin.Keys(ctx, string(in)+kind).Val() {

@@ -30,11 +30,11 @@ const (
 	recordFixed  = 1 + 8 + 8 + 8
 )
 
-// A debt is a record with this in front:
+// A revocation is a record with this in front:
 //
 //	since     8 bytes, Unix milliseconds
 //	attempts  4 bytes
-const debtHead = 8 + 4
+const queueHead = 8 + 4
 
 var errDamaged = errors.New("damaged, or written by a newer version")
 
@@ -80,20 +80,20 @@ func decodeRecord(id, text string, value []byte) (storage.Record, error) {
 	return r, nil
 }
 
-// encodeDebtHead begins a debt that has not been postponed yet.
-func encodeDebtHead(since time.Time) []byte {
-	b := make([]byte, 0, debtHead)
+// newQueueHead begins a revocation that has not been retried yet.
+func newQueueHead(since time.Time) []byte {
+	b := make([]byte, 0, queueHead)
 	b = binary.BigEndian.AppendUint64(b, uint64(since.UnixMilli()))
 	return append(b, 0, 0, 0, 0)
 }
 
-// decodeDebt leaves Due to the caller: only the queue has it.
-func decodeDebt(id, text string) (storage.Revocation, error) {
-	if len(text) < debtHead {
+// decodeRevocation leaves Due to the caller: only the queue has it.
+func decodeRevocation(id, text string) (storage.Revocation, error) {
+	if len(text) < queueHead {
 		return storage.Revocation{}, errDamaged
 	}
 	value := []byte(text)
-	r, err := decodeRecord(id, text[debtHead:], value[debtHead:])
+	r, err := decodeRecord(id, text[queueHead:], value[queueHead:])
 	if err != nil {
 		return storage.Revocation{}, err
 	}

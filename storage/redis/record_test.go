@@ -43,7 +43,7 @@ func TestOldRecordsStayReadable(t *testing.T) {
 	want = save(t, s, want)
 	assert.EqualValues(t, 8, want.Revision)
 	store()
-	d := deleteOwing(t, s, "a")
+	d := deleteAndEnqueue(t, s, "a")
 	assert.EqualValues(t, 7, d.Record.Revision)
 	assert.Equal(t, "s1", d.Record.SID)
 }
@@ -92,32 +92,32 @@ func TestADamagedRecordEndsItsSessionAndNoOther(t *testing.T) {
 	}
 }
 
-func TestADamagedDebtDoesNotHoldUpTheOthers(t *testing.T) {
+func TestADamagedRevocationDoesNotHoldUpTheOthers(t *testing.T) {
 	var clock clock
 	client := theServer(t).client(t)
 	s := newStore(t, client, Options{Now: clock.now})
 	for _, id := range []string{"a", "b"} {
 		save(t, s, newRecord(id))
-		deleteOwing(t, s, id)
+		deleteAndEnqueue(t, s, id)
 	}
-	require.NoError(t, client.Set(t.Context(), s.space("a").debt("a"), "damaged", time.Hour).Err())
+	require.NoError(t, client.Set(t.Context(), s.space("a").revocation("a"), "damaged", time.Hour).Err())
 	clock.advance(time.Minute)
-	debts, err := s.Claim(t.Context(), 10, time.Minute)
+	revocations, err := s.Claim(t.Context(), 10, time.Minute)
 	require.NoError(t, err)
-	require.Len(t, debts, 1)
-	assert.Equal(t, "b", debts[0].Record.ID)
+	require.Len(t, revocations, 1)
+	assert.Equal(t, "b", revocations[0].Record.ID)
 
 	clock.advance(2 * time.Minute)
-	require.NoError(t, s.Complete(t.Context(), debts[0]))
+	require.NoError(t, s.Complete(t.Context(), revocations[0]))
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	debts, err = s.Claim(ctx, 10, 0)
+	revocations, err = s.Claim(ctx, 10, 0)
 	require.NoError(t, err, "it is not claimed again and again")
-	assert.Empty(t, debts)
+	assert.Empty(t, revocations)
 }
 
 // During a deployment a newer version of this package may share the server. What
-// its sessions owe must not be lost on instances that cannot read them.
+// its revocations must not be lost on instances that cannot read them.
 func TestWhatANewerVersionWroteIsOwedUntilItIsRead(t *testing.T) {
 	ctx := t.Context()
 	var clock clock
@@ -126,26 +126,26 @@ func TestWhatANewerVersionWroteIsOwedUntilItIsRead(t *testing.T) {
 	setFormat := func(key string, at int64, format string) {
 		require.NoError(t, client.SetRange(ctx, key, at, format).Err())
 	}
-	ids := []string{"deleted", "matched", "owed", "spared"}
+	ids := []string{"deleted", "matched", "enqueued", "spared"}
 	for _, id := range ids {
 		save(t, s, newRecord(id))
-		if id == "owed" {
-			deleteOwing(t, s, id)
-			setFormat(s.space(id).debt(id), debtHead, "\x02")
+		if id == "enqueued" {
+			deleteAndEnqueue(t, s, id)
+			setFormat(s.space(id).revocation(id), queueHead, "\x02")
 			continue
 		}
 		setFormat(s.space(id).record(id), 0, "\x02")
 	}
 	_, err := s.DeleteAndEnqueue(ctx, "deleted", time.Minute)
 	assert.ErrorIs(t, err, storage.ErrNotFound)
-	debts, err := s.DeleteMatchingAndEnqueue(ctx, storage.Match{Subject: "alice", Except: "spared"}, time.Minute)
+	revocations, err := s.DeleteMatchingAndEnqueue(ctx, storage.Match{Subject: "alice", Except: "spared"}, time.Minute)
 	require.NoError(t, err)
-	assert.Empty(t, debts)
+	assert.Empty(t, revocations)
 	for range 2 {
 		clock.advance(time.Minute)
-		debts, err = s.Claim(ctx, 10, time.Minute)
+		revocations, err = s.Claim(ctx, 10, time.Minute)
 		require.NoError(t, err)
-		assert.Empty(t, debts)
+		assert.Empty(t, revocations)
 	}
 
 	setFormat(s.space("spared").record("spared"), 0, "\x01")
@@ -153,20 +153,20 @@ func TestWhatANewerVersionWroteIsOwedUntilItIsRead(t *testing.T) {
 	assert.NoError(t, err)
 	for _, id := range ids[:3] {
 		assertGone(t, s, id)
-		setFormat(s.space(id).debt(id), debtHead, "\x01")
+		setFormat(s.space(id).revocation(id), queueHead, "\x01")
 	}
 	clock.advance(time.Minute)
-	debts, err = s.Claim(ctx, 10, time.Minute)
+	revocations, err = s.Claim(ctx, 10, time.Minute)
 	require.NoError(t, err)
-	assert.ElementsMatch(t, ids[:3], idsOf(debts))
+	assert.ElementsMatch(t, ids[:3], idsOf(revocations))
 }
 
 func FuzzDecode(f *testing.F) {
 	whole, _ := hex.DecodeString(firstFormat)
 	f.Add(whole)
-	f.Add(append(make([]byte, debtHead), whole...))
+	f.Add(append(make([]byte, queueHead), whole...))
 	f.Fuzz(func(t *testing.T, value []byte) {
-		_, _ = decodeDebt("a", string(value))
+		_, _ = decodeRevocation("a", string(value))
 		r, err := decodeRecord("a", string(value), value)
 		if err != nil {
 			return
@@ -186,9 +186,9 @@ func TestWhatIsHandedOutIsNotTheCallersOwn(t *testing.T) {
 	r := newRecord("a")
 	want := string(r.Data)
 	saved := save(t, s, r)
-	owed, err := s.Enqueue(t.Context(), r, time.Minute)
+	enqueued, err := s.Enqueue(t.Context(), r, time.Minute)
 	require.NoError(t, err)
 	clear(r.Data)
 	assert.Equal(t, want, string(saved.Data))
-	assert.Equal(t, want, string(owed.Record.Data))
+	assert.Equal(t, want, string(enqueued.Record.Data))
 }

@@ -18,26 +18,26 @@ var (
 	deleteLua string
 	//go:embed lua/delete_matching.lua
 	deleteMatchingLua string
-	//go:embed lua/owe.lua
-	oweLua string
+	//go:embed lua/enqueue.lua
+	enqueueLua string
 	//go:embed lua/claim.lua
 	claimLua string
-	//go:embed lua/held.lua
-	heldLua string
-	//go:embed lua/postpone.lua
-	postponeLua string
-	//go:embed lua/settle.lua
-	settleLua string
+	//go:embed lua/lease.lua
+	leaseLua string
+	//go:embed lua/retry.lua
+	retryLua string
+	//go:embed lua/complete.lua
+	completeLua string
 )
 
 var (
 	saveScript           = redis.NewScript(commonLua + saveLua)
 	deleteScript         = redis.NewScript(commonLua + deleteLua)
 	deleteMatchingScript = redis.NewScript(commonLua + deleteMatchingLua)
-	oweScript            = redis.NewScript(commonLua + oweLua)
+	enqueueScript        = redis.NewScript(commonLua + enqueueLua)
 	claimScript          = redis.NewScript(commonLua + claimLua)
-	postponeScript       = redis.NewScript(commonLua + heldLua + postponeLua)
-	settleScript         = redis.NewScript(commonLua + heldLua + settleLua)
+	retryScript          = redis.NewScript(commonLua + leaseLua + retryLua)
+	completeScript       = redis.NewScript(commonLua + leaseLua + completeLua)
 )
 
 // run runs a script on one space. Scripts that the server has forgotten, as

@@ -36,7 +36,7 @@ func TestSessionsSurviveAFailOverBySentinel(t *testing.T) {
 	s := newStore(t, client, Options{Now: clock.now})
 	kept := save(t, s, newRecord("kept"))
 	save(t, s, newRecord("ended"))
-	deleteOwing(t, s, "ended")
+	deleteAndEnqueue(t, s, "ended")
 	ofReplica := replica.admin(t)
 	eventually(t, func() bool { return len(keysOf(t, ofReplica, s)) == len(keysOf(t, master.admin(t), s)) }, "the replica to follow")
 
@@ -48,7 +48,7 @@ func TestSessionsSurviveAFailOverBySentinel(t *testing.T) {
 	assertLive(t, s, kept)
 	assertGone(t, s, "ended")
 	clock.advance(time.Minute)
-	debts, err := s.Claim(t.Context(), 10, time.Minute)
+	revocations, err := s.Claim(t.Context(), 10, time.Minute)
 	require.NoError(t, err)
-	assert.Len(t, debts, 1)
+	assert.Len(t, revocations, 1)
 }

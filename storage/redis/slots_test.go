@@ -17,7 +17,7 @@ func TestSpacesAreSpreadEvenlyOverTheSlots(t *testing.T) {
 	for i, in := range newSpaces(defaultPrefix, true) {
 		slot := admin.ClusterKeySlot(t.Context(), in.record("a")).Val()
 		assert.EqualValues(t, i, slot*int64(len(slotTags))/16384, in)
-		for _, key := range []string{in.debt("{b}"), in.due(), in.index(storage.Match{Subject: "{c}"}), in.index(storage.Match{SID: "}d{"})} {
+		for _, key := range []string{in.revocation("{b}"), in.due(), in.index(storage.Match{Subject: "{c}"}), in.index(storage.Match{SID: "}d{"})} {
 			assert.Equal(t, slot, admin.ClusterKeySlot(t.Context(), key).Val(), key)
 		}
 	}
@@ -64,22 +64,22 @@ func TestAClusterThatIsDownInPartLogsOutWhomItCan(t *testing.T) {
 		save(t, s, newRecord(fmt.Sprint(i)))
 	}
 	for i := range 60 {
-		_, err := s.Enqueue(t.Context(), newRecord(fmt.Sprint("debt ", i)), -time.Minute) // due at once
+		_, err := s.Enqueue(t.Context(), newRecord(fmt.Sprint("revocation ", i)), -time.Minute) // due at once
 		require.NoError(t, err)
 	}
 	c.nodes[2].kill()
 
-	debts, err := s.DeleteMatchingAndEnqueue(t.Context(), storage.Match{Subject: "alice"}, time.Minute)
+	revocations, err := s.DeleteMatchingAndEnqueue(t.Context(), storage.Match{Subject: "alice"}, time.Minute)
 	assert.ErrorContains(t, err, "storage/redis: delete matching: ")
-	assert.Greater(t, len(debts), 20)
-	assert.Less(t, len(debts), 60)
-	for _, d := range debts {
+	assert.Greater(t, len(revocations), 20)
+	assert.Less(t, len(revocations), 60)
+	for _, d := range revocations {
 		assertGone(t, s, d.Record.ID)
 	}
-	debts, err = s.Claim(t.Context(), 100, time.Minute)
+	revocations, err = s.Claim(t.Context(), 100, time.Minute)
 	assert.ErrorContains(t, err, "storage/redis: claim: ")
-	assert.Greater(t, len(debts), 20)
-	assert.Less(t, len(debts), 60)
+	assert.Greater(t, len(revocations), 20)
+	assert.Less(t, len(revocations), 60)
 	_, err = s.List(t.Context(), storage.Match{Subject: "alice"})
 	assert.ErrorContains(t, err, "storage/redis: list: ")
 }

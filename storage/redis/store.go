@@ -28,7 +28,7 @@ type Options struct {
 	// layout.
 	Spread bool
 
-	// Now is the clock, by which records expire and debts come due. Those of
+	// Now is the clock, by which records expire and revocations come due. Those of
 	// the instances that share a server should agree to within a few seconds.
 	// Nil means time.Now.
 	Now func() time.Time

@@ -9,29 +9,29 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// ledgerConcurrentChecks run on one store, and on two that share a backend.
-var ledgerConcurrentChecks = []check{
-	{"a debt is handed to one claimant", oneClaimant},
-	{"of many that owe one wins", oneDebtor},
-	{"a debt is there once the record is not", debtBeforeGone},
-	{"every debt is settled once", settledOnce},
-	{"a debt is handed back or handed out, not both", backOrOut},
+// queueConcurrentChecks run on one store, and on two that share a backend.
+var queueConcurrentChecks = []check{
+	{"a revocation is claimed by one caller", oneClaimant},
+	{"of many that enqueue one record one wins", oneEnqueuer},
+	{"a revocation is there once the record is not", enqueuedBeforeGone},
+	{"every revocation is completed once", completedOnce},
+	{"a revocation is completed or claimed anew, not both", resolvedOrClaimed},
 }
 
 func oneClaimant(f *fixture) {
-	const debts = 40
+	const revocations = 40
 	for range rounds(10) {
-		parallel(debts, func(i int) {
-			if _, err := f.at(i).(storage.RevocationQueue).Enqueue(f.ctx, f.record(fmt.Sprint("debt ", i)), hold); err != nil {
+		parallel(revocations, func(i int) {
+			if _, err := f.at(i).(storage.RevocationQueue).Enqueue(f.ctx, f.record(fmt.Sprint("revocation ", i)), lease); err != nil {
 				f.Errorf("Enqueue: %v", err)
 			}
 		})
-		f.clock.advance(hold)
-		var handed [debts]atomic.Int64
+		f.clock.advance(lease)
+		var claims [revocations]atomic.Int64
 		parallel(8, func(i int) {
-			ledger := f.at(i).(storage.RevocationQueue)
+			queue := f.at(i).(storage.RevocationQueue)
 			for {
-				got, err := ledger.Claim(f.ctx, 1+i%4, hold)
+				got, err := queue.Claim(f.ctx, 1+i%4, lease)
 				if err != nil {
 					f.Errorf("Claim: %v", err)
 				}
@@ -40,51 +40,51 @@ func oneClaimant(f *fixture) {
 				}
 				for _, d := range got {
 					var n int
-					fmt.Sscanf(d.Record.ID, "debt %d", &n)
-					if handed[n].Add(1) > 1 {
+					fmt.Sscanf(d.Record.ID, "revocation %d", &n)
+					if claims[n].Add(1) > 1 {
 						return
 					}
 				}
 			}
 		})
-		for i := range handed {
-			if n := handed[i].Load(); n != 1 {
-				f.Fatalf("a debt was handed out %d times at once; want once", n)
+		for i := range claims {
+			if n := claims[i].Load(); n != 1 {
+				f.Fatalf("a revocation was claimed %d times at once; want once", n)
 			}
 		}
-		f.debtsAre(debts)
+		f.revocationsAre(revocations)
 	}
 }
 
-func oneDebtor(f *fixture) {
+func oneEnqueuer(f *fixture) {
 	for round := range rounds(20) {
 		var o outcome
 		parallel(8, func(i int) {
-			_, err := f.at(i).(storage.RevocationQueue).Enqueue(f.ctx, f.record(fmt.Sprint("debt ", round)), hold)
+			_, err := f.at(i).(storage.RevocationQueue).Enqueue(f.ctx, f.record(fmt.Sprint("revocation ", round)), lease)
 			o.count(f, err, storage.ErrConflict, "Enqueue")
 		})
 		o.want(f, 1, "Enqueue")
 	}
-	f.debtsAre(rounds(20))
+	f.revocationsAre(rounds(20))
 }
 
-// debtBeforeGone looks for a moment at which a crash would lose the debt: one
-// at which the record is gone, and nothing is owed.
-func debtBeforeGone(f *fixture) {
-	owed := 0
+// enqueuedBeforeGone looks for a moment at which a crash would lose the revocation: one
+// at which the record is gone, and nothing is enqueued.
+func enqueuedBeforeGone(f *fixture) {
+	enqueued := 0
 	for round := range atLeast(60) {
-		owed++
+		enqueued++
 		r := f.save(f.record(fmt.Sprint("record ", round)))
 		var deleted atomic.Bool
 		parallel(2, func(i int) {
-			ledger := f.at(i).(storage.RevocationQueue)
+			queue := f.at(i).(storage.RevocationQueue)
 			if i == round%2 {
 				defer deleted.Store(true)
 				var err error
 				if round%4 < 2 {
-					_, err = ledger.DeleteAndEnqueue(f.ctx, r.ID, hold)
+					_, err = queue.DeleteAndEnqueue(f.ctx, r.ID, lease)
 				} else {
-					_, err = ledger.DeleteMatchingAndEnqueue(f.ctx, storage.Match{SID: r.SID}, hold)
+					_, err = queue.DeleteMatchingAndEnqueue(f.ctx, storage.Match{SID: r.SID}, lease)
 				}
 				if err != nil {
 					f.Errorf("delete: %v", err)
@@ -101,56 +101,56 @@ func debtBeforeGone(f *fixture) {
 					return
 				}
 			}
-			if _, err := ledger.Enqueue(f.ctx, r, hold); !errors.Is(err, storage.ErrConflict) {
-				f.Errorf("the record was gone before the debt was there: Enqueue: %v; want %q", err, storage.ErrConflict)
+			if _, err := queue.Enqueue(f.ctx, r, lease); !errors.Is(err, storage.ErrConflict) {
+				f.Errorf("the record was gone before the revocation was there: Enqueue: %v; want %q", err, storage.ErrConflict)
 			}
 		})
 	}
-	f.debtsAre(owed)
+	f.revocationsAre(enqueued)
 }
 
-// settledOnce has workers that claim, lose their hold at times, postpone and
-// settle, while the clock moves on.
-func settledOnce(f *fixture) {
-	const debts, workers = 60, 6
-	for i := range debts {
-		f.owes(f.record(fmt.Sprint("debt ", i)))
+// completedOnce has workers that claim, lose their lease at times, retry and
+// complete, while the clock moves on.
+func completedOnce(f *fixture) {
+	const revocations, workers = 60, 6
+	for i := range revocations {
+		f.enqueues(f.record(fmt.Sprint("revocation ", i)))
 	}
-	f.clock.advance(hold)
-	var settled atomic.Int64
+	f.clock.advance(lease)
+	var completed atomic.Int64
 	parallel(workers, func(i int) {
-		ledger := f.at(i).(storage.RevocationQueue)
-		for n := 0; settled.Load() < debts && n < 10_000; n++ {
-			got, err := ledger.Claim(f.ctx, 3, hold)
+		queue := f.at(i).(storage.RevocationQueue)
+		for n := 0; completed.Load() < revocations && n < 10_000; n++ {
+			got, err := queue.Claim(f.ctx, 3, lease)
 			if err != nil {
 				f.Errorf("Claim: %v", err)
 				return
 			}
 			for j, d := range got {
-				f.finish(ledger, d, i+j+n, &settled)
+				f.finish(queue, d, i+j+n, &completed)
 			}
 			// One moves the clock on: where callers take strict turns, six would make
-			// each other lose every hold before it can be used.
+			// each other lose every lease before it can be used.
 			if len(got) == 0 && i == n%workers {
-				f.clock.advance(hold / 2)
+				f.clock.advance(lease / 2)
 			}
 		}
 	})
-	if settled.Load() != debts {
-		f.Errorf("%d of %d debts were settled", settled.Load(), debts)
+	if completed.Load() != revocations {
+		f.Errorf("%d of %d revocations were completed", completed.Load(), revocations)
 	}
-	f.debtsAre(0)
+	f.revocationsAre(0)
 }
 
-func (f *fixture) finish(ledger storage.RevocationQueue, d storage.Revocation, way int, settled *atomic.Int64) {
+func (f *fixture) finish(queue storage.RevocationQueue, d storage.Revocation, way int, completed *atomic.Int64) {
 	var err error
 	switch way % 3 {
 	case 0:
-		if err = ledger.Complete(f.ctx, d); err == nil {
-			settled.Add(1)
+		if err = queue.Complete(f.ctx, d); err == nil {
+			completed.Add(1)
 		}
 	case 1:
-		err = ledger.Retry(f.ctx, d, f.clock.Now().Add(time.Second))
+		err = queue.Retry(f.ctx, d, f.clock.Now().Add(time.Second))
 	case 2: // forgotten, as by a worker that crashed
 	}
 	if err != nil && !errors.Is(err, storage.ErrConflict) && !errors.Is(err, storage.ErrNotFound) {
@@ -158,30 +158,31 @@ func (f *fixture) finish(ledger storage.RevocationQueue, d storage.Revocation, w
 	}
 }
 
-// backOrOut has a holder whose time is up hand a debt back while somebody else
-// claims it. One of them comes first, and then the other has nothing.
-func backOrOut(f *fixture) {
+// resolvedOrClaimed has somebody whose lease has ended complete or retry a
+// revocation while somebody else claims it. One comes first, and the other gets
+// nothing.
+func resolvedOrClaimed(f *fixture) {
 	for round := range atLeast(60) {
-		lost := f.owes(f.record(fmt.Sprint("debt ", round)))
-		f.clock.advance(hold)
+		lost := f.enqueues(f.record(fmt.Sprint("revocation ", round)))
+		f.clock.advance(lease)
 		later := f.clock.Now().Add(time.Hour)
 		var claimed []storage.Revocation
 		var err, backErr error
 		parallel(2, func(i int) {
-			switch ledger := f.at(i).(storage.RevocationQueue); {
+			switch queue := f.at(i).(storage.RevocationQueue); {
 			case i == round%2:
-				claimed, err = ledger.Claim(f.ctx, 1, hold)
+				claimed, err = queue.Claim(f.ctx, 1, lease)
 			case round%4 < 2:
-				backErr = ledger.Complete(f.ctx, lost)
+				backErr = queue.Complete(f.ctx, lost)
 			default:
-				backErr = ledger.Retry(f.ctx, lost, later)
+				backErr = queue.Retry(f.ctx, lost, later)
 			}
 		})
 		if err != nil || backErr != nil && !errors.Is(backErr, storage.ErrConflict) {
 			f.Fatalf("Claim: %v; Complete or Retry: %v; want nil and at most %q", err, backErr, storage.ErrConflict)
 		}
 		if back := backErr == nil; back == (len(claimed) > 0) {
-			f.Fatalf("a debt was handed back: %v, and handed out %d times; want one or the other", back, len(claimed))
+			f.Fatalf("a revocation was completed or retried: %v, and claimed %d times; want one or the other", back, len(claimed))
 		}
 		switch {
 		case len(claimed) > 0:
@@ -191,9 +192,9 @@ func backOrOut(f *fixture) {
 		default:
 			lost.Due = later
 		}
-		if err := f.ledger().Complete(f.ctx, lost); err != nil {
-			f.Fatalf("Complete by the one who has the debt: %v", err)
+		if err := f.queue().Complete(f.ctx, lost); err != nil {
+			f.Fatalf("Complete by the one who has the revocation: %v", err)
 		}
 	}
-	f.debtsAre(0)
+	f.revocationsAre(0)
 }

@@ -74,26 +74,26 @@ func oneWriter(f *fixture) {
 func oneDeleter(f *fixture) {
 	for round := range atLeast(40) {
 		r := f.save(f.record(fmt.Sprint("record ", round)))
-		var got, owed atomic.Int64
+		var got, enqueued atomic.Int64
 		parallel(10, func(i int) {
-			removed, debts, err := deleteSomehow(f.on(i), i+round, r)
+			removed, revocations, err := deleteSomehow(f.on(i), i+round, r)
 			if err != nil && !errors.Is(err, storage.ErrNotFound) {
 				f.Errorf("delete: %v", err)
 			}
 			got.Add(int64(len(removed)))
-			owed.Add(int64(len(debts)))
+			enqueued.Add(int64(len(revocations)))
 		})
 		if got.Load() != 1 {
 			f.Fatalf("%d of 10 callers that delete at once got the record; want one", got.Load())
 		}
 		f.absent(r.ID)
-		f.debtsAre(int(owed.Load()))
+		f.revocationsAre(int(enqueued.Load()))
 	}
 }
 
 // deleteSomehow deletes r in one of the ways there are, and returns what it got,
-// with the debts that this has become.
-func deleteSomehow(f *fixture, way int, r storage.Record) (removed []storage.Record, debts []storage.Revocation, err error) {
+// with the revocations that this has become.
+func deleteSomehow(f *fixture, way int, r storage.Record) (removed []storage.Record, revocations []storage.Revocation, err error) {
 	ways := 3
 	if is[storage.RevocationQueue](f.store) {
 		ways = 5
@@ -109,35 +109,35 @@ func deleteSomehow(f *fixture, way int, r storage.Record) (removed []storage.Rec
 		removed, err = f.store.DeleteMatching(f.ctx, storage.Match{SID: r.SID})
 		return removed, nil, err
 	case 3:
-		d, err := f.ledger().DeleteAndEnqueue(f.ctx, r.ID, hold)
-		debts = oneDebt(d, err)
-		return recordsOf(debts), debts, err
+		d, err := f.queue().DeleteAndEnqueue(f.ctx, r.ID, lease)
+		revocations = oneRevocation(d, err)
+		return recordsOf(revocations), revocations, err
 	default:
-		debts, err = f.ledger().DeleteMatchingAndEnqueue(f.ctx, storage.Match{Subject: r.Subject, SID: r.SID}, hold)
-		return recordsOf(debts), debts, err
+		revocations, err = f.queue().DeleteMatchingAndEnqueue(f.ctx, storage.Match{Subject: r.Subject, SID: r.SID}, lease)
+		return recordsOf(revocations), revocations, err
 	}
 }
 
-// debtsAre checks how many debts there are, and settles them.
-func (f *fixture) debtsAre(want int) {
+// revocationsAre checks how many revocations there are, and completes them.
+func (f *fixture) revocationsAre(want int) {
 	f.Helper()
 	if !is[storage.RevocationQueue](f.store) {
 		return
 	}
-	f.clock.advance(hold)
-	debts, err := f.ledger().Claim(f.ctx, want+10, hold)
-	if err != nil || len(debts) != want {
-		f.Fatalf("Claim returned %d debts, %v; want %d", len(debts), err, want)
+	f.clock.advance(lease)
+	revocations, err := f.queue().Claim(f.ctx, want+10, lease)
+	if err != nil || len(revocations) != want {
+		f.Fatalf("Claim returned %d revocations, %v; want %d", len(revocations), err, want)
 	}
-	for _, d := range debts {
-		if err := f.ledger().Complete(f.ctx, d); err != nil {
+	for _, d := range revocations {
+		if err := f.queue().Complete(f.ctx, d); err != nil {
 			f.Fatalf("Complete: %v", err)
 		}
 	}
 }
 
 // deleteAgainstSave has writers that refresh a record as fast as they can while
-// it is deleted, in every way there is. What the deleter gets, and what is owed
+// it is deleted, in every way there is. What the deleter gets, and what is enqueued
 // from then on, is what the last of them has saved.
 func deleteAgainstSave(f *fixture) {
 	for round := range atLeast(60) {
@@ -145,7 +145,7 @@ func deleteAgainstSave(f *fixture) {
 		var saves atomic.Int64
 		var gone atomic.Bool
 		var deleted []storage.Record
-		var owed []storage.Revocation
+		var enqueued []storage.Revocation
 		const writers = 4
 		parallel(writers+1, func(i int) {
 			if i != round/2%(writers+1) {
@@ -153,7 +153,7 @@ func deleteAgainstSave(f *fixture) {
 				return
 			}
 			var err error
-			if deleted, owed, err = deleteSomehow(f.on(round), round, created); err != nil {
+			if deleted, enqueued, err = deleteSomehow(f.on(round), round, created); err != nil {
 				f.Errorf("delete: %v", err)
 			}
 			gone.Store(true)
@@ -169,19 +169,19 @@ func deleteAgainstSave(f *fixture) {
 		f.absent(created.ID)
 		f.removeMatching(storage.Match{Subject: created.Subject})
 		f.removeMatching(storage.Match{SID: created.SID})
-		f.pays(owed)
+		f.completes(enqueued)
 	}
 }
 
-// pays checks that these are all the debts there are, and settles them.
-func (f *fixture) pays(owed []storage.Revocation) {
+// completes checks that these are all the revocations there are, and completes them.
+func (f *fixture) completes(enqueued []storage.Revocation) {
 	f.Helper()
 	if !is[storage.RevocationQueue](f.store) {
 		return
 	}
-	f.clock.advance(hold)
-	for _, d := range f.claims(len(owed)+10, hold, owed...) {
-		if err := f.ledger().Complete(f.ctx, d); err != nil {
+	f.clock.advance(lease)
+	for _, d := range f.claims(len(enqueued)+10, lease, enqueued...) {
+		if err := f.queue().Complete(f.ctx, d); err != nil {
 			f.Fatalf("Complete: %v", err)
 		}
 	}

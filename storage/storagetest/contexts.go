@@ -56,33 +56,33 @@ func noEffect(f *fixture, ctx context.Context, want error) {
 	f.removeMatching(storage.Match{Subject: "another subject"})
 	f.removeMatching(match, stored)
 
-	if ledger, ok := f.store.(storage.RevocationQueue); ok {
-		noEffectOnLedger(f, ledger, ctx, want)
+	if queue, ok := f.store.(storage.RevocationQueue); ok {
+		noEffectOnQueue(f, queue, ctx, want)
 	}
 }
 
-func noEffectOnLedger(f *fixture, ledger storage.RevocationQueue, ctx context.Context, want error) {
-	stored := f.save(f.record("owing"))
-	owed, err := ledger.Enqueue(f.ctx, f.record("debt"), time.Minute)
+func noEffectOnQueue(f *fixture, queue storage.RevocationQueue, ctx context.Context, want error) {
+	stored := f.save(f.record("pending"))
+	enqueued, err := queue.Enqueue(f.ctx, f.record("revocation"), time.Minute)
 	if err != nil {
 		f.Fatalf("Enqueue: %v", err)
 	}
 	f.clock.advance(time.Minute)
 	for name, call := range map[string]func() error{
-		"DeleteAndEnqueue": func() error { _, err := ledger.DeleteAndEnqueue(ctx, "owing", time.Minute); return err },
+		"DeleteAndEnqueue": func() error { _, err := queue.DeleteAndEnqueue(ctx, "pending", time.Minute); return err },
 		"DeleteMatchingAndEnqueue": func() error {
-			_, err := ledger.DeleteMatchingAndEnqueue(ctx, storage.Match{SID: stored.SID}, time.Minute)
+			_, err := queue.DeleteMatchingAndEnqueue(ctx, storage.Match{SID: stored.SID}, time.Minute)
 			return err
 		},
-		"Enqueue":  func() error { _, err := ledger.Enqueue(ctx, f.record("other debt"), time.Minute); return err },
-		"Claim":    func() error { _, err := ledger.Claim(ctx, 10, time.Minute); return err },
-		"Retry":    func() error { return ledger.Retry(ctx, owed, f.clock.Now().Add(time.Hour)) },
-		"Complete": func() error { return ledger.Complete(ctx, owed) },
+		"Enqueue":  func() error { _, err := queue.Enqueue(ctx, f.record("other revocation"), time.Minute); return err },
+		"Claim":    func() error { _, err := queue.Claim(ctx, 10, time.Minute); return err },
+		"Retry":    func() error { return queue.Retry(ctx, enqueued, f.clock.Now().Add(time.Hour)) },
+		"Complete": func() error { return queue.Complete(ctx, enqueued) },
 	} {
 		f.failed(call(), want, name+" with a context that is done")
 	}
 	f.present(stored)
-	f.claims(10, time.Minute, owed)
+	f.claims(10, time.Minute, enqueued)
 }
 
 // cancelledMeanwhile lets the cancellation race with a Save. Whether that had

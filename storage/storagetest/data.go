@@ -160,7 +160,7 @@ func keysApart(f *fixture) {
 		f.removeMatching(storage.Match{Subject: left.Subject, SID: left.SID}, left)
 		f.removeMatching(storage.Match{Subject: right.Subject, SID: right.SID}, right)
 	}
-	for _, prefix := range []string{"r", "record", "session", "sub", "subject", "sid", "idx", "debt", "due"} {
+	for _, prefix := range []string{"r", "record", "session", "sub", "subject", "sid", "idx", "revocation", "due"} {
 		for _, separator := range []string{":", "/", ""} {
 			r := f.owned("x", "y", "z")
 			f.absent(prefix + separator + "x")

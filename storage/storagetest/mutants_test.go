@@ -30,12 +30,12 @@ type broken struct {
 	delMatching func(ctx context.Context, m storage.Match) ([]storage.Record, error)
 	list        func(ctx context.Context, m storage.Match) ([]storage.Record, error)
 
-	delOwing         func(ctx context.Context, id string, hold time.Duration) (storage.Revocation, error)
-	delMatchingOwing func(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Revocation, error)
-	owe              func(ctx context.Context, r storage.Record, hold time.Duration) (storage.Revocation, error)
-	claim            func(ctx context.Context, n int, hold time.Duration) ([]storage.Revocation, error)
-	postpone         func(ctx context.Context, d storage.Revocation, due time.Time) error
-	settle           func(ctx context.Context, d storage.Revocation) error
+	delAndEnqueue         func(ctx context.Context, id string, lease time.Duration) (storage.Revocation, error)
+	delMatchingAndEnqueue func(ctx context.Context, m storage.Match, lease time.Duration) ([]storage.Revocation, error)
+	enqueue               func(ctx context.Context, r storage.Record, lease time.Duration) (storage.Revocation, error)
+	claim                 func(ctx context.Context, n int, lease time.Duration) ([]storage.Revocation, error)
+	retry                 func(ctx context.Context, d storage.Revocation, due time.Time) error
+	complete              func(ctx context.Context, d storage.Revocation) error
 
 	notify func(ctx context.Context, ids ...string) error
 	listen func(ctx context.Context, ready func(), ended func(string)) error
@@ -47,8 +47,8 @@ func newBroken(now func() time.Time) *broken {
 	return &broken{
 		bus: bus, sound: sound,
 		load: sound.Load, save: sound.Save, del: sound.Delete, delMatching: sound.DeleteMatching, list: sound.List,
-		delOwing: sound.DeleteAndEnqueue, delMatchingOwing: sound.DeleteMatchingAndEnqueue, owe: sound.Enqueue,
-		claim: sound.Claim, postpone: sound.Retry, settle: sound.Complete,
+		delAndEnqueue: sound.DeleteAndEnqueue, delMatchingAndEnqueue: sound.DeleteMatchingAndEnqueue, enqueue: sound.Enqueue,
+		claim: sound.Claim, retry: sound.Retry, complete: sound.Complete,
 		notify: bus.Notify, listen: bus.Listen,
 	}
 }
@@ -66,22 +66,22 @@ func (b *broken) DeleteMatching(ctx context.Context, m storage.Match) ([]storage
 func (b *broken) List(ctx context.Context, m storage.Match) ([]storage.Record, error) {
 	return b.list(ctx, m)
 }
-func (b *broken) DeleteAndEnqueue(ctx context.Context, id string, hold time.Duration) (storage.Revocation, error) {
-	return b.delOwing(ctx, id, hold)
+func (b *broken) DeleteAndEnqueue(ctx context.Context, id string, lease time.Duration) (storage.Revocation, error) {
+	return b.delAndEnqueue(ctx, id, lease)
 }
-func (b *broken) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Revocation, error) {
-	return b.delMatchingOwing(ctx, m, hold)
+func (b *broken) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, lease time.Duration) ([]storage.Revocation, error) {
+	return b.delMatchingAndEnqueue(ctx, m, lease)
 }
-func (b *broken) Enqueue(ctx context.Context, r storage.Record, hold time.Duration) (storage.Revocation, error) {
-	return b.owe(ctx, r, hold)
+func (b *broken) Enqueue(ctx context.Context, r storage.Record, lease time.Duration) (storage.Revocation, error) {
+	return b.enqueue(ctx, r, lease)
 }
-func (b *broken) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Revocation, error) {
-	return b.claim(ctx, n, hold)
+func (b *broken) Claim(ctx context.Context, n int, lease time.Duration) ([]storage.Revocation, error) {
+	return b.claim(ctx, n, lease)
 }
 func (b *broken) Retry(ctx context.Context, d storage.Revocation, due time.Time) error {
-	return b.postpone(ctx, d, due)
+	return b.retry(ctx, d, due)
 }
-func (b *broken) Complete(ctx context.Context, d storage.Revocation) error { return b.settle(ctx, d) }
+func (b *broken) Complete(ctx context.Context, d storage.Revocation) error { return b.complete(ctx, d) }
 func (b *broken) Notify(ctx context.Context, ids ...string) error          { return b.notify(ctx, ids...) }
 func (b *broken) Listen(ctx context.Context, ready func(), ended func(string)) error {
 	return b.listen(ctx, ready, ended)
@@ -96,7 +96,7 @@ func faulty(name string, fault func(*broken), foundBy ...string) mutant {
 	}}
 }
 
-var mutants = slices.Concat(recordMutants, matchMutants, dataMutants, contextMutants, racyMutants, ledgerMutants, notifierMutants, sharedMutants)
+var mutants = slices.Concat(recordMutants, matchMutants, dataMutants, contextMutants, racyMutants, queueMutants, notifierMutants, sharedMutants)
 
 var recordMutants = []mutant{
 	faulty("finds an empty record", func(b *broken) {
@@ -180,7 +180,7 @@ var recordMutants = []mutant{
 			}
 			return b.sound.Save(ctx, r)
 		}
-	}, "a deleted record does not come back", "nothing comes back after a delete", "DeleteAndEnqueue turns a record into a debt"),
+	}, "a deleted record does not come back", "nothing comes back after a delete", "DeleteAndEnqueue turns a record into a revocation"),
 
 	faulty("remembers the deleted for ever", func(b *broken) {
 		deleted := map[string]bool{}
@@ -241,15 +241,15 @@ func selecting(name string, selects func(b *broken, m storage.Match, r storage.R
 			}
 			return found, ctx.Err()
 		}
-		b.delMatchingOwing = func(ctx context.Context, m storage.Match, hold time.Duration) (owed []storage.Revocation, err error) {
+		b.delMatchingAndEnqueue = func(ctx context.Context, m storage.Match, lease time.Duration) (enqueued []storage.Revocation, err error) {
 			found, _ := b.list(ctx, m)
 			for _, r := range found {
-				d, err := b.sound.DeleteAndEnqueue(ctx, r.ID, hold)
+				d, err := b.sound.DeleteAndEnqueue(ctx, r.ID, lease)
 				if err == nil {
-					owed = append(owed, d)
+					enqueued = append(enqueued, d)
 				}
 			}
-			return owed, ctx.Err()
+			return enqueued, ctx.Err()
 		}
 	}, foundBy...)
 }
@@ -280,7 +280,7 @@ var matchMutants = []mutant{
 	selecting("forgets Except", func(b *broken, m storage.Match, r storage.Record) bool {
 		m.Except = ""
 		return b.isLive(r) && selects(m, r)
-	}, "DeleteMatching spares Except", "List selects as DeleteMatching does", "DeleteMatchingAndEnqueue turns what it selects into debts"),
+	}, "DeleteMatching spares Except", "List selects as DeleteMatching does", "DeleteMatchingAndEnqueue turns what it selects into revocations"),
 
 	selecting("takes an empty match for all", func(b *broken, m storage.Match, r storage.Record) bool {
 		return b.isLive(r) && selects(m, r)
@@ -333,13 +333,13 @@ var matchMutants = []mutant{
 			}
 			return found, err
 		}
-		b.delMatchingOwing = func(ctx context.Context, m storage.Match, hold time.Duration) (owed []storage.Revocation, err error) {
+		b.delMatchingAndEnqueue = func(ctx context.Context, m storage.Match, lease time.Duration) (enqueued []storage.Revocation, err error) {
 			found, err := b.list(ctx, m)
 			for _, r := range found {
-				d, _ := b.sound.DeleteAndEnqueue(ctx, r.ID, hold)
-				owed = append(owed, d)
+				d, _ := b.sound.DeleteAndEnqueue(ctx, r.ID, lease)
+				enqueued = append(enqueued, d)
 			}
-			return owed, err
+			return enqueued, err
 		}
 	}, "DeleteMatching removes many", "List lists many", "DeleteMatchingAndEnqueue and Claim take many"),
 }
@@ -360,10 +360,10 @@ var dataMutants = []mutant{
 		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
 			return b.sound.Save(ctx, text(r))
 		}
-		b.owe = func(ctx context.Context, r storage.Record, hold time.Duration) (storage.Revocation, error) {
-			return b.sound.Enqueue(ctx, text(r), hold)
+		b.enqueue = func(ctx context.Context, r storage.Record, lease time.Duration) (storage.Revocation, error) {
+			return b.sound.Enqueue(ctx, text(r), lease)
 		}
-	}, "Data of any size and content", "debts of any size and content"),
+	}, "Data of any size and content", "revocations of any size and content"),
 
 	faulty("keeps the caller's bytes", func(b *broken) {
 		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
@@ -371,13 +371,13 @@ var dataMutants = []mutant{
 			saved, err := b.sound.Save(ctx, r)
 			return b.rewrite(saved, err, func(r *storage.Record) { r.Data = data })
 		}
-		b.owe = func(ctx context.Context, r storage.Record, hold time.Duration) (storage.Revocation, error) {
-			d, err := b.sound.Enqueue(ctx, r, hold)
+		b.enqueue = func(ctx context.Context, r storage.Record, lease time.Duration) (storage.Revocation, error) {
+			d, err := b.sound.Enqueue(ctx, r, lease)
 			d.Record.Data = r.Data
-			b.sound.debts[r.ID] = d
+			b.sound.revocations[r.ID] = d
 			return d, err
 		}
-	}, "the bytes handed in stay the caller's", "Enqueue copies what it is handed"),
+	}, "the bytes handed in stay the caller's", "Enqueue keeps no alias"),
 
 	faulty("writes over the bytes it handed out", func(b *broken) {
 		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
@@ -402,14 +402,14 @@ var dataMutants = []mutant{
 			}
 			return found, err
 		}
-		b.claim = func(ctx context.Context, n int, hold time.Duration) ([]storage.Revocation, error) {
-			claimed, err := b.sound.Claim(ctx, n, hold)
+		b.claim = func(ctx context.Context, n int, lease time.Duration) ([]storage.Revocation, error) {
+			claimed, err := b.sound.Claim(ctx, n, lease)
 			for i, d := range claimed {
 				claimed[i].Record.Data = buffer[:copy(buffer, d.Record.Data)]
 			}
 			return claimed, err
 		}
-	}, "the bytes that List hands out do not change", "the bytes of a debt do not change"),
+	}, "the bytes that List hands out do not change", "the bytes of a revocation do not change"),
 
 	faulty("leaves room behind the bytes", func(b *broken) {
 		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
@@ -448,9 +448,9 @@ var contextMutants = []mutant{
 		}
 	}, "a cancelled context has no effect", "a passed deadline has no effect"),
 
-	faulty("looks at the context too late for a debt", func(b *broken) {
-		b.claim = func(ctx context.Context, n int, hold time.Duration) ([]storage.Revocation, error) {
-			claimed, _ := b.sound.Claim(context.WithoutCancel(ctx), n, hold)
+	faulty("looks at the context too late for a revocation", func(b *broken) {
+		b.claim = func(ctx context.Context, n int, lease time.Duration) ([]storage.Revocation, error) {
+			claimed, _ := b.sound.Claim(context.WithoutCancel(ctx), n, lease)
 			return claimed, ctx.Err()
 		}
 	}, "a cancelled context has no effect", "a passed deadline has no effect"),
@@ -537,129 +537,129 @@ var racyMutants = []mutant{
 	}, "random calls at once are linearizable"),
 }
 
-var ledgerMutants = []mutant{
-	faulty("owes and keeps", func(b *broken) {
-		b.delOwing = func(ctx context.Context, id string, hold time.Duration) (storage.Revocation, error) {
+var queueMutants = []mutant{
+	faulty("enqueues and keeps", func(b *broken) {
+		b.delAndEnqueue = func(ctx context.Context, id string, lease time.Duration) (storage.Revocation, error) {
 			r, err := b.sound.Load(ctx, id)
 			if err != nil {
 				return storage.Revocation{}, err
 			}
-			return b.sound.Enqueue(ctx, r, hold)
+			return b.sound.Enqueue(ctx, r, lease)
 		}
-	}, "DeleteAndEnqueue turns a record into a debt", "of many deleters one gets the record"),
+	}, "DeleteAndEnqueue turns a record into a revocation", "of many deleters one gets the record"),
 
-	faulty("owes what is not there", func(b *broken) {
-		b.delOwing = func(ctx context.Context, id string, hold time.Duration) (storage.Revocation, error) {
-			if d, err := b.sound.DeleteAndEnqueue(ctx, id, hold); !errors.Is(err, storage.ErrNotFound) {
+	faulty("enqueues what is not there", func(b *broken) {
+		b.delAndEnqueue = func(ctx context.Context, id string, lease time.Duration) (storage.Revocation, error) {
+			if d, err := b.sound.DeleteAndEnqueue(ctx, id, lease); !errors.Is(err, storage.ErrNotFound) {
 				return d, err
 			}
-			_, _ = b.sound.Enqueue(ctx, storage.Record{ID: id}, hold)
+			_, _ = b.sound.Enqueue(ctx, storage.Record{ID: id}, lease)
 			return storage.Revocation{}, storage.ErrNotFound
 		}
-	}, "DeleteAndEnqueue of what is not there owes nothing"),
+	}, "DeleteAndEnqueue of a missing record enqueues nothing"),
 
-	faulty("deletes, then owes", func(b *broken) {
-		b.delOwing = func(ctx context.Context, id string, hold time.Duration) (storage.Revocation, error) {
+	faulty("deletes, then enqueues", func(b *broken) {
+		b.delAndEnqueue = func(ctx context.Context, id string, lease time.Duration) (storage.Revocation, error) {
 			r, err := b.sound.Delete(ctx, id)
 			if err != nil {
 				return storage.Revocation{}, err
 			}
 			gap()
-			return b.sound.Enqueue(ctx, r, hold)
+			return b.sound.Enqueue(ctx, r, lease)
 		}
-	}, "a debt is there once the record is not"),
+	}, "a revocation is there once the record is not"),
 
-	faulty("stops between the record and the debt", func(b *broken) {
-		b.delOwing = func(ctx context.Context, id string, hold time.Duration) (storage.Revocation, error) {
+	faulty("stops between the record and the revocation", func(b *broken) {
+		b.delAndEnqueue = func(ctx context.Context, id string, lease time.Duration) (storage.Revocation, error) {
 			r, err := b.sound.Delete(ctx, id)
 			if err != nil {
 				return storage.Revocation{}, err
 			}
 			time.Sleep(time.Millisecond) // on its way to the disk
-			return b.sound.Enqueue(ctx, r, hold)
+			return b.sound.Enqueue(ctx, r, lease)
 		}
-	}, "a context cancelled meanwhile loses no debt"),
+	}, "a context cancelled meanwhile loses no revocation"),
 
-	faulty("owes what it has read before", func(b *broken) {
-		b.delOwing = func(ctx context.Context, id string, hold time.Duration) (storage.Revocation, error) {
+	faulty("enqueues what it has read before", func(b *broken) {
+		b.delAndEnqueue = func(ctx context.Context, id string, lease time.Duration) (storage.Revocation, error) {
 			r, err := b.sound.Load(ctx, id)
 			if err != nil {
 				return storage.Revocation{}, err
 			}
 			gap()
-			return b.removeAs(r, hold)
+			return b.removeAs(r, lease)
 		}
 	}, "nothing comes back after a delete"),
 
-	faulty("owes all that it has read before", func(b *broken) {
-		b.delMatchingOwing = func(ctx context.Context, m storage.Match, hold time.Duration) (owed []storage.Revocation, err error) {
+	faulty("enqueues all that it has read before", func(b *broken) {
+		b.delMatchingAndEnqueue = func(ctx context.Context, m storage.Match, lease time.Duration) (enqueued []storage.Revocation, err error) {
 			found, err := b.sound.List(ctx, m)
 			gap()
 			for _, r := range found {
-				d, err := b.removeAs(r, hold)
-				owed = append(owed, oneDebt(d, err)...)
+				d, err := b.removeAs(r, lease)
+				enqueued = append(enqueued, oneRevocation(d, err)...)
 			}
-			return owed, err
+			return enqueued, err
 		}
 	}, "nothing comes back after a delete"),
 
-	faulty("stores what is owed", func(b *broken) {
-		b.owe = func(ctx context.Context, r storage.Record, hold time.Duration) (storage.Revocation, error) {
+	faulty("stores what is enqueued", func(b *broken) {
+		b.enqueue = func(ctx context.Context, r storage.Record, lease time.Duration) (storage.Revocation, error) {
 			_, _ = b.sound.Save(ctx, r)
-			return b.sound.Enqueue(ctx, r, hold)
+			return b.sound.Enqueue(ctx, r, lease)
 		}
-	}, "Enqueue enters a record that was never stored"),
+	}, "Enqueue takes a record that was never stored"),
 
-	faulty("lets the last debt win", func(b *broken) {
-		b.owe = func(ctx context.Context, r storage.Record, hold time.Duration) (storage.Revocation, error) {
+	faulty("lets the last revocation win", func(b *broken) {
+		b.enqueue = func(ctx context.Context, r storage.Record, lease time.Duration) (storage.Revocation, error) {
 			b.sound.mu.Lock()
-			delete(b.sound.debts, r.ID)
+			delete(b.sound.revocations, r.ID)
 			b.sound.mu.Unlock()
-			return b.sound.Enqueue(ctx, r, hold)
+			return b.sound.Enqueue(ctx, r, lease)
 		}
-	}, "Enqueue of what is owed already is a conflict", "of many that owe one wins"),
+	}, "a second Enqueue is a conflict", "of many that enqueue one record one wins"),
 
-	faulty("hands out early", func(b *broken) {
-		b.claim = func(ctx context.Context, n int, hold time.Duration) ([]storage.Revocation, error) {
+	faulty("claims early", func(b *broken) {
+		b.claim = func(ctx context.Context, n int, lease time.Duration) ([]storage.Revocation, error) {
 			now := b.sound.now
-			early := &reference{now: func() time.Time { return now().Add(time.Millisecond) }, debts: b.sound.debts}
-			return early.Claim(ctx, n, hold)
+			early := &reference{now: func() time.Time { return now().Add(time.Millisecond) }, revocations: b.sound.revocations}
+			return early.Claim(ctx, n, lease)
 		}
-	}, "a debt is held until its Due"),
+	}, "a revocation is leased until its Due"),
 
-	faulty("hands out in any order", func(b *broken) {
-		b.claim = func(ctx context.Context, n int, hold time.Duration) ([]storage.Revocation, error) {
+	faulty("claims in any order", func(b *broken) {
+		b.claim = func(ctx context.Context, n int, lease time.Duration) ([]storage.Revocation, error) {
 			if n > 0 {
 				all, err := b.sound.Claim(ctx, 1000, 0)
 				slices.Reverse(all)
-				return b.hand(all[:min(n, len(all))], hold), err
+				return b.claimAll(all[:min(n, len(all))], lease), err
 			}
 			return nil, ctx.Err()
 		}
-	}, "Claim hands out the oldest Due first"),
+	}, "Claim returns the oldest Due first"),
 
-	faulty("hands out and does not hold", func(b *broken) {
-		b.claim = func(ctx context.Context, n int, hold time.Duration) ([]storage.Revocation, error) {
+	faulty("claims without a lease", func(b *broken) {
+		b.claim = func(ctx context.Context, n int, lease time.Duration) ([]storage.Revocation, error) {
 			b.sound.mu.Lock()
 			due := b.sound.due(nil)
 			b.sound.mu.Unlock()
 			gap()
-			return b.hand(due[:min(n, len(due))], hold), ctx.Err()
+			return b.claimAll(due[:min(n, len(due))], lease), ctx.Err()
 		}
-	}, "a debt is handed to one claimant"),
+	}, "a revocation is claimed by one caller"),
 
 	faulty("does not count attempts", func(b *broken) {
-		b.postpone = func(ctx context.Context, d storage.Revocation, due time.Time) error {
+		b.retry = func(ctx context.Context, d storage.Revocation, due time.Time) error {
 			err := b.sound.Retry(ctx, d, due)
-			stored := b.sound.debts[d.Record.ID]
+			stored := b.sound.revocations[d.Record.ID]
 			stored.Attempts = 0
-			b.sound.debts[d.Record.ID] = stored
+			b.sound.revocations[d.Record.ID] = stored
 			return err
 		}
-	}, "Retry hands a debt back"),
+	}, "Retry makes a revocation due again"),
 
-	faulty("looks at the hold, then hands back", func(b *broken) {
-		b.postpone = func(ctx context.Context, d storage.Revocation, due time.Time) error {
+	faulty("looks at the lease, then retries", func(b *broken) {
+		b.retry = func(ctx context.Context, d storage.Revocation, due time.Time) error {
 			stored, err := b.stillHeld(ctx, d)
 			if err != nil {
 				return err
@@ -669,56 +669,56 @@ var ledgerMutants = []mutant{
 			stored.Attempts++
 			b.sound.mu.Lock()
 			defer b.sound.mu.Unlock()
-			b.sound.debts[d.Record.ID] = stored
+			b.sound.revocations[d.Record.ID] = stored
 			return nil
 		}
-		b.settle = func(ctx context.Context, d storage.Revocation) error {
+		b.complete = func(ctx context.Context, d storage.Revocation) error {
 			if _, err := b.stillHeld(ctx, d); err != nil {
 				return err
 			}
 			gap()
 			b.sound.mu.Lock()
 			defer b.sound.mu.Unlock()
-			delete(b.sound.debts, d.Record.ID)
+			delete(b.sound.revocations, d.Record.ID)
 			return nil
 		}
-	}, "a debt is handed back or handed out, not both"),
+	}, "a revocation is completed or claimed anew, not both"),
 
-	faulty("takes the record from whoever postpones", func(b *broken) {
-		b.postpone = func(ctx context.Context, d storage.Revocation, due time.Time) error {
+	faulty("takes the record from whoever retries", func(b *broken) {
+		b.retry = func(ctx context.Context, d storage.Revocation, due time.Time) error {
 			err := b.sound.Retry(ctx, d, due)
-			if stored, ok := b.sound.debts[d.Record.ID]; ok && err == nil {
+			if stored, ok := b.sound.revocations[d.Record.ID]; ok && err == nil {
 				stored.Record = d.Record
-				b.sound.debts[d.Record.ID] = stored
+				b.sound.revocations[d.Record.ID] = stored
 			}
 			return err
 		}
-	}, "Retry hands a debt back"),
+	}, "Retry makes a revocation due again"),
 
-	faulty("postpones by the hold at least", func(b *broken) {
-		b.postpone = func(ctx context.Context, d storage.Revocation, due time.Time) error {
+	faulty("retries by the lease at least", func(b *broken) {
+		b.retry = func(ctx context.Context, d storage.Revocation, due time.Time) error {
 			if due.Before(d.Due) {
 				due = d.Due
 			}
 			return b.sound.Retry(ctx, d, due)
 		}
-	}, "a postponed debt can come due at once"),
+	}, "a retried revocation can come due at once"),
 
-	faulty("does not settle", func(b *broken) {
-		b.settle = func(context.Context, storage.Revocation) error { return nil }
-	}, "Complete ends a debt"),
+	faulty("does not complete", func(b *broken) {
+		b.complete = func(context.Context, storage.Revocation) error { return nil }
+	}, "Complete ends a revocation"),
 
-	faulty("lets anybody settle", func(b *broken) {
-		b.settle = func(ctx context.Context, d storage.Revocation) error {
-			d.Due = b.sound.debts[d.Record.ID].Due
+	faulty("lets anybody complete", func(b *broken) {
+		b.complete = func(ctx context.Context, d storage.Revocation) error {
+			d.Due = b.sound.revocations[d.Record.ID].Due
 			return b.sound.Complete(ctx, d)
 		}
-	}, "a lost hold changes nothing"),
+	}, "a lost lease changes nothing"),
 
-	faulty("settles for everybody", func(b *broken) {
-		b.settle = func(ctx context.Context, d storage.Revocation) error {
+	faulty("completes for everybody", func(b *broken) {
+		b.complete = func(ctx context.Context, d storage.Revocation) error {
 			b.sound.mu.Lock()
-			_, err := b.sound.held(ctx, d)
+			_, err := b.sound.leased(ctx, d)
 			b.sound.mu.Unlock()
 			if err == nil {
 				gap()
@@ -727,49 +727,49 @@ var ledgerMutants = []mutant{
 			}
 			return err
 		}
-	}, "every debt is settled once"),
+	}, "every revocation is completed once"),
 
-	faulty("forgets debts with their records", func(b *broken) {
-		b.claim = func(ctx context.Context, n int, hold time.Duration) ([]storage.Revocation, error) {
-			claimed, err := b.sound.Claim(ctx, n, hold)
+	faulty("forgets revocations with their records", func(b *broken) {
+		b.claim = func(ctx context.Context, n int, lease time.Duration) ([]storage.Revocation, error) {
+			claimed, err := b.sound.Claim(ctx, n, lease)
 			return slices.DeleteFunc(claimed, func(d storage.Revocation) bool { return !b.isLive(d.Record) }), err
 		}
-	}, "a debt outlives its record's expiry"),
+	}, "a revocation outlives its record's expiry"),
 
-	faulty("keeps a debt in the place of its record", func(b *broken) {
-		b.owe = func(ctx context.Context, r storage.Record, hold time.Duration) (storage.Revocation, error) {
+	faulty("keeps a revocation in the place of its record", func(b *broken) {
+		b.enqueue = func(ctx context.Context, r storage.Record, lease time.Duration) (storage.Revocation, error) {
 			_, _ = b.sound.Delete(ctx, r.ID)
-			return b.sound.Enqueue(ctx, r, hold)
+			return b.sound.Enqueue(ctx, r, lease)
 		}
-	}, "debts and records do not mix"),
+	}, "revocations and records do not mix"),
 }
 
-// removeAs removes the record that is stored now, and owes r.
-func (b *broken) removeAs(r storage.Record, hold time.Duration) (storage.Revocation, error) {
+// removeAs removes the record that is stored now, and enqueues r.
+func (b *broken) removeAs(r storage.Record, lease time.Duration) (storage.Revocation, error) {
 	b.sound.mu.Lock()
 	defer b.sound.mu.Unlock()
 	if _, err := b.sound.live(r.ID); err != nil {
 		return storage.Revocation{}, err
 	}
 	delete(b.sound.records, r.ID)
-	return b.sound.enter(r, hold), nil
+	return b.sound.enqueue(r, lease), nil
 }
 
 func (b *broken) stillHeld(ctx context.Context, d storage.Revocation) (storage.Revocation, error) {
 	b.sound.mu.Lock()
 	defer b.sound.mu.Unlock()
-	return b.sound.held(ctx, d)
+	return b.sound.leased(ctx, d)
 }
 
-// hand holds debts without a look at whether others do.
-func (b *broken) hand(debts []storage.Revocation, hold time.Duration) []storage.Revocation {
+// claimAll leases revocations without a look at whether others have.
+func (b *broken) claimAll(revocations []storage.Revocation, lease time.Duration) []storage.Revocation {
 	b.sound.mu.Lock()
 	defer b.sound.mu.Unlock()
-	for i := range debts {
-		debts[i].Due = b.sound.now().Add(hold)
-		b.sound.debts[debts[i].Record.ID] = debts[i]
+	for i := range revocations {
+		revocations[i].Due = b.sound.now().Add(lease)
+		b.sound.revocations[revocations[i].Record.ID] = revocations[i]
 	}
-	return debts
+	return revocations
 }
 
 var notifierMutants = []mutant{
@@ -824,7 +824,7 @@ var notifierMutants = []mutant{
 var sharedMutants = []mutant{
 	{"shares nothing", func(now func() time.Time) []storage.TokenStore {
 		return []storage.TokenStore{newBus(newReference(now)), newBus(newReference(now))}
-	}, []string{"each store sees what the other has done", "what one store owes the other can settle", "a listener that is ready hears each ID", "of many writers one wins"}},
+	}, []string{"each store sees what the other has done", "what one store enqueues the other can complete", "a listener that is ready hears each ID", "of many writers one wins"}},
 
 	{"remembers what it has read", func(now func() time.Time) []storage.TokenStore {
 		store := newReference(now)

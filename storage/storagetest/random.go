@@ -35,16 +35,16 @@ type walk struct {
 	*fixture
 	rand   *rand.Rand
 	model  *reference
-	ledger storage.RevocationQueue // nil if the store has none
+	queue  storage.RevocationQueue // nil if the store has none
 	lister storage.Lister          // nil if the store is none
 	read   []storage.Record
-	held   []storage.Revocation
+	leased []storage.Revocation
 	trace  []string // of all calls
 }
 
 func randomCalls(f *fixture) {
 	w := &walk{fixture: f, rand: f.random(), model: newReference(f.clock.Now)}
-	w.ledger, _ = f.store.(storage.RevocationQueue)
+	w.queue, _ = f.store.(storage.RevocationQueue)
 	w.lister, _ = f.store.(storage.Lister)
 	for range rounds(2500) {
 		w.step()
@@ -61,8 +61,8 @@ func (w *walk) step() {
 	if w.lister != nil {
 		calls = append(calls, w.list)
 	}
-	if w.ledger != nil {
-		calls = append(calls, w.deleteOwing, w.deleteMatchingOwing, w.owe, w.claim, w.claim, w.postpone, w.settle)
+	if w.queue != nil {
+		calls = append(calls, w.deleteAndEnqueue, w.deleteMatchingAndEnqueue, w.enqueue, w.claim, w.claim, w.retry, w.complete)
 	}
 	w.pick(calls)()
 }
@@ -81,11 +81,11 @@ func (w *walk) answered(got, want []storage.Record, err, wantErr error) {
 	w.read = latest(append(w.read, want...))
 }
 
-func (w *walk) answeredDebts(got, want []storage.Revocation, err, wantErr error) {
-	if kind(err) != kind(wantErr) || !equalDebts(got, want) {
-		w.diverged(showDebts(got), showDebts(want), err, wantErr)
+func (w *walk) answeredRevocations(got, want []storage.Revocation, err, wantErr error) {
+	if kind(err) != kind(wantErr) || !equalRevocations(got, want) {
+		w.diverged(showRevocations(got), showRevocations(want), err, wantErr)
 	}
-	w.held = latest(append(w.held, got...))
+	w.leased = latest(append(w.leased, got...))
 }
 
 func (w *walk) diverged(got, want string, err, wantErr error) {
@@ -120,15 +120,15 @@ func one(r storage.Record, err error) []storage.Record {
 	return []storage.Record{r}
 }
 
-func oneDebt(d storage.Revocation, err error) []storage.Revocation {
+func oneRevocation(d storage.Revocation, err error) []storage.Revocation {
 	if err != nil {
 		return nil
 	}
 	return []storage.Revocation{d}
 }
 
-func recordsOf(debts []storage.Revocation) (records []storage.Record) {
-	for _, d := range debts {
+func recordsOf(revocations []storage.Revocation) (records []storage.Record) {
+	for _, d := range revocations {
 		records = append(records, d.Record)
 	}
 	return records
@@ -225,76 +225,76 @@ func (w *walk) list() {
 	w.answered(got, want, err, wantErr)
 }
 
-// hold is never twice the same, so that neither is a Due.
-func (w *walk) hold() time.Duration {
+// lease is never twice the same, so that neither is a Due.
+func (w *walk) lease() time.Duration {
 	return time.Minute + time.Duration(w.rand.IntN(1_000_000))*time.Millisecond
 }
 
-func (w *walk) deleteOwing() {
+func (w *walk) deleteAndEnqueue() {
 	id := w.id()
-	if w.indebted(id) {
+	if w.enqueued(id) {
 		return
 	}
-	hold := w.hold()
-	w.log("DeleteAndEnqueue(%q, %v)", id, hold)
-	got, err := w.ledger.DeleteAndEnqueue(w.ctx, id, hold)
-	want, wantErr := w.model.DeleteAndEnqueue(w.ctx, id, hold)
-	w.answeredDebts(oneDebt(got, err), oneDebt(want, wantErr), err, wantErr)
+	lease := w.lease()
+	w.log("DeleteAndEnqueue(%q, %v)", id, lease)
+	got, err := w.queue.DeleteAndEnqueue(w.ctx, id, lease)
+	want, wantErr := w.model.DeleteAndEnqueue(w.ctx, id, lease)
+	w.answeredRevocations(oneRevocation(got, err), oneRevocation(want, wantErr), err, wantErr)
 }
 
-func (w *walk) deleteMatchingOwing() {
-	m, hold := w.match(), w.hold()
+func (w *walk) deleteMatchingAndEnqueue() {
+	m, lease := w.match(), w.lease()
 	found, _ := w.model.List(w.ctx, m)
-	if slices.ContainsFunc(found, func(r storage.Record) bool { return w.indebted(r.ID) }) {
+	if slices.ContainsFunc(found, func(r storage.Record) bool { return w.enqueued(r.ID) }) {
 		return
 	}
-	w.log("DeleteMatchingAndEnqueue(%+v, %v)", m, hold)
-	got, err := w.ledger.DeleteMatchingAndEnqueue(w.ctx, m, hold)
-	want, wantErr := w.model.DeleteMatchingAndEnqueue(w.ctx, m, hold)
-	w.answeredDebts(got, want, err, wantErr)
+	w.log("DeleteMatchingAndEnqueue(%+v, %v)", m, lease)
+	got, err := w.queue.DeleteMatchingAndEnqueue(w.ctx, m, lease)
+	want, wantErr := w.model.DeleteMatchingAndEnqueue(w.ctx, m, lease)
+	w.answeredRevocations(got, want, err, wantErr)
 }
 
-// indebted tells of IDs that may not become a debt once more: real IDs are used
+// enqueued tells of IDs that may not become a revocation once more: real IDs are used
 // for one record only.
-func (w *walk) indebted(id string) bool {
-	_, ok := w.model.debts[id]
+func (w *walk) enqueued(id string) bool {
+	_, ok := w.model.revocations[id]
 	return ok
 }
 
-func (w *walk) owe() {
-	r, hold := w.vary(storage.Record{ID: w.id(), Expiry: w.expiry()}), w.hold()
-	w.log("Enqueue(%s, %v)", show(r), hold)
-	got, err := w.ledger.Enqueue(w.ctx, r, hold)
-	want, wantErr := w.model.Enqueue(w.ctx, r, hold)
-	w.answeredDebts(oneDebt(got, err), oneDebt(want, wantErr), err, wantErr)
+func (w *walk) enqueue() {
+	r, lease := w.vary(storage.Record{ID: w.id(), Expiry: w.expiry()}), w.lease()
+	w.log("Enqueue(%s, %v)", show(r), lease)
+	got, err := w.queue.Enqueue(w.ctx, r, lease)
+	want, wantErr := w.model.Enqueue(w.ctx, r, lease)
+	w.answeredRevocations(oneRevocation(got, err), oneRevocation(want, wantErr), err, wantErr)
 }
 
 func (w *walk) claim() {
-	n, hold := 1+w.rand.IntN(3), w.hold()
-	w.log("Claim(%d, %v)", n, hold)
-	got, err := w.ledger.Claim(w.ctx, n, hold)
-	want, wantErr := w.model.claimLike(w.ctx, n, hold, got)
-	w.answeredDebts(got, want, err, wantErr)
+	n, lease := 1+w.rand.IntN(3), w.lease()
+	w.log("Claim(%d, %v)", n, lease)
+	got, err := w.queue.Claim(w.ctx, n, lease)
+	want, wantErr := w.model.claimLike(w.ctx, n, lease, got)
+	w.answeredRevocations(got, want, err, wantErr)
 }
 
-func (w *walk) postpone() {
-	if len(w.held) == 0 {
+func (w *walk) retry() {
+	if len(w.leased) == 0 {
 		return
 	}
-	d, due := w.held[w.rand.IntN(len(w.held))], w.clock.Now().Add(w.hold())
-	w.log("Retry(%s, %v)", showDebts([]storage.Revocation{d}), due)
-	err := w.ledger.Retry(w.ctx, d, due)
+	d, due := w.leased[w.rand.IntN(len(w.leased))], w.clock.Now().Add(w.lease())
+	w.log("Retry(%s, %v)", showRevocations([]storage.Revocation{d}), due)
+	err := w.queue.Retry(w.ctx, d, due)
 	wantErr := w.model.Retry(w.ctx, d, due)
 	w.answered(nil, nil, err, wantErr)
 }
 
-func (w *walk) settle() {
-	if len(w.held) == 0 {
+func (w *walk) complete() {
+	if len(w.leased) == 0 {
 		return
 	}
-	d := w.held[w.rand.IntN(len(w.held))]
-	w.log("Complete(%s)", showDebts([]storage.Revocation{d}))
-	err := w.ledger.Complete(w.ctx, d)
+	d := w.leased[w.rand.IntN(len(w.leased))]
+	w.log("Complete(%s)", showRevocations([]storage.Revocation{d}))
+	err := w.queue.Complete(w.ctx, d)
 	wantErr := w.model.Complete(w.ctx, d)
 	w.answered(nil, nil, err, wantErr)
 }

@@ -17,13 +17,13 @@ import (
 type reference struct {
 	now func() time.Time
 
-	mu      sync.Mutex
-	records map[string]storage.Record
-	debts   map[string]storage.Revocation
+	mu          sync.Mutex
+	records     map[string]storage.Record
+	revocations map[string]storage.Revocation
 }
 
 func newReference(now func() time.Time) *reference {
-	return &reference{now: now, records: map[string]storage.Record{}, debts: map[string]storage.Revocation{}}
+	return &reference{now: now, records: map[string]storage.Record{}, revocations: map[string]storage.Revocation{}}
 }
 
 func (s *reference) Load(ctx context.Context, id string) (storage.Record, error) {
@@ -111,7 +111,7 @@ func selects(m storage.Match, r storage.Record) bool {
 	return (m.Subject == "" || m.Subject == r.Subject) && (m.SID == "" || m.SID == r.SID) && m.Except != r.ID
 }
 
-func (s *reference) DeleteAndEnqueue(ctx context.Context, id string, hold time.Duration) (storage.Revocation, error) {
+func (s *reference) DeleteAndEnqueue(ctx context.Context, id string, lease time.Duration) (storage.Revocation, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -122,21 +122,21 @@ func (s *reference) DeleteAndEnqueue(ctx context.Context, id string, hold time.D
 		return storage.Revocation{}, err
 	}
 	delete(s.records, id)
-	return s.enter(r, hold), nil
+	return s.enqueue(r, lease), nil
 }
 
-func (s *reference) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, hold time.Duration) (owed []storage.Revocation, err error) {
+func (s *reference) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, lease time.Duration) (enqueued []storage.Revocation, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	found, err := s.matching(ctx, m)
 	for _, r := range found {
 		delete(s.records, r.ID)
-		owed = append(owed, s.enter(r, hold))
+		enqueued = append(enqueued, s.enqueue(r, lease))
 	}
-	return owed, err
+	return enqueued, err
 }
 
-func (s *reference) Enqueue(ctx context.Context, r storage.Record, hold time.Duration) (storage.Revocation, error) {
+func (s *reference) Enqueue(ctx context.Context, r storage.Record, lease time.Duration) (storage.Revocation, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -145,25 +145,25 @@ func (s *reference) Enqueue(ctx context.Context, r storage.Record, hold time.Dur
 	if r.ID == "" {
 		return storage.Revocation{}, errors.New("reference: no ID")
 	}
-	if _, ok := s.debts[r.ID]; ok {
+	if _, ok := s.revocations[r.ID]; ok {
 		return storage.Revocation{}, storage.ErrConflict
 	}
 	r.Data = slices.Clip(bytes.Clone(r.Data))
-	return s.enter(r, hold), nil
+	return s.enqueue(r, lease), nil
 }
 
-func (s *reference) enter(r storage.Record, hold time.Duration) storage.Revocation {
-	d := storage.Revocation{Record: r, Since: s.now(), Due: s.now().Add(hold)}
-	s.debts[r.ID] = d
+func (s *reference) enqueue(r storage.Record, lease time.Duration) storage.Revocation {
+	d := storage.Revocation{Record: r, Since: s.now(), Due: s.now().Add(lease)}
+	s.revocations[r.ID] = d
 	return d
 }
 
-func (s *reference) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Revocation, error) {
-	return s.claimLike(ctx, n, hold, nil)
+func (s *reference) Claim(ctx context.Context, n int, lease time.Duration) ([]storage.Revocation, error) {
+	return s.claimLike(ctx, n, lease, nil)
 }
 
-// claimLike is Claim, and of debts with the same Due it prefers those in liked.
-func (s *reference) claimLike(ctx context.Context, n int, hold time.Duration, liked []storage.Revocation) ([]storage.Revocation, error) {
+// claimLike is Claim, and of revocations with the same Due it prefers those in liked.
+func (s *reference) claimLike(ctx context.Context, n int, lease time.Duration, liked []storage.Revocation) ([]storage.Revocation, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -172,15 +172,15 @@ func (s *reference) claimLike(ctx context.Context, n int, hold time.Duration, li
 	due := s.due(liked)
 	due = due[:min(n, len(due))]
 	for i := range due {
-		due[i].Due = s.now().Add(hold)
-		s.debts[due[i].Record.ID] = due[i]
+		due[i].Due = s.now().Add(lease)
+		s.revocations[due[i].Record.ID] = due[i]
 	}
 	return due, nil
 }
 
-// due returns the debts that may be claimed, the oldest Due first.
+// due returns the revocations that may be claimed, the oldest Due first.
 func (s *reference) due(liked []storage.Revocation) (due []storage.Revocation) {
-	for _, d := range s.debts {
+	for _, d := range s.revocations {
 		if !d.Due.After(s.now()) {
 			due = append(due, d)
 		}
@@ -200,32 +200,32 @@ func (s *reference) due(liked []storage.Revocation) (due []storage.Revocation) {
 func (s *reference) Retry(ctx context.Context, d storage.Revocation, due time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	stored, err := s.held(ctx, d)
+	stored, err := s.leased(ctx, d)
 	if err != nil {
 		return err
 	}
 	stored.Attempts++
 	stored.Due = due
-	s.debts[d.Record.ID] = stored
+	s.revocations[d.Record.ID] = stored
 	return nil
 }
 
 func (s *reference) Complete(ctx context.Context, d storage.Revocation) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, err := s.held(ctx, d)
+	_, err := s.leased(ctx, d)
 	if err != nil {
 		return err
 	}
-	delete(s.debts, d.Record.ID)
+	delete(s.revocations, d.Record.ID)
 	return nil
 }
 
-func (s *reference) held(ctx context.Context, d storage.Revocation) (storage.Revocation, error) {
+func (s *reference) leased(ctx context.Context, d storage.Revocation) (storage.Revocation, error) {
 	if err := ctx.Err(); err != nil {
 		return storage.Revocation{}, err
 	}
-	stored, ok := s.debts[d.Record.ID]
+	stored, ok := s.revocations[d.Record.ID]
 	if !ok {
 		return storage.Revocation{}, storage.ErrNotFound
 	}

@@ -10,8 +10,8 @@ var sharedChecks = []check{
 	{"each store sees what the other has done", seesOther},
 }
 
-var sharedLedgerChecks = []check{
-	{"what one store owes the other can settle", settlesOther},
+var sharedQueueChecks = []check{
+	{"what one store enqueues the other can complete", completesOther},
 }
 
 func seesOther(f *fixture) {
@@ -34,17 +34,17 @@ func seesOther(f *fixture) {
 	a.absent("b")
 }
 
-func settlesOther(f *fixture) {
+func completesOther(f *fixture) {
 	a, b := f.on(0), f.on(1)
-	d := a.owes(f.record("a"))
-	b.claims(1, hold)
-	f.clock.advance(hold)
-	lost := b.claims(1, hold, d)[0]
-	a.claims(1, hold)
-	f.clock.advance(hold)
-	held := a.claims(1, hold, d)[0]
-	f.failed(b.ledger().Complete(f.ctx, lost), storage.ErrConflict, "Complete by one who lost the hold")
-	if err := b.ledger().Retry(f.ctx, held, f.clock.Now().Add(time.Second)); err != nil {
+	d := a.enqueues(f.record("a"))
+	b.claims(1, lease)
+	f.clock.advance(lease)
+	lost := b.claims(1, lease, d)[0]
+	a.claims(1, lease)
+	f.clock.advance(lease)
+	leased := a.claims(1, lease, d)[0]
+	f.failed(b.queue().Complete(f.ctx, lost), storage.ErrConflict, "Complete by one who lost the lease")
+	if err := b.queue().Retry(f.ctx, leased, f.clock.Now().Add(time.Second)); err != nil {
 		f.Fatalf("Retry: %v", err)
 	}
 }

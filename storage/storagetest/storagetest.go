@@ -78,13 +78,13 @@ type check struct {
 var sections = []section{
 	{"TokenStore", is[storage.TokenStore], join(recordChecks, matchChecks, dataChecks, contextChecks, concurrentChecks, randomChecks, historyChecks)},
 	{"Lister", is[storage.Lister], listerChecks},
-	{"RevocationQueue", is[storage.RevocationQueue], join(ledgerChecks, ledgerConcurrentChecks)},
+	{"RevocationQueue", is[storage.RevocationQueue], join(queueChecks, queueConcurrentChecks)},
 	{"Notifier", is[storage.Notifier], notifierChecks},
 }
 
 var sharedSections = []section{
 	{"TokenStore", is[storage.TokenStore], join(sharedChecks, concurrentChecks, historyChecks)},
-	{"RevocationQueue", is[storage.RevocationQueue], join(sharedLedgerChecks, ledgerConcurrentChecks)},
+	{"RevocationQueue", is[storage.RevocationQueue], join(sharedQueueChecks, queueConcurrentChecks)},
 	{"Notifier", is[storage.Notifier], notifierChecks},
 }
 

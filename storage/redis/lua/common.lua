@@ -5,16 +5,16 @@
 local space, now = ARGV[1], tonumber(ARGV[2])
 local due_key = space .. 'due'
 
--- A debt that nobody has claimed for 90 days is forgotten, so that a ledger
+-- A revocation that nobody has claimed for 90 days is forgotten, so that a queue
 -- without an owner does not stay for ever.
-local debt_life = 90 * 24 * 60 * 60 * 1000
+local revocation_life = 90 * 24 * 60 * 60 * 1000
 
 local function record_key(id)
   return space .. 'record:' .. id
 end
 
-local function debt_key(id)
-  return space .. 'debt:' .. id
+local function revocation_key(id)
+  return space .. 'revocation:' .. id
 end
 
 -- parse reads a record as record.go lays it out. It returns nil for what is
@@ -64,22 +64,22 @@ local function take(id, record)
   end
 end
 
--- enter_debt comes after a DEL, for the same reason.
-local function enter_debt(id, debt, due)
-  redis.call('SET', debt_key(id), debt, 'PX', debt_life)
+-- enqueue comes after a DEL, for the same reason.
+local function enqueue(id, revocation, due)
+  redis.call('SET', revocation_key(id), revocation, 'PX', revocation_life)
   redis.call('ZADD', due_key, due, id)
-  redis.call('PEXPIRE', due_key, debt_life)
+  redis.call('PEXPIRE', due_key, revocation_life)
 end
 
 -- drop_unreadable removes what is no record to this version, if there is
--- anything. A newer one may have written it, so what it owes is entered all the
--- same (head is '' where nothing is): whoever can read it will pay.
+-- anything. A newer one may have written it, so it is enqueued all the same
+-- (unless head is ''): a version that can read it will revoke its token.
 local function drop_unreadable(id, value, head, due)
   if value and head ~= '' then
-    reach({}, debt_key(id), due_key)
+    reach({}, revocation_key(id), due_key)
   end
   redis.call('DEL', record_key(id))
   if value and head ~= '' then
-    enter_debt(id, head .. value, due)
+    enqueue(id, head .. value, due)
   end
 end

@@ -1,5 +1,5 @@
 -- KEYS: the record
--- ARGV: ..., id, head of the debt ('' to owe nothing), due
+-- ARGV: ..., id, head of the revocation ('' to enqueue nothing), due
 -- Returns the record's bytes, or nil.
 
 local id, head, due = ARGV[3], ARGV[4], ARGV[5]
@@ -14,9 +14,9 @@ if record.expiry <= now then
   return nil
 end
 
-reach(indexes(record), debt_key(id), due_key)
+reach(indexes(record), revocation_key(id), due_key)
 take(id, record)
 if head ~= '' then
-  enter_debt(id, head .. value, due)
+  enqueue(id, head .. value, due)
 end
 return value

@@ -1,6 +1,6 @@
 -- KEYS: the index
--- ARGV: ..., subject, sid, except ('' for any), limit, head of the debts ('' to
--- owe nothing), due
+-- ARGV: ..., subject, sid, except ('' for any), limit, head of the revocations ('' to
+-- enqueue nothing), due
 -- Returns {id, bytes, id, bytes, ...}. It stops at limit records, so that one
 -- user's many sessions do not hold up everybody else; the caller asks again.
 
@@ -27,10 +27,10 @@ local function remove(id)
     kept = kept + 1
     return
   end
-  reach(indexes(record), debt_key(id), due_key)
+  reach(indexes(record), revocation_key(id), due_key)
   take(id, record)
   if head ~= '' then
-    enter_debt(id, head .. value, due)
+    enqueue(id, head .. value, due)
   end
   removed[#removed + 1] = id
   removed[#removed + 1] = value

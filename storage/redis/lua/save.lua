@@ -9,9 +9,9 @@ if old and old.write == new.write then
   return 'saved'
 end
 
--- The same, but in between the record has become a debt: it must not come back.
--- The write is at this place in a debt.
-if read == '' and not old and redis.call('GETRANGE', debt_key(id), 21, 28) == new.write then
+-- The same, but in between the record has become a revocation: it must not come back.
+-- The write is at this place in a revocation.
+if read == '' and not old and redis.call('GETRANGE', revocation_key(id), 21, 28) == new.write then
   return 'saved'
 end
 

@@ -8,28 +8,29 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// DeleteAndEnqueue implements storage.RevocationQueue. It returns storage.ErrConflict, and the
-// record stays, if there is a debt under its ID already.
-func (s *Store) DeleteAndEnqueue(ctx context.Context, id string, hold time.Duration) (storage.Revocation, error) {
-	var owed storage.Revocation
+// DeleteAndEnqueue implements storage.RevocationQueue. It returns
+// storage.ErrConflict, and the record stays, if there is a revocation under its
+// ID already.
+func (s *Store) DeleteAndEnqueue(ctx context.Context, id string, lease time.Duration) (storage.Revocation, error) {
+	var enqueued storage.Revocation
 	err := s.update(ctx, func(c *contents) error {
 		r, err := c.remove(id)
 		if err != nil {
 			return err
 		}
-		owed, err = c.owe(r, hold)
+		enqueued, err = c.enqueue(r, lease)
 		return err
 	})
 	if err != nil {
 		return storage.Revocation{}, err
 	}
-	return owed, nil
+	return enqueued, nil
 }
 
-// DeleteMatchingAndEnqueue implements storage.RevocationQueue. The records become debts all
-// together; storage.ErrConflict as with DeleteAndEnqueue.
-func (s *Store) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Revocation, error) {
-	var owed []storage.Revocation
+// DeleteMatchingAndEnqueue implements storage.RevocationQueue. The records become
+// revocations in one step; storage.ErrConflict as with DeleteAndEnqueue.
+func (s *Store) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, lease time.Duration) ([]storage.Revocation, error) {
+	var enqueued []storage.Revocation
 	err := s.update(ctx, func(c *contents) error {
 		removed, others, err := c.split(m)
 		if err != nil {
@@ -37,42 +38,42 @@ func (s *Store) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, h
 		}
 		c.records = others
 		for _, r := range removed {
-			d, err := c.owe(r, hold)
+			d, err := c.enqueue(r, lease)
 			if err != nil {
 				return err
 			}
-			owed = append(owed, d)
+			enqueued = append(enqueued, d)
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return owed, nil
+	return enqueued, nil
 }
 
 // Enqueue implements storage.RevocationQueue.
-func (s *Store) Enqueue(ctx context.Context, r storage.Record, hold time.Duration) (storage.Revocation, error) {
+func (s *Store) Enqueue(ctx context.Context, r storage.Record, lease time.Duration) (storage.Revocation, error) {
 	if err := s.check(r); err != nil {
 		return storage.Revocation{}, err
 	}
 	r.Expiry = instant(r.Expiry)
-	var owed storage.Revocation
+	var enqueued storage.Revocation
 	err := s.update(ctx, func(c *contents) (err error) {
-		owed, err = c.owe(r, hold)
+		enqueued, err = c.enqueue(r, lease)
 		return err
 	})
 	if err != nil {
 		return storage.Revocation{}, err
 	}
-	return owed, nil
+	return enqueued, nil
 }
 
 // Claim implements storage.RevocationQueue.
-func (s *Store) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Revocation, error) {
+func (s *Store) Claim(ctx context.Context, n int, lease time.Duration) ([]storage.Revocation, error) {
 	var claimed []storage.Revocation
 	err := s.update(ctx, func(c *contents) error {
-		claimed = c.claim(n, hold)
+		claimed = c.claim(n, lease)
 		return nil
 	})
 	if err != nil {
@@ -84,12 +85,12 @@ func (s *Store) Claim(ctx context.Context, n int, hold time.Duration) ([]storage
 // Retry implements storage.RevocationQueue.
 func (s *Store) Retry(ctx context.Context, d storage.Revocation, due time.Time) error {
 	return s.update(ctx, func(c *contents) error {
-		i, err := c.held(d)
+		i, err := c.leased(d)
 		if err != nil {
 			return err
 		}
-		c.debts[i].Attempts++
-		c.debts[i].Due = instant(due)
+		c.revocations[i].Attempts++
+		c.revocations[i].Due = instant(due)
 		return nil
 	})
 }
@@ -97,11 +98,11 @@ func (s *Store) Retry(ctx context.Context, d storage.Revocation, due time.Time) 
 // Complete implements storage.RevocationQueue.
 func (s *Store) Complete(ctx context.Context, d storage.Revocation) error {
 	return s.update(ctx, func(c *contents) error {
-		i, err := c.held(d)
+		i, err := c.leased(d)
 		if err != nil {
 			return err
 		}
-		c.debts = slices.Delete(c.debts, i, i+1)
+		c.revocations = slices.Delete(c.revocations, i, i+1)
 		return nil
 	})
 }

@@ -10,21 +10,21 @@ import (
 )
 
 // Enqueue implements storage.RevocationQueue with one script. It works on a server that has
-// reached its maxmemory, too: debts are few, and must not be lost.
-func (s *Store) Enqueue(ctx context.Context, r storage.Record, hold time.Duration) (storage.Revocation, error) {
+// reached its maxmemory, too: revocations are few, and must not be lost.
+func (s *Store) Enqueue(ctx context.Context, r storage.Record, lease time.Duration) (storage.Revocation, error) {
 	if err := ctx.Err(); err != nil {
 		return storage.Revocation{}, err
 	}
 	if r.ID == "" {
 		return storage.Revocation{}, errNoID
 	}
-	by := s.debtor(hold)
+	by := s.enqueuer(lease)
 	head, due := by.arguments()
 	in := s.space(r.ID)
 	value := appendRecord(head, r)
-	err := outcome(s.run(ctx, oweScript, in, in.debt(r.ID), r.ID, value, due))
+	err := outcome(s.run(ctx, enqueueScript, in, in.revocation(r.ID), r.ID, value, due))
 	if err != nil {
-		return storage.Revocation{}, failure("owe", err)
+		return storage.Revocation{}, failure("enqueue", err)
 	}
 	r.Data = value[len(value)-len(r.Data):] // the caller may change its own
 	return storage.Revocation{Record: r, Since: by.since, Due: by.until}, nil
@@ -34,13 +34,13 @@ func (s *Store) Enqueue(ctx context.Context, r storage.Record, hold time.Duratio
 // on the way, the client's next try reports storage.ErrConflict, although the
 // first has had its effect.
 func (s *Store) Retry(ctx context.Context, d storage.Revocation, due time.Time) error {
-	return s.handBack(ctx, postponeScript, "postpone", d, due.UnixMilli())
+	return s.handBack(ctx, retryScript, "retry", d, due.UnixMilli())
 }
 
 // Complete implements storage.RevocationQueue with one script. Should the answer be lost on
 // the way, the client's next try reports storage.ErrNotFound.
 func (s *Store) Complete(ctx context.Context, d storage.Revocation) error {
-	return s.handBack(ctx, settleScript, "settle", d)
+	return s.handBack(ctx, completeScript, "complete", d)
 }
 
 func (s *Store) handBack(ctx context.Context, script *redis.Script, doing string, d storage.Revocation, args ...any) error {
@@ -50,7 +50,7 @@ func (s *Store) handBack(ctx context.Context, script *redis.Script, doing string
 	id := d.Record.ID
 	in := s.space(id)
 	args = append([]any{id, d.Due.UnixMilli()}, args...)
-	if err := outcome(s.run(ctx, script, in, in.debt(id), args...)); err != nil {
+	if err := outcome(s.run(ctx, script, in, in.revocation(id), args...)); err != nil {
 		return failure(doing, err)
 	}
 	return nil

@@ -6,9 +6,9 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// A debt is stored as its checksum, attempts, since and due, and the body of the
+// A revocation is stored as its checksum, attempts, since and due, and the body of the
 // record.
-func encodeDebt(d storage.Revocation) []byte {
+func encodeRevocation(d storage.Revocation) []byte {
 	b := make([]byte, sumLen, sumLen+3*8+bodyLen(d.Record))
 	b = binary.BigEndian.AppendUint64(b, uint64(d.Attempts))
 	b = appendTime(b, d.Since)
@@ -16,7 +16,7 @@ func encodeDebt(d storage.Revocation) []byte {
 	return seal(d.Record.ID, appendBody(b, d.Record))
 }
 
-func decodeDebt(id string, value []byte) (storage.Revocation, error) {
+func decodeRevocation(id string, value []byte) (storage.Revocation, error) {
 	body, ok := unseal(id, value)
 	if !ok {
 		return storage.Revocation{}, errDamaged
@@ -34,27 +34,27 @@ func decodeDebt(id string, value []byte) (storage.Revocation, error) {
 	return d, nil
 }
 
-// debt returns the debt under id, or storage.ErrNotFound.
-func (t *tx) debt(id string) (storage.Revocation, error) {
-	value := t.Bucket(t.debts).Get([]byte(id))
+// revocation returns the revocation under id, or storage.ErrNotFound.
+func (t *tx) revocation(id string) (storage.Revocation, error) {
+	value := t.Bucket(t.revocations).Get([]byte(id))
 	if value == nil {
 		return storage.Revocation{}, storage.ErrNotFound
 	}
-	d, err := decodeDebt(id, value)
+	d, err := decodeRevocation(id, value)
 	if err != nil {
 		t.log.Error(err.Error())
 	}
 	return d, err
 }
 
-// putDebt stores d in the place of old, the zero Revocation if there is none.
-func (t *tx) putDebt(old, d storage.Revocation) {
-	t.put(t.debts, []byte(d.Record.ID), encodeDebt(d))
+// putRevocation stores d in the place of old, the zero Revocation if there is none.
+func (t *tx) putRevocation(old, d storage.Revocation) {
+	t.put(t.revocations, []byte(d.Record.ID), encodeRevocation(d))
 	t.move(t.dues, dueKey(old), dueKey(d))
 }
 
-func (t *tx) removeDebt(d storage.Revocation) {
-	t.delete(t.debts, []byte(d.Record.ID))
+func (t *tx) removeRevocation(d storage.Revocation) {
+	t.delete(t.revocations, []byte(d.Record.ID))
 	t.delete(t.dues, dueKey(d))
 }
 

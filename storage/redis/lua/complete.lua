@@ -1,4 +1,4 @@
--- After held.lua.
+-- After lease.lua.
 
 redis.call('DEL', KEYS[1])
 redis.call('ZREM', due_key, id)

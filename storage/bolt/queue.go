@@ -1,0 +1,165 @@
+package bolt
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/passport-go/passport/storage"
+)
+
+// DeleteAndEnqueue implements [storage.RevocationQueue]. It returns storage.ErrConflict, and
+// the record stays, if there is a revocation under its ID already.
+func (s *Store) DeleteAndEnqueue(ctx context.Context, id string, lease time.Duration) (storage.Revocation, error) {
+	var enqueued storage.Revocation
+	err := s.write(ctx, func(t *tx) error {
+		r, err := t.live(id)
+		if err != nil {
+			return err
+		}
+		if t.isEnqueued(id) {
+			return storage.ErrConflict
+		}
+		t.remove(r)
+		enqueued = t.enqueue(r, lease)
+		return nil
+	})
+	if err != nil {
+		return storage.Revocation{}, err
+	}
+	return enqueued, nil
+}
+
+// DeleteMatchingAndEnqueue implements [storage.RevocationQueue]. The records become revocations in
+// one step, all or none, or one by one as with DeleteMatching;
+// storage.ErrConflict as with DeleteAndEnqueue.
+func (s *Store) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, lease time.Duration) ([]storage.Revocation, error) {
+	return oneByOneIfFull(func(most int) ([]storage.Revocation, error) { return s.deleteMatchingAndEnqueue(ctx, m, lease, most) })
+}
+
+func (s *Store) deleteMatchingAndEnqueue(ctx context.Context, m storage.Match, lease time.Duration, most int) ([]storage.Revocation, error) {
+	var enqueued []storage.Revocation
+	err := s.write(ctx, func(t *tx) error {
+		enqueued = nil
+		removed, err := t.matching(m, most)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(removed, func(r storage.Record) bool { return t.isEnqueued(r.ID) }) {
+			return storage.ErrConflict
+		}
+		for _, r := range removed {
+			t.remove(r)
+			enqueued = append(enqueued, t.enqueue(r, lease))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return enqueued, nil
+}
+
+// Enqueue implements [storage.RevocationQueue].
+func (s *Store) Enqueue(ctx context.Context, r storage.Record, lease time.Duration) (storage.Revocation, error) {
+	if err := check(r); err != nil {
+		return storage.Revocation{}, err
+	}
+	r.Expiry = stored(r.Expiry)
+	var enqueued storage.Revocation
+	err := s.write(ctx, func(t *tx) error {
+		if t.isEnqueued(r.ID) {
+			return storage.ErrConflict
+		}
+		enqueued = t.enqueue(r, lease)
+		return nil
+	})
+	if err != nil {
+		return storage.Revocation{}, err
+	}
+	return enqueued, nil
+}
+
+func (t *tx) isEnqueued(id string) bool { return t.Bucket(t.revocations).Get([]byte(id)) != nil }
+
+func (t *tx) enqueue(r storage.Record, lease time.Duration) storage.Revocation {
+	d := storage.Revocation{Record: r, Since: stored(t.now), Due: stored(t.now.Add(lease))}
+	t.putRevocation(storage.Revocation{}, d)
+	return d
+}
+
+// Claim implements [storage.RevocationQueue].
+func (s *Store) Claim(ctx context.Context, n int, lease time.Duration) ([]storage.Revocation, error) {
+	if n <= 0 {
+		return nil, nil
+	}
+	var claimed []storage.Revocation
+	err := s.write(ctx, func(t *tx) error {
+		claimed = nil
+		for _, key := range t.past(t.dues, n) {
+			if d, ok := t.claim(key, lease); ok {
+				claimed = append(claimed, d)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return claimed, nil
+}
+
+// claim leases the revocation that the key leads to. One that is damaged would
+// stand first in the queue for ever, so it is removed.
+func (t *tx) claim(key []byte, lease time.Duration) (storage.Revocation, bool) {
+	_, id, _ := timeOf(key)
+	old, err := t.revocation(string(id))
+	if err != nil {
+		t.delete(t.dues, key)
+		t.delete(t.revocations, id)
+		return storage.Revocation{}, false
+	}
+	d := old
+	d.Due = stored(t.now.Add(lease))
+	t.putRevocation(old, d)
+	return d, true
+}
+
+// Retry implements [storage.RevocationQueue].
+func (s *Store) Retry(ctx context.Context, d storage.Revocation, due time.Time) error {
+	return s.write(ctx, func(t *tx) error {
+		old, err := t.leased(d)
+		if err != nil {
+			return err
+		}
+		retried := old
+		retried.Attempts++
+		retried.Due = stored(due)
+		t.putRevocation(old, retried)
+		return nil
+	})
+}
+
+// Complete implements [storage.RevocationQueue].
+func (s *Store) Complete(ctx context.Context, d storage.Revocation) error {
+	return s.write(ctx, func(t *tx) error {
+		old, err := t.leased(d)
+		if err != nil {
+			return err
+		}
+		t.removeRevocation(old)
+		return nil
+	})
+}
+
+// leased returns the revocation as it is stored, if the lease is still the caller's.
+func (t *tx) leased(d storage.Revocation) (storage.Revocation, error) {
+	now, err := t.revocation(d.Record.ID)
+	if err != nil {
+		return storage.Revocation{}, err
+	}
+	if !now.Due.Equal(stored(d.Due)) {
+		return storage.Revocation{}, storage.ErrConflict
+	}
+	return now, nil
+}

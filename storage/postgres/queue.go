@@ -1,0 +1,88 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/passport-go/passport/storage"
+)
+
+// uniqueViolation is PostgreSQL's unique_violation.
+const uniqueViolation = "23505"
+
+// DeleteAndEnqueue removes the live record under id and enqueues it as a
+// revocation, in one statement. storage.ErrNotFound if there is none; storage.ErrConflict, and the
+// record stays, if there is a revocation under its ID already.
+func (s *Store) DeleteAndEnqueue(ctx context.Context, id string, lease time.Duration) (storage.Revocation, error) {
+	now := s.clock()
+	var d storage.Revocation
+	err := s.row(ctx, "delete and enqueue", s.sql.removeAndEnqueue, []any{[]byte(id), now, stored(now.Add(lease))}, revocation(&d))
+	if err != nil {
+		return storage.Revocation{}, alreadyEnqueued(err)
+	}
+	return d, nil
+}
+
+// DeleteMatchingAndEnqueue removes the live records that m selects and enqueues
+// each as a revocation, all in one statement: either every one of them is a revocation
+// afterwards, or none.
+func (s *Store) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, lease time.Duration) ([]storage.Revocation, error) {
+	if m.Subject == "" && m.SID == "" {
+		return nil, storage.ErrEmptyMatch
+	}
+	now := s.clock()
+	revocations, err := rows(ctx, s, "delete matching and enqueue", s.sql.removeMatchingAndEnqueue.pick(m), revocation,
+		[]byte(m.Except), now, key(m.Subject), key(m.SID), stored(now.Add(lease)))
+	return revocations, alreadyEnqueued(err)
+}
+
+// Enqueue adds r to the queue; storage.ErrConflict if there is one under its ID.
+func (s *Store) Enqueue(ctx context.Context, r storage.Record, lease time.Duration) (storage.Revocation, error) {
+	if err := checkRecord(r); err != nil {
+		return storage.Revocation{}, err
+	}
+	now := s.clock()
+	var d storage.Revocation
+	err := s.row(ctx, "enqueue", s.sql.enqueue, []any{
+		[]byte(r.ID), key(r.Subject), key(r.SID), int64(r.Revision), stored(r.Expiry), notNull(r.Data),
+		now, stored(now.Add(lease)),
+	}, revocation(&d))
+	if errors.Is(err, storage.ErrNotFound) {
+		return storage.Revocation{}, storage.ErrConflict
+	}
+	if err != nil {
+		return storage.Revocation{}, err
+	}
+	return d, nil
+}
+
+// Claim leases up to n revocations that are due, the oldest first. Revocations
+// that another caller is about to claim are passed over, not waited for.
+func (s *Store) Claim(ctx context.Context, n int, lease time.Duration) ([]storage.Revocation, error) {
+	if n <= 0 {
+		return nil, nil
+	}
+	now := s.clock()
+	return rows(ctx, s, "claim", s.sql.claim, revocation, now, int64(n), stored(now.Add(lease)))
+}
+
+// Retry makes d due again at due, with the errors of storage.RevocationQueue.
+func (s *Store) Retry(ctx context.Context, d storage.Revocation, due time.Time) error {
+	return s.fenced(ctx, "retry", s.sql.retry, []byte(d.Record.ID), stored(d.Due), stored(due))
+}
+
+// Complete removes d, with the errors of storage.RevocationQueue.
+func (s *Store) Complete(ctx context.Context, d storage.Revocation) error {
+	return s.fenced(ctx, "complete", s.sql.complete, []byte(d.Record.ID), stored(d.Due))
+}
+
+// alreadyEnqueued turns the collision of two revocations into what the contract calls it.
+func alreadyEnqueued(err error) error {
+	if server := (*pgconn.PgError)(nil); errors.As(err, &server) && server.Code == uniqueViolation {
+		return storage.ErrConflict
+	}
+	return err
+}
