@@ -8,7 +8,7 @@ func (d *AuthDomain) activate(w http.ResponseWriter, r *http.Request) {
 	typed := r.URL.Query().Get("user_code")
 	g, ok := d.vault.device(typedCode(typed), d.now())
 	if !ok {
-		decisionPage(w, "activate.html", activateData{Title: "Connect a device", Code: typed, Unknown: typed != ""})
+		page(w, http.StatusOK, "activate.html", activateData{Title: "Connect a device", Code: typed, Unknown: typed != ""})
 		return
 	}
 	data := allowData{Title: "Is this your device?", Code: typed, Client: g.clientID}
@@ -23,7 +23,7 @@ func (d *AuthDomain) activate(w http.ResponseWriter, r *http.Request) {
 			data.Users = append(data.Users, u.choice(""))
 		}
 	}
-	decisionPage(w, "allow.html", data)
+	page(w, http.StatusOK, "allow.html", data)
 }
 
 // submitActivate takes what the user said on the page: which user they are,

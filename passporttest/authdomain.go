@@ -39,8 +39,8 @@ func New(o Options) *AuthDomain {
 func (d *AuthDomain) routes() *http.ServeMux {
 	sameOrigin := http.NewCrossOriginProtection()
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /.well-known/openid-configuration", d.discovery)
-	mux.HandleFunc("GET /.well-known/jwks.json", d.jwks)
+	mux.HandleFunc("GET "+discoveryPath, d.discovery)
+	mux.HandleFunc("GET "+keysPath, d.jwks)
 	mux.HandleFunc("GET /authorize", d.authorize)
 	mux.HandleFunc("POST /authorize", d.authorize)
 	mux.HandleFunc("GET "+loginPath, d.loginPage)

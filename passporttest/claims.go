@@ -84,19 +84,23 @@ func setIfNotEmpty(claims map[string]any, name, value string) {
 
 // userinfo answers as OpenID Connect Core 1.0 §5.3 describes.
 func (d *AuthDomain) userinfo(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
 	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !ok {
-		w.Header().Set("WWW-Authenticate", "Bearer")
-		w.WriteHeader(http.StatusUnauthorized)
+		unauthorized(w, "Bearer")
 		return
 	}
 	user, scope, ok := d.accessTokenUser(token)
 	if !ok {
-		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
-		w.WriteHeader(http.StatusUnauthorized)
+		unauthorized(w, `Bearer error="invalid_token"`)
 		return
 	}
 	writeJSON(w, http.StatusOK, user.claims(scope))
+}
+
+func unauthorized(w http.ResponseWriter, challenge string) {
+	w.Header().Set("WWW-Authenticate", challenge)
+	http.Error(w, "Unauthorized", http.StatusUnauthorized)
 }
 
 // accessTokenUser verifies a token that was issued for /userinfo.

@@ -2,23 +2,54 @@ package passporttest
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 )
 
-// corsPaths are the endpoints that scripts on other origins may call.
-var corsPaths = []string{
-	"/.well-known/openid-configuration", "/.well-known/jwks.json", "/oauth/token", "/oauth/revoke", "/userinfo",
+// crossOrigin are the endpoints that scripts on other origins may call, with the
+// methods of each.
+var crossOrigin = map[string][]string{
+	discoveryPath:   {http.MethodGet},
+	keysPath:        {http.MethodGet},
+	"/oauth/token":  {http.MethodPost},
+	"/oauth/revoke": {http.MethodPost},
+	"/userinfo":     {http.MethodGet, http.MethodPost},
 }
 
-func allowCORS(w http.ResponseWriter, r *http.Request) {
-	if !slices.Contains(corsPaths, r.URL.Path) {
+// crossOriginHeaders are the request headers that a preflight may ask for, in
+// lower case. Auth0 allows no others.
+var crossOriginHeaders = []string{"authorization", "content-type", "auth0-client"}
+
+// Preflight is a CORS preflight request: a browser's question whether a script
+// may send a request that is not a simple one (Fetch Standard, "CORS-preflight
+// request").
+type Preflight struct {
+	Request
+
+	// Refused says why the browser will not send the request: "origin",
+	// "method", "endpoint", or the name of the header that is not allowed, in
+	// lower case. It is empty if the request is allowed.
+	Refused string
+}
+
+// Preflights returns the preflight requests that have arrived, in order: those
+// for one of the paths, or all of them if none is given. What it returns must
+// not be modified.
+func (d *AuthDomain) Preflights(paths ...string) []Preflight {
+	return d.record.preflightsFor(paths)
+}
+
+// allowCORS lets the script that sent r read the answer. The origin must be one
+// of the client's, or where the request names no client, one of any client's.
+// Nothing but the simple response headers is exposed: not Retry-After, not Date.
+func (d *AuthDomain) allowCORS(h http.Header, r *http.Request) {
+	if _, callable := crossOrigin[r.URL.Path]; !callable {
 		return
 	}
-	w.Header().Add("Vary", "Origin")
-	if origin := r.Header.Get("Origin"); origin != "" {
-		w.Header().Set("Access-Control-Allow-Origin", origin)
-		w.Header().Set("Access-Control-Expose-Headers", "Retry-After")
+	h.Add("Vary", "Origin")
+	if origin := r.Header.Get("Origin"); d.options.allowsOrigin(clientNamed(r), origin) {
+		h.Set("Access-Control-Allow-Origin", origin)
 	}
 }
 
@@ -31,14 +62,74 @@ func dropCORS(h http.Header) {
 }
 
 func isPreflight(r *http.Request) bool {
-	return r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
+	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" &&
+		r.Header.Get("Access-Control-Request-Method") != ""
 }
 
+// preflight answers as Auth0 does: always 204, with the same lists of methods and
+// headers whatever was asked for. The browser compares.
 func (d *AuthDomain) preflight(w http.ResponseWriter, r *http.Request) {
-	if slices.Contains(corsPaths, r.URL.Path) && !d.faults.corsOff(r.URL.Path) {
-		allowCORS(w, r)
-		w.Header().Set("Access-Control-Allow-Methods", "GET, POST")
-		w.Header().Set("Access-Control-Allow-Headers", r.Header.Get("Access-Control-Request-Headers"))
+	if d.faults.corsOff(r.URL.Path) {
+		d.record.addPreflight(r, d.now(), "origin")
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	d.record.addPreflight(r, d.now(), d.refusal(r))
+	d.allowCORS(w.Header(), r)
+	if methods := crossOrigin[r.URL.Path]; methods != nil {
+		w.Header().Set("Access-Control-Allow-Methods", strings.Join(methods, ", "))
+		w.Header().Set("Access-Control-Allow-Headers", strings.Join(crossOriginHeaders, ", "))
 	}
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// refusal is what the browser will make of the answer to a preflight.
+func (d *AuthDomain) refusal(r *http.Request) string {
+	methods, callable := crossOrigin[r.URL.Path]
+	switch method := r.Header.Get("Access-Control-Request-Method"); {
+	case !callable:
+		return "endpoint"
+	case !d.options.allowsOrigin("", r.Header.Get("Origin")):
+		return "origin"
+	case !slices.Contains(methods, method) && !slices.Contains(simpleMethods, method):
+		return "method"
+	}
+	for name := range strings.SplitSeq(r.Header.Get("Access-Control-Request-Headers"), ",") {
+		name = strings.ToLower(strings.TrimSpace(name))
+		if name != "" && !slices.Contains(crossOriginHeaders, name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// simpleMethods are allowed by every preflight, listed or not.
+var simpleMethods = []string{http.MethodGet, http.MethodHead, http.MethodPost}
+
+// clientNamed is the client that a request names, "" if it names none: an access
+// token is not looked into for that.
+func clientNamed(r *http.Request) string {
+	if id, _, ok := basicAuth(r); ok {
+		return id
+	}
+	return r.PostForm.Get("client_id")
+}
+
+// allowsOrigin reports whether scripts of an origin may call, on behalf of the
+// client with this ID, or of any if that is empty.
+func (o *Options) allowsOrigin(clientID, origin string) bool {
+	return slices.ContainsFunc(o.Clients, func(c Client) bool {
+		return (clientID == "" || c.ID == clientID) && c.allowsOrigin(origin)
+	})
+}
+
+// allowsOrigin compares with the origins of the redirect URIs too, as Auth0 does.
+func (c Client) allowsOrigin(origin string) bool {
+	if slices.Contains(c.WebOrigins, origin) || c.AnyLoopback && isLoopbackURL(origin) {
+		return true
+	}
+	return slices.ContainsFunc(c.RedirectURIs, func(uri string) bool {
+		u, err := url.Parse(uri)
+		return err == nil && u.Scheme != "" && u.Host != "" && u.Scheme+"://"+u.Host == origin
+	})
 }

@@ -2,6 +2,7 @@ package passporttest_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -29,30 +30,84 @@ func fromOrigin(t *testing.T, auth *passporttest.Server, method, path string) ht
 
 func TestScriptsMayCallTheEndpointsThatAnswerWithData(t *testing.T) {
 	auth := start(t, passporttest.Options{})
-	for path, allowed := range map[string]bool{
-		"/.well-known/openid-configuration": true,
-		"/.well-known/jwks.json":            true,
-		"/oauth/token":                      true,
-		"/oauth/revoke":                     true,
-		"/userinfo":                         true,
-		"/authorize":                        false,
-		"/v2/logout":                        false,
-		"/oidc/logout":                      false,
+	for path, methods := range map[string]string{
+		"/.well-known/openid-configuration": "GET",
+		"/.well-known/jwks.json":            "GET",
+		"/oauth/token":                      "POST",
+		"/oauth/revoke":                     "POST",
+		"/userinfo":                         "GET, POST",
+		"/authorize":                        "",
+		"/oauth/device/code":                "",
+		"/v2/logout":                        "",
+		"/oidc/logout":                      "",
+		"/nowhere":                          "",
 	} {
-		want := ""
-		if allowed {
-			want = origin
+		wantOrigin, wantHeaders := "", ""
+		if methods != "" {
+			wantOrigin, wantHeaders = origin, "authorization, content-type, auth0-client"
 		}
 		preflight := fromOrigin(t, auth, http.MethodOptions, path)
-		assert.Equal(t, want, preflight.Get("Access-Control-Allow-Origin"), path)
-		assert.Equal(t, allowed, preflight.Get("Access-Control-Allow-Headers") == "authorization,x-custom", path)
-		assert.Equal(t, allowed, preflight.Get("Access-Control-Allow-Methods") == "GET, POST", path)
+		assert.Equal(t, wantOrigin, preflight.Get("Access-Control-Allow-Origin"), path)
+		assert.Equal(t, wantHeaders, preflight.Get("Access-Control-Allow-Headers"), "%s: whatever was asked for", path)
+		assert.Equal(t, methods, preflight.Get("Access-Control-Allow-Methods"), path)
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
-			assert.Equal(t, want, fromOrigin(t, auth, method, path).Get("Access-Control-Allow-Origin"), path)
+			answer := fromOrigin(t, auth, method, path)
+			assert.Equal(t, wantOrigin, answer.Get("Access-Control-Allow-Origin"), path)
+			assert.Empty(t, answer.Get("Access-Control-Expose-Headers"), path)
+			assert.Empty(t, answer.Get("Access-Control-Allow-Credentials"), path)
 		}
 	}
-	for _, r := range auth.Requests() {
-		assert.NotEqual(t, http.MethodOptions, r.Method, "preflight requests are not recorded")
+}
+
+func TestPreflightsAreRecordedWithWhatWillBeRefused(t *testing.T) {
+	auth := start(t, passporttest.Options{Clients: []passporttest.Client{
+		{ID: "web", RedirectURIs: []string{"https://game.example/redirect"}, WebOrigins: []string{"https://www.game.example"}},
+	}})
+	for _, c := range []struct{ path, origin, method, headers, refused string }{
+		{"/oauth/token", "https://game.example", "POST", "content-type,auth0-client", ""},
+		{"/oauth/token", "https://www.game.example", "POST", "", ""},
+		{"/oauth/token", "https://game.example:8443", "POST", "", "origin"},
+		{"/oauth/token", "http://game.example", "POST", "", "origin"},
+		{"/oauth/token", "null", "POST", "", "origin"},
+		{"/oauth/token", "http://localhost:3000", "POST", "", "origin"},
+		{"/oauth/token", "https://game.example", "PUT", "", "method"},
+		{"/.well-known/jwks.json", "https://game.example", "GET", "cache-control", "cache-control"},
+		{"/userinfo", "https://game.example", "GET", "authorization, X-Custom", "x-custom"},
+		{"/v2/logout", "https://game.example", "GET", "", "endpoint"},
+	} {
+		before := len(auth.Preflights())
+		req, err := http.NewRequest(http.MethodOptions, auth.URL+c.path, nil)
+		require.NoError(t, err)
+		req.Header.Set("Origin", c.origin)
+		req.Header.Set("Access-Control-Request-Method", c.method)
+		req.Header.Set("Access-Control-Request-Headers", c.headers)
+		resp, err := auth.Client().Do(req)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		assert.Equal(t, http.StatusNoContent, resp.StatusCode)
+		seen := auth.Preflights()[before:]
+		require.Len(t, seen, 1)
+		assert.Equal(t, c.path, seen[0].Path)
+		assert.Equal(t, c.refused, seen[0].Refused, "%+v", c)
+		assert.Equal(t, c.refused != "origin" && c.refused != "endpoint", resp.Header.Get("Access-Control-Allow-Origin") == c.origin)
+	}
+	assert.Empty(t, auth.Requests(), "a preflight is not the request")
+	assert.Len(t, auth.Preflights("/userinfo"), 1)
+}
+
+func TestOneClientsOriginReadsNothingOfAnothers(t *testing.T) {
+	auth := start(t, passporttest.Options{Clients: []passporttest.Client{
+		{ID: "web", RedirectURIs: []string{origin + "/redirect"}}, {ID: "other"},
+	}})
+	for client, want := range map[string]string{"web": origin, "other": "", "unknown": ""} {
+		req, err := http.NewRequest(http.MethodPost, auth.URL+"/oauth/token", strings.NewReader("client_id="+client))
+		require.NoError(t, err)
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("Origin", origin)
+		resp, err := auth.Client().Do(req)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		assert.Equal(t, want, resp.Header.Get("Access-Control-Allow-Origin"), client)
 	}
 }
 

@@ -2,15 +2,26 @@ package passporttest
 
 import "net/http"
 
+const (
+	discoveryPath = "/.well-known/openid-configuration"
+	keysPath      = "/.well-known/jwks.json"
+)
+
+// cachePublicly lets everybody keep an answer for as long as Auth0 does.
+func cachePublicly(w http.ResponseWriter) {
+	w.Header().Set("Cache-Control", "public, max-age=15, stale-while-revalidate=15, stale-if-error=86400")
+}
+
 // discovery answers as OpenID Connect Discovery 1.0 §3 describes, with the
 // members that Auth0 sends.
 func (d *AuthDomain) discovery(w http.ResponseWriter, _ *http.Request) {
+	cachePublicly(w)
 	writeJSON(w, http.StatusOK, map[string]any{
 		"issuer":                                d.Issuer(),
 		"authorization_endpoint":                d.endpoint("/authorize"),
 		"token_endpoint":                        d.endpoint("/oauth/token"),
 		"userinfo_endpoint":                     d.endpoint("/userinfo"),
-		"jwks_uri":                              d.endpoint("/.well-known/jwks.json"),
+		"jwks_uri":                              d.endpoint(keysPath),
 		"revocation_endpoint":                   d.endpoint("/oauth/revoke"),
 		"end_session_endpoint":                  d.endpoint("/oidc/logout"),
 		"device_authorization_endpoint":         d.endpoint("/oauth/device/code"),

@@ -2,6 +2,10 @@
 // Passport, for tests and examples: an OpenID provider that behaves like Auth0,
 // shows what goes on inside it, and fails when told to.
 //
+// It is never for production: it has no passwords. Whoever reaches it signs in as
+// any user they like, and a program that trusts it lets them in. [NewServer] says
+// so in the log, and the login page says so to the user.
+//
 // # A test
 //
 // Start it, point the program under test at it, and be the user:
@@ -51,6 +55,44 @@
 // until they are revoked. /oidc/logout asks the user unless a hint names the
 // session in the browser. What is sent beyond that (direct, federated, consent,
 // ...) changes nothing and is found in [AuthDomain.Requests].
+//
+// # Strictness
+//
+// What real providers are known to refuse is refused here, so that a program
+// that works here works there:
+//
+//   - CORS. Scripts may call the endpoints that answer with data, by the methods
+//     of each, from the origins of the client's RedirectURIs and WebOrigins. A
+//     preflight allows the request headers authorization, content-type and
+//     auth0-client, whatever was asked for; no response header is exposed and no
+//     cookies are taken. [AuthDomain.Preflights] has what was asked, and why it
+//     was refused.
+//   - Methods. An endpoint has its own; others get 405, and other paths 404.
+//   - Parameters. The endpoints under /oauth take a form, and each parameter once.
+//   - Framing. No page may be framed.
+//   - Caching. Keys and discovery may be kept for 15 seconds, in which a browser
+//     does not ask again; nothing else may be stored.
+//
+// It is still kinder than a real provider in these points:
+//
+//   - Anybody signs in as any user, without a password, a consent page, or MFA.
+//   - The zero Options allow every redirect URI, logout URL and origin on a
+//     loopback host, and plain http. Register them, as at a real provider, with
+//     [Options.Clients].
+//   - Over http the cookie auth0_compat is not Secure.
+//   - There are no rate limits, and answers come at once.
+//   - Answers with an error carry CORS headers, those of injected faults too: see
+//     [Fault.NoCORS].
+//   - A preflight is not cached by the browser for longer than its default of 5
+//     seconds, so that tests see each.
+//   - The page with front-channel iframes may be framed, so that a silent logout
+//     can pass through it.
+//   - Users, scopes, audiences and parameters that Auth0 would refuse are taken:
+//     every scope and audience is granted.
+//   - RotateKeys signs with a key that nobody has seen; a real provider publishes
+//     a key some time before.
+//   - A code lives for ten minutes, clocks agree, and nothing is inconsistent
+//     between replicas, for there is one.
 //
 // # Faults
 //

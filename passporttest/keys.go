@@ -72,6 +72,7 @@ func (k *keyring) jwks() jose.JSONWebKeySet {
 func (d *AuthDomain) RotateKeys() { d.keys.rotate() }
 
 func (d *AuthDomain) jwks(w http.ResponseWriter, _ *http.Request) {
+	cachePublicly(w)
 	writeJSON(w, http.StatusOK, d.keys.jwks())
 }
 

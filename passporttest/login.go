@@ -16,7 +16,7 @@ func (d *AuthDomain) loginPage(w http.ResponseWriter, r *http.Request) {
 	for _, u := range d.options.Users {
 		data.Users = append(data.Users, u.choice(req.hint()))
 	}
-	decisionPage(w, "login.html", data)
+	page(w, http.StatusOK, "login.html", data)
 }
 
 // submitLogin takes the choice that was made on the page.

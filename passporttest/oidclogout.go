@@ -29,7 +29,7 @@ func (d *AuthDomain) oidcLogout(w http.ResponseWriter, r *http.Request) {
 	}
 	session, signedIn := d.session(r)
 	if signedIn && (d.options.ConfirmLogout || req.sid != session.SID) {
-		decisionPage(w, "confirm.html", confirmData{
+		page(w, http.StatusOK, "confirm.html", confirmData{
 			Title:  "Sign out?",
 			Client: req.client.ID,
 			User:   session.User.name(),

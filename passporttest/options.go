@@ -2,11 +2,13 @@ package passporttest
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
+	"testing"
 	"time"
 )
 
@@ -101,6 +103,10 @@ type Options struct {
 	// under localhost on the loopback address.
 	HTTPClient *http.Client
 
+	// Logger is told once by [NewServer] where the server is, and that it is
+	// not for production. Nil means slog.Default, and in a test, nothing.
+	Logger *slog.Logger
+
 	// Addr is the address that [NewServer] listens on. Empty means
 	// "127.0.0.1:0", a port that is free.
 	Addr string
@@ -134,9 +140,14 @@ type Client struct {
 	// /oidc/logout compares exactly.
 	LogoutURLs []string
 
-	// AnyLoopback allows every redirect URI and every logout URL on a loopback
-	// host (localhost and the names below it, 127.0.0.0/8, ::1), whatever its
-	// port and path, beside those that are listed.
+	// WebOrigins are the origins, such as "https://app.example.com", whose
+	// scripts may call the endpoints (CORS), in addition to those of the
+	// RedirectURIs.
+	WebOrigins []string
+
+	// AnyLoopback allows every redirect URI, every logout URL and every origin
+	// on a loopback host (localhost and the names below it, 127.0.0.0/8, ::1),
+	// whatever its port and path, in addition to those that are listed.
 	AnyLoopback bool
 
 	// BackChannelLogoutURI is where a logout token is sent when a session
@@ -200,10 +211,21 @@ func (o Options) withDefaults() Options {
 	if o.HTTPClient == nil {
 		o.HTTPClient = deliveryClient()
 	}
+	if o.Logger == nil {
+		o.Logger = defaultLogger()
+	}
 	if o.Addr == "" {
 		o.Addr = "127.0.0.1:0"
 	}
 	return o
+}
+
+// defaultLogger spares a test the line: it knows what it has started.
+func defaultLogger() *slog.Logger {
+	if testing.Testing() {
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.Default()
 }
 
 func setDefault(d *time.Duration, value time.Duration) {
@@ -217,6 +239,7 @@ func copyClients(clients []Client) []Client {
 	for i, c := range copied {
 		copied[i].RedirectURIs = slices.Clone(c.RedirectURIs)
 		copied[i].LogoutURLs = slices.Clone(c.LogoutURLs)
+		copied[i].WebOrigins = slices.Clone(c.WebOrigins)
 	}
 	return copied
 }

@@ -19,9 +19,15 @@ var pages = template.Must(template.ParseFS(pageFiles, "pages/*.html"))
 // too, and ours goes to the application.
 const pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; frame-src http: https:; base-uri 'none'"
 
-// page answers with one of the pages. None of them may be stored, or tell
+// page answers with one of the pages. Like Auth0's, none of them may be framed,
+// for many have buttons that change something. None may be stored, or tell
 // another site its address, which holds the parameters of a login or a logout.
 func page(w http.ResponseWriter, status int, name string, data any) {
+	w.Header().Set("X-Frame-Options", "DENY")
+	framablePage(w, status, name, data)
+}
+
+func framablePage(w http.ResponseWriter, status int, name string, data any) {
 	var body bytes.Buffer
 	if err := pages.ExecuteTemplate(&body, name, data); err != nil {
 		panic("passporttest: " + err.Error())
@@ -33,13 +39,6 @@ func page(w http.ResponseWriter, status int, name string, data any) {
 	h.Set("Content-Security-Policy", pagePolicy)
 	w.WriteHeader(status)
 	_, _ = w.Write(body.Bytes())
-}
-
-// decisionPage is a page whose buttons change something, and which must
-// therefore not be framed by a site that lures its visitors into clicking.
-func decisionPage(w http.ResponseWriter, name string, data any) {
-	w.Header().Set("X-Frame-Options", "DENY")
-	page(w, http.StatusOK, name, data)
 }
 
 // errorPage is for requests that no client can be told about: nothing in them
@@ -68,7 +67,7 @@ func framesPage(w http.ResponseWriter, frames []string, target string) {
 	if target != "" {
 		w.Header().Set("Refresh", "0; url="+target)
 	}
-	page(w, http.StatusOK, "frames.html", struct {
+	framablePage(w, http.StatusOK, "frames.html", struct {
 		Title, Target string
 		Frames        []string
 	}{"You are signed out", target, frames})

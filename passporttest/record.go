@@ -30,8 +30,8 @@ type Request struct {
 }
 
 // Requests returns the requests that have arrived, in order: those for one of
-// the paths, or all of them if none is given. The preflight requests of CORS
-// are not among them. What it returns must not be modified.
+// the paths, or all of them if none is given. CORS preflight requests are not
+// among them: see [AuthDomain.Preflights]. What it returns must not be modified.
 func (d *AuthDomain) Requests(paths ...string) []Request {
 	found, _, _ := d.record.find(paths)
 	return found
@@ -57,9 +57,10 @@ func (d *AuthDomain) Await(ctx context.Context, path string, n int) ([]Request, 
 }
 
 type recorder struct {
-	mu      sync.Mutex
-	entries []*entry
-	changed chan struct{} // closed at the next change
+	mu         sync.Mutex
+	entries    []*entry
+	preflights []Preflight
+	changed    chan struct{} // closed at the next change
 }
 
 type entry struct {
@@ -68,19 +69,43 @@ type entry struct {
 }
 
 func (c *recorder) add(r *http.Request, now time.Time, sid string) *entry {
-	e := &entry{Request: Request{
+	e := &entry{Request: requestFrom(r, now)}
+	e.SID = sid
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.entries = append(c.entries, e)
+	return e
+}
+
+func (c *recorder) addPreflight(r *http.Request, now time.Time, refused string) {
+	p := Preflight{Request: requestFrom(r, now), Refused: refused}
+	p.Status = http.StatusNoContent
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.preflights = append(c.preflights, p)
+}
+
+func (c *recorder) preflightsFor(paths []string) []Preflight {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var found []Preflight
+	for _, p := range c.preflights {
+		if len(paths) == 0 || slices.Contains(paths, p.Path) {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
+func requestFrom(r *http.Request, now time.Time) Request {
+	return Request{
 		Time:   now,
 		Method: r.Method,
 		Path:   r.URL.Path,
 		Query:  r.URL.Query(),
 		Form:   maps.Clone(r.PostForm),
 		Header: r.Header.Clone(),
-		SID:    sid,
-	}}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.entries = append(c.entries, e)
-	return e
+	}
 }
 
 // settle says that e has been dealt with; status is 0 if it is held by a

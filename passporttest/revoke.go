@@ -5,6 +5,7 @@ import "net/http"
 // revoke ends a refresh token as RFC 7009 §2 describes. The answer does not
 // tell whether there was anything to end.
 func (d *AuthDomain) revoke(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
 	client, err := d.authenticate(r)
 	if err != nil {
 		writeError(w, err)

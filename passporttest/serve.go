@@ -8,7 +8,7 @@ import (
 
 const maxBody = 1 << 20
 
-// ServeHTTP implements [http.Handler]. Every request goes the same way: it is
+// ServeHTTP implements [http.Handler]. Every request takes the same path: it is
 // recorded, struck by faults, answered by its endpoint, struck once more.
 func (d *AuthDomain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.learnIssuer(r)
@@ -40,7 +40,8 @@ func (d *AuthDomain) serve(w http.ResponseWriter, r *http.Request, e *entry) {
 	}
 	late.obstruct(r.Context(), settle)
 	late.replace(a, r.URL.Path)
-	allowCORS(a, r)
+	d.allowCORS(a.Header(), r)
+	a.Header().Set("X-Content-Type-Options", "nosniff")
 	effect.edit(a)
 
 	// Before the answer leaves, so that whoever has it finds it recorded.

@@ -49,6 +49,7 @@ func NewServer(o Options) *Server {
 	}
 	s.transport = s.newTransport(host, listener.Addr().String())
 	s.accepting.Go(func() { s.serve(listener) })
+	d.options.Logger.Warn("passporttest: stand-in for tests, never for production: anybody signs in as any user", "url", s.URL)
 	return s
 }
 

@@ -1,6 +1,7 @@
 package passporttest_test
 
 import (
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -87,4 +88,15 @@ func TestEachBrowserIsAnother(t *testing.T) {
 	newParty(t, auth).login()
 	newParty(t, auth).login()
 	assert.Len(t, auth.Sessions(), 2)
+}
+
+func TestTheServerSaysThatItIsNeverForProduction(t *testing.T) {
+	var log strings.Builder
+	auth := start(t, passporttest.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	assert.Contains(t, log.String(), "never for production")
+	assert.Contains(t, log.String(), auth.URL)
+	assert.Equal(t, 1, strings.Count(log.String(), "level=WARN"))
+	resp, err := auth.Client().Get(auth.URL + "/v2/logout")
+	require.NoError(t, err)
+	assert.Contains(t, body(t, resp), "Never for production")
 }

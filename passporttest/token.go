@@ -43,6 +43,11 @@ func (d *AuthDomain) exchange(r *http.Request, client Client) (map[string]any, *
 // authenticate finds out which client is calling (RFC 6749 §2.3.1). A public
 // client may send an empty secret, as libraries do that try the header first.
 func (d *AuthDomain) authenticate(r *http.Request) (Client, *oauthError) {
+	for name, values := range r.PostForm {
+		if len(values) > 1 { // RFC 6749 §3.2
+			return Client{}, &oauthError{"invalid_request", "Parameter sent more than once: " + name}
+		}
+	}
 	id, secret, inHeader := basicAuth(r)
 	if !inHeader {
 		id, secret = r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
