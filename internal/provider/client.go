@@ -62,6 +62,7 @@ const DefaultTimeout = 10 * time.Second
 func New(config Config) *Client {
 	own := *config.HTTPClient
 	own.Jar = nil // one user's cookies are not another's
+	own.Transport = sendWithoutPreflight(own.Transport)
 	if own.Timeout == 0 {
 		own.Timeout = DefaultTimeout
 	}
