@@ -8,34 +8,43 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"slices"
-	"strings"
 	"time"
 )
 
 // ErrNoBrowser reports that no browser could be opened: there is none, or no
-// screen to show it on.
+// display to show it on. Errors that wrap it say what was tried.
 var ErrNoBrowser = errors.New("native: no browser could be opened: set BROWSER to the command of one, or sign in with a code (LoginWithDevice)")
 
 // startTime is how long a command that is to open a browser may take to fail.
 const startTime = 2 * time.Second
 
-// OpenBrowser shows an http or https URL in the user's browser: that of the
-// environment variable BROWSER (commands separated by colons, of which the first
-// that works counts; %s in one stands for the URL), or else that of the system,
-// by xdg-open, open or rundll32. It returns once the browser is on its way, and
-// does not end it with ctx. ErrNoBrowser: none could be opened.
+// OpenBrowser shows an http or https URL in the user's browser. It returns once
+// the browser is starting, and ctx does not end the browser.
 //
-// It is the default of Config.OpenBrowser, and there for functions that do
-// something beside it, such as to print the URL in case the browser does not show
-// up.
+// BROWSER in the environment names the commands to try, in order: separated by
+// colons (by semicolons on Windows), each with arguments if it has any, quoted as
+// in a shell. %s stands for the URL, which is the last argument otherwise. After
+// those it tries the system's own: xdg-open, open or rundll32, and wslview first
+// in the Windows Subsystem for Linux.
+//
+// The browser does not inherit what a launcher (Steam, an AppImage) has set for
+// the program alone, such as LD_LIBRARY_PATH and LD_PRELOAD: its libraries are
+// others. Any user of the machine can see the command line.
+//
+// ErrNoBrowser: none could be opened. In an SSH session without a display, the
+// error says so.
+//
+// It is the default of Config.OpenBrowser. Call it from a function of your own to
+// do something besides, such as to print the URL in case no browser comes up.
 func OpenBrowser(ctx context.Context, address string) error {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
 		return errors.New("native: OpenBrowser: not an http or https URL")
 	}
-	reasons := []error{ErrNoBrowser}
-	for _, command := range browsers(runtime.GOOS, os.Getenv, u.String()) {
+	here := platform{system: runtime.GOOS, getenv: os.Getenv, executable: isExecutable}
+	commands, err := here.browsers(u.String())
+	reasons := []error{ErrNoBrowser, err}
+	for _, command := range commands {
 		err := start(ctx, command)
 		if err == nil {
 			return nil
@@ -45,45 +54,65 @@ func OpenBrowser(ctx context.Context, address string) error {
 	return errors.Join(reasons...)
 }
 
-// browsers are the commands that may show a URL, the best first.
-func browsers(system string, getenv func(string) string, address string) (commands [][]string) {
-	for _, text := range strings.Split(getenv("BROWSER"), ":") {
-		if command := strings.Fields(text); len(command) > 0 {
-			commands = append(commands, withURL(command, address))
-		}
-	}
-	switch system {
-	case "windows":
-		return append(commands, []string{"rundll32", "url.dll,FileProtocolHandler", address})
-	case "darwin":
-		return append(commands, []string{"open", address})
-	}
-	if getenv("DISPLAY") == "" && getenv("WAYLAND_DISPLAY") == "" {
-		return commands // xdg-open would take over the terminal with a browser for text
-	}
-	return append(commands, []string{"xdg-open", address})
+func isExecutable(command string) bool {
+	_, err := exec.LookPath(command)
+	return err == nil
 }
 
-func withURL(command []string, address string) []string {
-	if !slices.ContainsFunc(command, func(word string) bool { return strings.Contains(word, "%s") }) {
-		return append(command, address)
-	}
-	for i, word := range command {
-		command[i] = strings.ReplaceAll(word, "%s", address)
-	}
-	return command
+// platform is what the choice of a browser depends on.
+type platform struct {
+	system     string // as runtime.GOOS
+	getenv     func(string) string
+	executable func(command string) bool
 }
 
-// start runs a command that opens a browser, or is one. One that goes on running
-// is taken for a success.
+var errSSH = errors.New("native: this is an SSH session without a display, and a browser would open on the machine at the other end: sign in with a code (LoginWithDevice)")
+
+// browsers returns the commands that may show a URL, the best first. The error
+// says why there are fewer than there could be.
+func (p platform) browsers(address string) (commands [][]string, err error) {
+	chosen, err := p.chosen(p.getenv("BROWSER"))
+	for _, command := range chosen {
+		commands = append(commands, withURL(command, address))
+	}
+	display := p.getenv("DISPLAY") != "" || p.getenv("WAYLAND_DISPLAY") != ""
+	switch {
+	case p.isWSL():
+		commands = append(commands,
+			[]string{"wslview", address},
+			[]string{"rundll32.exe", "url.dll,FileProtocolHandler", address})
+	case p.isSSH() && !display:
+		return commands, errors.Join(err, errSSH)
+	case p.system == "windows":
+		return append(commands, []string{"rundll32", "url.dll,FileProtocolHandler", address}), err
+	case p.system == "darwin":
+		return append(commands, []string{"open", address}), err
+	}
+	if display { // without one, xdg-open would take over the terminal with a browser for text
+		commands = append(commands, []string{"xdg-open", address})
+	}
+	return commands, err
+}
+
+func (p platform) isWSL() bool {
+	return p.system == "linux" && (p.getenv("WSL_DISTRO_NAME") != "" || p.getenv("WSL_INTEROP") != "")
+}
+
+func (p platform) isSSH() bool {
+	return p.getenv("SSH_CONNECTION") != "" || p.getenv("SSH_TTY") != ""
+}
+
+// start runs a command that opens a browser, or is one. A command that goes on
+// running counts as a success.
 func start(ctx context.Context, command []string) error {
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.SysProcAttr = apart()
+	cmd.Env = browserEnv(os.Environ())
 	if err := cmd.Start(); err != nil {
 		return err
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }() // ends with the command, and frees what the system has of it
+	go func() { ended <- cmd.Wait() }() // ends with the command, and lets the system forget it
 	timer := time.NewTimer(startTime)
 	defer timer.Stop()
 	select {

@@ -66,6 +66,18 @@ func TestABrowserThatStaysIsOnItsWay(t *testing.T) {
 	assert.Equal(t, []string{someURL}, noted(t, notes))
 }
 
+func TestABrowserGetsNoneOfTheLibrariesOfALauncher(t *testing.T) {
+	program, notes := command(t, `test -z "$LD_LIBRARY_PATH$LD_AUDIT" && test "$HOME" = /home/user`)
+	t.Setenv("LD_LIBRARY_PATH", "/steam/lib")
+	t.Setenv("LD_AUDIT", "/steam/audit.so")
+	t.Setenv("HOME", "/home/user")
+	t.Setenv("BROWSER", program)
+	t.Setenv("DISPLAY", "")
+	t.Setenv("WAYLAND_DISPLAY", "")
+	require.NoError(t, native.OpenBrowser(t.Context(), someURL))
+	assert.Equal(t, []string{someURL}, noted(t, notes))
+}
+
 func TestWithoutAScreenThereIsNoBrowser(t *testing.T) {
 	bad, _ := command(t, "exit 3")
 	t.Setenv("DISPLAY", "")

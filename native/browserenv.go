@@ -1,0 +1,78 @@
+package native
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// A launcher sets up an environment for the program that it starts: where its
+// libraries are, which to load before others. A browser that inherits that may
+// not start, or may crash, for it was built with other libraries.
+
+// forTheProgramAlone are the variables that no browser is to have.
+var forTheProgramAlone = []string{
+	"LD_LIBRARY_PATH", "LD_PRELOAD", "LD_AUDIT",
+	"DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES", "DYLD_FRAMEWORK_PATH",
+	"APPDIR", "APPIMAGE", "ARGV0", "OWD",
+}
+
+// originals are where launchers keep what was there before: Steam and
+// PyInstaller do.
+var originals = map[string]string{
+	"SYSTEM_LD_LIBRARY_PATH": "LD_LIBRARY_PATH",
+	"LD_LIBRARY_PATH_ORIG":   "LD_LIBRARY_PATH",
+	"SYSTEM_PATH":            "PATH",
+}
+
+// browserEnv returns env without what a launcher has added for the program: those
+// variables, and paths into an AppImage or the Steam runtime in any other.
+func browserEnv(env []string) []string {
+	values := map[string]string{}
+	for _, setting := range env {
+		name, value, _ := strings.Cut(setting, "=")
+		values[name] = value
+	}
+	var theirs []string
+	for _, name := range []string{"APPDIR", "STEAM_RUNTIME"} {
+		if filepath.IsAbs(values[name]) { // STEAM_RUNTIME may be 0 or 1
+			theirs = append(theirs, filepath.Clean(values[name]))
+		}
+	}
+	before := map[string]string{}
+	for original, name := range originals {
+		if value := values[original]; value != "" {
+			before[name] = value
+		}
+	}
+	var cleaned []string
+	for _, setting := range env {
+		name, value, _ := strings.Cut(setting, "=")
+		if _, known := before[name]; known || slices.Contains(forTheProgramAlone, name) {
+			continue
+		}
+		if kept := withoutPathsIn(theirs, value); kept != "" || value == "" {
+			cleaned = append(cleaned, name+"="+kept)
+		}
+	}
+	for name, value := range before {
+		if value = withoutPathsIn(theirs, value); value != "" {
+			cleaned = append(cleaned, name+"="+value)
+		}
+	}
+	return cleaned
+}
+
+// withoutPathsIn drops from a list of paths those below dirs.
+func withoutPathsIn(dirs []string, list string) string {
+	if len(dirs) == 0 {
+		return list
+	}
+	separator := string(filepath.ListSeparator)
+	paths := strings.Split(list, separator)
+	return strings.Join(slices.DeleteFunc(paths, func(path string) bool {
+		return slices.ContainsFunc(dirs, func(dir string) bool {
+			return path == dir || strings.HasPrefix(path, dir+string(filepath.Separator))
+		})
+	}), separator)
+}

@@ -1,0 +1,50 @@
+package native
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func list(paths ...string) string { return strings.Join(paths, string(filepath.ListSeparator)) }
+
+func TestWhatALauncherHasSetIsNotHandedOn(t *testing.T) {
+	dir := t.TempDir() // an absolute path, wherever this runs
+	app, steam, system := filepath.Join(dir, ".mount_game"), filepath.Join(dir, "steam", "runtime"), filepath.Join(dir, "usr")
+	for name, test := range map[string]struct{ env, want []string }{
+		"nothing": {[]string{"PATH=" + system, "HOME=" + dir, "EMPTY="}, []string{"PATH=" + system, "HOME=" + dir, "EMPTY="}},
+		"libraries": {
+			[]string{"LD_LIBRARY_PATH=x", "LD_PRELOAD=overlay.so", "LD_AUDIT=y", "DYLD_INSERT_LIBRARIES=z", "LANG=C"},
+			[]string{"LANG=C"},
+		},
+		"an AppImage": {
+			[]string{
+				"APPDIR=" + app, "APPIMAGE=game.AppImage", "OWD=" + dir, "ARGV0=game",
+				"PATH=" + list(filepath.Join(app, "bin"), system), "XDG_DATA_DIRS=" + list(filepath.Join(app, "share"), system),
+				"GTK_PATH=" + app, "QT_PLUGIN_PATH=" + filepath.Join(app, "qt"), "MINE=" + app + "-data",
+			},
+			[]string{"PATH=" + system, "XDG_DATA_DIRS=" + system, "MINE=" + app + "-data"},
+		},
+		"Steam": {
+			[]string{
+				"STEAM_RUNTIME=" + steam, "PATH=" + list(filepath.Join(steam, "bin"), system), "SYSTEM_PATH=" + system,
+				"LD_LIBRARY_PATH=" + steam, "SYSTEM_LD_LIBRARY_PATH=" + system, "LD_PRELOAD=gameoverlayrenderer.so",
+			},
+			[]string{"PATH=" + system, "SYSTEM_PATH=" + system, "LD_LIBRARY_PATH=" + system, "SYSTEM_LD_LIBRARY_PATH=" + system},
+		},
+		"Steam's newer runtime": {[]string{"STEAM_RUNTIME=1", "PATH=" + system}, []string{"STEAM_RUNTIME=1", "PATH=" + system}},
+		"PyInstaller": {
+			[]string{"LD_LIBRARY_PATH=/tmp/_MEI1", "LD_LIBRARY_PATH_ORIG=" + system},
+			[]string{"LD_LIBRARY_PATH=" + system, "LD_LIBRARY_PATH_ORIG=" + system},
+		},
+	} {
+		got := browserEnv(test.env)
+		assert.ElementsMatch(t, test.want, got, name)
+	}
+	env := []string{"LD_PRELOAD=x", "A=b"}
+	browserEnv(env)
+	assert.True(t, slices.Equal(env, []string{"LD_PRELOAD=x", "A=b"}), "the caller's stays as it is")
+}
