@@ -1,4 +1,4 @@
-// Package native signs users in and out of programs that are no web servers:
+// Package native signs users in and out of programs that are not web servers:
 // desktop games, launchers and command line programs. It is package passport
 // with the system's browser in the place of a page: a login opens it and waits on
 // a loopback port for its return (RFC 8252), and so does a logout, for only the
@@ -34,6 +34,19 @@
 // processes that share a store: a login that succeeds takes the place of the
 // session before it, and of two that happen at once the later one stays. Which
 // session that is stands in the store too, sealed like everything else.
+//
+// # What other users of the machine can see
+//
+// Everybody can read the command line that starts a browser. It holds a URL on
+// the loopback address and nothing else: a page there that works once, gives the
+// browser a cookie, and sends it on to the auth domain. Only the browser with
+// that cookie can finish the login. What is left is a race: somebody who reads
+// the command line and opens the page before the user's browser does. On Linux,
+// users other than the program's own and root are refused, and the login or
+// logout ends with an error. Elsewhere it does so as soon as the user's browser
+// comes second; a thief who has signed in by then, as themselves, is the user
+// that the program sees. So show who is signed in. Programs of the same user
+// can read all that this one can; nothing here protects from them.
 //
 // # Where there is no browser
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -36,41 +37,52 @@ func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) (*passpor
 	if now.Unfinished != "" {
 		o.Prompt = authdomain.AskForCredentials(o.Prompt)
 	}
-	d, err := openDesk(p.login)
+	l, err := p.openLoopback(p.login)
 	if err != nil {
 		return nil, err
 	}
-	defer d.close()
-	engine := p.engine.WithPort(d.port)
+	defer p.release(l)
+	engine := p.engine.WithPort(l.port)
 	login, err := engine.BeginLogin(ctx, o)
 	if err != nil {
 		return nil, err
 	}
+	address := l.start(login.URL, isReturnTo(p.login.Path, "state", stateOf(login.URL)), strangerPage.serve)
 	wait, cancel := context.WithTimeout(ctx, p.c.LoginTimeout)
 	defer cancel()
-	if err := p.c.OpenBrowser(wait, login.URL); err != nil {
+	if err := p.c.OpenBrowser(wait, address); err != nil {
 		return nil, err
 	}
-	for {
-		v, err := d.next(wait)
-		if err != nil {
-			return nil, fmt.Errorf("native: the browser did not come back from the login: %w", err)
-		}
-		if v.path != p.login.Path || v.query.Get("state") != stateOf(login.URL) {
-			v.answer(strangerPage)
-			continue
-		}
-		in, err := engine.FinishLogin(ctx, passport.LoginResponse{Query: v.query, Browser: login.Browser})
-		mark := v.mark(p.c.ClientID)
-		if err == nil {
-			err = p.adopt(ctx, in, mark, now)
-		}
-		if err != nil {
-			v.answer(refusalPage(err))
-			return nil, err
-		}
-		v.answer(signedInPage.marking(p.c.ClientID, mark))
-		return in.Session, nil
+	r, err := l.wait(wait)
+	if err != nil {
+		return nil, explainWait(err)
+	}
+	in, err := engine.FinishLogin(ctx, passport.LoginResponse{Query: r.URL.Query(), Browser: login.Browser})
+	id := assignBrowserID(r, p.c.ClientID)
+	if err == nil {
+		err = p.adopt(ctx, in, id, now)
+	}
+	if err != nil {
+		l.answer(refusalPage(err))
+		return nil, err
+	}
+	l.answer(signedInPage.withBrowserID(p.c.ClientID, id))
+	return in.Session, nil
+}
+
+// explainWait says why a login has not come back.
+func explainWait(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return fmt.Errorf("native: the browser did not come back from the login: %w", err)
+	}
+	return errors.Join(err, passport.ErrNoLogin)
+}
+
+// isReturnTo tells the requests for path whose parameter of that name has this
+// value.
+func isReturnTo(path, parameter, value string) func(*http.Request) bool {
+	return func(r *http.Request) bool {
+		return r.URL.Path == path && value != "" && r.URL.Query().Get(parameter) == value
 	}
 }
 
@@ -120,7 +132,7 @@ var errOvertaken = fmt.Errorf("native: the user was signed out before the login 
 // adopt makes a new session the current one, and ends the one that was. begun is
 // how the user stood when the login began, which has asked for credentials if a
 // logout was unfinished. A session that cannot become the current one is ended.
-func (p *Passport) adopt(ctx context.Context, in passport.LoginResult, mark string, begun standing) error {
+func (p *Passport) adopt(ctx context.Context, in passport.LoginResult, browserID string, begun standing) error {
 	overtaken := false
 	before, err := p.current.update(ctx, func(s *standing) {
 		if overtaken = s.LastLogout != begun.LastLogout; overtaken {
@@ -129,7 +141,7 @@ func (p *Passport) adopt(ctx context.Context, in passport.LoginResult, mark stri
 		}
 		s.Replaced = strings.TrimSpace(s.Replaced + " " + s.ID)
 		s.Secret, s.ID, s.Ending = in.SessionID.Reveal(), in.Session.ID(), false
-		s.Browser = mark
+		s.Browser = browserID
 		s.finish(begun.Unfinished)
 	})
 	if err == nil && overtaken {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/passport-go/passport"
 )
@@ -28,36 +29,81 @@ import (
 // an error.
 func (p *Passport) Logout(ctx context.Context) (passport.Logout, error) {
 	engine := p.engine
-	d, deskErr := openDesk(p.logout)
-	if deskErr == nil {
-		defer d.close()
-		engine = engine.WithPort(d.port)
+	loop, portErr := p.openLoopback(p.logout)
+	if portErr == nil {
+		defer p.release(loop)
+		engine = engine.WithPort(loop.port)
 	}
 	name := rand.Text()
-	l, mark, err := p.end(ctx, engine, name)
+	l, browserID, err := p.end(ctx, engine, name)
+	err = errors.Join(err, portErr)
 	if l.Passport != passport.OutcomePending {
-		return l, errors.Join(err, deskErr) // the provider has nowhere to send the browser to
+		return l, err // the provider has nowhere to send the browser to
 	}
 	if ctx.Err() != nil {
 		return l, errors.Join(err, fmt.Errorf("native: the browser was not opened any more: %w", ctx.Err()))
 	}
 	wait, cancel := context.WithTimeout(ctx, p.c.LogoutTimeout)
 	defer cancel()
-	if openErr := p.c.OpenBrowser(wait, l.URL); openErr != nil {
-		return l, errors.Join(err, deskErr, openErr)
+	if portErr != nil {
+		sendErr := p.sendBrowser(wait, &l)
+		return l, errors.Join(err, sendErr)
+	}
+	address := loop.start(l.URL, p.isReturnFrom(engine, l), p.servePosted(loop, engine))
+	if openErr := p.c.OpenBrowser(wait, address); openErr != nil {
+		return l, errors.Join(err, openErr)
 	}
 	l.Passport = passport.OutcomeUnconfirmed
-	if deskErr != nil {
-		return l, errors.Join(err, deskErr)
+	r, waitErr := loop.wait(wait)
+	if waitErr != nil {
+		return l, errors.Join(err, explainLogoutWait(ctx, waitErr))
 	}
-	if l.Passport = p.awaitReturn(wait, d, engine, l, mark); l.Passport == passport.OutcomeDone {
+	var another bool
+	l.Passport, another = p.judgeReturn(engine, l, r, browserID)
+	if l.Passport == passport.OutcomeDone {
 		_, doneErr := p.current.update(ctx, func(s *standing) { s.finish(name) })
-		return l, errors.Join(err, doneErr)
+		err = errors.Join(err, doneErr)
 	}
-	if ctx.Err() != nil {
-		err = errors.Join(err, fmt.Errorf("native: the browser was not waited for: %w", ctx.Err()))
-	}
+	loop.answer(signedOutPage(l.App, l.Passport, another))
 	return l, err
+}
+
+// sendBrowser sends the browser to the logout where it cannot come back, since
+// the registered port is taken. Its start is at another port all the same.
+func (p *Passport) sendBrowser(ctx context.Context, l *passport.Logout) error {
+	anyPort := *p.logout
+	anyPort.Host = hostOnly(p.logout)
+	loop, err := p.openLoopback(&anyPort)
+	if err != nil {
+		return err
+	}
+	defer p.release(loop)
+	address := loop.start(l.URL, isReturnTo("", "", ""), strangerPage.serve)
+	if err := p.c.OpenBrowser(ctx, address); err != nil {
+		return err
+	}
+	l.Passport = passport.OutcomeUnconfirmed
+	select {
+	case <-loop.launched:
+		loop.awaitQuiet(closeTimeout)
+		return nil
+	case err := <-loop.failed:
+		return err
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// explainLogoutWait says why the browser was not waited for, unless the wait was
+// simply over.
+func explainLogoutWait(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("native: the browser was not waited for: %w", ctx.Err())
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil
+	}
+	return err
 }
 
 // LogoutLocal signs the user out of the program alone: the session is gone from
@@ -70,10 +116,10 @@ func (p *Passport) LogoutLocal(ctx context.Context) (passport.Logout, error) {
 	return l, err
 }
 
-// end ends the current session, in the logout of that name, and returns the mark
+// end ends the current session, in the logout of that name, and returns the ID
 // of the browser that the user signed in with. What is to happen is written down
 // before, so that another process can do it if this one dies.
-func (p *Passport) end(ctx context.Context, engine *passport.Passport, name string) (_ passport.Logout, mark string, _ error) {
+func (p *Passport) end(ctx context.Context, engine *passport.Passport, name string) (_ passport.Logout, browserID string, _ error) {
 	before, err := p.current.update(ctx, func(s *standing) {
 		s.Unfinished, s.LastLogout = name, name
 		if s.ID != "" {
@@ -113,31 +159,33 @@ func (s *standing) finish(name string) {
 	}
 }
 
-// awaitReturn waits for the browser's return from a logout, and says what it
-// proves if mark is that of the browser that the user signed in with.
-func (p *Passport) awaitReturn(ctx context.Context, d *desk, engine *passport.Passport, l passport.Logout, mark string) passport.Outcome {
-	for {
-		v, err := d.next(ctx)
-		if err != nil {
-			return passport.OutcomeUnconfirmed
-		}
-		if v.path == p.login.Path && v.query.Has("logout") {
-			v.pass(engine.LoginCallback) // a request that is too long for a URL
-			continue
-		}
-		outcome := passport.OutcomePending
-		if v.path == p.logout.Path {
-			outcome = engine.CheckLogoutReturn(l.State, v.query)
-		}
-		if outcome == passport.OutcomePending {
-			v.answer(strangerPage)
-			continue
-		}
-		another := mark != "" && v.cookie(p.c.ClientID) != mark
-		if another || mark == "" {
-			outcome = passport.OutcomeUnconfirmed
-		}
-		v.answer(signedOutPage(l.App, outcome, another))
-		return outcome
+// isReturnFrom tells the requests that bring the browser back from l.
+func (p *Passport) isReturnFrom(engine *passport.Passport, l passport.Logout) func(*http.Request) bool {
+	return func(r *http.Request) bool {
+		return r.URL.Path == p.logout.Path && engine.CheckLogoutReturn(l.State, r.URL.Query()) != passport.OutcomePending
 	}
+}
+
+// servePosted answers the browser of the launch that is sent to a request which
+// is too long for a URL.
+func (p *Passport) servePosted(loop *loopback, engine *passport.Passport) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == p.login.Path && r.URL.Query().Has("logout") && loop.launch.isFrom(r) {
+			engine.LoginCallback(w, r)
+			return
+		}
+		strangerPage.serve(w, r)
+	}
+}
+
+// judgeReturn says what the browser's return from l proves, and whether it is
+// another browser than the one that the user signed in with.
+func (p *Passport) judgeReturn(engine *passport.Passport, l passport.Logout, r *http.Request, signedIn string) (_ passport.Outcome, another bool) {
+	if signedIn == "" {
+		return passport.OutcomeUnconfirmed, false
+	}
+	if browserID(r, p.c.ClientID) != signedIn {
+		return passport.OutcomeUnconfirmed, true
+	}
+	return engine.CheckLogoutReturn(l.State, r.URL.Query()), false
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/passport-go/passport"
@@ -64,6 +65,9 @@ type Passport struct {
 	current *current
 
 	login, logout *url.URL // where the browser comes back
+
+	mu        sync.Mutex
+	lingering *loopback // of the last login or logout, or nil
 }
 
 // New checks c and builds a Passport from it. It makes no call to the network
@@ -194,7 +198,41 @@ func (p *Passport) Unfinished(ctx context.Context) (bool, error) {
 // more, until ctx is done. In a store that lasts, those that fail again are kept
 // for the next run. A Login or Logout that waits for the browser ends by its own
 // context.
-func (p *Passport) Close(ctx context.Context) error { return p.engine.Close(ctx) }
+func (p *Passport) Close(ctx context.Context) error {
+	p.linger(nil)
+	return p.engine.Close(ctx)
+}
+
+// openLoopback listens where u is. The port of the last login may be the same.
+func (p *Passport) openLoopback(u *url.URL) (*loopback, error) {
+	p.linger(nil)
+	return openLoopback(u)
+}
+
+// release closes l, after lingerTime if it has answered its browser.
+func (p *Passport) release(l *loopback) {
+	select {
+	case <-l.answered:
+		p.linger(l)
+	default:
+		l.close()
+	}
+}
+
+// linger closes the server that lingers, and has l take its place.
+func (p *Passport) linger(l *loopback) {
+	if l != nil {
+		l.end = time.AfterFunc(lingerTime, l.close)
+	}
+	p.mu.Lock()
+	before := p.lingering
+	p.lingering = l
+	p.mu.Unlock()
+	if before != nil {
+		before.end.Stop()
+		before.close()
+	}
+}
 
 // Format prints the client ID and nothing else, whatever the verb.
 func (p *Passport) Format(f fmt.State, _ rune) {

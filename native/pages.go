@@ -12,12 +12,12 @@ import (
 type page struct {
 	status      int
 	title, text string
-	cookie      *http.Cookie // or nil
+	cookies     []*http.Cookie
 }
 
 func (p page) serve(w http.ResponseWriter, _ *http.Request) {
-	if p.cookie != nil {
-		http.SetCookie(w, p.cookie)
+	for _, c := range p.cookies {
+		http.SetCookie(w, c)
 	}
 	pages.Message{Status: p.status, Title: p.title, Text: p.text}.Serve(w)
 }
@@ -27,7 +27,20 @@ const closeTab = "You can close this tab and go back to the program."
 var (
 	signedInPage = page{status: http.StatusOK, title: "You are signed in", text: closeTab}
 
-	// strangerPage is for visits that nobody waits for.
+	openedTwicePage = page{
+		status: http.StatusGone, title: "This page works once",
+		text: "It has been opened already. If you were not signing in or out there, go back to the program and begin again.",
+	}
+	otherBrowserPage = page{
+		status: http.StatusForbidden, title: "This is not the browser that was opened",
+		text: "Or it keeps no cookies for this computer. Go back to the program and begin again there.",
+	}
+	anotherUserPage = page{
+		status: http.StatusForbidden, title: "This page is for another user",
+		text: "It belongs to a program of another user of this computer.",
+	}
+
+	// strangerPage is for requests that nobody waits for.
 	strangerPage = page{
 		status: http.StatusBadRequest, title: "Nothing waits for this page",
 		text: "If you were signing in or out, go back to the program and begin again there.",

@@ -4,7 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"strings"
+	"net/url"
 	"sync"
 	"testing"
 	"time"
@@ -39,6 +39,7 @@ type page struct {
 	status int
 	text   string
 	header http.Header
+	at     string // its address
 }
 
 // newDesktop runs the program for the first time; edit may change its Config.
@@ -113,7 +114,7 @@ func (d *desktop) visit(browser *http.Client, address string) page {
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
 	assert.NoError(d.t, err)
-	return page{status: res.StatusCode, text: string(text), header: res.Header}
+	return page{status: res.StatusCode, text: string(text), header: res.Header, at: res.Request.URL.String()}
 }
 
 // shown is the page that the browser ended on.
@@ -152,16 +153,45 @@ func (d *desktop) assertSignedOut(p *native.Passport) {
 	assert.ErrorIs(d.t, err, passport.ErrNoSession)
 }
 
+// follow opens the one-time URL in a browser, and returns where it leads.
+func (d *desktop) follow(browser *http.Client, address string) string {
+	stop := *browser
+	stop.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	res, err := stop.Get(address)
+	if !assert.NoError(d.t, err) {
+		return ""
+	}
+	assert.NoError(d.t, res.Body.Close())
+	assert.Equal(d.t, http.StatusSeeOther, res.StatusCode)
+	return res.Header.Get("Location")
+}
+
+// redirectURI is that of the n-th login.
+func (d *desktop) redirectURI(n int) string {
+	d.t.Helper()
+	requests := d.auth.Requests("/authorize")
+	require.Greater(d.t, len(requests), n)
+	return requests[n].Query.Get("redirect_uri")
+}
+
 // callback reads from a login's address where the browser is to come back.
 func callback(t *testing.T, address string) string {
 	t.Helper()
 	return query(t, address).Get("redirect_uri")
 }
 
-// port is that of a login's redirect URI.
+// hostOf is the host and port of an address.
+func hostOf(t *testing.T, address string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	require.NoError(t, err)
+	return u.Host
+}
+
+// port is that of an address.
 func port(t *testing.T, address string) string {
 	t.Helper()
-	_, rest, _ := strings.Cut(strings.TrimPrefix(callback(t, address), "http://"), ":")
-	port, _, _ := strings.Cut(rest, "/")
-	return port
+	u, err := url.Parse(address)
+	require.NoError(t, err)
+	return u.Port()
 }

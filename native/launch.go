@@ -1,0 +1,97 @@
+package native
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// A browser is started with a command line, which every user of the machine can
+// read (in /proc, with ps). So the URL on it holds no state, no code challenge
+// and no ID token: it names a page of the loopback server that works once, gives
+// the browser a cookie, and redirects it to the auth domain. The browser has to
+// bring that cookie when it comes back.
+//
+// Whoever reads the command line can still be faster than the browser. If both
+// come, nobody knows which of them was the user's: the login ends with an error,
+// and without a session. Where the system tells who is at the other end of a
+// connection (Linux), other users are refused at once.
+
+// launch is the one-time URL of a login or logout, and binds it to the browser
+// that has opened that URL.
+type launch struct {
+	path   string
+	to     string // where it leads
+	cookie string // the name; each launch has its own, for several may be under way
+	secret string // the value
+
+	mu   sync.Mutex
+	used bool
+}
+
+// launchLife is how long the browser keeps the cookie: as long as the longest
+// wait.
+const launchLife = longestLogin
+
+var (
+	errAnotherUser  = errors.New("native: another user of this machine has requested the page that was meant for the browser")
+	errOpenedTwice  = errors.New("native: the page that was meant for the browser was opened a second time, by another one: somebody else may have read its URL")
+	errOtherBrowser = errors.New("native: the browser that came back is not the one that was opened, or it keeps no cookies")
+)
+
+func newLaunch() *launch {
+	return &launch{
+		path:   "/open/" + rand.Text(),
+		cookie: "passport-launch-" + rand.Text()[:8],
+		secret: rand.Text(),
+	}
+}
+
+func (a *launch) isAt(r *http.Request) bool { return r.URL.Path == a.path }
+
+// isFrom reports whether r comes from the browser that has opened the URL.
+func (a *launch) isFrom(r *http.Request) bool {
+	c, err := r.Cookie(a.cookie)
+	return err == nil && subtle.ConstantTimeCompare([]byte(c.Value), []byte(a.secret)) == 1
+}
+
+// use reports whether this is the first time.
+func (a *launch) use() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	first := !a.used
+	a.used = true
+	return first
+}
+
+func (a *launch) newCookie(life time.Duration) *http.Cookie {
+	return &http.Cookie{
+		Name:     a.cookie,
+		Value:    a.secret,
+		Path:     "/",
+		MaxAge:   int(life / time.Second),
+		HttpOnly: true,
+		SameSite: http.SameSiteLaxMode, // Strict would not come back from the auth domain
+	}
+}
+
+// serveLaunch sends the browser to the auth domain, once.
+func (l *loopback) serveLaunch(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+	if l.launch.use() {
+		http.SetCookie(w, l.launch.newCookie(launchLife))
+		h.Set("Location", l.launch.to)
+		w.WriteHeader(http.StatusSeeOther)
+		close(l.launched)
+		return
+	}
+	if !l.launch.isFrom(r) {
+		l.fail(errOpenedTwice)
+	}
+	openedTwicePage.serve(w, r)
+}

@@ -1,0 +1,80 @@
+package native
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/passport-go/passport/internal/authdomain"
+)
+
+// portTries is how often to look for a free port that is free on both addresses
+// of localhost.
+const portTries = 10
+
+// listen opens the addresses that a browser may take the host of u for, all at
+// one port: that of u, or a free one. Where the system lacks an address, the
+// other one is enough.
+func listen(u *url.URL) ([]net.Listener, int, error) {
+	port, _ := strconv.Atoi(u.Port()) // 0: any
+	addresses := []string{u.Hostname()}
+	if net.ParseIP(u.Hostname()) == nil {
+		addresses = []string{"127.0.0.1", "::1"}
+	}
+	var err error
+	for range portTries {
+		var listeners []net.Listener
+		var got int
+		if listeners, got, err = listenAll(addresses, port); err == nil {
+			return listeners, got, nil
+		}
+		if port != 0 {
+			break
+		}
+	}
+	if port != 0 && taken(err) {
+		return nil, 0, fmt.Errorf("native: Config.RedirectURI and LogoutRedirectURI: port %d is taken, by another program or by a login of this one that is waiting: end that, or leave the port out to use any free one: %w", port, err)
+	}
+	return nil, 0, fmt.Errorf("native: Config.RedirectURI and LogoutRedirectURI: this machine has no port for the browser to come back to: %w", err)
+}
+
+// listenAll opens a port at each address that the system has. If the port is
+// taken at one of them, that is an error, for the browser might go there.
+func listenAll(addresses []string, port int) (listeners []net.Listener, _ int, err error) {
+	var missing error
+	for _, address := range addresses {
+		l, err := net.Listen("tcp", net.JoinHostPort(address, strconv.Itoa(port)))
+		if err != nil && !taken(err) {
+			missing = err
+			continue
+		}
+		if err != nil {
+			for _, l := range listeners {
+				_ = l.Close()
+			}
+			return nil, 0, err
+		}
+		listeners = append(listeners, l)
+		port = l.Addr().(*net.TCPAddr).Port
+	}
+	if len(listeners) == 0 {
+		return nil, 0, missing
+	}
+	return listeners, port, nil
+}
+
+// hostHeader is the Host that a browser sends there: without the port if it is 80.
+func hostHeader(u *url.URL, port int) string {
+	there := url.URL{Scheme: "http", Host: net.JoinHostPort(u.Hostname(), strconv.Itoa(port))}
+	return strings.TrimPrefix(authdomain.OriginOf(&there), "http://")
+}
+
+// hostOnly is the host of u without a port, as a URL has it.
+func hostOnly(u *url.URL) string {
+	if host := u.Hostname(); strings.Contains(host, ":") {
+		return "[" + host + "]"
+	}
+	return u.Hostname()
+}

@@ -1,0 +1,254 @@
+package native
+
+import (
+	"context"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// loopback is the server on a loopback port (RFC 8252 §7.3) for one login or one
+// logout. The browser starts there, at the one-time URL of the launch, and comes
+// back there. Of requests that bring it back, the first one counts, and all get
+// the same page.
+type loopback struct {
+	port      int
+	host      string // the only Host header that is accepted
+	listeners []net.Listener
+	server    *http.Server
+	serving   sync.WaitGroup
+
+	launch   *launch
+	isReturn func(*http.Request) bool
+	other    http.HandlerFunc // for what is neither launch nor return
+
+	first    sync.Once
+	launched chan struct{}      // closed when the browser has opened the launch
+	returned chan *http.Request // the first
+	failed   chan error         // the launch cannot be trusted
+	answered chan struct{}      // closed by answer
+	page     page               // valid once answered is closed
+	closing  chan struct{}      // closed by close: there is no answer any more
+	closed   sync.Once
+	end      *time.Timer // calls close; nil unless the server lingers
+
+	mu     sync.Mutex
+	unused map[net.Conn]bool // connections that have sent no request yet
+	active map[net.Conn]bool // connections with a request under way
+	quiet  chan struct{}     // closed when active is empty; nil if nobody waits
+}
+
+const (
+	// headerTimeout bounds how long a connection may take to send its request,
+	// and closeTimeout how long a browser may take to read its last page.
+	headerTimeout = 10 * time.Second
+	closeTimeout  = 5 * time.Second
+
+	// lingerTime is how long the server answers after the end. Some browsers
+	// request a page twice.
+	lingerTime = 2 * time.Second
+
+	// longestHeader is more than a browser sends with a code and a state.
+	longestHeader = 64 << 10
+)
+
+// openLoopback listens at the host of u, and at its port or at a free one.
+func openLoopback(u *url.URL) (*loopback, error) {
+	listeners, port, err := listen(u)
+	if err != nil {
+		return nil, err
+	}
+	l := &loopback{
+		port:      port,
+		host:      hostHeader(u, port),
+		listeners: listeners,
+		launch:    newLaunch(),
+		launched:  make(chan struct{}),
+		returned:  make(chan *http.Request, 1),
+		failed:    make(chan error, 1),
+		answered:  make(chan struct{}),
+		closing:   make(chan struct{}),
+		unused:    map[net.Conn]bool{},
+		active:    map[net.Conn]bool{},
+	}
+	l.server = &http.Server{
+		Handler:           l,
+		ReadHeaderTimeout: headerTimeout,
+		MaxHeaderBytes:    longestHeader,
+		ErrorLog:          log.New(io.Discard, "", 0), // of what a stranger's connection did wrong
+		ConnState:         l.track,
+	}
+	l.server.RegisterOnShutdown(l.dropUnused)
+	return l, nil
+}
+
+// start begins to serve, and returns the one-time URL that leads a browser to
+// the address to. isReturn tells the requests that bring it back; other answers
+// the rest.
+func (l *loopback) start(to string, isReturn func(*http.Request) bool, other http.HandlerFunc) string {
+	l.launch.to, l.isReturn, l.other = to, isReturn, other
+	for _, listener := range l.listeners {
+		l.serving.Go(func() { _ = l.server.Serve(listener) }) // until close
+	}
+	return "http://" + l.host + l.launch.path
+}
+
+// wait returns the request that brings the browser back. The error says that the
+// launch cannot be trusted, or is that of ctx.
+func (l *loopback) wait(ctx context.Context) (*http.Request, error) {
+	var back *http.Request
+	select {
+	case back = <-l.returned:
+	case err := <-l.failed:
+		return nil, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	select {
+	case err := <-l.failed:
+		return nil, err
+	default:
+		return back, nil
+	}
+}
+
+// answer shows the browser its last page, and returns when it has been sent. The
+// server goes on answering.
+func (l *loopback) answer(p page) {
+	p.cookies = append(slices.Clone(p.cookies), l.launch.newCookie(lingerTime))
+	l.page = p
+	close(l.answered)
+	l.awaitQuiet(closeTimeout)
+}
+
+// close frees the port. Requests under way are answered first.
+func (l *loopback) close() {
+	l.closed.Do(func() {
+		close(l.closing)
+		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		defer cancel()
+		if l.server.Shutdown(ctx) != nil {
+			_ = l.server.Close()
+		}
+		for _, listener := range l.listeners { // if it was never started
+			_ = listener.Close()
+		}
+		l.serving.Wait()
+	})
+}
+
+// fail ends the wait for the browser.
+func (l *loopback) fail(err error) {
+	select {
+	case l.failed <- err:
+	default: // it has failed already
+	}
+}
+
+// ServeHTTP accepts what a browser of this user requests, and nothing that
+// another site has led here under a host name of its own (DNS rebinding).
+func (l *loopback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case !strings.EqualFold(r.Host, l.host):
+		http.Error(w, "wrong host", http.StatusMisdirectedRequest)
+	case r.Method != http.MethodGet:
+		w.Header().Set("Allow", http.MethodGet)
+		http.Error(w, "GET only", http.StatusMethodNotAllowed)
+	case isPrefetch(r):
+		w.Header().Set("Cache-Control", "no-store")
+		http.Error(w, "not in advance", http.StatusServiceUnavailable)
+	case isAnotherUser(r):
+		l.refuse(w, r, errAnotherUser, anotherUserPage)
+	case l.launch.isAt(r):
+		l.serveLaunch(w, r)
+	case l.isReturn(r):
+		l.serveReturn(w, r)
+	default:
+		l.other(w, r)
+	}
+}
+
+// isPrefetch reports whether a browser requests a page before its user asks for
+// it.
+func isPrefetch(r *http.Request) bool {
+	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Moz"} {
+		if strings.Contains(strings.ToLower(r.Header.Get(name)), "prefetch") {
+			return true
+		}
+	}
+	return false
+}
+
+// refuse shows p and fails the login or logout.
+func (l *loopback) refuse(w http.ResponseWriter, r *http.Request, err error, p page) {
+	if l.launch.isAt(r) || l.isReturn(r) {
+		l.fail(err)
+	}
+	p.serve(w, r)
+}
+
+func (l *loopback) serveReturn(w http.ResponseWriter, r *http.Request) {
+	if !l.launch.isFrom(r) {
+		l.refuse(w, r, errOtherBrowser, otherBrowserPage)
+		return
+	}
+	l.first.Do(func() { l.returned <- r })
+	select {
+	case <-l.answered:
+		l.page.serve(w, r)
+	case <-l.closing:
+		strangerPage.serve(w, r)
+	case <-r.Context().Done():
+	}
+}
+
+// track knows which connections have a request under way, and which ones have
+// sent none: browsers open some in advance, and Shutdown would wait for them.
+func (l *loopback) track(c net.Conn, state http.ConnState) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.unused, c)
+	delete(l.active, c)
+	switch state {
+	case http.StateNew:
+		l.unused[c] = true
+	case http.StateActive:
+		l.active[c] = true
+	}
+	if len(l.active) == 0 && l.quiet != nil {
+		close(l.quiet)
+		l.quiet = nil
+	}
+}
+
+// awaitQuiet waits until no request is under way.
+func (l *loopback) awaitQuiet(timeout time.Duration) {
+	l.mu.Lock()
+	if len(l.active) == 0 {
+		l.mu.Unlock()
+		return
+	}
+	quiet := make(chan struct{})
+	l.quiet = quiet
+	l.mu.Unlock()
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case <-quiet:
+	case <-timer.C:
+	}
+}
+
+func (l *loopback) dropUnused() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for c := range l.unused {
+		_ = c.Close()
+	}
+}
