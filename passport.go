@@ -89,7 +89,8 @@ func (p *Passport) settleReturn() {
 
 // Close ends what the Passport has under way: it lets refreshes come to their
 // end, and tries once more to end the sessions and to revoke the tokens that it
-// could not before, until ctx is done. Call it after the HTTP server's Shutdown.
+// could not before, until ctx is done. From a durable store it takes once what an
+// earlier run has left, for programs whose runs are short. Call it after the HTTP server's Shutdown.
 // It closes neither the Store nor the HTTPClient, which are the caller's.
 // Calling it again is harmless, and tries nothing anew.
 //
@@ -100,6 +101,7 @@ func (p *Passport) settleReturn() {
 func (p *Passport) Close(ctx context.Context) error {
 	if p.tasks.stopping.Err() == nil { // else there are no goroutines left to try it in
 		p.later.try(ctx)
+		p.revoker.claimOnce(ctx)
 		p.revoker.drain(ctx)
 	}
 	p.tasks.finish(ctx)

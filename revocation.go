@@ -236,7 +236,9 @@ func (v *revoker) loop(ctx context.Context) {
 func (v *revoker) claim(ctx context.Context) bool {
 	for v.mayClaim() {
 		asked := v.p.c.Now()
-		call, cancel := context.WithTimeout(ctx, storeTimeout)
+		// Not with the loop's context: what a cancelled call has claimed, nobody
+		// would revoke until its hold is over.
+		call, cancel := context.WithTimeout(v.p.tasks.ctx, storeTimeout)
 		debts, err := v.p.ledger.Claim(call, claimAtOnce, revocationHold)
 		cancel()
 		if err != nil {
@@ -283,6 +285,29 @@ func (v *revoker) untilNext() time.Duration {
 		}
 	}
 	return v.next.Sub(now)
+}
+
+// claimOnce revokes what is due in a durable queue, until ctx is done. The runs of
+// a program may all be too short for the loop.
+func (v *revoker) claimOnce(ctx context.Context) {
+	if v.volatile {
+		return
+	}
+	call, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	due, err := v.p.ledger.Claim(call, claimAtOnce, revocationHold)
+	if err != nil {
+		v.p.c.Logger.Warn("passport: the queue of revocations could not be read", "error", err)
+	}
+	outcomes := make(chan Outcome, len(due))
+	v.payTo(outcomes, due, time.Time{})
+	for range due {
+		select {
+		case <-outcomes:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // drain tries everything in hand once more, at the beginning of Close. What
