@@ -1,16 +1,13 @@
 package passport
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/passport-go/passport/internal/authdomain"
 	"github.com/passport-go/passport/internal/seal"
@@ -64,67 +61,67 @@ const (
 // Of the durations, 0 means the default and a negative one means off.
 type Config struct {
 	// Environment is Sandbox or Production. Default: Sandbox.
-	Environment Environment
+	Environment Environment `json:"environment" yaml:"environment"`
 
 	// PublishableKey is the publishable API key from Hub. It goes out as
 	// x-immutable-publishable-key with calls through [Session.Client].
 	// Default: none.
-	PublishableKey string
+	PublishableKey string `json:"publishable_key" yaml:"publishable_key"`
 
 	// ClientID is the Passport client's ID from Hub. Required.
-	ClientID string
+	ClientID string `json:"client_id" yaml:"client_id"`
 
 	// ClientSecret is for confidential clients. Default: none, a public
 	// client, which PKCE protects.
-	ClientSecret Secret
+	ClientSecret Secret `json:"client_secret" yaml:"client_secret" file:"client_secret_file"`
 
 	// RedirectURI is where the auth domain sends the browser after a login,
 	// one of the redirect URIs registered in Hub; LoginCallback is served
 	// there. Its scheme decides the cookies: https makes them Secure with the
 	// __Host- prefix; http is accepted on loopback hosts only. Required.
-	RedirectURI string
+	RedirectURI string `json:"redirect_uri" yaml:"redirect_uri"`
 
 	// LogoutRedirectURI is where the auth domain sends the browser after a
 	// logout, one of the logout URIs registered in Hub. In silent mode
 	// LogoutSilentCallback is served there. Default: in redirect mode, the
 	// first logout URI registered for the client; silent mode requires one.
-	LogoutRedirectURI string
+	LogoutRedirectURI string `json:"logout_redirect_uri" yaml:"logout_redirect_uri"`
 
 	// LogoutMode is LogoutRedirect or LogoutSilent. Default: LogoutRedirect.
-	LogoutMode LogoutMode
+	LogoutMode LogoutMode `json:"logout_mode" yaml:"logout_mode"`
 
 	// Audience is the API that access tokens are for. Default: platform_api.
-	Audience string
+	Audience string `json:"audience" yaml:"audience"`
 
 	// Scopes default to openid, profile, email, offline_access and transact.
 	// openid is required; without offline_access there is no refresh token,
 	// and a session cannot call the API once its access token has expired.
-	Scopes []string
+	Scopes []string `json:"scopes" yaml:"scopes"`
 
 	// AuthDomain is the origin of the auth domain, such as
 	// https://auth.example.com, for tests and other tenants. Default:
 	// https://auth.immutable.com.
-	AuthDomain string
+	AuthDomain string `json:"auth_domain" yaml:"auth_domain"`
 
 	// Issuer is the iss of its ID tokens. Default: AuthDomain and a slash, as
 	// on Auth0.
-	Issuer string
+	Issuer string `json:"issuer" yaml:"issuer"`
 
 	// Discover makes Issuer any OpenID provider, and not only an Auth0 one: the
 	// endpoints are read from its discovery document when they are first
 	// needed, and logout is OpenID Connect RP-Initiated Logout 1.0 instead of
 	// Auth0's /v2/logout. It requires Issuer, and no AuthDomain; Audience has
 	// no default then. Default: the endpoints of the Passport auth domain.
-	Discover bool
+	Discover bool `json:"discover" yaml:"discover"`
 
 	// APIDomain is the origin of Immutable's API, the only one that
 	// [Session.Client] sends tokens to. Default: https://api.immutable.com,
 	// or https://api.sandbox.immutable.com in the sandbox.
-	APIDomain string
+	APIDomain string `json:"api_domain" yaml:"api_domain"`
 
 	// Store keeps the app sessions. Default: a new memory.Store, which is
 	// bounded, and empty after a restart.
-	Store storage.TokenStore
+	Store storage.TokenStore `json:"-" yaml:"-"`
 
 	// EncryptionKeys seal what goes into the Store: 32 random bytes each, the
 	// newest first. The first seals, all of them open, so a key is replaced by
@@ -136,97 +133,97 @@ type Config struct {
 	// written more often than a thousand times a second, replace it monthly.
 	// Required for every Store but memory.Store, for which the default is a
 	// random key.
-	EncryptionKeys [][]byte
+	EncryptionKeys [][]byte `json:"encryption_keys" yaml:"encryption_keys" file:"encryption_keys_file"`
 
 	// SessionLifetime is how long after the login a session ends whatever
 	// happens. Default: 30 days. It cannot be off.
-	SessionLifetime time.Duration
+	SessionLifetime time.Duration `json:"session_lifetime" yaml:"session_lifetime"`
 
 	// IdleTimeout is how long after the last request a session ends. It is
 	// written down now and then, not with each request: a session ends between
 	// one and one and a sixtieth times IdleTimeout (at most a minute late).
 	// Default: 7 days. Negative: sessions end by SessionLifetime alone.
-	IdleTimeout time.Duration
+	IdleTimeout time.Duration `json:"idle_timeout" yaml:"idle_timeout"`
 
 	// SilentTimeout bounds a silent logout in the browser. Default: 10 s, as
 	// in the JavaScript SDK. It cannot be off: a logout is never stuck.
-	SilentTimeout time.Duration
+	SilentTimeout time.Duration `json:"silent_timeout" yaml:"silent_timeout"`
 
 	// SilentFallback is FallbackRedirect or FallbackReport. Default:
 	// FallbackRedirect.
-	SilentFallback SilentFallback
+	SilentFallback SilentFallback `json:"silent_fallback" yaml:"silent_fallback"`
 
 	// StrictLogoutTokens makes BackChannelLogout insist on typ logout+jwt and
 	// on exp, as the specification recommends. Auth0 says typ JWT, and other
 	// providers leave exp out. Default: both are accepted, and iat must be
 	// within five minutes of now in any case.
-	StrictLogoutTokens bool
+	StrictLogoutTokens bool `json:"strict_logout_tokens" yaml:"strict_logout_tokens"`
 
 	// RevokeOnProviderLogout has refresh tokens revoked after a back-channel
 	// logout, or a front-channel logout that names the Passport session.
 	// Default: they are dropped and not revoked (Back-Channel Logout 1.0 §2.7).
 	// A front-channel logout that names none ends the session of its browser,
 	// whose refresh token is revoked in any case, as by Logout.
-	RevokeOnProviderLogout bool
+	RevokeOnProviderLogout bool `json:"revoke_on_provider_logout" yaml:"revoke_on_provider_logout"`
 
 	// RevocationWait bounds how long EndSession waits for the auth domain to
 	// confirm that the refresh token is revoked. When it is over the outcome
 	// is OutcomePending, and the revocation goes on by itself. The handler Logout
 	// never waits. Default: 1 s. Negative: do not wait.
-	RevocationWait time.Duration
+	RevocationWait time.Duration `json:"revocation_wait" yaml:"revocation_wait"`
 
 	// Federated makes a logout end the session at the upstream provider too,
 	// such as the Google account that the user signed in with. It is for
 	// Auth0's /v2/logout alone. Default: it does not.
-	Federated bool
+	Federated bool `json:"federated" yaml:"federated"`
 
 	// OmitIDTokenHint leaves the ID token out of the logout request to a
 	// discovered provider, which may then ask the user, or end nothing.
 	// Default: it is sent.
-	OmitIDTokenHint bool
+	OmitIDTokenHint bool `json:"omit_id_token_hint" yaml:"omit_id_token_hint"`
 
 	// UILocales are the languages in which the user wants to be asked, in the
 	// order of preference and separated by spaces, such as "fr-CA fr en": the
 	// ui_locales of logins and of discovered providers' logouts. Default: left
 	// to the provider.
-	UILocales string
+	UILocales string `json:"ui_locales" yaml:"ui_locales"`
 
 	// LoginPath and LogoutPath are where the app serves Login and Logout.
 	// RequireLogin sends people to the first; passport.js posts to the second,
 	// and [Passport.Handler] lets requests for it pass even when the Store is
 	// down. Default: /login and /logout.
-	LoginPath  string
-	LogoutPath string
+	LoginPath  string `json:"login_path" yaml:"login_path"`
+	LogoutPath string `json:"logout_path" yaml:"logout_path"`
 
 	// LogoutByGET lets Logout answer GET requests too, if the browser says
 	// that they are navigations begun by the same origin or by its user. Any
 	// other GET, and any prefetch, is refused either way. Default: POST only.
-	LogoutByGET bool
+	LogoutByGET bool `json:"logout_by_get" yaml:"logout_by_get"`
 
 	// CookieName is the session cookie's name, before the prefix. Programs
 	// that share a host, such as localhost, need names of their own. Default:
 	// passport.
-	CookieName string
+	CookieName string `json:"cookie_name" yaml:"cookie_name"`
 
 	// HTTPClient makes the calls to the auth domain and the API. It is copied,
 	// not changed. Default: a client with a time-out of 10 s.
-	HTTPClient *http.Client
+	HTTPClient *http.Client `json:"-" yaml:"-"`
 
 	// Logger gets what an operator wants to know, never a secret. Default:
 	// nothing is logged.
-	Logger *slog.Logger
+	Logger *slog.Logger `json:"-" yaml:"-"`
 
 	// OnEvent is told what happens to sessions; see [Event]. It is called from
 	// many goroutines at once and must not block. Default: none.
-	OnEvent func(Event)
+	OnEvent func(Event) `json:"-" yaml:"-"`
 
 	// OnError answers requests that a handler of this package could not
 	// serve; status is the HTTP status that fits, and err says why, without
 	// secrets. Default: a short page for people, JSON for programs.
-	OnError func(w http.ResponseWriter, r *http.Request, status int, err error)
+	OnError func(w http.ResponseWriter, r *http.Request, status int, err error) `json:"-" yaml:"-"`
 
 	// Now is the clock. Default: time.Now.
-	Now func() time.Time
+	Now func() time.Time `json:"-" yaml:"-"`
 }
 
 // Format prints the fields that identify a configuration and none that could
@@ -237,48 +234,6 @@ func (c Config) Format(f fmt.State, _ rune) {
 
 // LogValue is Format for slog.
 func (c Config) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
-
-// ConfigFromEnv reads a Config from the environment:
-//
-//	PASSPORT_ENVIRONMENT          sandbox or production
-//	PASSPORT_PUBLISHABLE_KEY
-//	PASSPORT_CLIENT_ID
-//	PASSPORT_CLIENT_SECRET
-//	PASSPORT_REDIRECT_URI
-//	PASSPORT_LOGOUT_REDIRECT_URI
-//	PASSPORT_LOGOUT_MODE          redirect or silent
-//	PASSPORT_AUDIENCE
-//	PASSPORT_SCOPE                separated by spaces
-//	PASSPORT_AUTH_DOMAIN
-//	PASSPORT_ENCRYPTION_KEYS      base64, separated by commas, newest first
-//
-// White space around a value does not count: a secret that comes from a file
-// often ends with a newline. A variable that is not set leaves its field at the
-// default. The error names a variable that cannot be read; everything else is
-// for [New] to judge.
-func ConfigFromEnv() (Config, error) {
-	env := func(name string) string { return strings.TrimSpace(os.Getenv(name)) }
-	c := Config{
-		Environment:       Environment(env("PASSPORT_ENVIRONMENT")),
-		PublishableKey:    env("PASSPORT_PUBLISHABLE_KEY"),
-		ClientID:          env("PASSPORT_CLIENT_ID"),
-		ClientSecret:      Secret(env("PASSPORT_CLIENT_SECRET")),
-		RedirectURI:       env("PASSPORT_REDIRECT_URI"),
-		LogoutRedirectURI: env("PASSPORT_LOGOUT_REDIRECT_URI"),
-		LogoutMode:        LogoutMode(env("PASSPORT_LOGOUT_MODE")),
-		Audience:          env("PASSPORT_AUDIENCE"),
-		Scopes:            strings.Fields(env("PASSPORT_SCOPE")),
-		AuthDomain:        env("PASSPORT_AUTH_DOMAIN"),
-	}
-	for i, text := range strings.FieldsFunc(env("PASSPORT_ENCRYPTION_KEYS"), func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
-		key, err := base64.StdEncoding.DecodeString(text)
-		if err != nil {
-			return Config{}, fmt.Errorf("passport: PASSPORT_ENCRYPTION_KEYS: key %d is not base64; make one with: openssl rand -base64 32", i+1)
-		}
-		c.EncryptionKeys = append(c.EncryptionKeys, key)
-	}
-	return c, nil
-}
 
 // settled is a Config with its defaults filled in and its URLs normalised.
 type settled struct {

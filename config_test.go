@@ -3,7 +3,6 @@ package passport_test
 import (
 	"context"
 	"crypto/rand"
-	"encoding/base64"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -134,49 +133,6 @@ func TestNewCopiesWhatItIsGiven(t *testing.T) {
 	var refused *passport.ProviderError
 	require.ErrorAs(t, err, &refused)
 	assert.Equal(t, "access_denied", refused.Code)
-}
-
-func TestConfigFromEnv(t *testing.T) {
-	key := make([]byte, 32)
-	_, _ = rand.Read(key)
-	for name, value := range map[string]string{
-		"PASSPORT_ENVIRONMENT":         "production",
-		"PASSPORT_PUBLISHABLE_KEY":     "pk_imapik-test",
-		"PASSPORT_CLIENT_ID":           "client",
-		"PASSPORT_CLIENT_SECRET":       "hush\n",
-		"PASSPORT_REDIRECT_URI":        "http://localhost:3000/redirect",
-		"PASSPORT_LOGOUT_REDIRECT_URI": "http://localhost:3000/silent-logout",
-		"PASSPORT_LOGOUT_MODE":         "silent",
-		"PASSPORT_AUDIENCE":            "other_api",
-		"PASSPORT_SCOPE":               "openid  email",
-		"PASSPORT_AUTH_DOMAIN":         "auth.example.com",
-		"PASSPORT_ENCRYPTION_KEYS":     base64.StdEncoding.EncodeToString(key) + ",\n" + base64.StdEncoding.EncodeToString(make([]byte, 32)),
-	} {
-		t.Setenv(name, value)
-	}
-	c, err := passport.ConfigFromEnv()
-	require.NoError(t, err)
-	assert.Equal(t, passport.Config{
-		Environment:       passport.Production,
-		PublishableKey:    "pk_imapik-test",
-		ClientID:          "client",
-		ClientSecret:      "hush",
-		RedirectURI:       "http://localhost:3000/redirect",
-		LogoutRedirectURI: "http://localhost:3000/silent-logout",
-		LogoutMode:        passport.LogoutSilent,
-		Audience:          "other_api",
-		Scopes:            []string{"openid", "email"},
-		AuthDomain:        "auth.example.com",
-		EncryptionKeys:    [][]byte{key, make([]byte, 32)},
-	}, c)
-	_, err = passport.New(c)
-	assert.NoError(t, err)
-
-	t.Setenv("PASSPORT_ENCRYPTION_KEYS", "hush!")
-	_, err = passport.ConfigFromEnv()
-	require.Error(t, err)
-	assert.Contains(t, err.Error(), "PASSPORT_ENCRYPTION_KEYS")
-	assert.NotContains(t, err.Error(), "hush", "a key is a secret")
 }
 
 func TestNothingThatIsPrintedShowsASecret(t *testing.T) {
