@@ -93,7 +93,9 @@ type Config struct {
 	// Audience is the API that access tokens are for. Default: platform_api.
 	Audience string `json:"audience" yaml:"audience"`
 
-	// Scopes default to openid, profile, email, offline_access and transact.
+	// Scopes default to openid, profile, email, offline_access and transact; with
+	// Discover, to openid, profile, email and offline_access as far as the
+	// provider's scopes_supported lists them.
 	// openid is required; without offline_access there is no refresh token,
 	// and a session cannot call the API once its access token has expired.
 	Scopes []string `json:"scopes" yaml:"scopes"`
@@ -368,7 +370,7 @@ func (s *settled) settleScopes(p *problems) {
 		s.Audience = either(s.Audience, "platform_api")
 	}
 	if len(s.Scopes) == 0 {
-		s.Scopes = []string{"openid", "profile", "email", "offline_access", "transact"}
+		s.Scopes = nil // the provider's metadata decides
 		return
 	}
 	s.Scopes = append([]string(nil), s.Scopes...)

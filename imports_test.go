@@ -51,9 +51,10 @@ var walls = map[string][]string{
 	"internal/authdomain": {},
 	"internal/envelope":   {module + "/storage", module + "/internal/seal"},
 	"internal/pages":      {},
+	"internal/jwt":        {"github.com/go-jose/go-jose/v4/json"},
 	"internal/provider": {
-		module + "/internal/authdomain", module + "/internal/text", "golang.org/x/oauth2", "golang.org/x/sync/singleflight",
-		"github.com/coreos/go-oidc/v3/oidc", "github.com/go-jose/go-jose/v4/...",
+		module + "/internal/authdomain", module + "/internal/jwt", module + "/internal/text",
+		"golang.org/x/oauth2", "golang.org/x/sync/singleflight", "github.com/go-jose/go-jose/v4/...",
 	},
 	"internal/seal": {},
 	"internal/text": {},

@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/passport-go/passport/internal/provider"
 )
+
+// clockLeeway is by how much the provider's clock may differ from ours.
+const clockLeeway = time.Minute
 
 // newProvider builds the client of the provider that c names. A discovery runs in
 // a goroutine of t's.
@@ -25,6 +29,8 @@ func newProvider(c *settled, t *tasks) *provider.Client {
 				f(t.last())
 			}
 		},
+		Start:  t.start,
+		Leeway: clockLeeway,
 	}
 	if !c.Discover {
 		config.Endpoints = &c.endpoints

@@ -116,7 +116,7 @@ func (v *revoker) attempt(ctx context.Context, d storage.Revocation) (Outcome, E
 	}
 	wait := backOff(d.Attempts)
 	if answer != nil {
-		wait = max(wait, min(answer.RetryAfter, longestAsked))
+		wait = max(wait, min(answer.Err.RetryAfter, longestAsked))
 	}
 	return v.postpone(ctx, d, wait, about, err)
 }

@@ -36,6 +36,15 @@ func Origin(raw string) (string, error) {
 // Plain http is for loopback hosts only. The error says what is wrong and never
 // repeats the value, which may hold anything.
 func ParseHTTP(raw string) (*url.URL, error) {
+	u, err := ParseInsecureHTTP(raw)
+	if err == nil && u.Scheme == "http" && !Loopback(u.Hostname()) {
+		return nil, errors.New("must use https: http is for loopback hosts such as localhost only")
+	}
+	return u, err
+}
+
+// ParseInsecureHTTP is ParseHTTP with plain http allowed on any host.
+func ParseInsecureHTTP(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil:
@@ -52,8 +61,6 @@ func ParseHTTP(raw string) (*url.URL, error) {
 		return nil, errors.New("must not contain a user name or password")
 	case u.Fragment != "" || strings.Contains(raw, "#"):
 		return nil, errors.New("must not have a fragment (#...)")
-	case u.Scheme == "http" && !Loopback(u.Hostname()):
-		return nil, errors.New("must use https: http is for loopback hosts such as localhost only")
 	}
 	return u, nil
 }
@@ -108,6 +115,7 @@ type Endpoints struct {
 	Logout    string
 	Keys      string
 	Device    string
+	UserInfo  string
 }
 
 // At returns the endpoints of the auth domain at origin.
@@ -119,6 +127,7 @@ func At(origin string) Endpoints {
 		Logout:    origin + "/v2/logout",
 		Keys:      origin + "/.well-known/jwks.json",
 		Device:    origin + "/oauth/device/code",
+		UserInfo:  origin + "/userinfo",
 	}
 }
 

@@ -3,9 +3,10 @@ package provider
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/url"
+	"strings"
 
-	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
 )
 
@@ -20,26 +21,67 @@ type AuthRequest struct {
 	Params map[string]string
 }
 
-// AuthorizeURL is where the browser goes to sign in.
+// AuthorizeURL is where the browser goes to sign in. A provider that requires it
+// gets the request first (RFC 9126).
 func (c *Client) AuthorizeURL(ctx context.Context, r AuthRequest) (string, error) {
 	m, err := c.Metadata(ctx)
 	if err != nil {
 		return "", err
 	}
-	params := []oauth2.AuthCodeOption{
-		oauth2.S256ChallengeOption(r.Verifier),
-		oidc.Nonce(r.Nonce),
-		oauth2.SetAuthURLParam("redirect_uri", r.RedirectURI),
+	params := url.Values{
+		"client_id":             {c.c.ClientID},
+		"code_challenge":        {oauth2.S256ChallengeFromVerifier(r.Verifier)},
+		"code_challenge_method": {"S256"},
+		"nonce":                 {r.Nonce},
+		"redirect_uri":          {r.RedirectURI},
+		"response_type":         {"code"},
+		"scope":                 {strings.Join(m.scopes, " ")},
+		"state":                 {r.State},
 	}
 	if c.c.Audience != "" {
-		params = append(params, oauth2.SetAuthURLParam("audience", c.c.Audience))
+		params.Set("audience", c.c.Audience)
 	}
 	for name, value := range r.Params {
 		if value != "" {
-			params = append(params, oauth2.SetAuthURLParam(name, value))
+			params.Set(name, value)
 		}
 	}
-	return m.oauth.AuthCodeURL(r.State, params...), nil
+	if m.requirePush {
+		if params, err = c.push(ctx, m, params); err != nil {
+			return "", err
+		}
+	}
+	return WithQuery(m.Endpoints.Authorize, params), nil
+}
+
+// push hands a request to the provider (RFC 9126 §2) and returns the parameters
+// that stand for it.
+func (c *Client) push(ctx context.Context, m *Metadata, params url.Values) (url.Values, error) {
+	res, err := c.post(ctx, m, m.pushed, params)
+	if err != nil {
+		return nil, err
+	}
+	if res.status != http.StatusCreated && res.status != http.StatusOK {
+		return nil, res.err()
+	}
+	o, err := res.object()
+	if err != nil {
+		return nil, err
+	}
+	uri, _ := o.Text("request_uri")
+	if uri == "" {
+		return nil, res.unusable("has no request_uri")
+	}
+	return url.Values{"client_id": {c.c.ClientID}, "request_uri": {uri}}, nil
+}
+
+// WithQuery adds parameters to an address that may have some already.
+func WithQuery(address string, params url.Values) string {
+	separator := "?"
+	if strings.Contains(address, "?") {
+		separator = "&"
+	}
+	return address + separator + params.Encode()
 }
 
 // CodeOf returns the code of a response to a login, or the [Error] that it
@@ -49,17 +91,36 @@ func (c *Client) CodeOf(ctx context.Context, response url.Values) (string, error
 	if err != nil {
 		return "", err
 	}
-	// RFC 9207 §2.4: an answer that names another issuer is a mix-up, and so is
-	// one that names none where the provider always does.
-	if iss := response.Get("iss"); iss != c.c.Issuer && (iss != "" || m.IssuerInResponse) {
+	failed := response.Get("error")
+	// RFC 9207 §2.4: a response that names another issuer is a mix-up, and so is
+	// one that names none where the provider always does. Some leave it out of
+	// errors, which bring nothing that could be misused.
+	iss, named := response["iss"]
+	switch {
+	case !named && m.IssuerInResponse && failed == "":
+		return "", errors.New("passport: the callback does not name its issuer, as this provider's do")
+	case named && (len(iss) != 1 || !c.isIssuer(iss[0])):
 		return "", errors.New("passport: the callback does not come from Config.Issuer")
-	}
-	if code := response.Get("error"); code != "" {
-		return "", newError(0, code, response.Get("error_description"))
+	case failed != "":
+		return "", newError(0, failed, response.Get("error_description"))
 	}
 	code := response.Get("code")
 	if code == "" {
 		return "", errors.New("passport: the callback has neither a code nor an error")
 	}
 	return code, nil
+}
+
+// isIssuer compares an issuer whose tenant is not known yet.
+func (c *Client) isIssuer(iss string) bool {
+	before, after, templated := strings.Cut(c.c.Issuer, TenantPlaceholder)
+	if !templated {
+		return iss == c.c.Issuer
+	}
+	tenant, ok := strings.CutPrefix(iss, before)
+	if !ok {
+		return false
+	}
+	tenant, ok = strings.CutSuffix(tenant, after)
+	return ok && isTenant(tenant)
 }

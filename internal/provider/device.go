@@ -1,9 +1,7 @@
 package provider
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,9 +10,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-
-	"github.com/coreos/go-oidc/v3/oidc"
-	"golang.org/x/oauth2"
 
 	"github.com/passport-go/passport/internal/authdomain"
 )
@@ -27,7 +22,7 @@ type Device struct {
 	Expiry                  time.Time
 
 	code     string
-	interval int64 // seconds between two polls
+	interval time.Duration // between two polls
 }
 
 // Format prints the page and nothing secret, whatever the verb.
@@ -37,11 +32,15 @@ func (d Device) Format(f fmt.State, _ rune) {
 
 const (
 	// defaultInterval is that of a provider that names none (RFC 8628 §3.2), and
-	// maxInterval bounds what one may name. Both are in seconds.
-	defaultInterval = 5
-	maxInterval     = 60
+	// maxInterval bounds what one may name.
+	defaultInterval = 5 * time.Second
+	maxInterval     = time.Minute
 
-	// redeemTimeout bounds a poll that is under way when its caller gives up.
+	// maxUserCode bounds what a user may be asked to type, in bytes.
+	maxUserCode = 64
+
+	// redeemTimeout bounds a poll that is under way when its caller gives up, and
+	// the verification of what it brings.
 	redeemTimeout = 30 * time.Second
 )
 
@@ -49,60 +48,57 @@ const (
 // most. errors.ErrUnsupported: the provider has no such flow.
 func (c *Client) AuthorizeDevice(ctx context.Context, life time.Duration) (Device, error) {
 	begun := time.Now()
-	answer, err := c.requestDevice(ctx)
-	if err != nil {
-		return Device{}, err
-	}
-	d := Device{
-		UserCode: answer.UserCode,
-		Expiry:   begun.Add(life),
-		code:     answer.DeviceCode,
-		interval: defaultInterval,
-	}
-	if answer.Interval > 0 {
-		d.interval = min(answer.Interval, maxInterval)
-	}
-	if !answer.Expiry.IsZero() && answer.Expiry.Before(d.Expiry) {
-		d.Expiry = answer.Expiry
-	}
-	if d.VerificationURI, err = displayURL(answer.VerificationURI); err != nil {
-		return Device{}, err
-	}
-	if answer.VerificationURIComplete != "" {
-		if d.VerificationURIComplete, err = displayURL(answer.VerificationURIComplete); err != nil {
-			return Device{}, err
-		}
-	}
-	if d.code == "" || d.UserCode == "" || strings.ContainsFunc(d.UserCode, unprintable) {
-		return Device{}, errors.New("passport: the provider's answer to the device request has no usable code")
-	}
-	return d, nil
-}
-
-func (c *Client) requestDevice(ctx context.Context) (oauth2.DeviceAuthResponse, error) {
-	var answer oauth2.DeviceAuthResponse
 	m, err := c.Metadata(ctx)
 	if err != nil {
-		return answer, err
+		return Device{}, err
 	}
 	if m.Endpoints.Device == "" {
-		return answer, fmt.Errorf("passport: the provider has no device_authorization_endpoint: %w", errors.ErrUnsupported)
+		return Device{}, fmt.Errorf("passport: the provider has no device_authorization_endpoint: %w", errors.ErrUnsupported)
 	}
-	form := url.Values{"client_id": {c.c.ClientID}, "scope": {strings.Join(c.c.Scopes, " ")}}
+	form := url.Values{"client_id": {c.c.ClientID}, "scope": {strings.Join(m.scopes, " ")}}
 	if c.c.Audience != "" {
 		form.Set("audience", c.c.Audience)
 	}
-	res, body, err := c.post(ctx, m, m.Endpoints.Device, form)
+	res, err := c.post(ctx, m, m.Endpoints.Device, form)
 	if err != nil {
-		return answer, err
+		return Device{}, err
 	}
-	if res.StatusCode != http.StatusOK {
-		return answer, errorIn(res, body)
+	if res.status != http.StatusOK {
+		return Device{}, res.err()
 	}
-	if json.Unmarshal(body, &answer) != nil {
-		return answer, errors.New("passport: the provider's answer to the device request is not readable")
+	return deviceFrom(res, begun, life)
+}
+
+func deviceFrom(res response, begun time.Time, life time.Duration) (Device, error) {
+	o, err := res.object()
+	if err != nil {
+		return Device{}, err
 	}
-	return answer, nil
+	d := Device{Expiry: begun.Add(life), interval: defaultInterval}
+	d.UserCode, _ = o.Text("user_code")
+	d.code, _ = o.Text("device_code")
+	if d.code == "" || d.UserCode == "" || len(d.UserCode) > maxUserCode || strings.ContainsFunc(d.UserCode, unprintable) {
+		return Device{}, res.unusable("has no usable code")
+	}
+	if seconds, ok := o.Number("interval"); ok && seconds > 0 {
+		d.interval = time.Duration(min(max(seconds, 1), maxInterval.Seconds()) * float64(time.Second))
+	}
+	if seconds, ok := o.Number("expires_in"); ok && seconds > 0 && seconds < life.Seconds() {
+		d.Expiry = begun.Add(time.Duration(seconds * float64(time.Second)))
+	}
+	page, _ := o.Text("verification_uri")
+	if page == "" {
+		page, _ = o.Text("verification_url") // of drafts, and of some providers still
+	}
+	if d.VerificationURI, err = displayURL(page); err != nil {
+		return Device{}, err
+	}
+	if complete, _ := o.Text("verification_uri_complete"); complete != "" {
+		if d.VerificationURIComplete, err = displayURL(complete); err != nil {
+			return Device{}, err
+		}
+	}
+	return d, nil
 }
 
 func unprintable(r rune) bool { return !unicode.IsPrint(r) }
@@ -121,69 +117,57 @@ func displayURL(raw string) (string, error) {
 // and tolerates outages. Errors are those of [Client.Exchange], and
 // [ErrCodeExpired].
 func (c *Client) RedeemDevice(ctx context.Context, d Device) (Tokens, *IDToken, error) {
-	response, err := c.pollDevice(ctx, d)
+	t, err := c.pollDevice(ctx, d)
 	if err != nil {
-		return Tokens{}, nil, err
+		return t, nil, err
 	}
 	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), redeemTimeout)
 	defer cancel()
-	return c.admit(work, response, "")
+	return c.admit(work, t, "")
 }
 
 // ErrCodeExpired reports a device code that was not entered in time.
 var ErrCodeExpired = errors.New("passport: the code was not entered in time")
 
-func (c *Client) pollDevice(ctx context.Context, d Device) (*oauth2.Token, error) {
-	m, err := c.Metadata(ctx)
-	if err != nil {
-		return nil, err
-	}
-	client := *c.http
-	base := client.Transport
-	if base == nil {
-		base = http.DefaultTransport
-	}
-	client.Transport = uncancelled{base}
-	poll := oidc.ClientContext(ctx, &client)
-	asked := &oauth2.DeviceAuthResponse{DeviceCode: d.code, Interval: d.interval, Expiry: d.Expiry}
-	for {
-		answer, err := m.oauth.DeviceAccessToken(poll, asked)
-		switch {
-		case err == nil:
-			return answer, nil
-		case ctx.Err() != nil:
-			return nil, fmt.Errorf("passport: the login on another device was not waited for: %w", ctx.Err())
-		case !time.Now().Before(d.Expiry):
-			return nil, ErrCodeExpired
+func (c *Client) pollDevice(ctx context.Context, d Device) (Tokens, error) {
+	expires := time.NewTimer(time.Until(d.Expiry))
+	defer expires.Stop()
+	for interval := d.interval; ; {
+		timer := time.NewTimer(interval)
+		select {
+		case <-timer.C:
+		case <-expires.C:
+			timer.Stop()
+			return Tokens{}, ErrCodeExpired
+		case <-ctx.Done():
+			timer.Stop()
+			return Tokens{}, fmt.Errorf("passport: the login on another device was not waited for: %w", ctx.Err())
 		}
-		err = tokenError(err)
+		t, err := c.redeem(ctx, d)
 		var refused *Error
-		if errors.As(err, &refused) && refused.Code == "expired_token" {
-			return nil, ErrCodeExpired
+		switch _ = errors.As(err, &refused); {
+		case err == nil:
+			return t, nil
+		case refused != nil && refused.Code == "authorization_pending":
+		case refused != nil && refused.Code == "slow_down":
+			interval = min(interval+5*time.Second, maxInterval) // RFC 8628 §3.5
+		case refused != nil && refused.Code == "expired_token":
+			return Tokens{}, ErrCodeExpired
+		case temporary(err):
+			interval = min(2*interval, maxInterval)
+		default:
+			return t, err
 		}
-		if !temporary(err) {
-			return nil, err
-		}
-		asked.Interval = min(2*asked.Interval, maxInterval) // RFC 8628 §3.5
 	}
 }
 
-// uncancelled lets a request that is under way finish although its context has
-// ended: the response may hold tokens that nobody else will ever see.
-type uncancelled struct{ base http.RoundTripper }
-
-func (u uncancelled) RoundTrip(r *http.Request) (*http.Response, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), redeemTimeout)
+// redeem polls once. The response may hold tokens that nobody else will ever see,
+// so a poll that is under way finishes although ctx has ended.
+func (c *Client) redeem(ctx context.Context, d Device) (Tokens, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redeemTimeout)
 	defer cancel()
-	res, err := u.base.RoundTrip(r.WithContext(ctx))
-	if err != nil {
-		return nil, err
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
-	if err != nil {
-		return nil, err
-	}
-	res.Body = io.NopCloser(bytes.NewReader(body))
-	return res, nil
+	return c.grant(ctx, url.Values{
+		"grant_type":  {"urn:ietf:params:oauth:grant-type:device_code"},
+		"device_code": {d.code},
+	})
 }

@@ -1,25 +1,27 @@
 package provider
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
+	"mime"
 	"net/http"
-	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
-	"golang.org/x/oauth2"
-
+	"github.com/passport-go/passport/internal/jwt"
 	"github.com/passport-go/passport/internal/text"
 )
 
 // Error is an error response of the provider (RFC 6749 §4.1.2.1 and §5.2).
 type Error struct {
-	Status      int    // of HTTP; 0 for an error that came with the browser
-	Code        string // of OAuth; empty if the response had none
-	Description string // the provider's own text
+	Status      int           // of HTTP; 0 for an error that came with the browser
+	Code        string        // of OAuth; empty if the response had none
+	Description string        // the provider's own text
+	RetryAfter  time.Duration // 0 if the provider did not say
 
-	empty bool // the response had no body at all
+	empty    bool // the response had no body at all
+	redirect bool
 }
 
 // Error names the status and the code; the description is left to those who ask.
@@ -27,6 +29,9 @@ func (e *Error) Error() string {
 	s := "passport: the auth domain answered"
 	if e.Status != 0 {
 		s += fmt.Sprintf(" with status %d", e.Status)
+	}
+	if e.redirect {
+		s += ", a redirect, which is not followed"
 	}
 	if e.Code != "" {
 		s += " " + e.Code
@@ -38,7 +43,7 @@ func (e *Error) Error() string {
 // of the characters that RFC 6749 §5.2 allows, and a text of limited length
 // without control characters.
 func newError(status int, code, description string) *Error {
-	e := &Error{Status: status, Description: text.Line(description, 300)}
+	e := &Error{Status: status, Description: text.Line(description, 300), redirect: status >= 300 && status < 400}
 	if len(code) <= 64 && strings.IndexFunc(code, notInCode) < 0 {
 		e.Code = code
 	}
@@ -49,35 +54,43 @@ func notInCode(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-' && r != '.'
 }
 
-// errorIn reads an OAuth error (RFC 6749 §5.2). A response that is not JSON has
-// its status alone.
-func errorIn(res *http.Response, body []byte) *Error {
-	var answer struct {
-		Error       string `json:"error"`
-		Description string `json:"error_description"`
-	}
-	_ = json.Unmarshal(body, &answer)
-	return newError(res.StatusCode, answer.Error, answer.Description)
+// err reads an OAuth error (RFC 6749 §5.2). A response that is not JSON has its
+// status alone.
+func (r response) err() *Error {
+	o, _ := jwt.ParseObject(trimBOM(r.body))
+	code, _ := o.Text("error")
+	description, _ := o.Text("error_description")
+	e := newError(r.status, code, description)
+	e.RetryAfter = retryAfter(r.header)
+	e.empty = len(r.body) == 0
+	return e
 }
 
-// tokenError keeps of an error what is fit to be shown: x/oauth2 repeats the
-// whole response, which may hold anything.
-func tokenError(err error) error {
-	var refused *oauth2.RetrieveError
-	if !errors.As(err, &refused) {
-		var network *url.Error
-		if errors.As(err, &network) {
-			return fmt.Errorf("passport: the auth domain could not be reached: %w", err)
-		}
-		return errors.New("passport: the auth domain's answer to the token request is not usable")
+// unusable says why a response could not be used, without its body.
+func (r response) unusable(reason string) error {
+	kind, _, _ := mime.ParseMediaType(r.header.Get("Content-Type"))
+	if kind == "" {
+		kind = "no Content-Type"
 	}
-	status := 0
-	if refused.Response != nil {
-		status = refused.Response.StatusCode
+	return fmt.Errorf("passport: the provider's response (status %d, %s, %d bytes) %s", r.status, text.Line(kind, 50), len(r.body), reason)
+}
+
+// retryAfter reads both forms of the header (RFC 9110 §10.2.3). A date is compared
+// with that of the response, for clocks differ.
+func retryAfter(header http.Header) time.Duration {
+	value := header.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
 	}
-	e := newError(status, refused.ErrorCode, refused.ErrorDescription)
-	e.empty = len(refused.Body) == 0
-	return e
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	now, err := http.ParseTime(header.Get("Date"))
+	if err != nil {
+		now = time.Now()
+	}
+	return max(at.Sub(now), 0)
 }
 
 // InvalidGrant reports whether a refresh failed because the refresh token is
@@ -95,7 +108,7 @@ func InvalidGrant(err error) bool {
 // temporary reports whether a provider that did not answer, or that is unwell,
 // may be asked again.
 func temporary(err error) bool {
-	var network *url.Error
+	var unreachable *UnreachableError
 	var e *Error
-	return errors.As(err, &network) || errors.As(err, &e) && (e.Status >= 500 || e.Status == http.StatusTooManyRequests)
+	return errors.As(err, &unreachable) || errors.As(err, &e) && (e.Status >= 500 || e.Status == http.StatusTooManyRequests)
 }

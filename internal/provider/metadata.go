@@ -1,20 +1,22 @@
 package provider
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"time"
 
-	"github.com/coreos/go-oidc/v3/oidc"
-	"golang.org/x/oauth2"
-
 	"github.com/passport-go/passport/internal/authdomain"
+	"github.com/passport-go/passport/internal/jwt"
+	"github.com/passport-go/passport/internal/text"
 )
 
-// Metadata is what is known of a provider, and what verifies its tokens.
+// Metadata is what is known of a provider.
 type Metadata struct {
 	Endpoints authdomain.Endpoints
 
@@ -22,141 +24,185 @@ type Metadata struct {
 	// 9207 §3).
 	IssuerInResponse bool
 
-	oauth        oauth2.Config
-	idTokens     *oidc.IDTokenVerifier
-	logoutTokens *oidc.IDTokenVerifier
+	pushed      string // pushed authorization request endpoint; may be empty
+	requirePush bool
+	auth        ClientAuth
+	scopes      []string
+
+	acceptsPost atomic.Int32 // of its end-session endpoint; see [Client.AcceptsPostedLogout]
 }
 
-// discoveryTimeout bounds the wait for a discovery document.
-const discoveryTimeout = 10 * time.Second
+const (
+	// discoveryTimeout bounds the wait for a discovery document.
+	discoveryTimeout = 10 * time.Second
+
+	// metadataLife is how long a discovery document is used before it is read
+	// again, and metadataRetry how long after a failure that is tried again.
+	metadataLife  = time.Hour
+	metadataRetry = time.Minute
+)
+
+// configured is the metadata of a provider whose endpoints are known.
+func (c *Client) configured(e authdomain.Endpoints) *Metadata {
+	m := &Metadata{Endpoints: e, scopes: c.c.Scopes, auth: c.chooseAuth([]string{string(AuthPost)})}
+	if m.scopes == nil {
+		m.scopes = defaultScopes
+	}
+	return m
+}
 
 // Metadata returns what is known of the provider: at once if it is configured or
 // was discovered before. However many ask, one discovers; a caller whose ctx ends
-// stops waiting. A discovery that fails is tried again by the next caller.
+// stops waiting. A discovery that fails is tried again by the next caller. The
+// document is read again each hour, in the background; the old one stays in use
+// until that succeeds.
 func (c *Client) Metadata(ctx context.Context) (*Metadata, error) {
+	if m := c.metadata.Load(); m != nil {
+		c.rediscover()
+		return m, nil
+	}
+	err := c.once(ctx, "discovery", c.discoverAndKeep)
 	if m := c.metadata.Load(); m != nil {
 		return m, nil
 	}
-	done := c.discovery.DoChan("", func() (m any, err error) {
+	return nil, err
+}
+
+func (c *Client) rediscover() {
+	due, now := c.nextDiscovery.Load(), c.c.Now()
+	if due == 0 || now.Unix() < due || !c.nextDiscovery.CompareAndSwap(due, now.Add(metadataRetry).Unix()) {
+		return
+	}
+	c.c.Start(func(ctx context.Context) { _ = c.discoverAndKeep(ctx) }) // the old metadata is in use
+}
+
+// once does something for all who ask for it at the same time. A caller whose ctx
+// ends stops waiting.
+func (c *Client) once(ctx context.Context, what string, do func(context.Context) error) error {
+	done := c.discovery.DoChan(what, func() (_ any, err error) {
 		finished := make(chan struct{})
 		c.c.Run(func(ctx context.Context) {
 			defer close(finished)
-			m, err = c.discoverAndKeep(ctx)
+			err = do(ctx)
 		})
 		<-finished
-		return m, err
+		return nil, err
 	})
 	select {
 	case r := <-done:
-		m, _ := r.Val.(*Metadata)
-		return m, r.Err
+		return r.Err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("passport: the provider's discovery document is not there yet: %w", ctx.Err())
+		return fmt.Errorf("passport: the provider has not answered yet: %w", ctx.Err())
 	}
 }
 
-func (c *Client) discoverAndKeep(ctx context.Context) (*Metadata, error) {
+func (c *Client) discoverAndKeep(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, discoveryTimeout)
 	defer cancel()
 	m, err := c.discover(ctx)
-	if err == nil {
-		c.metadata.Store(m)
+	if err != nil {
+		return fmt.Errorf("passport: the provider's discovery document could not be used: %w", err)
 	}
-	return m, err
+	c.metadata.Store(m)
+	c.nextDiscovery.Store(c.c.Now().Add(metadataLife).Unix())
+	return nil
 }
 
 // discover reads the provider's metadata (OpenID Connect Discovery 1.0 §4, RFC
 // 8414 §2 for revocation, RP-Initiated Logout 1.0 §2.1 for the end of session,
-// RFC 8628 §4 for devices, RFC 9207 §3 for the issuer in responses).
+// RFC 8628 §4 for devices, RFC 9126 §5 for pushed requests, RFC 9207 §3 for the
+// issuer in responses).
 func (c *Client) discover(ctx context.Context) (*Metadata, error) {
-	provider, err := oidc.NewProvider(c.withClient(ctx), c.c.Issuer)
+	address := c.c.DiscoveryURL
+	if address == "" {
+		address = strings.TrimSuffix(c.c.Issuer, "/") + "/.well-known/openid-configuration"
+	}
+	res, err := c.get(ctx, address, "")
 	if err != nil {
-		return nil, fmt.Errorf("passport: the provider's discovery document could not be fetched: %w", err)
-	}
-	var more struct {
-		Keys             string   `json:"jwks_uri"`
-		Revocation       string   `json:"revocation_endpoint"`
-		EndSession       string   `json:"end_session_endpoint"`
-		Device           string   `json:"device_authorization_endpoint"`
-		AuthMethods      []string `json:"token_endpoint_auth_methods_supported"`
-		IssuerInResponse bool     `json:"authorization_response_iss_parameter_supported"`
-	}
-	if err := provider.Claims(&more); err != nil {
-		return nil, errors.New("passport: the provider's discovery document is not readable")
-	}
-	e := authdomain.Endpoints{
-		Authorize: provider.Endpoint().AuthURL,
-		Token:     provider.Endpoint().TokenURL,
-		Keys:      more.Keys,
-		Revoke:    more.Revocation,
-		Logout:    more.EndSession,
-		Device:    more.Device,
-	}
-	if err := checkEndpoints(e); err != nil {
 		return nil, err
 	}
-	m := c.newMetadata(e, c.authStyle(more.AuthMethods))
-	m.IssuerInResponse = more.IssuerInResponse
+	if res.status != http.StatusOK {
+		return nil, res.err()
+	}
+	o, err := jwt.ParseObject(trimBOM(res.body))
+	if err != nil {
+		return nil, res.unusable("is " + err.Error())
+	}
+	if issuer, _ := o.Text("issuer"); issuer != c.c.Issuer { // OpenID Connect Discovery 1.0 §4.3
+		return nil, fmt.Errorf("passport: it is of the issuer %q, and Config.Issuer is %q", text.Line(issuer, 255), c.c.Issuer)
+	}
+	return c.newMetadata(o)
+}
+
+func trimBOM(body []byte) []byte { return bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")) }
+
+func (c *Client) newMetadata(o jwt.Object) (*Metadata, error) {
+	m := &Metadata{}
+	methods, _ := o.Texts("token_endpoint_auth_methods_supported")
+	m.auth = c.chooseAuth(methods)
+	m.IssuerInResponse, _ = o.Bool("authorization_response_iss_parameter_supported")
+	m.requirePush, _ = o.Bool("require_pushed_authorization_requests")
+	m.scopes = c.chooseScopes(o)
+	aliases, _ := jwt.ParseObject(o["mtls_endpoint_aliases"]) // RFC 8705 §5
+	for _, e := range []struct {
+		name     string
+		to       *string
+		required bool
+	}{
+		{"authorization_endpoint", &m.Endpoints.Authorize, true},
+		{"token_endpoint", &m.Endpoints.Token, true},
+		{"jwks_uri", &m.Endpoints.Keys, true},
+		{"revocation_endpoint", &m.Endpoints.Revoke, false},
+		{"end_session_endpoint", &m.Endpoints.Logout, false},
+		{"device_authorization_endpoint", &m.Endpoints.Device, false},
+		{"userinfo_endpoint", &m.Endpoints.UserInfo, false},
+		{"pushed_authorization_request_endpoint", &m.pushed, m.requirePush},
+	} {
+		*e.to, _ = o.Text(e.name)
+		if alias, ok := aliases.Text(e.name); ok && m.auth == AuthTLS {
+			*e.to = alias
+		}
+		if *e.to == "" && !e.required {
+			continue
+		}
+		if err := c.checkURL(*e.to); err != nil {
+			return nil, fmt.Errorf("passport: its %s %w", e.name, err)
+		}
+	}
 	return m, nil
 }
 
-// optional are the endpoints that a provider may do without.
-var optional = []string{"revocation_endpoint", "end_session_endpoint", "device_authorization_endpoint"}
-
-// checkEndpoints refuses what would send secrets in the clear.
-func checkEndpoints(e authdomain.Endpoints) error {
-	for name, address := range map[string]string{
-		"authorization_endpoint":        e.Authorize,
-		"token_endpoint":                e.Token,
-		"jwks_uri":                      e.Keys,
-		"revocation_endpoint":           e.Revoke,
-		"end_session_endpoint":          e.Logout,
-		"device_authorization_endpoint": e.Device,
-	} {
-		if address == "" && slices.Contains(optional, name) {
-			continue
-		}
-		if _, err := authdomain.ParseHTTP(address); err != nil {
-			return fmt.Errorf("passport: the provider's %s %w", name, err)
-		}
+// checkURL refuses what would send secrets in the clear.
+func (c *Client) checkURL(address string) error {
+	if address == "" {
+		return errors.New("is missing")
 	}
-	return nil
+	parse := authdomain.ParseHTTP
+	if c.c.InsecureHTTP {
+		parse = authdomain.ParseInsecureHTTP
+	}
+	_, err := parse(address)
+	return err
 }
 
-// authStyle is how the client authenticates: client_secret_basic is the default
-// (OpenID Connect Discovery 1.0 §3); a public client only names itself.
-func (c *Client) authStyle(supported []string) oauth2.AuthStyle {
-	if c.c.ClientSecret == "" || len(supported) > 0 && !slices.Contains(supported, "client_secret_basic") {
-		return oauth2.AuthStyleInParams
-	}
-	return oauth2.AuthStyleInHeader
-}
+// defaultScopes are those of Passport.
+var defaultScopes = []string{"openid", "profile", "email", "offline_access", "transact"}
 
-// newMetadata adds to the endpoints what uses them. The style is given, for
-// probing would use up a code.
-//
-// Logout tokens come from anybody, so they have a key set of their own, which
-// fetches keys only so often.
-func (c *Client) newMetadata(e authdomain.Endpoints, style oauth2.AuthStyle) *Metadata {
-	limited := *c.http
-	base := limited.Transport
-	if base == nil {
-		base = http.DefaultTransport
+// chooseScopes takes the usual scopes as far as the provider lists them, for some
+// refuse what they do not know. offline_access has to be listed.
+func (c *Client) chooseScopes(o jwt.Object) []string {
+	if c.c.Scopes != nil {
+		return c.c.Scopes
 	}
-	limited.Transport = &rateLimited{base: base, now: c.c.Now}
-	keys := func(client *http.Client) oidc.KeySet {
-		return oidc.NewRemoteKeySet(oidc.ClientContext(context.Background(), client), e.Keys)
+	offered, listed := o.Texts("scopes_supported")
+	scopes := []string{"openid"}
+	for _, scope := range []string{"profile", "email"} {
+		if !listed || slices.Contains(offered, scope) {
+			scopes = append(scopes, scope)
+		}
 	}
-	config := &oidc.Config{ClientID: c.c.ClientID, Now: c.c.Now, SupportedSigningAlgs: signingAlgs}
-	return &Metadata{
-		Endpoints: e,
-		oauth: oauth2.Config{
-			ClientID:     c.c.ClientID,
-			ClientSecret: c.c.ClientSecret,
-			Scopes:       c.c.Scopes,
-			Endpoint:     oauth2.Endpoint{AuthURL: e.Authorize, TokenURL: e.Token, AuthStyle: style},
-		},
-		idTokens:     oidc.NewVerifier(c.c.Issuer, keys(c.http), config),
-		logoutTokens: oidc.NewVerifier(c.c.Issuer, asRead{keys(&limited)}, config),
+	if slices.Contains(offered, "offline_access") {
+		scopes = append(scopes, "offline_access")
 	}
+	return scopes
 }

@@ -5,15 +5,14 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strconv"
-	"time"
 )
 
-// ErrNoRevocation reports a provider without a revocation endpoint.
+// ErrNoRevocation reports a provider that cannot revoke: it has no revocation
+// endpoint, or that does not know refresh tokens. The token lives on.
 var ErrNoRevocation = errors.New("passport: the provider has no revocation endpoint")
 
 // Revoke asks the provider to revoke a refresh token (RFC 7009 §2.1). A response
-// other than 200 is a [RevocationError].
+// other than 200 is an [Error], and see [Client.FinalRevocation].
 func (c *Client) Revoke(ctx context.Context, refreshToken string) error {
 	m, err := c.Metadata(ctx)
 	if err != nil {
@@ -23,56 +22,50 @@ func (c *Client) Revoke(ctx context.Context, refreshToken string) error {
 		return ErrNoRevocation
 	}
 	form := url.Values{"token": {refreshToken}, "token_type_hint": {"refresh_token"}}
-	res, body, err := c.post(ctx, m, m.Endpoints.Revoke, form)
+	res, err := c.post(ctx, m, m.Endpoints.Revoke, form)
 	if err != nil {
 		return err
 	}
-	if res.StatusCode == http.StatusOK {
+	if res.status == http.StatusOK || res.status == http.StatusNoContent {
 		return nil
 	}
-	refused := errorIn(res, body)
-	return &RevocationError{
-		Err:        refused,
-		Final:      c.finalRevocation(res.StatusCode, refused.Code != "" || len(body) == 0),
-		RetryAfter: retryAfter(res.Header.Get("Retry-After"), c.c.Now()),
+	refused := res.err()
+	if refused.Code == "unsupported_token_type" { // RFC 7009 §2.2.1
+		return errors.Join(ErrNoRevocation, refused)
 	}
+	return &RevocationError{Err: refused, Final: finalRevocation(refused, m.confidential())}
 }
 
 // RevocationError is an answer other than 200.
 type RevocationError struct {
-	Err        *Error
-	Final      bool          // asking again cannot help
-	RetryAfter time.Duration // 0 if the provider did not say
+	Err   *Error
+	Final bool // asking again cannot help, and the token may live on
 }
 
 func (e *RevocationError) Error() string { return e.Err.Error() }
 func (e *RevocationError) Unwrap() error { return e.Err }
 
-// finalRevocation reports whether a status means that this token will never be
-// revoked. RFC 7009 §2.2.1: 503 means "still there, try again". A refused
-// client may be a secret that is about to be replaced; a public client that is
-// refused has nothing to replace. An answer that is not in the provider's words
-// comes from something in between, and says nothing of the token.
-func (c *Client) finalRevocation(status int, itsWords bool) bool {
-	if !itsWords {
+// itsOwn reports whether a response is in the provider's words. Any other comes
+// from something in between, and says nothing of the token.
+func itsOwn(e *Error) bool { return e.Code != "" || e.empty }
+
+// finalRevocation reports whether an error means that this token will never be
+// revoked. RFC 7009 §2.2.1: 503 means "still there, try again". A refused client
+// may be a secret that is about to be replaced; a public client that is refused
+// has nothing to replace.
+func finalRevocation(e *Error, confidential bool) bool {
+	if !itsOwn(e) {
 		return false
 	}
-	switch status {
+	switch e.Code {
+	case "invalid_client", "unauthorized_client":
+		return !confidential
+	}
+	switch e.Status {
 	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone, http.StatusNotImplemented:
 		return true
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return c.c.ClientSecret == ""
+		return !confidential
 	}
 	return false
-}
-
-// retryAfter reads both forms of the header (RFC 9110 §10.2.3).
-func retryAfter(value string, now time.Time) time.Duration {
-	if seconds, err := strconv.Atoi(value); err == nil {
-		return time.Duration(max(seconds, 0)) * time.Second
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return max(at.Sub(now), 0)
-	}
-	return 0
 }

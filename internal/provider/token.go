@@ -2,25 +2,30 @@ package provider
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
-	"golang.org/x/oauth2"
+	"github.com/passport-go/passport/internal/jwt"
+	"github.com/passport-go/passport/internal/text"
 )
 
 // Tokens are a response of the token endpoint (RFC 6749 §5.1).
 type Tokens struct {
 	IDToken      string
-	AccessToken  string
+	AccessToken  string // may be empty
 	RefreshToken string // may be empty
 	TokenType    string
 	Scope        string    // may be empty
-	Expiry       time.Time // of the access token; zero if the provider did not say
+	Expiry       time.Time // of the access token
+	UserInfo     string    // claims of the UserInfo endpoint, a JSON object; empty if it was not asked
 }
 
 // Format prints nothing of the tokens, whatever the verb.
@@ -40,31 +45,32 @@ func (g CodeGrant) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "provi
 // Exchange trades an authorization code for tokens and verifies the ID token. With
 // an error, the tokens that were issued come along, to be revoked.
 func (c *Client) Exchange(ctx context.Context, g CodeGrant) (Tokens, *IDToken, error) {
-	m, err := c.Metadata(ctx)
+	t, err := c.grant(ctx, url.Values{
+		"grant_type":    {"authorization_code"},
+		"code":          {g.Code},
+		"redirect_uri":  {g.RedirectURI},
+		"code_verifier": {g.Verifier},
+	})
 	if err != nil {
-		return Tokens{}, nil, err
+		return t, nil, err
 	}
-	response, err := m.oauth.Exchange(c.withClient(ctx), g.Code, oauth2.VerifierOption(g.Verifier),
-		oauth2.SetAuthURLParam("redirect_uri", g.RedirectURI))
-	if err != nil {
-		return Tokens{}, nil, tokenError(err)
-	}
-	return c.admit(ctx, response, g.Nonce)
+	return c.admit(ctx, t, g.Nonce)
 }
 
 // admit verifies the ID token of a login. The nonce is empty if the login sent
 // none.
-func (c *Client) admit(ctx context.Context, response *oauth2.Token, nonce string) (Tokens, *IDToken, error) {
-	t := c.tokensFrom(response)
+func (c *Client) admit(ctx context.Context, t Tokens, nonce string) (Tokens, *IDToken, error) {
 	id, err := c.VerifyIDToken(ctx, t.IDToken)
 	if err != nil {
 		return t, nil, err
 	}
-	if id.Nonce != nonce {
-		return t, nil, errors.New("passport: the ID token's nonce is not the one of this login")
+	if err := errors.Join(id.checkNonce(nonce), id.checkAccessToken(t.AccessToken)); err != nil {
+		return t, nil, err
 	}
-	if id.hashed() && id.verifyAccessToken(t.AccessToken) != nil {
-		return t, nil, errors.New("passport: the ID token's at_hash does not match the access token")
+	if c.c.UserInfo {
+		if t.UserInfo, err = c.userInfo(ctx, t.AccessToken, id); err != nil {
+			return t, nil, err
+		}
 	}
 	return t, id, nil
 }
@@ -74,23 +80,27 @@ func (c *Client) admit(ctx context.Context, response *oauth2.Token, nonce string
 var ErrOtherSubject = errors.New("passport: the refreshed ID token is another user's")
 
 // Refresh trades a refresh token for new tokens. What the response leaves out
-// stays as it is in old.
+// stays as it is in old; so does the ID token if the new one says less.
+//
+// After a failure that may pass, such as an outage, the same token is not sent
+// again for a while: the error of then is returned at once. See
+// [Client.RefreshDelayed].
 func (c *Client) Refresh(ctx context.Context, subject string, old Tokens) (Tokens, error) {
-	m, err := c.Metadata(ctx)
-	if err != nil {
+	if err := c.RefreshDelayed(old.RefreshToken); err != nil {
 		return Tokens{}, err
 	}
-	response, err := m.oauth.TokenSource(c.withClient(ctx), &oauth2.Token{RefreshToken: old.RefreshToken}).Token()
+	t, err := c.grant(ctx, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {old.RefreshToken}})
+	c.backOff.note(old.RefreshToken, err)
 	if err != nil {
-		return Tokens{}, tokenError(err)
+		return t, err
 	}
-	t := c.tokensFrom(response)
 	if t.RefreshToken == "" {
 		t.RefreshToken = old.RefreshToken
 	}
 	if t.Scope == "" {
 		t.Scope = old.Scope
 	}
+	t.UserInfo = old.UserInfo
 	if t.IDToken == "" {
 		t.IDToken = old.IDToken
 		return t, nil
@@ -101,39 +111,165 @@ func (c *Client) Refresh(ctx context.Context, subject string, old Tokens) (Token
 		t.IDToken = old.IDToken
 	case id.Subject != subject:
 		return t, ErrOtherSubject
+	case saysLess(id.claims, old.IDToken):
+		t.IDToken = old.IDToken
 	}
 	return t, nil
 }
 
-func (c *Client) tokensFrom(response *oauth2.Token) Tokens {
-	id, _ := response.Extra("id_token").(string)
-	scope, _ := response.Extra("scope").(string)
-	t := Tokens{
-		IDToken:      id,
-		AccessToken:  response.AccessToken,
-		RefreshToken: response.RefreshToken,
-		TokenType:    response.Type(),
-		Scope:        scope,
-		Expiry:       expiryOf(response.AccessToken),
+// saysLess reports whether a refreshed ID token lacks a claim of the login's, or
+// is of another session at the provider. Claims that belong to one response do not
+// count.
+func saysLess(refreshed jwt.Object, login string) bool {
+	before, err := jwt.Parse(login)
+	if err != nil {
+		return false
 	}
-	if response.ExpiresIn > 0 {
-		t.Expiry = c.c.Now().Add(time.Duration(response.ExpiresIn) * time.Second)
+	for name := range before.Claims {
+		switch name {
+		case "nonce", "at_hash", "c_hash", "s_hash", "jti", "nbf", "rt_hash":
+			continue
+		}
+		if refreshed.Null(name) && !before.Claims.Null(name) {
+			return true
+		}
 	}
-	return t
+	sid, _ := refreshed.Text("sid")
+	loginSID, _ := before.Claims.Text("sid")
+	return sid != loginSID
 }
 
-// expiryOf reads exp from an access token that is a JWT; zero if there is none.
-func expiryOf(token string) time.Time {
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 {
-		return time.Time{}
+// grant asks the token endpoint. With an error, tokens that were issued come along.
+func (c *Client) grant(ctx context.Context, form url.Values) (Tokens, error) {
+	m, err := c.Metadata(ctx)
+	if err != nil {
+		return Tokens{}, err
 	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	var claims struct {
-		Exp float64 `json:"exp"`
+	res, err := c.post(ctx, m, m.Endpoints.Token, form)
+	if err != nil {
+		return Tokens{}, err
 	}
-	if err != nil || json.Unmarshal(payload, &claims) != nil || claims.Exp <= 0 {
-		return time.Time{}
+	o, err := res.object()
+	code, refused := o.Text("error")
+	switch {
+	case res.status < 200 || res.status > 299, refused && code != "":
+		return Tokens{}, res.err()
+	case err != nil:
+		return Tokens{}, err
 	}
-	return time.Unix(int64(claims.Exp), 0)
+	return c.tokensFrom(res, o)
+}
+
+// object reads a JSON object or, from providers of before RFC 6749, a form. What
+// counts is what it is, and not what the Content-Type says.
+func (r response) object() (jwt.Object, error) {
+	body := trimBOM(r.body)
+	o, err := jwt.ParseObject(body)
+	if err == nil {
+		return o, nil
+	}
+	kind, _, _ := mime.ParseMediaType(r.header.Get("Content-Type"))
+	form, formErr := url.ParseQuery(string(body))
+	if formErr != nil || kind != "application/x-www-form-urlencoded" && (kind != "text/plain" || !form.Has("access_token")) {
+		return nil, r.unusable("is " + err.Error())
+	}
+	o = jwt.Object{}
+	for name, values := range form {
+		if len(values) > 1 {
+			return nil, r.unusable("has a parameter twice")
+		}
+		o[name] = []byte(strconv.QuoteToASCII(values[0]))
+	}
+	return o, nil
+}
+
+func (c *Client) tokensFrom(res response, o jwt.Object) (Tokens, error) {
+	t := Tokens{TokenType: "Bearer"}
+	t.IDToken, _ = o.Text("id_token")
+	t.AccessToken, _ = o.Text("access_token")
+	t.RefreshToken, _ = o.Text("refresh_token")
+	t.Scope, _ = o.Text("scope")
+	if kind, ok := o.Text("token_type"); ok && kind != "" && !strings.EqualFold(kind, "Bearer") {
+		// RFC 6749 §7.1, OpenID Connect Core 1.0 §3.1.3.3
+		return t, fmt.Errorf("passport: the access token's token_type is %q: only Bearer is understood", text.Line(kind, 20))
+	}
+	if t.AccessToken == "" && t.IDToken == "" {
+		return t, res.unusable("has neither an access_token nor an id_token")
+	}
+	if t.AccessToken != "" {
+		t.Expiry = c.expiryOf(o, t.AccessToken)
+	}
+	return t, nil
+}
+
+const (
+	// DefaultTokenLife is how long an access token is taken to live if neither
+	// the response nor the token itself says.
+	DefaultTokenLife = time.Hour
+
+	// maxTokenLife bounds what a provider may say.
+	maxTokenLife = 10 * 365 * 24 * time.Hour
+)
+
+// expiryOf is what expires_in says or else, if the token is a JWT, its exp.
+// RFC 6749 §5.1 only recommends expires_in; 0 is what some send who do not know.
+func (c *Client) expiryOf(o jwt.Object, token string) time.Time {
+	if seconds, ok := o.Number("expires_in"); ok && seconds > 0 {
+		life := time.Duration(math.Min(seconds, maxTokenLife.Seconds()) * float64(time.Second))
+		return c.c.Now().Add(life)
+	}
+	if read, err := jwt.Parse(token); err == nil {
+		if exp, ok := read.Claims.Time("exp"); ok && exp.Unix() > 0 {
+			return exp
+		}
+	}
+	return c.c.Now().Add(DefaultTokenLife)
+}
+
+// userInfo reads the claims of the UserInfo endpoint (OpenID Connect Core 1.0
+// §5.3), which have to be the same user's (§5.3.2).
+func (c *Client) userInfo(ctx context.Context, accessToken string, id *IDToken) (string, error) {
+	m, err := c.Metadata(ctx)
+	if err != nil {
+		return "", err
+	}
+	if m.Endpoints.UserInfo == "" {
+		return "", errors.New("passport: Config.UserInfo is set, but the provider has no userinfo_endpoint")
+	}
+	res, err := c.get(ctx, m.Endpoints.UserInfo, accessToken)
+	if err != nil {
+		return "", err
+	}
+	if res.status != http.StatusOK {
+		return "", fmt.Errorf("passport: the UserInfo endpoint: %w", res.err())
+	}
+	claims, err := c.userInfoClaims(ctx, res)
+	if err != nil {
+		return "", err
+	}
+	o, err := jwt.ParseObject(claims)
+	if err != nil {
+		return "", res.unusable("is " + err.Error())
+	}
+	if sub, _ := o.Text("sub"); sub != id.Subject {
+		return "", errors.New("passport: the UserInfo endpoint answered for another user")
+	}
+	return string(claims), nil
+}
+
+// userInfoClaims are the body of a response, or those of the JWT in it (§5.3.2).
+func (c *Client) userInfoClaims(ctx context.Context, res response) ([]byte, error) {
+	kind, _, _ := mime.ParseMediaType(res.header.Get("Content-Type"))
+	if kind != "application/jwt" {
+		return trimBOM(res.body), nil
+	}
+	raw := strings.TrimSpace(string(res.body))
+	token, err := jwt.Parse(raw)
+	if err != nil {
+		return nil, res.unusable(err.Error())
+	}
+	if err := errors.Join(c.checkIssuer(token.Claims), c.checkAudience(token.Claims)); err != nil {
+		return nil, fmt.Errorf("passport: the response of the UserInfo endpoint is not valid: %w", err)
+	}
+	return token.Payload, c.verifySignature(ctx, raw, false)
 }

@@ -77,6 +77,7 @@ func BenchmarkTokens(b *testing.B) {
 	s := newSigned(b)
 	endpoints := authdomain.At(s.auth.URL)
 	p := New(Config{
+		Run:    func(f func(context.Context)) { f(context.Background()) },
 		Issuer: s.auth.URL + "/", ClientID: passporttest.ClientID, Endpoints: &endpoints,
 		HTTPClient: s.auth.Client(), Now: time.Now,
 	})

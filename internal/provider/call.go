@@ -1,0 +1,143 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/passport-go/passport/internal/text"
+)
+
+// Every call to a provider is made here, and bounded: in time, in the size of its
+// response (after decompression) and of its headers. No redirect is followed, for
+// it would hand tokens and codes to another address; no cookie is kept, for one
+// user's are not another's.
+
+const (
+	// maxBody bounds a response, decompressed.
+	maxBody = 1 << 20
+
+	// maxHeader bounds its headers.
+	maxHeader = 64 << 10
+
+	// maxReason bounds what an error repeats of a failure that others describe.
+	maxReason = 300
+)
+
+// response is a provider's response, read to its end.
+type response struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// boundedTransport is base, or a copy of it, that bounds the headers of responses.
+func boundedTransport(base http.RoundTripper) http.RoundTripper {
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	known, ok := base.(*http.Transport)
+	if !ok || known.MaxResponseHeaderBytes > 0 {
+		return base
+	}
+	own := known.Clone()
+	own.MaxResponseHeaderBytes = maxHeader
+	return own
+}
+
+// call sends a request.
+func (c *Client) call(ctx context.Context, r *http.Request) (response, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	if runtime.GOOS == "js" {
+		r.Header.Set("js.fetch:redirect", "error")
+	}
+	res, err := c.transport.RoundTrip(r.WithContext(ctx))
+	if err != nil {
+		return response{}, &UnreachableError{cause: err, host: r.URL.Host}
+	}
+	defer res.Body.Close()
+	c.compareClocks(res.Header.Get("Date"))
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
+	switch {
+	case err != nil:
+		return response{}, &UnreachableError{cause: err, host: r.URL.Host}
+	case len(body) > maxBody:
+		return response{}, errTooLarge
+	}
+	return response{res.StatusCode, res.Header, body}, nil
+}
+
+var errTooLarge = errors.New("passport: the provider's response is larger than 1 MB")
+
+// get reads what is at an address. A bearer token may be empty.
+func (c *Client) get(ctx context.Context, address, bearer string) (response, error) {
+	r, err := http.NewRequest(http.MethodGet, address, nil)
+	if err != nil {
+		return response{}, errNotURL
+	}
+	r.Header.Set("Accept", "application/json")
+	if bearer != "" {
+		r.Header.Set("Authorization", "Bearer "+bearer)
+	}
+	return c.call(ctx, r)
+}
+
+// post sends a form to one of the provider's endpoints, as this client.
+func (c *Client) post(ctx context.Context, m *Metadata, address string, form url.Values) (response, error) {
+	header := http.Header{"Accept": {"application/json"}, "Content-Type": {"application/x-www-form-urlencoded"}}
+	if err := c.authenticate(m, form, header); err != nil {
+		return response{}, err
+	}
+	r, err := http.NewRequest(http.MethodPost, address, strings.NewReader(form.Encode()))
+	if err != nil {
+		return response{}, errNotURL
+	}
+	r.Header = header
+	return c.call(ctx, r)
+}
+
+var errNotURL = errors.New("passport: the provider's endpoint is not a URL")
+
+// UnreachableError reports a provider that did not answer, or not to the end.
+type UnreachableError struct {
+	cause error
+	host  string
+}
+
+// Error says why, in at most a few hundred bytes, and repeats nothing of a
+// response.
+func (e *UnreachableError) Error() string {
+	reason := e.cause.Error()
+	if strings.Contains(reason, "malformed") { // net/http repeats what it could not read
+		reason, _, _ = strings.Cut(reason, `"`)
+	}
+	return "passport: the provider could not be reached at " + text.Line(e.host, 255) + ": " + text.Line(reason, maxReason)
+}
+
+func (e *UnreachableError) Unwrap() error { return e.cause }
+
+// compareClocks remembers by how much the provider's clock is ahead of ours.
+func (c *Client) compareClocks(date string) {
+	if theirs, err := http.ParseTime(date); err == nil {
+		c.skew.Store(int64(theirs.Sub(c.c.Now())))
+	}
+}
+
+// clocksDiffer says by how much they do, if it is enough to matter. The Date of a
+// response is exact to the second.
+func (c *Client) clocksDiffer() string {
+	skew := time.Duration(c.skew.Load()).Round(time.Second)
+	switch {
+	case skew > 2*time.Second:
+		return "; this machine's clock is " + skew.String() + " behind the provider's"
+	case skew < -2*time.Second:
+		return "; this machine's clock is " + (-skew).String() + " ahead of the provider's"
+	}
+	return ""
+}
