@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"mime"
-	"net/http"
 
 	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/internal/provider"
@@ -161,36 +159,16 @@ func (p *Passport) endMatching(ctx context.Context, m storage.Match) (ended int,
 	return len(debts), OutcomePending, err
 }
 
-// BackChannelLogout is what the app serves at its back-channel logout URI, for
-// the provider to call: EndByLogoutToken over HTTP (OpenID Connect Back-Channel
-// Logout 1.0 §2.5, §2.8). It answers 200 when the sessions are gone, or 400
-// with a JSON error.
-func (p *Passport) BackChannelLogout(w http.ResponseWriter, r *http.Request) {
-	noStore(w)
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		writeJSON(w, http.StatusMethodNotAllowed, oauthError{"invalid_request", "a back-channel logout is a POST"})
-		return
+// endFramed ends the session of a browser whose Passport session the provider is
+// just ending, and returns what the browser has to keep.
+func (p *Passport) endFramed(ctx context.Context, b BrowserState) (BrowserState, error) {
+	if b.Session == "" {
+		return b, nil
 	}
-	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/x-www-form-urlencoded" {
-		writeJSON(w, http.StatusBadRequest, oauthError{"invalid_request", "the body is not a form"})
-		return
+	l, removed, err := p.endOwn(ctx, b.Session, EventLogout)
+	if l.App == OutcomeDone {
+		p.revoker.pay(removed)
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, 4*provider.MaxLogoutToken)
-	if err := r.ParseForm(); err != nil || len(r.PostForm["logout_token"]) != 1 {
-		writeJSON(w, http.StatusBadRequest, oauthError{"invalid_request", "the form has not one logout_token"})
-		return
-	}
-	if _, err := p.EndByLogoutToken(r.Context(), r.PostForm.Get("logout_token")); err != nil {
-		p.c.Logger.WarnContext(r.Context(), "passport: a back-channel logout was refused", "error", err)
-		writeJSON(w, http.StatusBadRequest, oauthError{"invalid_request", "the logout token was not accepted, or the logout failed"})
-		return
-	}
-	w.WriteHeader(http.StatusOK)
-}
-
-// oauthError is the JSON error of RFC 6749 §5.2.
-type oauthError struct {
-	Error       string `json:"error"`
-	Description string `json:"error_description"`
+	b.Session = ""
+	return b, err
 }

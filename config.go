@@ -11,6 +11,7 @@ import (
 
 	"github.com/passport-go/passport/internal/authdomain"
 	"github.com/passport-go/passport/internal/seal"
+	"github.com/passport-go/passport/internal/web"
 	"github.com/passport-go/passport/storage"
 	"github.com/passport-go/passport/storage/memory"
 )
@@ -222,7 +223,7 @@ type Config struct {
 	// OnError answers requests that a handler of this package could not
 	// serve; status is the HTTP status that fits, and err says why, without
 	// secrets. Default: a short page for people, JSON for programs.
-	OnError func(w http.ResponseWriter, r *http.Request, status int, err error) `json:"-" yaml:"-"`
+	OnError ErrorHandler `json:"-" yaml:"-"`
 
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time `json:"-" yaml:"-"`
@@ -359,7 +360,7 @@ func (s *settled) settleLogout(p *problems) {
 	}
 	s.LoginPath, s.LogoutPath = either(s.LoginPath, "/login"), either(s.LogoutPath, "/logout")
 	for field, path := range map[string]string{"LoginPath": s.LoginPath, "LogoutPath": s.LogoutPath} {
-		if !isLocalPath(path) || strings.ContainsAny(path, "?#") {
+		if !web.IsLocalPath(path) || strings.ContainsAny(path, "?#") {
 			p.add(field, "must be a path of this site that begins with a single slash, without query or fragment")
 		}
 	}

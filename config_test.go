@@ -97,9 +97,9 @@ func TestNewNormalisesTheAuthDomainForAllEndpointsAlike(t *testing.T) {
 		c.AuthDomain = domain
 		p := newPassport(t, c)
 		assert.True(t, strings.HasPrefix(p.LogoutURL(), "https://auth.example.com/v2/logout?"), p.LogoutURL())
-		login, err := p.BeginLogin(t.Context(), passport.LoginOptions{})
+		address, _, err := p.BeginLogin(t.Context(), passport.BrowserState{}, passport.LoginOptions{})
 		require.NoError(t, err)
-		assert.True(t, strings.HasPrefix(login.URL, "https://auth.example.com/authorize?"), login.URL)
+		assert.True(t, strings.HasPrefix(address, "https://auth.example.com/authorize?"), address)
 	}
 }
 
@@ -112,24 +112,21 @@ func TestNewCopiesWhatItIsGiven(t *testing.T) {
 	store := memory.New(memory.Options{})
 	c.Store = store
 	p := newPassport(t, c)
-	login, err := p.BeginLogin(t.Context(), passport.LoginOptions{})
+	address, b, err := p.BeginLogin(t.Context(), passport.BrowserState{}, passport.LoginOptions{})
 	require.NoError(t, err)
 
 	c.Scopes[1] = "changed"
 	_, _ = rand.Read(c.EncryptionKeys[0])
-	again, err := p.BeginLogin(t.Context(), passport.LoginOptions{})
+	again, _, err := p.BeginLogin(t.Context(), passport.BrowserState{}, passport.LoginOptions{})
 	require.NoError(t, err)
-	assert.NotContains(t, again.URL, "changed")
+	assert.NotContains(t, again, "changed")
 	assert.Nil(t, client.CheckRedirect, "the caller's HTTPClient is as it was")
 	assert.Nil(t, client.Transport)
 
 	// A login that was sealed before the caller overwrote the key still opens.
-	u, err := url.Parse(login.URL)
+	u, err := url.Parse(address)
 	require.NoError(t, err)
-	_, err = p.FinishLogin(t.Context(), passport.LoginResponse{
-		Query:   url.Values{"state": u.Query()["state"], "error": {"access_denied"}},
-		Browser: login.Browser,
-	})
+	_, _, err = p.FinishLogin(t.Context(), b, url.Values{"state": u.Query()["state"], "error": {"access_denied"}})
 	var refused *passport.ProviderError
 	require.ErrorAs(t, err, &refused)
 	assert.Equal(t, "access_denied", refused.Code)
@@ -141,11 +138,11 @@ func TestNothingThatIsPrintedShowsASecret(t *testing.T) {
 	c.ClientSecret = "client secret"
 	c.EncryptionKeys = [][]byte{key}
 	p := newPassport(t, c)
-	login, err := p.BeginLogin(t.Context(), passport.LoginOptions{})
+	_, b, err := p.BeginLogin(t.Context(), passport.BrowserState{}, passport.LoginOptions{})
 	require.NoError(t, err)
 
-	hidden := []string{"client secret", string(key), fmt.Sprint(key), login.Browser.Reveal()}
-	for _, v := range []any{c, &c, p, login.Browser, struct{ S passport.Secret }{login.Browser}, []passport.Secret{login.Browser}} {
+	hidden := []string{"client secret", string(key), fmt.Sprint(key), b.Logins[0].Reveal()}
+	for _, v := range []any{c, &c, p, b, &b, b.Logins, struct{ S passport.Secret }{b.Logins[0]}, []passport.Secret{b.Logins[0]}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 			for _, secret := range hidden {
 				assert.NotContains(t, fmt.Sprintf(verb, v), secret, "%s of %T", verb, v)

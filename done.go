@@ -3,69 +3,28 @@ package passport
 import (
 	"context"
 	"errors"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
+	"github.com/passport-go/passport/internal/notice"
+	"github.com/passport-go/passport/internal/tasks"
 	"github.com/passport-go/passport/storage"
 )
 
-// watches knows who wants to hear that a session has ended.
-type watches struct {
-	once sync.Once // starts the re-check
-	mu   sync.Mutex
-	byID map[string]map[*watch]struct{}
+// notices are the listeners of this process. The first of them starts what keeps
+// them informed.
+type notices struct {
+	*notice.Board
+	start sync.Once
 }
 
-// watch is one listener. Its channel is closed once.
+// watch is what a session knows of its latest listener.
 type watch struct {
-	done  chan struct{}
-	until <-chan struct{} // when the listener loses interest
+	listener *notice.Listener
+	until    <-chan struct{} // when the listener loses interest
 }
 
-func newWatches() *watches { return &watches{byID: map[string]map[*watch]struct{}{}} }
-
-func (w *watches) add(id string, until <-chan struct{}) *watch {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	one := &watch{done: make(chan struct{}), until: until}
-	if w.byID[id] == nil {
-		w.byID[id] = map[*watch]struct{}{}
-	}
-	w.byID[id][one] = struct{}{}
-	return one
-}
-
-// remove forgets a listener that is no longer interested.
-func (w *watches) remove(id string, one *watch) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	delete(w.byID[id], one)
-	if len(w.byID[id]) == 0 {
-		delete(w.byID, id)
-	}
-}
-
-// end tells every listener that the sessions with these IDs have ended.
-func (w *watches) end(ids ...string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, id := range ids {
-		for one := range w.byID[id] {
-			close(one.done)
-		}
-		delete(w.byID, id)
-	}
-}
-
-func (w *watches) ids() []string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return slices.Collect(maps.Keys(w.byID))
-}
-
-// OutcomeDone returns a channel that is closed when the session ends: at once if it
+// Done returns a channel that is closed when the session ends: at once if it
 // ends on this instance, within a moment if it ends on another and the Store
 // implements storage.Notifier. Use it to end server-sent events and WebSockets,
 // which would otherwise outlive a logout. A lost notice, and the end of a session
@@ -77,10 +36,10 @@ func (s *Session) Done(ctx context.Context) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.watch == nil || s.watch.until != ctx.Done() {
-		s.watch = s.p.watches.add(s.rec.ID, ctx.Done())
-		s.p.follow(ctx, s.rec.ID, s.watch)
+		s.watch = &watch{listener: s.p.notices.Add(s.rec.ID), until: ctx.Done()}
+		s.p.follow(ctx, s.rec.ID, s.watch.listener)
 	}
-	return s.watch.done
+	return s.watch.listener.Ended()
 }
 
 const (
@@ -98,25 +57,25 @@ const (
 
 // follow drops a watch when ctx is done, and looks at once whether the session
 // ended between its look-up and the beginning of the watch.
-func (p *Passport) follow(ctx context.Context, id string, one *watch) {
-	context.AfterFunc(ctx, func() { p.watches.remove(id, one) })
-	p.watches.once.Do(func() {
-		p.tasks.loop(p.recheckAll)
+func (p *Passport) follow(ctx context.Context, id string, l *notice.Listener) {
+	context.AfterFunc(ctx, func() { p.notices.Remove(id, l) })
+	p.notices.start.Do(func() {
+		p.tasks.Loop(p.recheckAll)
 		if p.notifier != nil {
-			p.tasks.loop(p.listen)
+			p.tasks.Loop(p.listen)
 		}
 	})
-	p.tasks.start(func(ctx context.Context) { p.recheck(ctx, id) })
+	p.tasks.Start(func(ctx context.Context) { p.recheck(ctx, id) })
 }
 
 // announce tells those who watch these sessions, here and on other instances,
 // that they have ended.
 func (p *Passport) announce(ids ...string) {
-	p.watches.end(ids...)
+	p.notices.End(ids...)
 	if p.notifier == nil || len(ids) == 0 {
 		return
 	}
-	p.tasks.start(func(ctx context.Context) {
+	p.tasks.Start(func(ctx context.Context) {
 		call, cancel := context.WithTimeout(ctx, storeTimeout)
 		defer cancel()
 		if err := p.notifier.Notify(call, ids...); err != nil {
@@ -129,13 +88,13 @@ func (p *Passport) announce(ids ...string) {
 // listened is found by looking once more as soon as somebody does.
 func (p *Passport) listen(ctx context.Context) {
 	for {
-		ready := func() { p.tasks.start(p.lookAgain) }
-		err := p.notifier.Listen(ctx, ready, func(id string) { p.watches.end(id) })
+		ready := func() { p.tasks.Start(p.lookAgain) }
+		err := p.notifier.Listen(ctx, ready, func(id string) { p.notices.End(id) })
 		if ctx.Err() != nil {
 			return
 		}
 		p.c.Logger.Warn("passport: the connection for notices between instances was lost", "error", err)
-		if pause(ctx, listenAgain) != nil {
+		if tasks.Pause(ctx, listenAgain) != nil {
 			return
 		}
 	}
@@ -159,7 +118,7 @@ func (p *Passport) recheckAll(ctx context.Context) {
 func (p *Passport) lookAgain(ctx context.Context) {
 	var looking sync.WaitGroup
 	room := make(chan struct{}, looksAtOnce)
-	for _, id := range p.watches.ids() {
+	for _, id := range p.notices.IDs() {
 		room <- struct{}{}
 		looking.Go(func() {
 			p.recheck(ctx, id)
@@ -175,6 +134,6 @@ func (p *Passport) recheck(ctx context.Context, id string) {
 	call, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	if _, err := p.store.Load(call, id); errors.Is(err, storage.ErrNotFound) {
-		p.watches.end(id)
+		p.notices.End(id)
 	}
 }

@@ -39,7 +39,7 @@ func TestADiscoveredProviderSignsInRefreshesAndSignsOut(t *testing.T) {
 	assert.Equal(t, passporttest.ClientID, q.Get("client_id"))
 	assert.Equal(t, sid, q.Get("logout_hint"))
 	assert.Equal(t, s.server.URL+"/", q.Get("post_logout_redirect_uri"))
-	assert.Regexp(t, "^[A-Za-z0-9_-]{43}$", q.Get("state"))
+	assert.Regexp(t, "^[A-Za-z0-9_-]{51}$", q.Get("state"))
 	assert.False(t, q.Has("ui_locales"))
 
 	assert.Equal(t, "nobody", b.get(u.String()).body)
@@ -136,7 +136,7 @@ func TestAProviderThatIsGoneAtLogoutKeepsNobodySignedIn(t *testing.T) {
 func TestEndpointsInTheClearAreRefused(t *testing.T) {
 	s := newSite(t, discovered)
 	s.auth.Inject(passporttest.Fault{Path: wellKnown, EditAnswer: func(a map[string]any) { a["revocation_endpoint"] = "http://provider.example.com/revoke" }})
-	_, err := s.p.BeginLogin(t.Context(), passport.LoginOptions{})
+	_, _, err := s.p.BeginLogin(t.Context(), passport.BrowserState{}, passport.LoginOptions{})
 	require.Error(t, err)
 	assert.Contains(t, err.Error(), "revocation_endpoint must use https")
 }

@@ -10,8 +10,20 @@ var (
 
 	// ErrNoLogin reports a callback that answers no login begun in this
 	// browser: it took longer than ten minutes, was answered already, or was
-	// begun elsewhere. The way out is to begin again.
+	// begun elsewhere; or the browser has logged out since. Start a new login.
 	ErrNoLogin = errors.New("passport: no such login in progress in this browser")
+
+	// ErrNoLogout reports a logout request that is not there to be posted: it has
+	// been fetched before, is another browser's, or has waited for too long.
+	ErrNoLogout = errors.New("passport: no such logout request for this browser")
+
+	// ErrNotReauthenticated reports a login after an unfinished logout at which the
+	// provider has not asked the user who they are, although it was asked to
+	// (prompt=login): the ID token's auth_time lies before the logout. To let it in
+	// would sign the user, or whoever sits there now, straight back in. No session
+	// has begun. The user can finish the logout at the URL of
+	// [Passport.UnfinishedLogout], and sign in then.
+	ErrNotReauthenticated = errors.New("passport: the provider has not asked for credentials since the last logout, which is unfinished")
 
 	// ErrTokenExpired reports an access token that has expired and cannot be
 	// refreshed, because the login brought no refresh token (scope
@@ -53,7 +65,7 @@ func (e *ProviderError) Unwrap() error { return e.cause }
 
 var (
 	errPrefetch     = errors.New("passport: a login or logout is not for prefetching")
-	errCrossOrigin  = errors.New("passport: a logout must be asked for by this site itself")
+	errCrossOrigin  = errors.New("passport: a login or logout must be asked for by this site itself")
 	errMethod       = errors.New("passport: a logout is a POST")
 	errFrontChannel = errors.New("passport: a front-channel logout is a GET with iss and sid, or with neither")
 )

@@ -15,8 +15,14 @@ const (
 	// EventLogin: a session began.
 	EventLogin EventName = "login"
 
-	// EventLoginFailed: a login was answered and refused; Err says why.
+	// EventLoginFailed: a login of this browser came back, and no session began; Err
+	// says why.
 	EventLoginFailed EventName = "login.failed"
+
+	// EventLoginUnconfirmed: a login after an unfinished logout has asked for
+	// credentials, and the ID token does not say that they were given; see
+	// LoginResult.Reauthentication. EventLogin comes beside it.
+	EventLoginUnconfirmed EventName = "login.unconfirmed"
 
 	// EventLogout: a session was ended by the app, its user or the provider.
 	EventLogout EventName = "logout"

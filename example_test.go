@@ -124,16 +124,17 @@ func ExamplePassport_FinishLogin() {
 	ctx := context.Background()
 	defer p.Close(ctx)
 
-	// A user wants in. Keep login.Browser in a cookie, and send the browser on.
-	login, err := p.BeginLogin(ctx, passport.LoginOptions{ReturnTo: "/inventory"})
+	// A user wants in. Have the browser keep b, and send it on.
+	address, b, err := p.BeginLogin(ctx, passport.BrowserState{}, passport.LoginOptions{ReturnTo: "/inventory"})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	query := visit(auth, login.URL)
+	query := visit(auth, address)
 
-	// The browser is back at RedirectURI. Keep in.SessionID in a cookie.
-	in, err := p.FinishLogin(ctx, passport.LoginResponse{Query: query, Browser: login.Browser})
+	// The browser is back at RedirectURI, and brings b. It has to keep what is
+	// returned from now on.
+	in, b, err := p.FinishLogin(ctx, b, query)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -141,8 +142,8 @@ func ExamplePassport_FinishLogin() {
 	fmt.Println("signed in:", in.Session.Subject())
 	fmt.Println("on to:", in.ReturnTo)
 
-	// A later request brings the cookie.
-	session, err := p.Session(ctx, in.SessionID)
+	// A later request brings b.
+	session, err := p.Session(ctx, b.Session)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -188,12 +189,12 @@ func ExamplePassport_EndSession() {
 	}
 	ctx := context.Background()
 	defer p.Close(ctx)
-	login, err := p.BeginLogin(ctx, passport.LoginOptions{})
+	address, b, err := p.BeginLogin(ctx, passport.BrowserState{}, passport.LoginOptions{})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	in, err := p.FinishLogin(ctx, passport.LoginResponse{Query: visit(auth, login.URL), Browser: login.Browser})
+	in, _, err := p.FinishLogin(ctx, b, visit(auth, address))
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -272,7 +273,7 @@ func ExamplePassport_UnfinishedLogout() {
 	var p *passport.Passport // from passport.New
 
 	http.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
-		if logout, open := p.UnfinishedLogout(r); open {
+		if logout, open := p.UnfinishedLogout(r.Context(), p.BrowserState(r)); open {
 			fmt.Fprintf(w, `<a href="%s">Sign out of Passport, too</a>`, html.EscapeString(logout.URL))
 		}
 	})

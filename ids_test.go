@@ -43,7 +43,7 @@ func TestSecretsAreKeptOfSessionsThatWereFound(t *testing.T) {
 	require.True(t, known(secret))
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest(http.MethodPost, "/logout", nil)
-	r.AddCookie(&http.Cookie{Name: p.cookies.session, Value: secret.Reveal()})
+	r.AddCookie(&http.Cookie{Name: p.http.session, Value: secret.Reveal()})
 	p.Logout(w, r)
 	assert.Equal(t, http.StatusSeeOther, w.Code)
 	assert.False(t, known(secret), "nor after a logout")
@@ -51,6 +51,6 @@ func TestSecretsAreKeptOfSessionsThatWereFound(t *testing.T) {
 	secret = benchSession(t, p, "alice", "sid")
 	_, err = p.Session(t.Context(), secret)
 	require.NoError(t, err)
-	p.replace(t.Context(), secret)
+	p.replace(t.Context(), secret, "another")
 	assert.False(t, known(secret), "nor after the next login")
 }

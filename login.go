@@ -6,13 +6,14 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
-	"strings"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/passport-go/passport/internal/authdomain"
 	"github.com/passport-go/passport/internal/envelope"
+	"github.com/passport-go/passport/internal/logoutstate"
 	"github.com/passport-go/passport/internal/provider"
 	"github.com/passport-go/passport/storage"
 )
@@ -40,33 +41,6 @@ type LoginOptions struct {
 	// MarketingConsent is what the user chose before a direct login: opted_in
 	// or unsubscribed. Default: not said.
 	MarketingConsent string
-
-	// Browser is the value of an earlier BeginLogin for the same browser, so
-	// that several tabs can sign in at once. Default: a new one.
-	Browser Secret
-}
-
-// Login is a login in progress.
-type Login struct {
-	// URL is the address at the auth domain to which the browser must go.
-	URL string
-
-	// Browser binds the login to the browser that began it: keep it there, in
-	// a cookie of its own, and give it to FinishLogin.
-	Browser Secret
-}
-
-// LoginResponse is the browser's return from the auth domain.
-type LoginResponse struct {
-	// Query is that of the request to RedirectURI.
-	Query url.Values
-
-	// Browser is [Login.Browser], as the browser brought it back.
-	Browser Secret
-
-	// SessionID is the secret id of a session that the browser has already. It
-	// is ended when the new one begins. Empty: none.
-	SessionID Secret
 }
 
 // LoginResult is a login that has succeeded.
@@ -74,97 +48,171 @@ type LoginResult struct {
 	// Session is the new session.
 	Session *Session
 
-	// SessionID is its secret id, for the browser and nobody else to keep.
+	// SessionID is its secret id, for the browser and nobody else to keep. FinishLogin
+	// puts it into the BrowserState.
 	SessionID Secret
 
 	// ReturnTo is where the user wanted to go: a path of this site.
 	ReturnTo string
 
-	// Prompted says that the auth domain was asked for prompt=login, so that
-	// a logout that was not known to be complete before is now of no account.
-	Prompted bool
+	// Reauthentication says whether a login after an unfinished logout has made the
+	// user prove who they are, as it has asked the provider to: OutcomeDone, by the
+	// ID token's auth_time; or OutcomeUnconfirmed, if the token does not say, or not
+	// clearly enough. The logout then stays unfinished. OutcomeSkipped: the login
+	// has not asked.
+	Reauthentication Outcome
 }
 
 // exchangeTimeout bounds the work of FinishLogin.
 const exchangeTimeout = 30 * time.Second
 
-// BeginLogin starts a login: authorization code with PKCE S256 (RFC 7636), with
-// a state and a nonce that are good for one use within ten minutes. Send the
-// browser to the URL that it returns. It stores nothing. It fails only with
-// Config.Discover, if the provider cannot be discovered.
-func (p *Passport) BeginLogin(ctx context.Context, o LoginOptions) (Login, error) {
-	if !plausibleID(o.Browser.Reveal()) {
-		o.Browser = newID()
+// BeginLogin starts a login by the browser b: authorization code with PKCE S256 (RFC
+// 7636), with a state and a nonce that are good for one use within ten minutes. Send
+// the browser to the URL that it returns, and have it keep the BrowserState. It
+// stores nothing.
+//
+// If the browser's last logout is not known to have ended the Passport session, the
+// login asks for credentials (prompt=login and max_age=1 beside what o asks for), so
+// that nobody is signed straight back in; with Prompt none it does not go out at
+// all: the error is the *ProviderError login_required.
+//
+// Otherwise it fails only with Config.Discover, if the provider cannot be
+// discovered.
+func (p *Passport) BeginLogin(ctx context.Context, b BrowserState, o LoginOptions) (string, BrowserState, error) {
+	unfinished := p.logoutUnfinished(ctx, b)
+	if unfinished && o.Prompt == "none" {
+		return "", b, errLoginRequired
 	}
-	pending := p.newPending(o.Browser, o)
-	state, err := pending.state(p.c.keys)
+	look, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	binding := p.bindingFor(look, b)
+	l := p.newLoginState(look, b, binding, o.ReturnTo)
+	params := map[string]string{
+		"ui_locales":       p.c.UILocales,
+		"prompt":           o.Prompt,
+		"direct":           o.Direct,
+		"email":            o.Email,
+		"marketingConsent": o.MarketingConsent,
+	}
+	if unfinished {
+		l.Asked = true
+		params["prompt"] = authdomain.AskForCredentials(o.Prompt)
+		params["max_age"] = "1" // there are providers that ignore prompt, and 0 here
+	}
+	state, err := l.seal(p.c.keys)
 	if err != nil {
-		return Login{}, fmt.Errorf("passport: the login could not be begun: %w", err)
+		return "", b, fmt.Errorf("passport: the login could not be begun: %w", err)
 	}
 	address, err := p.provider.AuthorizeURL(ctx, provider.AuthRequest{
 		RedirectURI: p.c.RedirectURI,
 		State:       state.Reveal(),
-		Nonce:       pending.nonce(),
-		Verifier:    pending.verifier(),
-		Params: map[string]string{
-			"ui_locales":       p.c.UILocales,
-			"prompt":           o.Prompt,
-			"direct":           o.Direct,
-			"email":            o.Email,
-			"marketingConsent": o.MarketingConsent,
-		},
+		Nonce:       l.nonce(),
+		Verifier:    l.verifier(),
+		Params:      params,
 	})
-	return Login{URL: address, Browser: o.Browser}, err
+	if err != nil {
+		return "", b, err
+	}
+	return address, b.withLogin(binding), nil
 }
 
-// FinishLogin ends a login when the browser is back at RedirectURI: it checks
-// that this browser began it, trades the code for tokens, verifies the ID token
-// and begins a new session under a new id. The session that the browser had
-// before is ended. A callback that comes again, because the page was loaded
-// again, gets the same session, for as long as it lives; the code is not used
-// twice.
-//
-// ErrNoLogin: there is no such login in this browser, or [Passport.Logout] was
-// called there in the meantime; the way out is a new one. A *ProviderError: the auth domain, or the user there, refused. Other errors:
-// the auth domain or the Store could not be reached, or the ID token is not
-// valid. In each case the session that the browser had before lives on.
-func (p *Passport) FinishLogin(ctx context.Context, c LoginResponse) (LoginResult, error) {
-	p.revoker.begin()
-	state := Secret(c.Query.Get("state"))
-	pending, err := p.openState(state, c.Browser)
-	if err != nil {
-		return LoginResult{}, err
+// errLoginRequired is what a provider without a session says to a login that must
+// not ask (OpenID Connect Core 1.0 §3.1.2.6).
+var errLoginRequired = &ProviderError{Code: "login_required", Description: "the last logout of this browser is unfinished"}
+
+// bindingFor returns what binds the next login to the browser b: what binds its
+// others, so that its tabs share one; or something new if it has none, or if a
+// logout has retired it, whose response another has crossed.
+func (p *Passport) bindingFor(ctx context.Context, b BrowserState) Secret {
+	if len(b.Logins) == 0 || !plausibleID(b.Logins[0].Reveal()) {
+		return newBinding()
 	}
-	code, err := p.provider.CodeOf(ctx, c.Query)
+	if retired, err := p.isRetired(ctx, b.Logins[0]); retired || err != nil {
+		return newBinding()
+	}
+	return b.Logins[0]
+}
+
+// withLogin is b with a binding among its logins.
+func (b BrowserState) withLogin(binding Secret) BrowserState {
+	if !slices.Contains(b.Logins, binding) {
+		b.Logins = append([]Secret{binding}, b.Logins[:min(len(b.Logins), mostLogins-1)]...)
+	}
+	b.begun = binding
+	return b
+}
+
+// FinishLogin ends a login when the browser b is back at RedirectURI, with that
+// query: it checks that this browser began it, trades the code for tokens, verifies
+// the ID token and begins a new session under a new id. The session that the browser
+// had before is ended. A callback that comes again, because the page was loaded
+// again, gets the same session, for as long as it lives; the code is not used twice.
+// Have the browser keep the BrowserState that it returns, with an error too.
+//
+// ErrNoLogin: there is no such login in this browser, or it was finished with another
+// code, or the browser has logged out since it was begun, in whichever tab: start a
+// new login. ErrNotReauthenticated: the login follows an unfinished logout, and the
+// provider has not asked the user who they are. A *ProviderError: the provider, or
+// the user there, refused. ErrStoreUnavailable: the Store could not answer. Other
+// errors: the provider could not be reached, or the ID token is not valid. In each
+// case the session that the browser had before lives on.
+func (p *Passport) FinishLogin(ctx context.Context, b BrowserState, query url.Values) (LoginResult, BrowserState, error) {
+	p.revoker.begin()
+	l, err := p.openLogin(Secret(query.Get("state")), b)
+	if err != nil {
+		return LoginResult{}, b, err
+	}
+	in, err := p.finishLogin(ctx, b, l, query)
+	if err != nil {
+		p.emit(Event{Name: EventLoginFailed, Context: ctx, Err: err})
+		return LoginResult{}, b, err
+	}
+	b.Session, b.begun = in.SessionID, ""
+	if in.Reauthentication == OutcomeDone || !p.logoutUnfinished(ctx, b) {
+		b = b.finished()
+	}
+	return in, b, nil
+}
+
+func (p *Passport) finishLogin(ctx context.Context, b BrowserState, l loginState, query url.Values) (LoginResult, error) {
+	if b.lastLogout().Overtook(l.Logout) {
+		return LoginResult{}, errLoggedOut
+	}
+	code, err := p.provider.CodeOf(ctx, query)
 	if err != nil {
 		return LoginResult{}, providerError(err)
 	}
 	// From here on there is something to lose if the browser goes away.
 	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), exchangeTimeout)
 	defer cancel()
-	used, err := p.use(work, state, pending)
+	used, err := p.use(work, l, code)
 	if errors.Is(err, storage.ErrConflict) {
-		return p.outcome(ctx, state, pending)
+		return p.outcome(ctx, l, code)
 	}
 	if err != nil {
 		return LoginResult{}, err
 	}
-	in, err := p.signIn(work, code, pending)
+	// The entry comes first: whichever of a login and a logout comes second sees
+	// the other.
+	if err := p.checkNotLoggedOut(work, l); err != nil {
+		return LoginResult{}, errors.Join(err, p.dropUse(work, used))
+	}
+	in, err := p.signIn(work, code, l)
 	if refusedCode(err) {
-		// It will never be any good, so nothing needs to remember it.
-		if _, delErr := p.store.Delete(work, used.ID); !errors.Is(delErr, storage.ErrNotFound) {
-			err = errors.Join(err, delErr)
-		}
-		return LoginResult{}, err
+		return LoginResult{}, errors.Join(err, p.dropUse(work, used))
 	}
-	if stopped := p.conclude(work, used, in); err == nil && stopped != nil {
-		_, endErr := p.EndSession(work, in.Session.ID())
-		err = errors.Join(stopped, endErr)
-	}
+	stopped := p.keepOutcome(work, used, code, in.SessionID)
 	if err != nil {
 		return LoginResult{}, err
 	}
-	p.replace(work, c.SessionID)
+	if stopped == nil {
+		stopped = p.checkSessionThen(work, l)
+	}
+	if stopped != nil {
+		_, endErr := p.EndSession(work, in.Session.ID())
+		return LoginResult{}, errors.Join(stopped, endErr)
+	}
+	p.replace(work, b.Session, in.Session.ID())
 	return in, nil
 }
 
@@ -176,24 +224,57 @@ func refusedCode(err error) bool {
 
 // signIn trades a code for a session. Whatever goes wrong, a refresh token that
 // has been issued is not left behind alive.
-func (p *Passport) signIn(ctx context.Context, code string, pending pendingLogin) (LoginResult, error) {
+func (p *Passport) signIn(ctx context.Context, code string, l loginState) (LoginResult, error) {
 	issued, id, err := p.provider.Exchange(ctx, provider.CodeGrant{
 		Code:        code,
 		RedirectURI: p.c.RedirectURI,
-		Verifier:    pending.verifier(),
-		Nonce:       pending.nonce(),
+		Verifier:    l.verifier(),
+		Nonce:       l.nonce(),
 	})
 	t := tokensOf(issued)
 	if err != nil {
 		p.oweToken(storage.Record{}, t)
 		return LoginResult{}, providerError(err)
 	}
-	in, err := p.welcome(ctx, t, id, pending.Order)
+	proved := p.reauthentication(l, id)
+	if proved == OutcomeFailed {
+		p.oweToken(storage.Record{Subject: id.Subject}, t)
+		return LoginResult{}, ErrNotReauthenticated
+	}
+	in, err := p.welcome(ctx, t, id, l.Order)
 	if err != nil {
 		return LoginResult{}, err
 	}
-	in.ReturnTo, in.Prompted = pending.ReturnTo, authdomain.AsksForCredentials(pending.Prompt)
+	if proved == OutcomeUnconfirmed {
+		p.emit(Event{Name: EventLoginUnconfirmed, Session: in.Session.ID(), Subject: id.Subject, SID: id.SID, Context: ctx})
+	}
+	in.ReturnTo, in.Reauthentication = l.ReturnTo, proved
 	return in, nil
+}
+
+// reauthentication judges whether the user has proved who they are after the logout
+// that was unfinished when the login was begun. The age of their proof is by the
+// provider's clock alone, and its times are whole seconds; the time since the logout
+// is by ours. OutcomeFailed: certainly not.
+func (p *Passport) reauthentication(l loginState, id *provider.IDToken) Outcome {
+	if !l.Asked {
+		return OutcomeSkipped
+	}
+	if id.AuthTime.IsZero() || id.Issued.IsZero() {
+		return OutcomeUnconfirmed
+	}
+	logout := logoutstate.Time(l.Logout)
+	if logout.IsZero() {
+		logout = time.Unix(l.Begun, 0)
+	}
+	age, since := id.Issued.Sub(id.AuthTime), p.c.Now().Sub(logout)
+	switch {
+	case age+time.Second <= since:
+		return OutcomeDone
+	case age >= since+time.Second+instanceLeeway:
+		return OutcomeFailed
+	}
+	return OutcomeUnconfirmed
 }
 
 // welcome begins the session of a login that was begun at a moment, as a mark
@@ -254,18 +335,13 @@ func (p *Passport) confirmLogin(ctx context.Context, s *Session, id *provider.ID
 
 var errOvertaken = fmt.Errorf("%w: the provider logged the user out before the login was finished", ErrNoLogin)
 
-// replace ends the session that a browser had before it signed in again.
-func (p *Passport) replace(ctx context.Context, old Secret) {
-	if !plausibleID(old.Reveal()) {
-		return
-	}
-	l, debt, err := p.endOwn(ctx, old, EventSessionReplaced)
-	if l.App == OutcomeDone {
-		p.revoker.pay(debt)
-	}
-	if err != nil {
-		p.c.Logger.WarnContext(ctx, "passport: the session before this login could not be ended", "error", err)
-	}
+// bindings counts the bindings that were made. Their first characters follow each
+// other, so that tabs which begin at the same time have different cookies.
+var bindings atomic.Uint32
+
+func newBinding() Secret {
+	first := base64URL[bindings.Add(1)%uint32(len(base64URL))]
+	return Secret(string(first) + newID().Reveal()[1:])
 }
 
 // newID makes a secret that cannot be guessed: 32 random bytes, in characters
@@ -274,83 +350,4 @@ func newID() Secret {
 	var b [32]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return Secret(base64.RawURLEncoding.EncodeToString(b[:]))
-}
-
-// Login sends the browser to the auth domain to sign in, and afterwards to the
-// path in the request's return_to parameter. For more than that, see
-// [Passport.StartLogin].
-func (p *Passport) Login(w http.ResponseWriter, r *http.Request) {
-	p.StartLogin(w, r, LoginOptions{})
-}
-
-// StartLogin is Login with options, for a handler of the app's: a button for
-// one login method, say. The request's return_to parameter counts if o has no
-// ReturnTo. o.Browser is taken from the browser's cookie.
-//
-// After a logout that is not known to have ended the Passport session, the
-// login asks for prompt=login, so that nobody is signed straight back in.
-func (p *Passport) StartLogin(w http.ResponseWriter, r *http.Request, o LoginOptions) {
-	noStore(w)
-	if isPrefetch(r) {
-		p.refuse(w, r, http.StatusServiceUnavailable, errPrefetch)
-		return
-	}
-	o.ReturnTo = either(o.ReturnTo, r.URL.Query().Get("return_to"))
-	cookie := p.loginCookieFor(r)
-	o.Browser = cookie.browser
-	if p.guarded(r) {
-		o.Prompt = authdomain.AskForCredentials(o.Prompt)
-	}
-	login, err := p.BeginLogin(r.Context(), o)
-	if err != nil {
-		p.refuse(w, r, http.StatusBadGateway, err)
-		return
-	}
-	p.cookies.set(w, cookie.name, login.Browser, loginLife)
-	http.Redirect(w, r, login.URL, http.StatusSeeOther)
-}
-
-// LoginCallback is what the app serves at RedirectURI: it finishes the login,
-// gives the browser its new session and sends the user on. Loading the page
-// again does no harm. Errors end in Config.OnError.
-func (p *Passport) LoginCallback(w http.ResponseWriter, r *http.Request) {
-	noStore(w)
-	w.Header().Set("Referrer-Policy", "no-referrer") // the URL holds the code
-	query := r.URL.Query()
-	if id := Secret(query.Get("logout")); plausibleID(id.Reveal()) {
-		p.servePost(w, r, id)
-		return
-	}
-	in, err := p.FinishLogin(r.Context(), LoginResponse{
-		Query:     query,
-		Browser:   p.browserOf(r, Secret(query.Get("state"))),
-		SessionID: p.cookies.get(r, p.cookies.session),
-	})
-	if err != nil {
-		p.refuse(w, r, loginStatus(err), err)
-		return
-	}
-	p.cookies.set(w, p.cookies.session, in.SessionID, p.c.SessionLifetime)
-	if p.cookies.get(r, p.cookies.logout) != "" && (in.Prompted || !p.guarded(r)) {
-		p.cookies.remove(w, p.cookies.logout)
-	}
-	http.Redirect(w, r, in.ReturnTo, http.StatusSeeOther)
-}
-
-// loginStatus is the HTTP status that fits a failed login.
-func loginStatus(err error) int {
-	var refused *ProviderError
-	switch {
-	case errors.Is(err, ErrNoLogin):
-		return http.StatusBadRequest
-	case errors.Is(err, ErrStoreUnavailable):
-		return http.StatusServiceUnavailable
-	case !errors.As(err, &refused) || refused.Status != 0:
-		return http.StatusBadGateway
-	case refused.Code == "access_denied":
-		return http.StatusForbidden
-	case strings.HasSuffix(refused.Code, "_required"): // prompt=none, OpenID Connect Core 1.0 §3.1.2.6
-		return http.StatusUnauthorized
-	}
-	return http.StatusBadGateway
 }

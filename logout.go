@@ -105,7 +105,7 @@ func (p *Passport) storeCall(ctx context.Context) (context.Context, context.Canc
 // is tried again, with back-off, and is not an error.
 func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
 	l, debt, err := p.endSession(ctx, id, EventLogout)
-	p.sendTo(ctx, &l, debt.Record, newGuard(debt.Record.SID))
+	p.sendTo(ctx, &l, debt.Record, p.newLogoutState(debt.Record.SID))
 	if l.App == OutcomeDone {
 		l.Revocation = p.payAndWait(ctx, debt)
 	}
@@ -132,7 +132,7 @@ func (p *Passport) endSession(ctx context.Context, id string, event EventName) (
 		return l, debt, nil
 	case err != nil:
 		l.App, l.Revocation = OutcomeFailed, OutcomePending
-		p.later.add(id, event)
+		p.retries.addSession(id, event)
 		return l, debt, storeError(err)
 	}
 	p.ended(Event{Name: event, Context: ctx}, debt.Record)

@@ -5,15 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"time"
 
 	"golang.org/x/sync/singleflight"
 
-	"github.com/passport-go/passport/internal/authdomain"
 	"github.com/passport-go/passport/internal/envelope"
+	"github.com/passport-go/passport/internal/notice"
 	"github.com/passport-go/passport/internal/provider"
+	"github.com/passport-go/passport/internal/tasks"
 	"github.com/passport-go/passport/storage"
 	"github.com/passport-go/passport/storage/memory"
 )
@@ -34,15 +33,12 @@ type Passport struct {
 	heads   *envelope.Memo      // the same
 	flights *singleflight.Group // refreshes, by session ID
 	revoker *revoker
-	later   *later
-	watches *watches
-	tasks   *tasks
+	retries *logoutRetries
+	notices *notices
+	tasks   *tasks.Group
 
-	cookies        cookies
-	crossOrigin    *http.CrossOriginProtection
-	callbackOrigin string // of LogoutRedirectURI
-	logoutReturn   string // its path, for Handler to watch
-	logoutURL      string // of the auth domain, up to the guard
+	http      httpDriver
+	logoutURL string // of the auth domain, up to the logout's state
 }
 
 // New checks c and builds a Passport from it. It makes no call to the network
@@ -54,7 +50,7 @@ func New(c Config) (*Passport, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Passport{c: s, store: s.Store, watches: newWatches(), tasks: newTasks(), flights: &singleflight.Group{}}
+	p := &Passport{c: s, store: s.Store, notices: &notices{Board: notice.NewBoard()}, tasks: tasks.New(), flights: &singleflight.Group{}}
 	p.provider = newProvider(s, p.tasks)
 	ledger, own := s.Store.(storage.RevocationQueue)
 	if !own {
@@ -64,28 +60,22 @@ func New(c Config) (*Passport, error) {
 		p.ids, p.heads = new(envelope.IDs), new(envelope.Memo)
 	}
 	p.ledger = ledger
-	p.later = &later{p: p, waiting: map[string]EventName{}}
+	p.retries = newLogoutRetries(p)
 	p.notifier, _ = s.Store.(storage.Notifier)
 	p.revoker = newRevoker(p, p.inProcess || !own)
-	p.cookies = newCookies(s)
-	p.crossOrigin = http.NewCrossOriginProtection()
-	p.settleReturn()
+	p.setURLs()
 	return p, nil
 }
 
-// settleReturn finds out where the browser goes for a logout, and where it comes
-// back.
-func (p *Passport) settleReturn() {
+// setURLs derives from the configuration where a browser goes, and comes back.
+func (p *Passport) setURLs() {
+	p.http = newHTTPDriver(p.c)
 	p.logoutURL = p.c.endpoints.LogoutURL(p.c.ClientID, p.returnToWith(""), p.c.Federated)
-	u, err := url.Parse(p.c.LogoutRedirectURI)
-	if err != nil || p.c.LogoutRedirectURI == "" {
-		return
-	}
-	p.callbackOrigin = authdomain.OriginOf(u)
-	if p.c.LogoutMode == LogoutRedirect { // else LogoutSilentCallback is served there, which looks itself
-		p.logoutReturn = either(u.Path, "/")
-	}
 }
+
+// begin begins to work off what an earlier run of the program has left to be done.
+// It is called at the first use of the Passport, so that New starts nothing.
+func (p *Passport) begin() { p.revoker.begin() }
 
 // Close ends what the Passport has under way: it lets refreshes come to their
 // end, and tries once more to end the sessions and to revoke the tokens that it
@@ -99,14 +89,14 @@ func (p *Passport) settleReturn() {
 // no ledger that survives the process. A durable ledger keeps its debts for the
 // next start, which is no error.
 func (p *Passport) Close(ctx context.Context) error {
-	if p.tasks.stopping.Err() == nil { // else there are no goroutines left to try it in
-		p.later.try(ctx)
+	if p.tasks.Stopping().Err() == nil { // else there are no goroutines left to try it in
+		p.retries.try(ctx)
 		p.revoker.claimOnce(ctx)
 		p.revoker.drain(ctx)
 	}
-	p.tasks.finish(ctx)
+	p.tasks.Finish(ctx)
 	var errs []error
-	if n := p.later.left(); n > 0 {
+	if n := p.retries.left(); n > 0 {
 		errs = append(errs, fmt.Errorf("passport: %d sessions could not be ended, and live until they expire", n))
 	}
 	if n := p.revoker.lost(); n > 0 {

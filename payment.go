@@ -42,8 +42,8 @@ func (v *revoker) pay(debts ...storage.Revocation) { v.payTo(nil, debts, v.p.c.N
 // waits for as long as it takes.
 func (v *revoker) payTo(outcomes chan<- Outcome, debts []storage.Revocation, until time.Time) {
 	for _, d := range debts {
-		if v.enqueue(payment{d, until, outcomes}) && !v.p.tasks.start(v.work) {
-			v.work(v.p.tasks.last())
+		if v.enqueue(payment{d, until, outcomes}) && !v.p.tasks.Start(v.work) {
+			v.work(v.p.tasks.Last())
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/passport-go/passport/internal/tasks"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -37,7 +38,7 @@ func (d *slowDomain) RoundTrip(r *http.Request) (*http.Response, error) {
 	d.underWay++
 	d.most = max(d.most, d.underWay)
 	d.mu.Unlock()
-	err := pause(r.Context(), d.takes)
+	err := tasks.Pause(r.Context(), d.takes)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.underWay--
@@ -199,7 +200,7 @@ func TestCloseEndsWithItsContext(t *testing.T) {
 					<-r.Context().Done()
 					return nil, r.Context().Err()
 				}
-				if err := pause(r.Context(), 2*time.Second); err != nil {
+				if err := tasks.Pause(r.Context(), 2*time.Second); err != nil {
 					return nil, err
 				}
 				answer := `{"access_token":"a","refresh_token":"new","token_type":"Bearer","expires_in":3600}`

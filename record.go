@@ -21,7 +21,10 @@ import (
 const (
 	spaceSession = envelope.SpaceSession
 	spaceLogin   = "login:"
-	spaceBrowser = "browser:"
+	spaceCode    = "code:"
+	spaceBinding = "binding:"
+	spaceRetired = "retired:"
+	spaceNext    = "next:"
 	spaceDebt    = "debt:"
 	spaceTokenID = "jti:"
 	spaceMark    = "mark:"
@@ -52,9 +55,11 @@ func plausibleID(s string) bool {
 	return foreign == 0
 }
 
+const base64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
 var notBase64URL = func() (not [256]byte) {
 	for c := range not {
-		if !strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", rune(c)) {
+		if !strings.ContainsRune(base64URL, rune(c)) {
 			not[c] = 1
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/internal/provider"
+	"github.com/passport-go/passport/internal/tasks"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -37,7 +38,7 @@ func (p *Passport) refresh(ctx context.Context, id string) (tokens, error) {
 		var t tokens
 		err := ErrClosed
 		finished := make(chan struct{})
-		if p.tasks.start(func(ctx context.Context) {
+		if p.tasks.Start(func(ctx context.Context) {
 			defer close(finished)
 			t, err = p.refreshNow(ctx, id)
 		}) {
@@ -69,7 +70,7 @@ func (p *Passport) refreshNow(ctx context.Context, id string) (tokens, error) {
 		if leased {
 			return p.refreshLeased(ctx, rec, t)
 		}
-		if pause(p.tasks.stopping, refreshPoll) != nil {
+		if tasks.Pause(p.tasks.Stopping(), refreshPoll) != nil {
 			return tokens{}, ErrClosed // there is nothing of ours to lose
 		}
 	}
@@ -163,7 +164,7 @@ func (p *Passport) keep(ctx context.Context, rec storage.Record, old, renewed to
 		if err == nil || last || errors.Is(err, ErrNoSession) {
 			return err
 		}
-		_ = pause(ctx, wait)
+		_ = tasks.Pause(ctx, wait)
 	}
 }
 
@@ -194,16 +195,4 @@ func (p *Passport) lose(ctx context.Context, rec storage.Record, old tokens, rea
 		return errors.Join(storeError(err), reason)
 	}
 	return fmt.Errorf("%w: %w", ErrNoSession, reason)
-}
-
-// pause waits, or returns the error of a ctx that is done first.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

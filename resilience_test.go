@@ -316,7 +316,7 @@ func TestADiscoveryThatHangsHoldsUpNobodyForLongerThanTheyWait(t *testing.T) {
 		wg.Go(func() {
 			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 			defer cancel()
-			_, err := s.p.BeginLogin(ctx, passport.LoginOptions{})
+			_, _, err := s.p.BeginLogin(ctx, passport.BrowserState{}, passport.LoginOptions{})
 			assert.ErrorIs(t, err, context.DeadlineExceeded)
 		})
 	}
@@ -384,7 +384,7 @@ func TestCloseEndsADiscoveryThatNobodyWaitsFor(t *testing.T) {
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-began; cancel() }()
-	_, err := p.BeginLogin(ctx, passport.LoginOptions{})
+	_, _, err := p.BeginLogin(ctx, passport.BrowserState{}, passport.LoginOptions{})
 	require.ErrorIs(t, err, context.Canceled)
 	require.NoError(t, p.Close(ctx))
 	select {

@@ -203,7 +203,7 @@ func (v *revoker) stray(r storage.Record) storage.Revocation {
 // begin starts the loop that works off the ledger; at the first use of the
 // Passport, so that what an earlier run still owed is paid too.
 func (v *revoker) begin() {
-	v.once.Do(func() { v.p.tasks.loop(v.loop) })
+	v.once.Do(func() { v.p.tasks.Loop(v.loop) })
 }
 
 func (v *revoker) nudge() {
@@ -238,7 +238,7 @@ func (v *revoker) claim(ctx context.Context) bool {
 		asked := v.p.c.Now()
 		// Not with the loop's context: what a cancelled call has claimed, nobody
 		// would revoke until its hold is over.
-		call, cancel := context.WithTimeout(v.p.tasks.ctx, storeTimeout)
+		call, cancel := context.WithTimeout(v.p.tasks.Last(), storeTimeout)
 		debts, err := v.p.ledger.Claim(call, claimAtOnce, revocationHold)
 		cancel()
 		if err != nil {

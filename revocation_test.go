@@ -378,9 +378,9 @@ func TestAWatchIsForgottenWithItsRequest(t *testing.T) {
 		s.rec, err = p.store.Load(t.Context(), p.storeSession(t, ""))
 		require.NoError(t, err)
 		s.Done(ctx)
-		assert.Len(t, p.watches.ids(), 1)
+		assert.Len(t, p.notices.IDs(), 1)
 		cancel()
 		synctest.Wait()
-		assert.Empty(t, p.watches.ids())
+		assert.Empty(t, p.notices.IDs())
 	})
 }

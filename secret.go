@@ -29,13 +29,18 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 // MarshalText returns a placeholder, so that JSON and the like do.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// Format prints nothing of a callback, whatever the verb: its query has the code.
-func (c LoginResponse) Format(f fmt.State, _ rune) {
-	_, _ = io.WriteString(f, "passport.LoginResponse")
+// Format prints nothing of what the browser holds, whatever the verb.
+func (b BrowserState) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "passport.BrowserState")
+}
+
+// Format prints nothing of the request, whatever the verb.
+func (r LogoutReturn) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "passport.LogoutReturn")
 }
 
 // MarshalText is Format for JSON and the like.
-func (c LoginResponse) MarshalText() ([]byte, error) { return fmt.Append(nil, c), nil }
+func (r LogoutReturn) MarshalText() ([]byte, error) { return fmt.Append(nil, r), nil }
 
 // Format prints the account and not what is in the URL's query, which may be the
 // user's ID token, whatever the verb. JSON has it all, for the browser that has

@@ -14,13 +14,13 @@ import (
 	"github.com/passport-go/passport"
 )
 
-func TestACallbackShowsNothingOfItsCode(t *testing.T) {
-	callback := passport.LoginResponse{Query: url.Values{"code": {"the code"}, "state": {"the state"}}}
+func TestALogoutReturnShowsNothingOfItsQuery(t *testing.T) {
+	callback := passport.LogoutReturn{Query: url.Values{"code": {"the code"}, "state": {"the state"}}}
 	encoded, err := json.Marshal(map[string]any{"callback": callback})
 	require.NoError(t, err)
 	for _, text := range append(printed(callback), string(encoded)) {
 		assert.NotContains(t, text, "the ")
-		assert.Contains(t, text, "passport.LoginResponse")
+		assert.Contains(t, text, "passport.LogoutReturn")
 	}
 }
 

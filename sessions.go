@@ -108,7 +108,7 @@ func (p *Passport) EndSessions(ctx context.Context, m storage.Match) (Logout, er
 	case l.Ended > 0:
 		l.App = OutcomeDone
 	}
-	p.sendTo(ctx, &l, storage.Record{}, newID())
+	p.sendTo(ctx, &l, storage.Record{}, p.newLogoutState(""))
 	l.Revocation = p.payAndWait(ctx, debts...)
 	return l, err
 }

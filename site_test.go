@@ -178,6 +178,13 @@ func (b *browser) cookie(name string) string {
 	return ""
 }
 
+// unfinished reports whether the browser remembers a logout that is not known to be
+// complete.
+func (b *browser) unfinished() bool {
+	state := b.cookie("passport-logout")
+	return state != "" && !strings.HasSuffix(state, ".")
+}
+
 func (s *site) json(a answer) map[string]any {
 	s.t.Helper()
 	var v map[string]any
@@ -361,7 +368,7 @@ func untagged(t *testing.T, raw any) string {
 	query := u.Query()
 	returnTo, tag, tagged := strings.Cut(query.Get("returnTo"), "?passport_logout=")
 	if tagged {
-		require.Regexp(t, "^[A-Za-z0-9_-]{43}$", tag)
+		require.Regexp(t, "^[A-Za-z0-9_-]{51}$", tag)
 		query.Set("returnTo", returnTo)
 	}
 	u.RawQuery = query.Encode()

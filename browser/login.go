@@ -8,7 +8,6 @@ import (
 
 	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/internal/authdomain"
-	"github.com/passport-go/passport/storage"
 )
 
 // Login leaves the page for the auth domain, to sign the user in; the browser
@@ -22,27 +21,37 @@ import (
 // An error means that the page stays: the browser's storage could not answer, or
 // with Config.Discover the provider could not be discovered.
 func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) error {
-	_, err := p.unfinished.load(ctx)
-	switch {
-	case err == nil:
-		o.Prompt = authdomain.AskForCredentials(o.Prompt)
-	case !errors.Is(err, storage.ErrNotFound):
+	last, err := p.unfinished.last(ctx)
+	if err != nil {
 		return fmt.Errorf("browser: the last logout could not be looked up: %w", err)
 	}
-	if o.Browser, err = p.loadBrowser(); err != nil {
-		return err
+	if last.Logout != "" && !last.Over && last.Guard == "" { // the page was gone before there was one
+		o.Prompt = authdomain.AskForCredentials(o.Prompt)
 	}
-	login, err := p.engine.BeginLogin(ctx, o)
+	binding, err := p.loadBrowser()
 	if err != nil {
 		return err
 	}
-	if err := p.saveBrowser(login.Browser); err != nil {
+	address, b, err := p.engine.BeginLogin(ctx, browserState(binding, last), o)
+	if err != nil {
 		return err
 	}
-	if err := assign(login.URL); err != nil {
+	if err := p.saveBrowser(b.Logins[0]); err != nil {
+		return err
+	}
+	if err := assign(address); err != nil {
 		return fmt.Errorf("browser: the page cannot be left for the login: %w", err)
 	}
 	return nil
+}
+
+// browserState is what the engine has to know of this tab.
+func browserState(binding passport.Secret, last doubt) passport.BrowserState {
+	b := passport.BrowserState{Logout: passport.Secret(last.Guard), LogoutFinished: last.Over}
+	if binding != "" {
+		b.Logins = []passport.Secret{binding}
+	}
+	return b
 }
 
 func (p *Passport) loadBrowser() (passport.Secret, error) {
@@ -85,7 +94,7 @@ func (p *Passport) LoginCallback(ctx context.Context) (*passport.Session, string
 	if err != nil {
 		return nil, "", fmt.Errorf("browser: the last logout could not be looked up: %w", err)
 	}
-	in, err := p.engine.FinishLogin(ctx, passport.LoginResponse{Query: values, Browser: browser})
+	in, after, err := p.engine.FinishLogin(ctx, browserState(browser, last), values)
 	tidied := tidy("code", "state", "iss", "error", "error_description")
 	if err != nil {
 		return nil, "", err
@@ -93,7 +102,7 @@ func (p *Passport) LoginCallback(ctx context.Context) (*passport.Session, string
 	if tidied != nil {
 		p.log().WarnContext(ctx, "browser: the code is used, but stays in the page's address", "error", tidied)
 	}
-	if err := p.confirmLogin(ctx, in, last); err != nil {
+	if err := p.confirmLogin(ctx, in, last, after.LogoutFinished || last.Guard == ""); err != nil {
 		return nil, "", err
 	}
 	s, err := p.Session(ctx)
@@ -101,9 +110,9 @@ func (p *Passport) LoginCallback(ctx context.Context) (*passport.Session, string
 }
 
 // confirmLogin ends a new session again if there was a logout since last, the one
-// before the login was finished, or if that cannot be found out. Otherwise a login
-// that has asked for credentials leaves no doubt about last.
-func (p *Passport) confirmLogin(ctx context.Context, in passport.LoginResult, last doubt) error {
+// before the login was finished, or if that cannot be found out. Otherwise, if it has
+// finished last, there is no doubt about that any more.
+func (p *Passport) confirmLogin(ctx context.Context, in passport.LoginResult, last doubt, finished bool) error {
 	now, err := p.unfinished.last(ctx)
 	if err != nil {
 		err = fmt.Errorf("browser: the last logout could not be looked up: %w", err)
@@ -115,7 +124,7 @@ func (p *Passport) confirmLogin(ctx context.Context, in passport.LoginResult, la
 		_, endErr := p.engine.EndSession(ctx, in.Session.ID())
 		return errors.Join(err, endErr)
 	}
-	if !in.Prompted || last.Logout == "" {
+	if !finished || last.Logout == "" {
 		return nil
 	}
 	if err := p.unfinished.finish(ctx, last.Logout); err != nil {

@@ -131,19 +131,18 @@ func (p *Passport) noticeReturn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	outcome := p.engine.CheckLogoutReturn(passport.Secret(d.Guard), values)
-	if outcome == passport.OutcomePending || !atTop() {
+	if !atTop() {
 		return nil
 	}
-	returned := passport.Event{Name: passport.EventPassportReturned, Time: p.c.Now()}
+	outcome, _ := p.engine.CheckLogoutReturn(ctx, passport.BrowserState{Logout: passport.Secret(d.Guard)},
+		passport.LogoutReturn{Query: values, Way: passport.ReturnTopLevel})
+	if outcome == passport.OutcomePending {
+		return nil
+	}
 	if outcome == passport.OutcomeDone {
-		returned.Name = passport.EventPassportDone
 		if err := p.unfinished.finish(ctx, d.Logout); err != nil {
 			return err
 		}
-	}
-	if p.c.OnEvent != nil {
-		p.c.OnEvent(returned)
 	}
 	if p.c.Discover {
 		return tidy("state")

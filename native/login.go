@@ -43,11 +43,11 @@ func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) (*passpor
 	}
 	defer p.release(l)
 	engine := p.engine.WithPort(l.port)
-	login, err := engine.BeginLogin(ctx, o)
+	loginURL, b, err := engine.BeginLogin(ctx, passport.BrowserState{}, o)
 	if err != nil {
 		return nil, err
 	}
-	address := l.start(login.URL, isReturnTo(p.login.Path, "state", stateOf(login.URL)), strangerPage.serve)
+	address := l.start(loginURL, isReturnTo(p.login.Path, "state", stateOf(loginURL)), strangerPage.serve)
 	wait, cancel := context.WithTimeout(ctx, p.c.LoginTimeout)
 	defer cancel()
 	if err := p.c.OpenBrowser(wait, address); err != nil {
@@ -57,7 +57,7 @@ func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) (*passpor
 	if err != nil {
 		return nil, explainWait(err)
 	}
-	in, err := engine.FinishLogin(ctx, passport.LoginResponse{Query: r.URL.Query(), Browser: login.Browser})
+	in, _, err := engine.FinishLogin(ctx, b, r.URL.Query())
 	id := assignBrowserID(r, p.c.ClientID)
 	if err == nil {
 		err = p.adopt(ctx, in, id, now)

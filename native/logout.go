@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/internal/pages"
 )
 
 // Logout signs the user out of the program and of Passport. The session is gone
@@ -49,7 +50,7 @@ func (p *Passport) Logout(ctx context.Context) (passport.Logout, error) {
 		sendErr := p.sendBrowser(wait, &l)
 		return l, errors.Join(err, sendErr)
 	}
-	address := loop.start(l.URL, p.isReturnFrom(engine, l), p.servePosted(loop, engine))
+	address := loop.start(l.URL, p.isReturnFrom(engine, l), p.servePosted(loop, engine, l))
 	if openErr := p.c.OpenBrowser(wait, address); openErr != nil {
 		return l, errors.Join(err, openErr)
 	}
@@ -162,17 +163,24 @@ func (s *standing) finish(name string) {
 // isReturnFrom tells the requests that bring the browser back from l.
 func (p *Passport) isReturnFrom(engine *passport.Passport, l passport.Logout) func(*http.Request) bool {
 	return func(r *http.Request) bool {
-		return r.URL.Path == p.logout.Path && engine.CheckLogoutReturn(l.State, r.URL.Query()) != passport.OutcomePending
+		if r.URL.Path != p.logout.Path {
+			return false
+		}
+		outcome, _ := engine.CheckLogoutReturn(r.Context(), passport.BrowserState{Logout: l.State}, passport.LogoutReturn{Query: r.URL.Query()})
+		return outcome != passport.OutcomePending
 	}
 }
 
 // servePosted answers the browser of the launch that is sent to a request which
 // is too long for a URL.
-func (p *Passport) servePosted(loop *loopback, engine *passport.Passport) http.HandlerFunc {
+func (p *Passport) servePosted(loop *loopback, engine *passport.Passport, l passport.Logout) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == p.login.Path && r.URL.Query().Has("logout") && loop.launch.isFrom(r) {
-			engine.LoginCallback(w, r)
-			return
+			to, form, err := engine.PostedLogout(r.Context(), passport.BrowserState{Logout: l.State}, r.URL.Query())
+			if err == nil {
+				pages.ServePost(w, to, form)
+				return
+			}
 		}
 		strangerPage.serve(w, r)
 	}
@@ -187,5 +195,7 @@ func (p *Passport) judgeReturn(engine *passport.Passport, l passport.Logout, r *
 	if browserID(r, p.c.ClientID) != signedIn {
 		return passport.OutcomeUnconfirmed, true
 	}
-	return engine.CheckLogoutReturn(l.State, r.URL.Query()), false
+	outcome, _ := engine.CheckLogoutReturn(r.Context(), passport.BrowserState{Logout: l.State},
+		passport.LogoutReturn{Query: r.URL.Query(), Way: passport.ReturnTopLevel})
+	return outcome, false
 }

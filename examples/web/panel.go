@@ -67,7 +67,7 @@ func (s *site) passportLight(r *http.Request, v visit, app light) light {
 	if app == alive {
 		return alive
 	}
-	if _, open := s.redirect.UnfinishedLogout(r); open {
+	if _, open := s.redirect.UnfinishedLogout(r.Context(), s.redirect.BrowserState(r)); open {
 		return unknown
 	}
 	return ended

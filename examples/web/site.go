@@ -163,7 +163,7 @@ func (s *site) home(w http.ResponseWriter, r *http.Request) {
 		}
 		data.Profile = &profile
 		remember(w, r, session)
-	} else if l, open := s.redirect.UnfinishedLogout(r); open {
+	} else if l, open := s.redirect.UnfinishedLogout(r.Context(), s.redirect.BrowserState(r)); open {
 		data.Unfinished = l.URL
 	}
 	data.Panel, _, _ = s.panel(r)

@@ -121,17 +121,17 @@ func (w *world) instance(store Store, n uint64) (*passport.Passport, error) {
 func (w *world) signIn() (passport.Secret, error) {
 	ctx := context.Background()
 	p := w.instances[0]
-	login, err := p.BeginLogin(ctx, passport.LoginOptions{})
+	address, b, err := p.BeginLogin(ctx, passport.BrowserState{}, passport.LoginOptions{})
 	if err != nil {
 		return "", err
 	}
 	answer := httptest.NewRecorder()
-	w.auth.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, login.URL, nil))
+	w.auth.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, address, nil))
 	back, err := url.Parse(answer.Header().Get("Location"))
 	if err != nil {
 		return "", err
 	}
-	in, err := p.FinishLogin(ctx, passport.LoginResponse{Query: back.Query(), Browser: login.Browser})
+	in, _, err := p.FinishLogin(ctx, b, back.Query())
 	w.ahead.Store(int64(10 * time.Second))
 	return in.SessionID, err
 }

@@ -175,7 +175,7 @@ func (in *instance) backChannel(w http.ResponseWriter, r *http.Request) {
 }
 
 func (in *instance) unfinished(w http.ResponseWriter, r *http.Request) {
-	l, unfinished := in.UnfinishedLogout(r)
+	l, unfinished := in.UnfinishedLogout(r.Context(), in.BrowserState(r))
 	if !unfinished {
 		http.NotFound(w, r)
 		return

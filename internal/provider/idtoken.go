@@ -20,6 +20,7 @@ import (
 type IDToken struct {
 	Subject  string
 	SID      string    // may be empty
+	Issued   time.Time // zero if the token does not say
 	AuthTime time.Time // when the user proved who they are; zero if the token does not say
 
 	claims jwt.Object
@@ -78,6 +79,7 @@ func (c *Client) checkIDToken(claims jwt.Object) (*IDToken, error) {
 	if sid, _ := claims.Text("sid"); plausibleName(sid) {
 		id.SID = sid
 	}
+	id.Issued, _ = claims.Time("iat")
 	id.AuthTime, _ = claims.Time("auth_time")
 	return id, nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/passport-go/passport/internal/provider"
+	"github.com/passport-go/passport/internal/tasks"
 )
 
 // clockLeeway is by how much the provider's clock may differ from ours.
@@ -14,7 +15,7 @@ const clockLeeway = time.Minute
 
 // newProvider builds the client of the provider that c names. A discovery runs in
 // a goroutine of t's.
-func newProvider(c *settled, t *tasks) *provider.Client {
+func newProvider(c *settled, t *tasks.Group) *provider.Client {
 	config := provider.Config{
 		Issuer:             c.Issuer,
 		ClientID:           c.ClientID,
@@ -25,11 +26,11 @@ func newProvider(c *settled, t *tasks) *provider.Client {
 		HTTPClient:         c.HTTPClient,
 		Now:                c.Now,
 		Run: func(f func(context.Context)) {
-			if !t.start(f) {
-				f(t.last())
+			if !t.Start(f) {
+				f(t.Last())
 			}
 		},
-		Start:  t.start,
+		Start:  t.Start,
 		Leeway: clockLeeway,
 	}
 	if !c.Discover {

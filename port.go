@@ -27,7 +27,7 @@ func (p *Passport) WithPort(port int) *Passport {
 	c.LogoutRedirectURI = addPort(c.LogoutRedirectURI, port)
 	there := *p
 	there.c = &c
-	there.settleReturn()
+	there.setURLs()
 	return &there
 }
 

@@ -7,7 +7,7 @@ import (
 
 	"github.com/passport-go/passport/internal/authdomain"
 	"github.com/passport-go/passport/internal/pages"
-	"github.com/passport-go/passport/storage"
+	"github.com/passport-go/passport/internal/web"
 )
 
 // Logout ends the session of the browser that asks, deletes its cookie, and
@@ -22,13 +22,13 @@ import (
 //
 // It takes POST only (but see Config.LogoutByGET), and refuses requests that
 // other origins make. A user who is not signed in is no error: the browser
-// visits the URL all the same. It does not wait for the revocation. A login that
-// the browser is just finishing in another tab ends with ErrNoLogin.
+// visits the URL all the same. It carries EndBrowserSession over HTTP: a login that the
+// browser has begun in any tab ends with ErrNoLogin.
 //
 // If the Store cannot answer, the status is 503 and App is failed; the cookie
 // is deleted and the URL is given even so.
 func (p *Passport) Logout(w http.ResponseWriter, r *http.Request) {
-	noStore(w)
+	web.NoStore(w)
 	if status, err := p.mayLogOut(r); err != nil {
 		if status == http.StatusMethodNotAllowed {
 			w.Header().Set("Allow", http.MethodPost)
@@ -36,61 +36,32 @@ func (p *Passport) Logout(w http.ResponseWriter, r *http.Request) {
 		p.refuse(w, r, status, err)
 		return
 	}
-	l := p.newLogout()
-	var debt storage.Revocation
-	var guard Secret
-	if secret := p.cookies.get(r, p.cookies.session); secret != "" {
-		var err error
-		if l, debt, err = p.endOwn(r.Context(), secret, EventLogout); err != nil {
-			p.c.Logger.ErrorContext(r.Context(), "passport: a logout could not end the app session yet", "error", err)
-		}
-		if l.App == OutcomeDone {
-			p.revoker.pay(debt)
-			tellRemoved(r.Context(), secret, debt.Record)
-			guard = newGuard(debt.Record.SID)
-		}
+	before := p.BrowserState(r)
+	l, after, err := p.EndBrowserSession(r.Context(), before)
+	if err != nil {
+		p.c.Logger.ErrorContext(r.Context(), "passport: a logout could not end the app session yet", "error", err)
 	}
-	if l.App != OutcomeFailed {
-		p.stopLogins(r)
-	}
-	if guard == "" { // not signed in: maybe it is the same logout once more
-		if guard = p.cookies.get(r, p.cookies.logout); guard == "" {
-			guard = newID()
-		}
-	}
-	p.sendTo(r.Context(), &l, debt.Record, guard)
-	p.cookies.remove(w, p.cookies.session)
-	p.cookies.set(w, p.cookies.logout, guard, guardLife)
+	p.SetBrowserState(w, before, after)
 	p.answerLogout(w, r, l)
 }
 
 // mayLogOut refuses what a user of this site did not ask for.
 func (p *Passport) mayLogOut(r *http.Request) (status int, err error) {
 	switch {
-	case isPrefetch(r):
+	case web.IsPrefetch(r):
 		return http.StatusServiceUnavailable, errPrefetch
 	case r.Method == http.MethodPost:
-		if err := p.crossOrigin.Check(r); err != nil {
+		if err := p.http.crossOrigin.Check(r); err != nil {
 			return http.StatusForbidden, fmt.Errorf("%w: %w", errCrossOrigin, err)
 		}
 		return 0, nil
 	case r.Method == http.MethodGet && p.c.LogoutByGET:
-		if !ownNavigation(r) {
+		if !web.IsOwnNavigation(r) {
 			return http.StatusForbidden, errCrossOrigin
 		}
 		return 0, nil
 	}
 	return http.StatusMethodNotAllowed, errMethod
-}
-
-// ownNavigation reports whether the browser itself says that a GET is the
-// loading of a page, asked for by this origin or by the user (a bookmark, the
-// address bar), and not by another site (W3C Fetch Metadata §2).
-func ownNavigation(r *http.Request) bool {
-	site := r.Header.Get("Sec-Fetch-Site")
-	return (site == "same-origin" || site == "none") &&
-		r.Header.Get("Sec-Fetch-Mode") == "navigate" &&
-		r.Header.Get("Sec-Fetch-Dest") == "document"
 }
 
 func (p *Passport) answerLogout(w http.ResponseWriter, r *http.Request, l Logout) {
@@ -102,7 +73,7 @@ func (p *Passport) answerLogout(w http.ResponseWriter, r *http.Request, l Logout
 		Passport:   string(l.Passport),
 	}
 	if l.Mode == LogoutSilent {
-		a.Callback = p.callbackOrigin
+		a.Callback = p.http.callbackOrigin
 		a.Timeout = p.c.SilentTimeout.Milliseconds()
 		a.Fallback = string(p.c.SilentFallback)
 	}
@@ -111,10 +82,10 @@ func (p *Passport) answerLogout(w http.ResponseWriter, r *http.Request, l Logout
 		status = http.StatusServiceUnavailable
 	}
 	switch {
-	case wantsJSON(r):
+	case web.WantsJSON(r):
 		a.ReturnTo = p.returnTo(w, r)
-		writeJSON(w, status, a)
-	case isHTMX(r):
+		web.WriteJSON(w, status, a)
+	case web.IsHTMX(r):
 		w.Header().Set("HX-Redirect", l.URL)
 		w.WriteHeader(status) // htmx follows it whatever the status
 	case l.Mode == LogoutSilent:
@@ -140,14 +111,14 @@ func (p *Passport) returnTo(w http.ResponseWriter, r *http.Request) string {
 	if r.Body != nil {
 		r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
 	}
-	if to := r.PostFormValue("return_to"); isLocalPath(to) {
+	if to := r.PostFormValue("return_to"); web.IsLocalPath(to) {
 		return to
 	}
 	from, err := url.Parse(r.Referer())
 	if err != nil || from.Host != r.Host || from.Path == r.URL.Path {
 		return ""
 	}
-	return localPath(from.RequestURI(), "")
+	return web.LocalPath(from.RequestURI(), "")
 }
 
 // LogoutSilentCallback is what the app serves at LogoutRedirectURI in silent
@@ -168,9 +139,11 @@ func (p *Passport) LogoutSilentCallback(parentURL string) http.Handler {
 		panic("passport: LogoutSilentCallback: parentURL: " + err.Error() + "; pass the URL of the page that begins the logout, such as http://localhost:3000")
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		done := p.noticeReturn(w, r)
-		if !done && p.cookies.get(r, p.cookies.logout) != "" {
-			done = !p.guarded(r) // a logout token was quicker
+		outcome, b := p.noticeReturn(w, r)
+		done := outcome == OutcomeDone
+		if !done && b.Logout != "" {
+			_, unfinished := p.UnfinishedLogout(r.Context(), b)
+			done = !unfinished // a logout token was quicker
 		}
 		page.Serve(w, done)
 	})
@@ -180,3 +153,44 @@ func (p *Passport) LogoutSilentCallback(parentURL string) http.Handler {
 // Config.LogoutPath, and handles <form data-passport-logout>. It has no
 // dependencies and needs nothing but script-src 'self'.
 func (p *Passport) Script() http.Handler { return pages.Script(p.c.LogoutPath) }
+
+// noticeReturn carries CheckLogoutReturn over HTTP.
+func (p *Passport) noticeReturn(w http.ResponseWriter, r *http.Request) (Outcome, BrowserState) {
+	before := p.BrowserState(r)
+	outcome, after := p.CheckLogoutReturn(r.Context(), before, LogoutReturn{Query: r.URL.Query(), Way: p.returnWay(r)})
+	p.SetBrowserState(w, before, after)
+	return outcome, after
+}
+
+// returnWay is how a browser says that it came to LogoutRedirectURI. Sec-Fetch-Site
+// covers the whole chain of redirects (W3C Fetch Metadata §2.2): an iframe whose
+// chain stayed on one site was given its cookies, and a navigation at top level
+// always is.
+func (p *Passport) returnWay(r *http.Request) ReturnWay {
+	if r.Header.Get("Sec-Fetch-Mode") != "navigate" {
+		return ReturnUnknown
+	}
+	site := r.Header.Get("Sec-Fetch-Site")
+	oneSite := site == "same-site" || site == "same-origin" && p.http.callbackOrigin == p.c.authDomain
+	switch r.Header.Get("Sec-Fetch-Dest") {
+	case "iframe":
+		if oneSite {
+			return ReturnSameSite
+		}
+		return ReturnFramed
+	case "document":
+		if oneSite || site == "cross-site" {
+			return ReturnTopLevel
+		}
+	}
+	return ReturnUnknown
+}
+
+// tidyReturn takes our parameter out of the address that the user sees.
+func tidyReturn(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	query.Del(returnParam)
+	tidy := url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: query.Encode()}
+	web.NoStore(w)
+	http.Redirect(w, r, web.LocalPath(tidy.String(), "/"), http.StatusSeeOther)
+}

@@ -4,13 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/http"
+	"fmt"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/passport-go/passport/internal/envelope"
-	"github.com/passport-go/passport/internal/pages"
 	"github.com/passport-go/passport/internal/provider"
 	"github.com/passport-go/passport/storage"
 )
@@ -46,17 +45,17 @@ func (p *Passport) LogoutURL() string {
 	if err != nil || at.Endpoints.Logout == "" {
 		return ""
 	}
-	return withQuery(at.Endpoints.Logout, p.endSessionParams("", "", newID()))
+	return withQuery(at.Endpoints.Logout, p.endSessionParams("", "", p.newLogoutState("")))
 }
 
 // sendTo fills in where the browser must go after the session in rec, which may
-// be the zero Record, has ended. guard comes back with the browser.
-func (p *Passport) sendTo(ctx context.Context, l *Logout, rec storage.Record, guard Secret) {
-	l.State = guard
+// be the zero Record, has ended. state comes back with the browser.
+func (p *Passport) sendTo(ctx context.Context, l *Logout, rec storage.Record, state Secret) {
+	l.State = state
 	if !p.c.Discover {
 		l.URL = p.logoutURL
 		if p.c.LogoutRedirectURI != "" {
-			l.URL += guard.Reveal() // returnTo is the last parameter, and the guard the last of its own
+			l.URL += state.Reveal() // returnTo is the last parameter, and the state the last of its own
 		}
 		return
 	}
@@ -70,12 +69,12 @@ func (p *Passport) sendTo(ctx context.Context, l *Logout, rec storage.Record, gu
 	if t, err := openTokens(p.c.keys, rec); err == nil && !p.c.OmitIDTokenHint {
 		hint = t.IDToken
 	}
-	params := p.endSessionParams(hint, rec.SID, guard)
+	params := p.endSessionParams(hint, rec.SID, state)
 	l.URL = withQuery(at.Endpoints.Logout, params)
 	if len(l.URL) <= longestURL {
 		return
 	}
-	if posted, err := p.storePost(ctx, params); err == nil {
+	if posted, err := p.storePost(ctx, state, params); err == nil {
 		l.URL = posted
 		return
 	}
@@ -106,19 +105,63 @@ func (p *Passport) endSessionParams(hint Secret, sid string, state Secret) url.V
 	return params
 }
 
+// postedParam is in the address at which a logout request waits for its browser.
+const postedParam = "logout"
+
 // storePost keeps a logout request that is too long for a URL, and returns the
-// address, at RedirectURI, where the browser picks it up, once.
-func (p *Passport) storePost(ctx context.Context, params url.Values) (string, error) {
+// address, at RedirectURI, where the browser that keeps the logout's state picks it
+// up, once.
+func (p *Passport) storePost(ctx context.Context, state Secret, params url.Values) (string, error) {
 	body, err := json.Marshal(params)
 	if err != nil {
 		return "", err
 	}
 	id := newID()
-	rec := storage.Record{ID: storeID(spacePost, id), Expiry: p.c.Now().Add(postLife)}
-	if _, err := p.store.Save(ctx, envelope.Seal(p.c.keys, rec, head{}, body)); err != nil {
+	call, cancel := p.storeCall(ctx)
+	defer cancel()
+	rec := storage.Record{ID: postID(id, state), Expiry: p.c.Now().Add(postLife)}
+	if _, err := p.store.Save(call, envelope.Seal(p.c.keys, rec, head{}, body)); err != nil {
 		return "", storeError(err)
 	}
-	return withQuery(p.c.RedirectURI, url.Values{"logout": {id.Reveal()}}), nil
+	return withQuery(p.c.RedirectURI, url.Values{postedParam: {id.Reveal()}}), nil
+}
+
+// postID binds a request to the browser of its logout: it holds the user's ID token.
+func postID(id, state Secret) string { return storeID(spacePost, id+" "+state) }
+
+// PostedLogout returns the logout request that [Logout.URL] leads to if it is at
+// RedirectURI, with the parameter logout: it is too long for a URL, because of the
+// user's ID token, so the browser b has to post the form to the address. It is
+// there once, for the browser that logged out, for five minutes. ErrNoLogout: there
+// is none, or it was fetched before. Needed with Config.Discover alone.
+//
+// [Passport.LoginCallback] does this by itself.
+func (p *Passport) PostedLogout(ctx context.Context, b BrowserState, query url.Values) (address string, form url.Values, err error) {
+	id := Secret(query.Get(postedParam))
+	if !plausibleID(id.Reveal()) || b.Logout == "" {
+		return "", nil, ErrNoLogout
+	}
+	at, err := p.lookForLogout(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	call, cancel := p.storeCall(ctx)
+	defer cancel()
+	rec, err := p.store.Delete(call, postID(id, b.Logout))
+	if errors.Is(err, storage.ErrNotFound) {
+		return "", nil, ErrNoLogout
+	}
+	if err != nil {
+		return "", nil, storeError(err)
+	}
+	body, err := envelope.OpenBody(p.c.keys, rec)
+	if err == nil {
+		err = json.Unmarshal(body, &form)
+	}
+	if err != nil {
+		return "", nil, fmt.Errorf("passport: the logout request cannot be read: %w", err)
+	}
+	return at.Endpoints.Logout, form, nil
 }
 
 // postedTo is where the request goes that the browser picks up at l.URL, if it
@@ -132,38 +175,6 @@ func (p *Passport) postedTo(ctx context.Context, l Logout) []string {
 		return nil
 	}
 	return []string{at.Endpoints.Logout}
-}
-
-// servePost gives the browser its logout request, to be posted.
-func (p *Passport) servePost(w http.ResponseWriter, r *http.Request, id Secret) {
-	if isPrefetch(r) {
-		p.refuse(w, r, http.StatusServiceUnavailable, errPrefetch)
-		return
-	}
-	at, err := p.lookForLogout(r.Context())
-	if err != nil {
-		p.refuse(w, r, http.StatusBadGateway, err)
-		return
-	}
-	rec, err := p.store.Delete(r.Context(), storeID(spacePost, id))
-	if errors.Is(err, storage.ErrNotFound) {
-		http.Redirect(w, r, "/", http.StatusSeeOther) // loaded again: it has been posted
-		return
-	}
-	if err != nil {
-		p.refuse(w, r, http.StatusServiceUnavailable, storeError(err))
-		return
-	}
-	var params url.Values
-	body, err := envelope.OpenBody(p.c.keys, rec)
-	if err == nil {
-		err = json.Unmarshal(body, &params)
-	}
-	if err != nil {
-		p.refuse(w, r, http.StatusBadGateway, err)
-		return
-	}
-	pages.ServePost(w, at.Endpoints.Logout, params)
 }
 
 // ownOrigin is this site's, for absolute URLs.

@@ -21,6 +21,15 @@ func (s *site) landed(b *browser, l passport.Logout) url.Values {
 	return back.Query()
 }
 
+// proves is what the return at top level with a query proves of the logout with a
+// state.
+func (s *site) proves(state passport.Secret, query url.Values) passport.Outcome {
+	outcome, after := s.p.CheckLogoutReturn(s.t.Context(), passport.BrowserState{Logout: state},
+		passport.LogoutReturn{Query: query, Way: passport.ReturnTopLevel})
+	assert.Equal(s.t, outcome == passport.OutcomeDone, after.LogoutFinished)
+	return outcome
+}
+
 func TestOnlyTheReturnFromThisLogoutProvesThatItIsDone(t *testing.T) {
 	s := newSite(t)
 	b := s.signedIn()
@@ -34,11 +43,11 @@ func TestOnlyTheReturnFromThisLogoutProvesThatItIsDone(t *testing.T) {
 
 	query := s.landed(b, l)
 	assert.Empty(t, s.auth.Sessions())
-	assert.Equal(t, passport.OutcomeDone, s.p.CheckLogoutReturn(l.State, query))
-	assert.Equal(t, passport.OutcomePending, s.p.CheckLogoutReturn(other.State, query), "it was another logout's")
-	assert.Equal(t, passport.OutcomePending, s.p.CheckLogoutReturn(l.State, nil), "it could be anybody's visit")
-	assert.Equal(t, passport.OutcomePending, s.p.CheckLogoutReturn("", url.Values{"passport_logout": {""}}), "no logout was begun")
-	assert.Equal(t, passport.OutcomePending, s.p.CheckLogoutReturn(l.State, url.Values{"state": {l.State.Reveal()}}))
+	assert.Equal(t, passport.OutcomeDone, s.proves(l.State, query))
+	assert.Equal(t, passport.OutcomePending, s.proves(other.State, query), "it was another logout's")
+	assert.Equal(t, passport.OutcomePending, s.proves(l.State, nil), "it could be anybody's visit")
+	assert.Equal(t, passport.OutcomePending, s.proves("", url.Values{"passport_logout": {""}}), "no logout was begun")
+	assert.Equal(t, passport.OutcomePending, s.proves(l.State, url.Values{"state": {l.State.Reveal()}}))
 }
 
 // Other apps of the user know the sid.
@@ -52,8 +61,8 @@ func TestAReturnCannotBeFeignedByWhoKnowsTheSID(t *testing.T) {
 		logouts = append(logouts, l)
 	}
 	query := s.landed(s.browser(), logouts[0])
-	assert.Equal(t, passport.OutcomeDone, s.p.CheckLogoutReturn(logouts[0].State, query))
-	assert.Equal(t, passport.OutcomePending, s.p.CheckLogoutReturn(logouts[1].State, query))
+	assert.Equal(t, passport.OutcomeDone, s.proves(logouts[0].State, query))
+	assert.Equal(t, passport.OutcomePending, s.proves(logouts[1].State, query))
 }
 
 func TestTheReturnFromAProviderThatMayHaveAskedProvesNothing(t *testing.T) {
@@ -61,6 +70,6 @@ func TestTheReturnFromAProviderThatMayHaveAskedProvesNothing(t *testing.T) {
 	b := s.signedIn()
 	l, err := s.p.EndSession(t.Context(), b.session().ID())
 	require.NoError(t, err)
-	assert.Equal(t, passport.OutcomeUnconfirmed, s.p.CheckLogoutReturn(l.State, s.landed(b, l)))
-	assert.Equal(t, passport.OutcomePending, s.p.CheckLogoutReturn(l.State, url.Values{"passport_logout": {l.State.Reveal()}}))
+	assert.Equal(t, passport.OutcomeUnconfirmed, s.proves(l.State, s.landed(b, l)))
+	assert.Equal(t, passport.OutcomePending, s.proves(l.State, url.Values{"passport_logout": {l.State.Reveal()}}))
 }

@@ -1,4 +1,4 @@
-package passport
+package web
 
 import (
 	"net/url"
@@ -10,13 +10,13 @@ import (
 
 func TestIsLocalPath(t *testing.T) {
 	for _, s := range []string{"/", "/page", "/page?a=1#b", "/%2F%2Fevil", "/a//b", "/a?to=https://evil.example.com", "/äpfel"} {
-		assert.True(t, isLocalPath(s), s)
+		assert.True(t, IsLocalPath(s), s)
 	}
 	for _, s := range []string{
 		"", "page", "//evil", `/\evil`, `\/evil`, "/\n/evil", "/\t/evil", " /page", "https://evil", "javascript:alert(1)",
 		"/a\\b", "/%zz", "/" + strings.Repeat("a", 3000), "/\x7f", "data:text/html,x",
 	} {
-		assert.False(t, isLocalPath(s), "%.40q", s)
+		assert.False(t, IsLocalPath(s), "%.40q", s)
 	}
 }
 
@@ -34,7 +34,7 @@ func FuzzALocalPathStaysOnThisOrigin(f *testing.F) {
 	}
 	base, _ := url.Parse("https://app.example.com/logout")
 	f.Fuzz(func(t *testing.T, s string) {
-		if !isLocalPath(s) {
+		if !IsLocalPath(s) {
 			return
 		}
 		u, err := url.Parse(browserView(s))

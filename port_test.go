@@ -28,13 +28,13 @@ func withoutPort(c *passport.Config) {
 }
 
 // loginAt signs a browser's user in at a port, as far as the return.
-func (s *site) loginAt(p *passport.Passport) (passport.Login, url.Values) {
+func (s *site) loginAt(p *passport.Passport) (passport.BrowserState, url.Values) {
 	s.t.Helper()
-	login, err := p.BeginLogin(s.t.Context(), passport.LoginOptions{})
+	address, b, err := p.BeginLogin(s.t.Context(), passport.BrowserState{}, passport.LoginOptions{})
 	require.NoError(s.t, err)
-	back, err := url.Parse(s.browser().stay().get(login.URL).Header.Get("Location"))
+	back, err := url.Parse(s.browser().stay().get(address).Header.Get("Location"))
 	require.NoError(s.t, err)
-	return login, back.Query()
+	return b, back.Query()
 }
 
 func TestAProgramSignsInAndOutAtAPortThatWasFree(t *testing.T) {
@@ -43,8 +43,8 @@ func TestAProgramSignsInAndOutAtAPortThatWasFree(t *testing.T) {
 	} {
 		s := newSite(t, withoutPort, edit)
 		there := s.p.WithPort(portOf(t, s.server))
-		login, query := s.loginAt(there)
-		in, err := there.FinishLogin(t.Context(), passport.LoginResponse{Query: query, Browser: login.Browser})
+		b, query := s.loginAt(there)
+		in, _, err := there.FinishLogin(t.Context(), b, query)
 		require.NoError(t, err, name)
 		assert.Equal(t, s.server.URL+"/redirect", s.auth.Requests("/authorize")[0].Query.Get("redirect_uri"), name)
 		assert.Equal(t, s.server.URL+"/redirect", s.auth.Requests("/oauth/token")[0].Form.Get("redirect_uri"), name)
@@ -58,8 +58,8 @@ func TestAProgramSignsInAndOutAtAPortThatWasFree(t *testing.T) {
 func TestAPassportAtAPortSharesEverythingElse(t *testing.T) {
 	s := newSite(t, withoutPort)
 	there := s.p.WithPort(portOf(t, s.server))
-	login, query := s.loginAt(there)
-	in, err := there.FinishLogin(t.Context(), passport.LoginResponse{Query: query, Browser: login.Browser})
+	b, query := s.loginAt(there)
+	in, _, err := there.FinishLogin(t.Context(), b, query)
 	require.NoError(t, err)
 
 	session, err := s.p.Session(t.Context(), in.SessionID)
@@ -77,15 +77,15 @@ func TestAPassportAtAPortSharesEverythingElse(t *testing.T) {
 func TestAPortOfTheConfigStays(t *testing.T) {
 	for _, uri := range []string{"http://127.0.0.1:4000/redirect", "http://localhost:4000/redirect", "https://app.example.com/redirect"} {
 		p := newPassport(t, passport.Config{ClientID: "client", RedirectURI: uri, LogoutRedirectURI: uri})
-		login, err := p.WithPort(5000).BeginLogin(t.Context(), passport.LoginOptions{})
+		address, _, err := p.WithPort(5000).BeginLogin(t.Context(), passport.BrowserState{}, passport.LoginOptions{})
 		require.NoError(t, err)
-		assert.Contains(t, login.URL, "redirect_uri="+url.QueryEscape(uri))
+		assert.Contains(t, address, "redirect_uri="+url.QueryEscape(uri))
 		assert.Equal(t, p.LogoutURL(), p.WithPort(5000).LogoutURL())
 	}
 	v6 := newPassport(t, passport.Config{ClientID: "client", RedirectURI: "http://[::1]/redirect"})
-	login, err := v6.WithPort(5000).BeginLogin(t.Context(), passport.LoginOptions{})
+	address, _, err := v6.WithPort(5000).BeginLogin(t.Context(), passport.BrowserState{}, passport.LoginOptions{})
 	require.NoError(t, err)
-	assert.Contains(t, login.URL, "redirect_uri="+url.QueryEscape("http://[::1]:5000/redirect"))
+	assert.Contains(t, address, "redirect_uri="+url.QueryEscape("http://[::1]:5000/redirect"))
 }
 
 func TestAtRefusesWhatIsNoPort(t *testing.T) {

@@ -79,3 +79,12 @@ func (c *unreadSession) look() *Session {
 func (c *unreadSession) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "passport.unreadSession")
 }
+
+type sessionKey struct{}
+
+// SessionFrom returns the session of a request that came through
+// [Passport.Handler], or nil if its user is not signed in.
+func SessionFrom(ctx context.Context) *Session {
+	s, _ := ctx.Value(sessionKey{}).(*Session)
+	return s
+}

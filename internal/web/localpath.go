@@ -1,14 +1,14 @@
-package passport
+package web
 
 import (
 	"net/url"
 	"strings"
 )
 
-// isLocalPath reports whether a browser that is told to go to s stays on this
+// IsLocalPath reports whether a browser that is told to go to s stays on this
 // origin: one slash at the beginning, not two, and none of the characters that
 // browsers take for a slash or leave out.
-func isLocalPath(s string) bool {
+func IsLocalPath(s string) bool {
 	if !strings.HasPrefix(s, "/") || strings.HasPrefix(s, "//") || len(s) > 2048 {
 		return false
 	}
@@ -21,9 +21,9 @@ func isLocalPath(s string) bool {
 	return err == nil && u.Scheme == "" && u.Host == "" && u.User == nil
 }
 
-// localPath returns s if it is a path of this site, and fallback if it is not.
-func localPath(s, fallback string) string {
-	if isLocalPath(s) {
+// LocalPath returns s if it is a path of this site, and fallback if it is not.
+func LocalPath(s, fallback string) string {
+	if IsLocalPath(s) {
 		return s
 	}
 	return fallback

@@ -1,0 +1,132 @@
+package passport
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/passport-go/passport/internal/authdomain"
+	"github.com/passport-go/passport/internal/logoutstate"
+	"github.com/passport-go/passport/internal/web"
+)
+
+// httpDriver is what the handlers know: how a browser carries its BrowserState, and
+// where it comes back.
+type httpDriver struct {
+	session string // the names of the cookies
+	login   string // followed by a character of its own for each binding
+	logout  string
+	web.Cookies
+
+	crossOrigin    *http.CrossOriginProtection
+	callbackOrigin string // of LogoutRedirectURI
+	logoutReturn   string // its path, for Handler to watch
+}
+
+func newHTTPDriver(c *settled) httpDriver {
+	scheme, _, _ := strings.Cut(c.RedirectURI, ":")
+	d := httpDriver{
+		session:     c.CookieName,
+		login:       c.CookieName + "-login",
+		logout:      c.CookieName + "-logout",
+		Cookies:     web.NewCookies(scheme),
+		crossOrigin: http.NewCrossOriginProtection(),
+	}
+	if scheme == "https" {
+		for _, name := range []*string{&d.session, &d.login, &d.logout} {
+			*name = "__Host-" + *name
+		}
+	}
+	u, err := url.Parse(c.LogoutRedirectURI)
+	if err != nil || c.LogoutRedirectURI == "" {
+		return d
+	}
+	d.callbackOrigin = authdomain.OriginOf(u)
+	if c.LogoutMode == LogoutRedirect { // else LogoutSilentCallback is served there, which looks itself
+		d.logoutReturn = either(u.Path, "/")
+	}
+	return d
+}
+
+// BrowserState reads from its cookies what a browser brings along, for a handler of
+// the program's own that uses the verbs in the place of one of this package's.
+func (p *Passport) BrowserState(r *http.Request) BrowserState {
+	b := BrowserState{Session: p.http.sessionID(r), Logins: p.http.bindings(r)}
+	if state := p.http.Get(r, p.http.logout, logoutstate.Length, logoutstate.Plausible); state != "" {
+		b.Logout = Secret(state)
+		return b
+	}
+	finished := p.http.Get(r, p.http.logout, logoutstate.Length+1, isFinished)
+	if finished != "" {
+		b.Logout, b.LogoutFinished = Secret(finished[:logoutstate.Length]), true
+	}
+	return b
+}
+
+// finishedMark follows the state of a finished logout in its cookie.
+const finishedMark = "."
+
+func isFinished(value string) bool {
+	state, ok := strings.CutSuffix(value, finishedMark)
+	return ok && logoutstate.Plausible(state)
+}
+
+// SetBrowserState writes cookies for what has changed between the BrowserState that
+// a browser brought and the one that a verb returned. Call it before the response's
+// header is written, with an error of the verb too.
+//
+//	before := p.BrowserState(r)
+//	in, after, err := p.FinishLogin(r.Context(), before, r.URL.Query())
+//	p.SetBrowserState(w, before, after)
+func (p *Passport) SetBrowserState(w http.ResponseWriter, before, after BrowserState) {
+	d := &p.http
+	switch {
+	case after.Session == before.Session:
+	case after.Session == "":
+		d.Remove(w, d.session)
+	default:
+		d.Set(w, d.session, after.Session.Reveal(), p.c.SessionLifetime)
+	}
+	for _, binding := range before.Logins {
+		if !slices.Contains(after.Logins, binding) {
+			d.Remove(w, d.bindingName(binding))
+		}
+	}
+	for _, binding := range after.Logins {
+		if binding == after.begun || !slices.Contains(before.Logins, binding) {
+			d.Set(w, d.bindingName(binding), binding.Reveal(), loginLife)
+		}
+	}
+	switch {
+	case after.Logout == before.Logout && after.LogoutFinished == before.LogoutFinished:
+	case after.Logout == "":
+		d.Remove(w, d.logout)
+	case after.LogoutFinished:
+		d.Set(w, d.logout, after.Logout.Reveal()+finishedMark, loginLife)
+	default:
+		d.Set(w, d.logout, after.Logout.Reveal(), logoutstate.Life)
+	}
+}
+
+func (d *httpDriver) sessionID(r *http.Request) Secret {
+	return Secret(d.Get(r, d.session, idLength, plausibleID))
+}
+
+// Each binding has a cookie of its own: under one name, of tabs that begin at the
+// same time the last response would undo the others' logins. The name ends with the
+// binding's first character, so there are never more than 64 of them.
+
+func (d *httpDriver) bindingName(binding Secret) string { return d.login + "-" + binding.Reveal()[:1] }
+
+func (d *httpDriver) bindings(r *http.Request) (all []Secret) {
+	if !slices.ContainsFunc(r.Header["Cookie"], func(line string) bool { return strings.Contains(line, d.login) }) {
+		return nil // as with most logouts, and then nothing need be parsed
+	}
+	for _, c := range r.Cookies() {
+		if len(all) < mostLogins && plausibleID(c.Value) && c.Name == d.bindingName(Secret(c.Value)) {
+			all = append(all, Secret(c.Value))
+		}
+	}
+	return all
+}

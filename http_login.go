@@ -1,0 +1,108 @@
+package passport
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/passport-go/passport/internal/pages"
+	"github.com/passport-go/passport/internal/web"
+)
+
+// Login sends the browser to the auth domain to sign in, and afterwards to the
+// path in the request's return_to parameter. For more than that, see
+// [Passport.StartLogin].
+func (p *Passport) Login(w http.ResponseWriter, r *http.Request) {
+	p.StartLogin(w, r, LoginOptions{})
+}
+
+// StartLogin is Login with options, for a handler of the app's: a button for
+// one login method, say. The request's return_to parameter counts if o has no
+// ReturnTo. It carries BeginLogin over HTTP.
+//
+// Of requests that other sites make, it takes navigations alone: others could only
+// fill the browser with cookies.
+func (p *Passport) StartLogin(w http.ResponseWriter, r *http.Request, o LoginOptions) {
+	web.NoStore(w)
+	if web.IsPrefetch(r) {
+		p.refuse(w, r, http.StatusServiceUnavailable, errPrefetch)
+		return
+	}
+	if p.http.crossOrigin.Check(r) != nil || web.IsForeignSubrequest(r) {
+		p.refuse(w, r, http.StatusForbidden, errCrossOrigin)
+		return
+	}
+	o.ReturnTo = either(o.ReturnTo, r.URL.Query().Get("return_to"))
+	before := p.BrowserState(r)
+	address, after, err := p.BeginLogin(r.Context(), before, o)
+	p.SetBrowserState(w, before, after)
+	if err != nil {
+		p.refuse(w, r, loginStatus(err), err)
+		return
+	}
+	http.Redirect(w, r, address, http.StatusSeeOther)
+}
+
+// LoginCallback is what the app serves at RedirectURI: it finishes the login,
+// gives the browser its new session and sends the user on. Loading the page
+// again does no harm. Errors end in Config.OnError. It carries FinishLogin over
+// HTTP, and PostedLogout.
+func (p *Passport) LoginCallback(w http.ResponseWriter, r *http.Request) {
+	web.NoStore(w)
+	w.Header().Set("Referrer-Policy", "no-referrer") // the URL holds the code
+	before, query := p.BrowserState(r), r.URL.Query()
+	if query.Has(postedParam) {
+		p.servePostedLogout(w, r, before)
+		return
+	}
+	in, after, err := p.FinishLogin(r.Context(), before, query)
+	p.SetBrowserState(w, before, after)
+	if err != nil {
+		p.refuse(w, r, loginStatus(err), err)
+		return
+	}
+	http.Redirect(w, r, in.ReturnTo, http.StatusSeeOther)
+}
+
+// servePostedLogout gives the browser its logout request, to be posted.
+func (p *Passport) servePostedLogout(w http.ResponseWriter, r *http.Request, b BrowserState) {
+	if web.IsPrefetch(r) {
+		p.refuse(w, r, http.StatusServiceUnavailable, errPrefetch)
+		return
+	}
+	if r.Method != http.MethodGet {
+		w.Header().Set("Allow", http.MethodGet)
+		p.refuse(w, r, http.StatusMethodNotAllowed, errMethod)
+		return
+	}
+	to, params, err := p.PostedLogout(r.Context(), b, r.URL.Query())
+	if errors.Is(err, ErrNoLogout) {
+		http.Redirect(w, r, "/", http.StatusSeeOther) // loaded again: it has been posted
+		return
+	}
+	if err != nil {
+		p.refuse(w, r, loginStatus(err), err)
+		return
+	}
+	pages.ServePost(w, to, params)
+}
+
+// loginStatus is the HTTP status that fits a failed login.
+func loginStatus(err error) int {
+	var refused *ProviderError
+	switch {
+	case errors.Is(err, ErrNoLogin):
+		return http.StatusBadRequest
+	case errors.Is(err, ErrNotReauthenticated):
+		return http.StatusForbidden
+	case errors.Is(err, ErrStoreUnavailable):
+		return http.StatusServiceUnavailable
+	case !errors.As(err, &refused) || refused.Status != 0:
+		return http.StatusBadGateway
+	case refused.Code == "access_denied":
+		return http.StatusForbidden
+	case strings.HasSuffix(refused.Code, "_required"): // prompt=none, OpenID Connect Core 1.0 §3.1.2.6
+		return http.StatusUnauthorized
+	}
+	return http.StatusBadGateway
+}

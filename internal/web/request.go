@@ -1,0 +1,87 @@
+// Package web reads what browsers say of their requests, and writes cookies and
+// short responses.
+package web
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+)
+
+// IsNavigation reports whether a person is about to see the response as a page.
+// Browsers that do not send Sec-Fetch-Mode are judged by what they accept.
+func IsNavigation(r *http.Request) bool {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead || IsHTMX(r) {
+		return false
+	}
+	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
+		return mode == "navigate"
+	}
+	return accepts(r, "text/html")
+}
+
+// IsOwnNavigation reports whether the browser itself says that a GET loads a page
+// at top level, at the wish of this origin or of the user (a bookmark, the address
+// bar), and not of another site (W3C Fetch Metadata §2).
+func IsOwnNavigation(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	return (site == "same-origin" || site == "none") &&
+		r.Header.Get("Sec-Fetch-Mode") == "navigate" &&
+		r.Header.Get("Sec-Fetch-Dest") == "document"
+}
+
+// IsForeignSubrequest reports whether another site makes the request, and not as
+// the loading of a page.
+func IsForeignSubrequest(r *http.Request) bool {
+	return r.Header.Get("Sec-Fetch-Site") == "cross-site" && r.Header.Get("Sec-Fetch-Mode") != "navigate"
+}
+
+// IsPrefetch reports whether a browser fetches ahead of a click that may never
+// come.
+func IsPrefetch(r *http.Request) bool {
+	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
+		for _, value := range r.Header[name] {
+			value = strings.ToLower(value)
+			if strings.Contains(value, "prefetch") || strings.Contains(value, "prerender") || strings.Contains(value, "preview") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// IsHTMX reports whether htmx makes the request.
+func IsHTMX(r *http.Request) bool { return r.Header.Get("HX-Request") == "true" }
+
+// WantsJSON reports whether a program asks: it says so, or the browser says that
+// it is a script's fetch and not the loading of a page.
+func WantsJSON(r *http.Request) bool {
+	return accepts(r, "application/json") || r.Header.Get("Sec-Fetch-Dest") == "empty" && !IsHTMX(r)
+}
+
+// accepts reports whether the Accept header names a media type itself.
+func accepts(r *http.Request, mediaType string) bool {
+	for _, accept := range r.Header.Values("Accept") {
+		for part := range strings.SplitSeq(accept, ",") {
+			name, params, _ := strings.Cut(part, ";")
+			if strings.EqualFold(strings.TrimSpace(name), mediaType) {
+				return strings.ReplaceAll(params, " ", "") != "q=0"
+			}
+		}
+	}
+	return false
+}
+
+var noStore = []string{"no-store"}
+
+// NoStore keeps a response out of caches.
+func NoStore(w http.ResponseWriter) { w.Header()["Cache-Control"] = noStore }
+
+// WriteJSON writes v as a response that is not stored.
+func WriteJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	NoStore(w)
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the connection is gone if this fails
+}

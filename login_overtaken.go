@@ -1,0 +1,157 @@
+package passport
+
+import (
+	"context"
+	"errors"
+	"math"
+
+	"github.com/passport-go/passport/internal/envelope"
+	"github.com/passport-go/passport/storage"
+)
+
+// A login never undoes a logout of its browser that came after it was begun. Three
+// things tell it so, whichever tab or instance they happened in:
+//
+//   - the browser's last logout is another than the one that it had at the
+//     beginning (logoutstate.State.Overtook);
+//   - the login's binding is retired: a logout leaves a mark for each binding that
+//     the browser brings, removes it from the browser, and ends the sessions of
+//     logins whose response has not arrived;
+//   - the session that the browser had at the beginning has ended, and no other
+//     login has taken its place: the logout came before the browser had the binding.
+//
+// The marks outlive every login that was begun before them.
+const retiredLife = 2 * loginLife
+
+func retiredID(binding Secret) string { return storeID(spaceRetired, binding) }
+
+// retire stops the logins of a binding: those that are begun, those whose code is
+// being traded, and those whose session has begun although their browser does not
+// know it yet. It returns the IDs of the latter's sessions, which are left to end.
+func (p *Passport) retire(ctx context.Context, binding Secret) (sessions []string, err error) {
+	mark := storage.Record{ID: retiredID(binding), Expiry: p.c.Now().Add(retiredLife)}
+	_, err = p.store.Save(ctx, envelope.Seal(p.c.keys, mark, head{}, nil))
+	if errors.Is(err, storage.ErrConflict) {
+		err = nil
+	}
+	if err != nil && !errors.Is(err, storage.ErrFull) { // a full store keeps nobody signed in
+		return nil, err
+	}
+	removed, removeErr := p.store.DeleteMatching(ctx, storage.Match{SID: bindingIndex(binding)})
+	for _, rec := range removed {
+		if entry, err := p.readEntry(rec); err == nil && entry.SessionID != "" {
+			sessions = append(sessions, storeID(spaceSession, Secret(entry.SessionID)))
+		}
+	}
+	return sessions, errors.Join(err, removeErr)
+}
+
+// isRetired reports whether a binding must not be used any more.
+func (p *Passport) isRetired(ctx context.Context, binding Secret) (bool, error) {
+	if p.retries.waits(retiredID(binding)) {
+		return true, nil
+	}
+	_, err := p.load(ctx, retiredID(binding))
+	if errors.Is(err, storage.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// checkNotLoggedOut returns errLoggedOut if the browser has logged out since the
+// login was begun.
+func (p *Passport) checkNotLoggedOut(ctx context.Context, l loginState) error {
+	retired, err := p.isRetired(ctx, l.binding)
+	if err != nil {
+		return storeError(err)
+	}
+	if retired {
+		return errLoggedOut
+	}
+	return p.checkSessionThen(ctx, l)
+}
+
+// presentSession returns the ID of a browser's session, and the second in which it
+// ends by itself; nothing if there is none. A session of which the store cannot
+// tell counts as alive.
+func (p *Passport) presentSession(ctx context.Context, secret Secret) (id string, end int64) {
+	if !plausibleID(secret.Reveal()) {
+		return "", 0
+	}
+	id, _ = p.ids.Session(secret.Reveal())
+	rec, err := p.load(ctx, id)
+	if errors.Is(err, storage.ErrNotFound) {
+		return "", 0
+	}
+	if err != nil {
+		return id, math.MaxInt64
+	}
+	h, err := envelope.OpenHead(p.c.keys, rec)
+	if err != nil || p.c.Now().Unix() >= p.end(h) {
+		return "", 0
+	}
+	return id, p.end(h)
+}
+
+// longestSuccession bounds how many sessions may have taken each other's place
+// while a login was in progress.
+const longestSuccession = 16
+
+// checkSessionThen returns errLoggedOut if the session that the browser had when the
+// login was begun has ended, unless it has ended by itself or by a login that has
+// taken its place.
+func (p *Passport) checkSessionThen(ctx context.Context, l loginState) error {
+	if l.Session == "" || p.c.Now().Unix() >= l.SessionEnd {
+		return nil
+	}
+	id := l.Session
+	for range longestSuccession {
+		if p.retries.waits(id) {
+			return errLoggedOut
+		}
+		_, err := p.load(ctx, id)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, storage.ErrNotFound) {
+			return storeError(err)
+		}
+		rec, err := p.load(ctx, storeID(spaceNext, Secret(id)))
+		if errors.Is(err, storage.ErrNotFound) {
+			return errLoggedOut
+		}
+		if err != nil {
+			return storeError(err)
+		}
+		next, err := envelope.OpenBody(p.c.keys, rec)
+		if err != nil {
+			return errLoggedOut
+		}
+		id = string(next)
+	}
+	return errLoggedOut
+}
+
+// replace ends the session that a browser had before it signed in again. It notes
+// first which session takes its place.
+func (p *Passport) replace(ctx context.Context, old Secret, next string) {
+	if !plausibleID(old.Reveal()) {
+		return
+	}
+	id, _ := p.ids.Session(old.Reveal())
+	if id == next {
+		return
+	}
+	note := storage.Record{ID: storeID(spaceNext, Secret(id)), Expiry: p.c.Now().Add(retiredLife)}
+	if _, err := p.save(ctx, envelope.Seal(p.c.keys, note, head{}, []byte(next))); err != nil && !errors.Is(err, storage.ErrConflict) {
+		p.c.Logger.WarnContext(ctx, "passport: the logins in other tabs of a browser have to be begun again", "error", err)
+	}
+	l, revocation, err := p.endSession(ctx, id, EventSessionReplaced)
+	p.ids.Forget(old.Reveal())
+	if err != nil {
+		p.c.Logger.WarnContext(ctx, "passport: the session before this login could not be ended", "error", err)
+	}
+	if l.App == OutcomeDone {
+		p.revoker.pay(revocation)
+	}
+}

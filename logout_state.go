@@ -1,0 +1,132 @@
+package passport
+
+import (
+	"context"
+	"errors"
+	"net/url"
+
+	"github.com/passport-go/passport/internal/authdomain"
+	"github.com/passport-go/passport/internal/envelope"
+	"github.com/passport-go/passport/internal/logoutstate"
+	"github.com/passport-go/passport/storage"
+)
+
+// The state of a logout is what the browser keeps until the Passport session is
+// known to have ended (see package logoutstate), and what it brings back from the
+// auth domain: as state from a discovered provider, and in a parameter of returnTo,
+// whose query /v2/logout does not compare, from the Passport auth domain. So a
+// visit to LogoutRedirectURI by any other way proves nothing.
+const returnParam = authdomain.ReturnParam
+
+// newLogoutState returns the state of a logout from the Passport session sid,
+// which may be unknown.
+func (p *Passport) newLogoutState(sid string) Secret {
+	session := ""
+	if sid != "" {
+		session = storeID(spaceGuard, Secret(sid))
+	}
+	return Secret(logoutstate.New(session, p.c.Now()))
+}
+
+// confirmedID is where it is noted that a Passport session has ended.
+func confirmedID(session Secret) string { return storeID(spaceConfirmed, session) }
+
+func confirmedIDOf(sid string) string {
+	return confirmedID(Secret(storeID(spaceGuard, Secret(sid))[:logoutstate.SessionLength]))
+}
+
+// confirm notes that the provider has ended a Passport session, for browsers that
+// could not know.
+func (p *Passport) confirm(ctx context.Context, sid string) error {
+	rec := storage.Record{ID: confirmedIDOf(sid), Expiry: p.c.Now().Add(logoutstate.Life)}
+	_, err := p.store.Save(ctx, envelope.Seal(p.c.keys, rec, head{}, nil))
+	if errors.Is(err, storage.ErrConflict) {
+		return nil
+	}
+	return err
+}
+
+// unconfirm takes it back when a Passport session turns out to be alive, for
+// there are providers that use a sid again.
+func (p *Passport) unconfirm(ctx context.Context, sid string) error {
+	if sid == "" {
+		return nil
+	}
+	_, err := p.store.Delete(ctx, confirmedIDOf(sid))
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// LogoutReturn is a request to LogoutRedirectURI.
+type LogoutReturn struct {
+	// Query is that of the request.
+	Query url.Values
+
+	// Way is what the browser says of its way there.
+	Way ReturnWay
+}
+
+// ReturnWay is how a browser came to LogoutRedirectURI, by its own account: whether
+// the auth domain, on the way, was given its cookie.
+type ReturnWay string
+
+const (
+	// ReturnUnknown proves nothing: a visit that is not the end of a redirect, a
+	// request that is not a navigation, or a browser that does not say.
+	ReturnUnknown ReturnWay = ""
+
+	// ReturnTopLevel is a redirect at top level, which always has the cookies.
+	ReturnTopLevel ReturnWay = "top-level"
+
+	// ReturnFramed is an iframe that other sites took part in, or may have. It may
+	// have been kept from its cookies, so it proves nothing.
+	ReturnFramed ReturnWay = "framed"
+
+	// ReturnSameSite is an iframe whose whole way stayed on one site.
+	ReturnSameSite ReturnWay = "same-site"
+)
+
+// CheckLogoutReturn says what a request to LogoutRedirectURI proves of the last
+// logout of the browser that makes it:
+//
+//   - OutcomeDone: the browser is back from the Passport auth domain's logout, which
+//     has ended its session. The logout is finished in the BrowserState that is
+//     returned.
+//   - OutcomeUnconfirmed: it is back, but that proves nothing. A hidden iframe may
+//     have been kept from its cookies; a discovered provider may have asked the user,
+//     who may have chosen to stay.
+//   - OutcomePending: it is not the return from that logout.
+//
+// [Passport.Handler] and [Passport.LogoutSilentCallback] do this by themselves.
+func (p *Passport) CheckLogoutReturn(ctx context.Context, b BrowserState, r LogoutReturn) (Outcome, BrowserState) {
+	name := returnParam
+	if p.c.Discover {
+		name = "state"
+	}
+	if b.Logout == "" || Secret(r.Query.Get(name)) != b.Logout {
+		return OutcomePending, b
+	}
+	switch {
+	case r.Way == ReturnUnknown:
+		return OutcomeUnconfirmed, b
+	case p.c.Discover:
+		p.emit(Event{Name: EventPassportReturned, Context: ctx})
+		return OutcomeUnconfirmed, b
+	case r.Way == ReturnFramed:
+		return OutcomeUnconfirmed, b
+	}
+	if !b.LogoutFinished {
+		p.emit(Event{Name: EventPassportDone, Context: ctx})
+	}
+	return OutcomeDone, b.finished()
+}
+
+// returnToWith adds a logout's state to where /v2/logout sends the browser.
+func (p *Passport) returnToWith(state Secret) string {
+	if p.c.LogoutRedirectURI == "" {
+		return ""
+	}
+	return withQuery(p.c.LogoutRedirectURI, url.Values{returnParam: {state.Reveal()}})
+}
