@@ -3,7 +3,7 @@ package native_test
 import (
 	"context"
 	"net/http"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,23 +20,24 @@ import (
 // cancelled meanwhile has claimed all the same.
 type slowDisk struct {
 	*disk
-	begun chan struct{} // receives once the first claim has begun
-	first sync.Once
+	begun  chan struct{} // receives once the first claim has begun
+	claims atomic.Int64
 }
 
 const aWhile = 100 * time.Millisecond
 
 func (s *slowDisk) Claim(ctx context.Context, n int, lease time.Duration) ([]storage.Revocation, error) {
 	due, err := s.disk.Claim(ctx, n, lease)
-	s.first.Do(func() {
-		close(s.begun)
-		select {
-		case <-time.After(aWhile):
-		case <-ctx.Done():
-			due, err = nil, ctx.Err()
-		}
-	})
-	return due, err
+	if s.claims.Add(1) > 1 {
+		return due, err
+	}
+	close(s.begun)
+	select {
+	case <-time.After(aWhile):
+		return due, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // owing is a desktop on which an earlier run has left a revocation that is due.
