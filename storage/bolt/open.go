@@ -33,6 +33,10 @@ func Open(path string, opts Options) (*Store, error) {
 		return nil, fmt.Errorf("storage/bolt: Options.MaxSize is %d: it must be 0 or at least %d bytes", opts.MaxSize, minSize)
 	}
 	opts = opts.withDefaults()
+	path, err := privatefile.Resolve(path)
+	if err != nil {
+		return nil, fmt.Errorf("storage/bolt: %w", err)
+	}
 	db, err := openDatabase(path, opts)
 	if err != nil {
 		return nil, err

@@ -117,9 +117,9 @@ func TestTheSameProcessCannotOpenTheFileTwice(t *testing.T) {
 func TestOpenNamesTheFileItCannotUse(t *testing.T) {
 	dir := t.TempDir()
 	for problem, path := range map[string]string{
-		"no such file or directory": filepath.Join(dir, "no", "such", "directory"),
-		"is a directory":            dir,
-		"not a regular file":        os.DevNull,
+		"no such file or directory":                         filepath.Join(dir, "no", "such", "directory"),
+		"is a directory":                                    dir,
+		"not a regular file: move it away, or name another": os.DevNull,
 	} {
 		t.Run(problem, func(t *testing.T) {
 			_, err := bolt.Open(path, bolt.Options{})

@@ -14,14 +14,22 @@
 //   - A restart, a crash, SIGKILL, a power cut: the file is replaced as a whole
 //     by one that is on the disk already, so it is that of before or that of
 //     after. What a call has returned is there.
+//
 //   - A full disk: a write that needs more room than the file has fails with
 //     [storage.ErrFull], and the file stays as it was. One that needs no more,
 //     such as a logout, is made in the file itself; then a power cut at that very
 //     moment damages it.
+//
 //   - A damaged file: it counts as one without sessions, and Options.Logger is
 //     told. The next write that has something to store moves it aside, to the path
 //     and ".damaged", where it stays for you to look at and to delete. One that a
 //     newer version of this package wrote is refused instead, and left alone.
+//
+//   - A copy of the file that is put back, from a backup or by another program of
+//     the user: its sessions are back, unless the provider has ended them, also
+//     those that were logged out since. Nothing in a file can tell that it is an
+//     old one. A logout that has revoked its refresh token leaves such a session
+//     with what its access token has left to live, an hour or so.
 //
 // When the last record is gone and no revocation is pending, the file is removed.
 // Package native keeps one for thirty days after a logout, by which it knows
@@ -38,6 +46,7 @@ import (
 
 	"github.com/passport-go/passport/internal/document"
 	"github.com/passport-go/passport/internal/filelock"
+	"github.com/passport-go/passport/internal/privatefile"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -69,11 +78,19 @@ type Store struct{ *contract }
 type contract = document.Store
 
 // New returns the store in the file at path, which is created with the first
-// session. A directory that is missing is created for the user alone, mode 0700;
-// one that others can write to is refused, for they could put another file in
-// the place of this one. The file is for the user alone too, mode 0600: one that
-// others can use is tightened to that before it is read. (On Windows access
-// follows from the directory, and is left as it is.)
+// session.
+//
+// The file is for the user alone, mode 0600: one that others may use is tightened
+// to that before it is read. It has to be a regular file that belongs to the user
+// or to root. So do its directory and the ones above, up to the user's home
+// directory, and nobody else may be able to write to them, for they could put
+// another file in the place of this one. A directory that is missing is created
+// for the user alone, mode 0700. (On Windows access follows from the directory,
+// and is left as it is.)
+//
+// A symbolic link at path, as tools for dotfiles make them, is followed once, by
+// New: the file that it leads to is the one that is read, replaced and removed,
+// and the link stays.
 //
 // On systems without file locks (js, plan9, solaris, aix) writes return
 // errors.ErrUnsupported.
@@ -81,14 +98,10 @@ func New(path string, opts Options) (*Store, error) {
 	if path == "" {
 		return nil, errors.New("storage/file: New: path is empty: name a file in a directory of the user's, such as one in os.UserConfigDir")
 	}
-	path, err := filepath.Abs(path) // the working directory may change
+	path, err := prepare(path)
 	if err != nil {
 		return nil, fmt.Errorf("storage/file: %w", err)
 	}
-	if err := prepareDir(filepath.Dir(path)); err != nil {
-		return nil, fmt.Errorf("storage/file: %w", err)
-	}
-
 	opts = opts.withDefaults()
 	f := newFile(path, filelock.New(path+".lock", opts.LockTimeout))
 	store, err := document.New(context.Background(), f, document.Options{
@@ -100,6 +113,19 @@ func New(path string, opts Options) (*Store, error) {
 		return nil, err
 	}
 	return &Store{store}, nil
+}
+
+// prepare returns what path means whatever becomes of the working directory and
+// of symbolic links, and makes its directory.
+func prepare(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	if path, err = privatefile.Resolve(path); err != nil {
+		return "", err
+	}
+	return path, privatefile.PrepareDir(filepath.Dir(path))
 }
 
 func (o Options) withDefaults() Options {

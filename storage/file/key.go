@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/passport-go/passport/internal/filelock"
@@ -21,10 +20,15 @@ const keySize = 32
 // get the same key. What New says of path holds here too.
 //
 // A key beside the sessions that it seals keeps them from whoever gets to see
-// their file and not the key's, in a backup or a bug report, and lets no change
-// to them go unnoticed. It does not keep them from programs that run as the same
-// user, nor from who copies both files: for that, put the key in the system's
-// keyring, with Key of storage/keyring.
+// their file and not the key's, in a backup or a bug report, and a session that
+// was changed is not accepted. It does not tell an old session from the current
+// one: whoever can write to the file can put back a copy of it. Nor does it keep
+// sessions from programs that run as the same user, or from somebody who copies
+// both files: for that, put the key in the system's keyring, with Key of
+// storage/keyring.
+//
+// A key that is there can be read where nothing can be written, such as in a
+// read-only home directory.
 //
 // Without the file the sessions are lost, and so are revocations that are still
 // pending. A file with something else in it is an error, and left alone.
@@ -32,29 +36,38 @@ func Key(path string) ([]byte, error) {
 	if path == "" {
 		return nil, errors.New("storage/file: Key: path is empty: name a file in a directory of the user's, such as one in os.UserConfigDir")
 	}
-	path, err := filepath.Abs(path)
+	path, err := prepare(path)
 	if err != nil {
-		return nil, fmt.Errorf("storage/file: %w", err)
-	}
-	if err := prepareDir(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("storage/file: %w", err)
 	}
 	f := newFile(path, filelock.New(path+".lock", 10*time.Second))
+	there, err := f.Read(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	if len(there) > 0 { // without the lock, which needs a directory that can be written to
+		return decodeKey(path, there)
+	}
 	var key []byte
-	err = f.Update(context.Background(), func(there []byte) (_ []byte, err error) {
-		if len(there) == 0 {
-			key = make([]byte, keySize)
-			_, _ = rand.Read(key) // never fails
-			return append([]byte(base64.StdEncoding.EncodeToString(key)), '\n'), nil
+	err = f.Update(context.Background(), func(there []byte) ([]byte, error) {
+		if len(there) > 0 { // another process was faster
+			key, err = decodeKey(path, there)
+			return there, err
 		}
-		key, err = base64.StdEncoding.DecodeString(string(bytes.TrimSpace(there)))
-		if err != nil || len(key) != keySize {
-			return nil, fmt.Errorf("storage/file: Key: %s holds no key of %d bytes in base64: put back what was there, or remove the file and, with it, every session that was sealed with the key", path, keySize)
-		}
-		return there, nil
+		key = make([]byte, keySize)
+		_, _ = rand.Read(key) // never fails
+		return append([]byte(base64.StdEncoding.EncodeToString(key)), '\n'), nil
 	})
 	if err != nil {
 		return nil, err
+	}
+	return key, nil
+}
+
+func decodeKey(path string, contents []byte) ([]byte, error) {
+	key, err := base64.StdEncoding.DecodeString(string(bytes.TrimSpace(contents)))
+	if err != nil || len(key) != keySize {
+		return nil, fmt.Errorf("storage/file: Key: %s holds no key of %d bytes in base64: put back what was there, or remove the file and, with it, every session that was sealed with the key", path, keySize)
 	}
 	return key, nil
 }
