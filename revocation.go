@@ -239,7 +239,7 @@ func (v *revoker) claim(ctx context.Context) bool {
 		// Not with the loop's context: what a cancelled call has claimed, nobody
 		// would revoke until its hold is over.
 		call, cancel := context.WithTimeout(v.p.tasks.Last(), storeTimeout)
-		debts, err := v.p.ledger.Claim(call, claimAtOnce, revocationHold)
+		debts, err := v.p.ledger.Claim(call, "", claimAtOnce, revocationHold)
 		cancel()
 		if err != nil {
 			v.p.c.Logger.Warn("passport: the ledger of revocations could not be read", "error", err)
@@ -295,7 +295,7 @@ func (v *revoker) claimOnce(ctx context.Context) {
 	}
 	call, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	due, err := v.p.ledger.Claim(call, claimAtOnce, revocationHold)
+	due, err := v.p.ledger.Claim(call, "", claimAtOnce, revocationHold)
 	if err != nil {
 		v.p.c.Logger.Warn("passport: the queue of revocations could not be read", "error", err)
 	}

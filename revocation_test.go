@@ -285,12 +285,12 @@ type downLedger struct {
 	asked atomic.Int32 // meanwhile
 }
 
-func (l *downLedger) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Revocation, error) {
+func (l *downLedger) Claim(ctx context.Context, tenant string, n int, hold time.Duration) ([]storage.Revocation, error) {
 	if l.down.Load() {
 		l.asked.Add(1)
 		return nil, io.ErrUnexpectedEOF
 	}
-	return l.Store.Claim(ctx, n, hold)
+	return l.Store.Claim(ctx, "", n, hold)
 }
 
 func TestAStoreWithoutALedgerIsGivenOne(t *testing.T) {

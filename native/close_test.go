@@ -26,8 +26,8 @@ type slowDisk struct {
 
 const aWhile = 100 * time.Millisecond
 
-func (s *slowDisk) Claim(ctx context.Context, n int, lease time.Duration) ([]storage.Revocation, error) {
-	due, err := s.disk.Claim(ctx, n, lease)
+func (s *slowDisk) Claim(ctx context.Context, tenant string, n int, lease time.Duration) ([]storage.Revocation, error) {
+	due, err := s.disk.Claim(ctx, tenant, n, lease)
 	if s.claims.Add(1) > 1 {
 		return due, err
 	}

@@ -62,11 +62,11 @@ func (m *mortal) Complete(ctx context.Context, debt storage.Revocation) error {
 	return m.disk.Complete(ctx, debt)
 }
 
-func (m *mortal) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Revocation, error) {
+func (m *mortal) Claim(ctx context.Context, tenant string, n int, hold time.Duration) ([]storage.Revocation, error) {
 	if m.steps.Load() > m.life {
 		return nil, errDead
 	}
-	return m.disk.Claim(ctx, n, hold)
+	return m.disk.Claim(ctx, "", n, hold)
 }
 
 func (m *mortal) Retry(ctx context.Context, debt storage.Revocation, due time.Time) error {

@@ -13,7 +13,10 @@ package storage
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Errors that callers act on. A store may wrap them; callers use errors.Is.
@@ -33,21 +36,59 @@ var (
 	ErrFull = errors.New("storage: full")
 
 	// ErrEmptyMatch reports a Match with neither Subject nor SID. It never
-	// means "all records".
+	// means "all records", and never "all of a tenant".
 	ErrEmptyMatch = errors.New("storage: match names neither a subject nor a sid")
 )
 
+// Kind says what a record is. A store treats all kinds alike: it selects by Kind
+// and never looks into it.
+type Kind string
+
+// The kinds of package passport's records.
+const (
+	KindSession     Kind = "session"      // a user's session; the only kind with a Subject
+	KindLogin       Kind = "login"        // a login in progress
+	KindToken       Kind = "token"        // a refresh token that has no session, to be revoked
+	KindLogoutMark  Kind = "logout-mark"  // when the provider ended a user's sessions
+	KindLogoutToken Kind = "logout-token" // a logout token that has been used (its jti)
+	KindLogoutPage  Kind = "logout-page"  // a page that posts the browser to the provider
+	KindLogoutDone  Kind = "logout-done"  // a logout that the provider has confirmed
+	KindBrowser     Kind = "browser"      // what a driver keeps for its one browser or user
+)
+
+// MaxTenant and MaxKind bound a record's Tenant and Kind, in bytes.
+const (
+	MaxTenant = 64
+	MaxKind   = 64
+)
+
 // Record is one stored entry. ID, Subject and SID are UTF-8 text of at most 1 KB
-// without NUL, and two that differ in any byte are different.
+// without NUL, Tenant and Kind the same within [MaxTenant] and [MaxKind]; two
+// texts that differ in any byte are different.
 type Record struct {
-	// ID is the key. Package passport derives it from a random value and uses
-	// it for one entry only. It must not be empty.
+	// ID is the key, whatever the Tenant and Kind. Package passport derives it
+	// from the tenant, the kind and a random value, and uses it for one entry
+	// only. It must not be empty.
 	ID string
 
-	// Subject is the OpenID Connect subject (sub), indexed unless empty.
+	// Tenant is whose record this is. Tenants share a store and nothing else:
+	// what selects or claims in one never returns what belongs to another, and
+	// a bound that one reaches does not stop another. Package passport derives
+	// it from the issuer and the client ID. It may be empty, which is a tenant
+	// like any other.
+	Tenant string
+
+	// Kind is what the record is. Records of different kinds may have the same
+	// Subject or SID and are selected separately. It may be empty, which is a
+	// kind like any other.
+	Kind Kind
+
+	// Subject is the OpenID Connect subject (sub), indexed within Tenant and
+	// Kind unless empty.
 	Subject string
 
-	// SID is the OpenID Connect session id (sid), indexed unless empty.
+	// SID is the OpenID Connect session id (sid), indexed within Tenant and
+	// Kind unless empty.
 	SID string
 
 	// Revision is 0 for a record that is not stored yet; the store makes it 1
@@ -64,9 +105,30 @@ type Record struct {
 	Data []byte
 }
 
-// Match selects records by what they are indexed by. Every field that is not
-// empty must be equal. At least one of Subject and SID must be set.
+// CheckScope returns an error for a Tenant or Kind that no store accepts: one
+// that is too long, is not UTF-8, or contains NUL. Stores call it for every
+// record they are to keep.
+func CheckScope(r *Record) error {
+	return errors.Join(checkText("Tenant", r.Tenant, MaxTenant), checkText("Kind", string(r.Kind), MaxKind))
+}
+
+func checkText(field, text string, most int) error {
+	switch {
+	case len(text) > most:
+		return fmt.Errorf("storage: Record.%s has %d bytes: at most %d are allowed", field, len(text), most)
+	case !utf8.ValidString(text) || strings.IndexByte(text, 0) >= 0:
+		return fmt.Errorf("storage: Record.%s must be UTF-8 without NUL", field)
+	}
+	return nil
+}
+
+// Match selects records by what they are indexed by. Tenant and Kind must be
+// equal, empty or not; so must Subject and SID, unless they are empty. At least
+// one of Subject and SID must be set.
 type Match struct {
+	Tenant string
+	Kind   Kind
+
 	Subject string
 	SID     string
 
@@ -90,8 +152,10 @@ type TokenStore interface {
 	// after a Delete cannot bring a record back.
 	//
 	// Subject, SID and Expiry may change with a Save, and the indexes follow.
-	// A record without an ID, or one that has already expired, is refused,
-	// whatever is stored, with an error that is none of the sentinels.
+	// Tenant and Kind never change: a Save that would change one returns
+	// ErrConflict. A record without an ID, one whose Tenant or Kind is out of
+	// bounds, or one that has already expired, is refused, whatever is stored,
+	// with an error that is none of the sentinels.
 	Save(ctx context.Context, r Record) (Record, error)
 
 	// Delete removes the record and returns it as it was, or ErrNotFound. Of
@@ -137,7 +201,8 @@ type Revocation struct {
 // keeps the queue in memory.
 //
 // Record IDs are random and not used again, so a queue has at most one entry per
-// ID. Times are kept at least to the millisecond. A lease is positive. A bounded
+// ID, whatever the tenant. Each tenant has a queue of its own otherwise: a claim
+// is for one tenant, and a bound holds for each. Times are kept at least to the millisecond. A lease is positive. A bounded
 // queue that is full returns ErrFull, enqueues nothing, and leaves the record.
 type RevocationQueue interface {
 	// DeleteAndEnqueue is Delete and, in the same atomic step, enqueues the
@@ -152,15 +217,15 @@ type RevocationQueue interface {
 	// leased to the caller. ErrConflict if there is one under that ID already.
 	Enqueue(ctx context.Context, r Record, lease time.Duration) (Revocation, error)
 
-	// Claim leases at most n revocations whose Due has come to the caller, the
-	// oldest Due first. No revocation is claimed by two callers at once. None
-	// due is not an error.
-	Claim(ctx context.Context, n int, lease time.Duration) ([]Revocation, error)
+	// Claim leases at most n revocations of tenant whose Due has come to the
+	// caller, the oldest Due first. No revocation is claimed by two callers at
+	// once. None due is not an error.
+	Claim(ctx context.Context, tenant string, n int, lease time.Duration) ([]Revocation, error)
 
 	// Retry ends the lease of r and makes it due again at due: Attempts grows
 	// by one. ErrConflict if r.Due is not the stored one (another caller has
-	// claimed it since), ErrNotFound if it is no longer in the queue. Of r, only
-	// Record.ID and Due count.
+	// claimed it since), ErrNotFound if it is not, or no longer, in the queue of
+	// its tenant. Of r, only Record.ID, Record.Tenant and Due count.
 	Retry(ctx context.Context, r Revocation, due time.Time) error
 
 	// Complete removes r from the queue, with the errors of Retry.

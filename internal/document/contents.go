@@ -37,7 +37,7 @@ func (c *contents) save(r storage.Record) (storage.Record, error) {
 	switch {
 	case i < 0 && r.Revision != 0:
 		return storage.Record{}, storage.ErrNotFound
-	case i >= 0 && c.records[i].Revision != r.Revision:
+	case i >= 0 && (c.records[i].Revision != r.Revision || c.records[i].Tenant != r.Tenant || c.records[i].Kind != r.Kind):
 		return storage.Record{}, storage.ErrConflict
 	}
 	r.Revision++
@@ -75,7 +75,8 @@ func (c *contents) split(m storage.Match) (selected, others []storage.Record, er
 }
 
 func selects(m storage.Match, r storage.Record) bool {
-	return (m.Subject == "" || m.Subject == r.Subject) &&
+	return m.Tenant == r.Tenant && m.Kind == r.Kind &&
+		(m.Subject == "" || m.Subject == r.Subject) &&
 		(m.SID == "" || m.SID == r.SID) &&
 		r.ID != m.Except
 }
@@ -101,7 +102,7 @@ func (c *contents) enqueue(r storage.Record, lease time.Duration) (storage.Revoc
 // leased returns the position of the revocation, if the lease is still the caller's.
 func (c *contents) leased(d storage.Revocation) (int, error) {
 	i := c.findRevocation(d.Record.ID)
-	if i < 0 {
+	if i < 0 || c.revocations[i].Record.Tenant != d.Record.Tenant {
 		return 0, storage.ErrNotFound
 	}
 	if !c.revocations[i].Due.Equal(d.Due) {
@@ -110,12 +111,15 @@ func (c *contents) leased(d storage.Revocation) (int, error) {
 	return i, nil
 }
 
-// claim leases up to n revocations that are due, the oldest Due first.
-func (c *contents) claim(n int, lease time.Duration) (claimed []storage.Revocation) {
+// claim leases up to n revocations of tenant that are due, the oldest Due first.
+func (c *contents) claim(tenant string, n int, lease time.Duration) (claimed []storage.Revocation) {
 	slices.SortStableFunc(c.revocations, func(a, b storage.Revocation) int { return a.Due.Compare(b.Due) })
 	for i := range c.revocations {
 		if len(claimed) >= n || c.now.Before(c.revocations[i].Due) {
 			break
+		}
+		if c.revocations[i].Record.Tenant != tenant {
+			continue
 		}
 		c.revocations[i].Due = instant(c.now.Add(lease))
 		claimed = append(claimed, c.revocations[i])

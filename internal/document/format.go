@@ -21,12 +21,14 @@ type (
 		Note        json.RawMessage  `json:"note,omitempty"`
 	}
 	recordJSON struct {
-		ID       string    `json:"id"`
-		Subject  string    `json:"subject,omitempty"`
-		SID      string    `json:"sid,omitempty"`
-		Revision uint64    `json:"revision"`
-		Expiry   time.Time `json:"expiry"`
-		Data     []byte    `json:"data"`
+		ID       string       `json:"id"`
+		Tenant   string       `json:"tenant,omitempty"`
+		Kind     storage.Kind `json:"kind,omitempty"`
+		Subject  string       `json:"subject,omitempty"`
+		SID      string       `json:"sid,omitempty"`
+		Revision uint64       `json:"revision"`
+		Expiry   time.Time    `json:"expiry"`
+		Data     []byte       `json:"data"`
 	}
 	revocationJSON struct {
 		Record   recordJSON `json:"record"`
@@ -92,6 +94,9 @@ func (s *Store) check(r storage.Record) error {
 	}
 	if !utf8.ValidString(r.ID) || !utf8.ValidString(r.Subject) || !utf8.ValidString(r.SID) {
 		return s.errorf("Record.ID, Subject and SID must be valid UTF-8")
+	}
+	if err := storage.CheckScope(&r); err != nil {
+		return s.errorf("%w", err)
 	}
 	return nil
 }

@@ -70,10 +70,10 @@ func (s *Store) Enqueue(ctx context.Context, r storage.Record, lease time.Durati
 }
 
 // Claim implements storage.RevocationQueue.
-func (s *Store) Claim(ctx context.Context, n int, lease time.Duration) ([]storage.Revocation, error) {
+func (s *Store) Claim(ctx context.Context, tenant string, n int, lease time.Duration) ([]storage.Revocation, error) {
 	var claimed []storage.Revocation
 	err := s.update(ctx, func(c *contents) error {
-		claimed = c.claim(n, lease)
+		claimed = c.claim(tenant, n, lease)
 		return nil
 	})
 	if err != nil {

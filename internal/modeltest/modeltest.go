@@ -366,8 +366,8 @@ func (s slow) Enqueue(ctx context.Context, r storage.Record, hold time.Duration)
 	return call(s, func() (storage.Revocation, error) { return s.Store.Enqueue(ctx, r, hold) })
 }
 
-func (s slow) Claim(ctx context.Context, n int, hold time.Duration) ([]storage.Revocation, error) {
-	return call(s, func() ([]storage.Revocation, error) { return s.Store.Claim(ctx, n, hold) })
+func (s slow) Claim(ctx context.Context, tenant string, n int, hold time.Duration) ([]storage.Revocation, error) {
+	return call(s, func() ([]storage.Revocation, error) { return s.Store.Claim(ctx, tenant, n, hold) })
 }
 
 func (s slow) Retry(ctx context.Context, d storage.Revocation, due time.Time) error {

@@ -91,7 +91,7 @@ func TestAWriteThatChangesNothingCommitsNothing(t *testing.T) {
 	before := s.commits(t)
 	_, err := s.Delete(t.Context(), "nobody")
 	require.ErrorIs(t, err, storage.ErrNotFound)
-	_, err = s.Claim(t.Context(), 10, time.Minute)
+	_, err = s.Claim(t.Context(), "", 10, time.Minute)
 	require.NoError(t, err)
 	assert.Equal(t, before, s.commits(t))
 }
@@ -219,9 +219,9 @@ func TestAWriteCancelledWhileItIsCarriedOutTellsTheTruth(t *testing.T) {
 
 // A short name has the index to itself, whatever others begin with it.
 func TestNoNameIsTheBeginningOfAnotherInTheIndex(t *testing.T) {
-	key := nameKey("alice2", "id")
-	assert.True(t, bytes.HasPrefix(key, nameKey("alice2", "")))
-	assert.False(t, bytes.HasPrefix(key, nameKey("alice", "")))
+	key := nameKey("t", storage.KindSession, "alice2", "id")
+	assert.True(t, bytes.HasPrefix(key, nameKey("t", storage.KindSession, "alice2", "")))
+	assert.False(t, bytes.HasPrefix(key, nameKey("t", storage.KindSession, "alice", "")))
 }
 
 // A panic while bbolt begins a transaction leaves its locks held, and whoever

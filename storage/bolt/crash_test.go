@@ -126,7 +126,7 @@ func checkAfterKill(t *testing.T, path string, acknowledged map[string]step) {
 	s, err := bolt.Open(path, bolt.Options{LockTimeout: 10 * time.Second}) // the kernel may still be taking the child apart
 	require.NoError(t, err)
 	revocations := map[string]storage.Revocation{}
-	claimed, err := s.Claim(t.Context(), 1<<20, 0)
+	claimed, err := s.Claim(t.Context(), "", 1<<20, 0)
 	require.NoError(t, err)
 	for _, d := range claimed {
 		revocations[d.Record.ID] = d

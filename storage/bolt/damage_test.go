@@ -121,7 +121,7 @@ func TestADamagedRevocationDoesNotHoldUpTheOthers(t *testing.T) {
 		Logger: slog.New(slog.NewTextHandler(&log, nil)),
 	})
 	for _, want := range []int{0, 1, 1, 1, 1, 0} {
-		claimed, err := s.Claim(t.Context(), 1, time.Hour)
+		claimed, err := s.Claim(t.Context(), "", 1, time.Hour)
 		require.NoError(t, err)
 		assert.Len(t, claimed, want)
 	}
@@ -284,7 +284,7 @@ func TestALostPageFailsThoseWhoNeedIt(t *testing.T) {
 				_, _ = s.DeleteMatchingAndEnqueue(t.Context(), storage.Match{SID: fmt.Sprint("sid of ", i)}, 0)
 				_, _ = s.Save(t.Context(), record(fmt.Sprint("new ", i), clock.Now()))
 			}
-			_, _ = s.Claim(t.Context(), 100, 0)
+			_, _ = s.Claim(t.Context(), "", 100, 0)
 			assert.LessOrEqual(t, loadAll(t, s, clock), before+3, "page %d %s", page, name)
 			require.NoError(t, s.Close())
 		}

@@ -15,7 +15,7 @@ const sweepPerWrite = 4
 
 // sweep removes up to n expired records.
 func (t *tx) sweep(n int) {
-	for _, key := range t.past(t.expiries, n) {
+	for _, key := range t.past(t.expiries, nil, n) {
 		t.expire(key)
 	}
 }
@@ -51,12 +51,14 @@ func (s *Store) sweepAlone(n int) bool {
 	return err == nil
 }
 
-// past returns the first keys, up to n, of an index by time whose time has come.
-func (t *tx) past(index []byte, n int) [][]byte {
+// past returns the first keys, up to n, of an index by time that begin with prefix
+// and whose time has come.
+func (t *tx) past(index, prefix []byte, n int) [][]byte {
 	var keys [][]byte
-	t.scan(index, nil, func(key []byte) bool {
-		at, _, ok := timeOf(key)
-		if len(keys) == n || ok && t.now.Before(at) {
+	t.scan(index, prefix, func(key []byte) bool {
+		rest, has := bytes.CutPrefix(key, prefix)
+		at, _, ok := timeOf(rest)
+		if !has || len(keys) == n || ok && t.now.Before(at) {
 			return false
 		}
 		keys = append(keys, bytes.Clone(key))

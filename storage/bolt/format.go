@@ -5,11 +5,13 @@ import (
 	"encoding/binary"
 	"fmt"
 	"time"
+
+	"github.com/passport-go/passport/storage"
 )
 
 // formatVersion is the layout that the functions in this file, in record.go and
 // in revocation.go describe. It changes with any of them.
-const formatVersion = "1"
+const formatVersion = "2"
 
 var (
 	versionKey = []byte("version")
@@ -20,11 +22,11 @@ var (
 type buckets struct {
 	meta        []byte // "version": formatVersion
 	records     []byte // id: record
-	subjects    []byte // subject, id: nothing
-	sids        []byte // sid, id: nothing
+	subjects    []byte // tenant, kind, subject, id: nothing
+	sids        []byte // tenant, kind, sid, id: nothing
 	expiries    []byte // expiry, id: nothing
 	revocations []byte // id: revocation
-	dues        []byte // due, id: nothing
+	dues        []byte // tenant, due, id: nothing
 	reserve     []byte // "reserve": room for a full disk
 }
 
@@ -59,7 +61,7 @@ func (s *Store) prepare() error {
 		return s.create()
 	case string(version) != formatVersion:
 		return fmt.Errorf("storage/bolt: %s has format %q and this program reads format %q: "+
-			"run the newer version that wrote it, or start with another file", s.db.Path(), version, formatVersion)
+			"run the version that wrote it, or start with another file", s.db.Path(), version, formatVersion)
 	}
 	return nil
 }
@@ -81,29 +83,36 @@ func (s *Store) create() error {
 const maxPart = 8 << 10
 
 // nameKey is the key of id in the index by subject or sid, and with no id what
-// all keys of that subject or sid begin with. The length in front keeps one name
-// from being the beginning of another. There is no key for an empty name.
-func nameKey(name, id string) []byte {
+// all keys of that name in that tenant and kind begin with. The lengths keep one
+// text from being the beginning of another. There is no key for an empty name.
+func nameKey(tenant string, kind storage.Kind, name, id string) []byte {
 	if name == "" {
 		return nil
 	}
-	key := binary.AppendUvarint(make([]byte, 0, binary.MaxVarintLen32+len(name)+len(id)), uint64(len(name)))
-	key = append(key, name...)
+	key := make([]byte, 0, 3*binary.MaxVarintLen32+len(tenant)+len(kind)+len(name)+len(id))
+	key = appendString(key, tenant)
+	key = appendString(key, string(kind))
+	key = appendString(key, name)
 	return append(key, id...)
 }
 
-// timeKey is the key of id in an index by time, in whose order it sorts.
-func timeKey(at time.Time, id string) []byte {
-	key := binary.BigEndian.AppendUint64(make([]byte, 0, timeLen+len(id)), uint64(at.UnixMicro())^signBit)
+// timeKey is the key of id in an index by time, in whose order it sorts behind
+// prefix.
+func timeKey(prefix []byte, at time.Time, id string) []byte {
+	key := append(make([]byte, 0, len(prefix)+timeLen+len(id)), prefix...)
+	key = binary.BigEndian.AppendUint64(key, uint64(at.UnixMicro())^signBit)
 	return append(key, id...)
 }
+
+// duePrefix is what all keys of a tenant's revocations begin with.
+func duePrefix(tenant string) []byte { return appendString(nil, tenant) }
 
 const (
 	timeLen = 8
 	signBit = 1 << 63 // turned over, it puts the times before 1970 first
 )
 
-// timeOf undoes timeKey. ok is false for what is no such key.
+// timeOf undoes timeKey without a prefix. ok is false for what is no such key.
 func timeOf(key []byte) (at time.Time, id []byte, ok bool) {
 	if len(key) <= timeLen {
 		return time.Time{}, nil, false

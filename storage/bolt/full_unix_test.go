@@ -97,7 +97,7 @@ func TestOnAFullDiskNothingIsLostAndLogoutWorks(t *testing.T) {
 	require.NoError(t, child.Wait())
 
 	s := open(t, path, bolt.Options{})
-	revocations, err := s.Claim(t.Context(), n, 0)
+	revocations, err := s.Claim(t.Context(), "", n, 0)
 	require.NoError(t, err)
 	assert.Len(t, revocations, n/2)
 	for i := range n {

@@ -18,15 +18,15 @@ import (
 
 // update writes the golden file anew. That is right only for a format that no
 // release has written yet: a new format is a new file beside the old ones.
-var update = flag.Bool("update", false, "write testdata/v1.db.gz anew")
+var update = flag.Bool("update", false, "write testdata/v2.db.gz anew")
 
-const golden = "testdata/v1.db.gz"
+const golden = "testdata/v2.db.gz"
 
 // goldenRecords are the records in the golden file, as they were created.
 func goldenRecords(now time.Time) []storage.Record {
 	return []storage.Record{
-		{ID: "one", Subject: "alice", SID: "s1", Expiry: now.Add(time.Hour), Data: []byte("first")},
-		{ID: "two", Subject: "alice", SID: "s2", Expiry: now.Add(time.Hour + 123*time.Microsecond), Data: []byte{0, 1, 255}},
+		{ID: "one", Tenant: "a tenant", Kind: storage.KindSession, Subject: "alice", SID: "s1", Expiry: now.Add(time.Hour), Data: []byte("first")},
+		{ID: "two", Tenant: "a tenant", Kind: storage.KindSession, Subject: "alice", SID: "s2", Expiry: now.Add(time.Hour + 123*time.Microsecond), Data: []byte{0, 1, 255}},
 		{ID: "bare", Expiry: time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)},
 	}
 }
@@ -56,7 +56,7 @@ func writeGolden(t *testing.T, clock *clock) {
 	require.NoError(t, os.WriteFile(golden, packed.Bytes(), 0o644))
 }
 
-func TestAFileOfFormat1IsReadable(t *testing.T) {
+func TestAFileOfFormat2IsReadable(t *testing.T) {
 	clock := newClock()
 	if *update {
 		writeGolden(t, clock)
@@ -75,19 +75,19 @@ func TestAFileOfFormat1IsReadable(t *testing.T) {
 		records[i].Revision = 1
 		assertStored(t, s, withRevision(r, 1))
 	}
-	listed, err := s.List(t.Context(), storage.Match{Subject: "alice"})
+	listed, err := s.List(t.Context(), storage.Match{Tenant: "a tenant", Kind: storage.KindSession, Subject: "alice"})
 	require.NoError(t, err)
 	assert.ElementsMatch(t, records[:2], listed)
-	listed, err = s.List(t.Context(), storage.Match{SID: "s2"})
+	listed, err = s.List(t.Context(), storage.Match{Tenant: "a tenant", Kind: storage.KindSession, SID: "s2"})
 	require.NoError(t, err)
 	assert.Equal(t, records[1:2], listed)
 
-	claimed, err := s.Claim(t.Context(), 10, time.Minute)
+	claimed, err := s.Claim(t.Context(), "a tenant", 10, time.Minute)
 	require.NoError(t, err)
 	assert.Empty(t, claimed, "nothing is due yet")
 	begun := clock.Now()
 	clock.advance(2 * time.Minute)
-	claimed, err = s.Claim(t.Context(), 10, time.Minute)
+	claimed, err = s.Claim(t.Context(), "a tenant", 10, time.Minute)
 	require.NoError(t, err)
 	assert.Equal(t, []storage.Revocation{{
 		Record:   goldenRecords(begun)[0],

@@ -136,14 +136,15 @@ func TestOpenRefusesTooSmallAMaxSize(t *testing.T) {
 func TestOpenRefusesAFormatItDoesNotKnow(t *testing.T) {
 	path := tempPath(t)
 	require.NoError(t, open(t, path, bolt.Options{}).Close())
-	setVersion(t, path, "2")
+	for _, version := range []string{"1", "3"} {
+		setVersion(t, path, version)
+		_, err := bolt.Open(path, bolt.Options{})
+		require.Error(t, err)
+		assert.ErrorContains(t, err, path)
+		assert.ErrorContains(t, err, `has format "`+version+`"`)
+	}
 
-	_, err := bolt.Open(path, bolt.Options{})
-	require.Error(t, err)
-	assert.ErrorContains(t, err, path)
-	assert.ErrorContains(t, err, `has format "2"`)
-
-	setVersion(t, path, "1") // and the refusal has let go of the file
+	setVersion(t, path, "2") // and the refusal has let go of the file
 	open(t, path, bolt.Options{})
 }
 

@@ -89,15 +89,16 @@ func (t *tx) enqueue(r storage.Record, lease time.Duration) storage.Revocation {
 }
 
 // Claim implements [storage.RevocationQueue].
-func (s *Store) Claim(ctx context.Context, n int, lease time.Duration) ([]storage.Revocation, error) {
+func (s *Store) Claim(ctx context.Context, tenant string, n int, lease time.Duration) ([]storage.Revocation, error) {
 	if n <= 0 {
 		return nil, nil
 	}
 	var claimed []storage.Revocation
 	err := s.write(ctx, func(t *tx) error {
 		claimed = nil
-		for _, key := range t.past(t.dues, n) {
-			if d, ok := t.claim(key, lease); ok {
+		prefix := duePrefix(tenant)
+		for _, key := range t.past(t.dues, prefix, n) {
+			if d, ok := t.claim(key, len(prefix), lease); ok {
 				claimed = append(claimed, d)
 			}
 		}
@@ -109,10 +110,10 @@ func (s *Store) Claim(ctx context.Context, n int, lease time.Duration) ([]storag
 	return claimed, nil
 }
 
-// claim leases the revocation that the key leads to. One that is damaged would
-// stand first in the queue for ever, so it is removed.
-func (t *tx) claim(key []byte, lease time.Duration) (storage.Revocation, bool) {
-	_, id, _ := timeOf(key)
+// claim leases the revocation that the key leads to behind its prefix. One that
+// is damaged would stand first in the queue for ever, so it is removed.
+func (t *tx) claim(key []byte, prefix int, lease time.Duration) (storage.Revocation, bool) {
+	_, id, _ := timeOf(key[prefix:])
 	old, err := t.revocation(string(id))
 	if err != nil {
 		t.delete(t.dues, key)
@@ -157,6 +158,9 @@ func (t *tx) leased(d storage.Revocation) (storage.Revocation, error) {
 	now, err := t.revocation(d.Record.ID)
 	if err != nil {
 		return storage.Revocation{}, err
+	}
+	if now.Record.Tenant != d.Record.Tenant {
+		return storage.Revocation{}, storage.ErrNotFound
 	}
 	if !now.Due.Equal(stored(d.Due)) {
 		return storage.Revocation{}, storage.ErrConflict

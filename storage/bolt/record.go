@@ -35,19 +35,21 @@ func unseal(id string, value []byte) (body []byte, ok bool) {
 	return body, binary.BigEndian.Uint32(value) == checksum(id, body)
 }
 
-// A record is stored as its checksum and its body: revision, expiry, subject,
-// sid, data.
+// A record is stored as its checksum and its body: revision, expiry, tenant, kind,
+// subject, sid, data.
 func encodeRecord(r storage.Record) []byte {
 	return seal(r.ID, appendBody(make([]byte, sumLen, sumLen+bodyLen(r)), r))
 }
 
 func bodyLen(r storage.Record) int {
-	return 2*8 + 2*binary.MaxVarintLen32 + len(r.Subject) + len(r.SID) + len(r.Data)
+	return 2*8 + 4*binary.MaxVarintLen32 + len(r.Tenant) + len(r.Kind) + len(r.Subject) + len(r.SID) + len(r.Data)
 }
 
 func appendBody(b []byte, r storage.Record) []byte {
 	b = binary.BigEndian.AppendUint64(b, r.Revision)
 	b = appendTime(b, r.Expiry)
+	b = appendString(b, r.Tenant)
+	b = appendString(b, string(r.Kind))
 	b = appendString(b, r.Subject)
 	b = appendString(b, r.SID)
 	return append(b, r.Data...)
@@ -88,6 +90,8 @@ func (c *cutter) record(id string) storage.Record {
 		ID:       id,
 		Revision: c.uint64(),
 		Expiry:   c.time(),
+		Tenant:   c.string(),
+		Kind:     storage.Kind(c.string()),
 		Subject:  c.string(),
 		SID:      c.string(),
 	}
@@ -136,6 +140,9 @@ func check(r storage.Record) error {
 		return fmt.Errorf("storage/bolt: Record.Subject is %d bytes long: at most %d can be stored", len(r.Subject), maxPart)
 	case len(r.SID) > maxPart:
 		return fmt.Errorf("storage/bolt: Record.SID is %d bytes long: at most %d can be stored", len(r.SID), maxPart)
+	}
+	if err := storage.CheckScope(&r); err != nil {
+		return fmt.Errorf("storage/bolt: %w", err)
 	}
 	return nil
 }

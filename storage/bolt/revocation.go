@@ -62,5 +62,5 @@ func dueKey(d storage.Revocation) []byte {
 	if d.Record.ID == "" {
 		return nil
 	}
-	return timeKey(d.Due, d.Record.ID)
+	return timeKey(duePrefix(d.Record.Tenant), d.Due, d.Record.ID)
 }

@@ -46,7 +46,7 @@ func (s *Store) Save(ctx context.Context, r storage.Record) (storage.Record, err
 		if !t.now.Before(r.Expiry) {
 			return errors.New("storage/bolt: Record.Expiry has passed")
 		}
-		old, err := t.replaceable(r.ID, revision)
+		old, err := t.replaceable(r, revision)
 		if err != nil {
 			return err
 		}
@@ -60,10 +60,10 @@ func (s *Store) Save(ctx context.Context, r storage.Record) (storage.Record, err
 	return r, nil
 }
 
-// replaceable returns the record that one read at this revision may take the
+// replaceable returns the record that r, read at this revision, may take the
 // place of: the zero Record if there is none and need be none.
-func (t *tx) replaceable(id string, revision uint64) (storage.Record, error) {
-	old, err := t.get(id)
+func (t *tx) replaceable(r storage.Record, revision uint64) (storage.Record, error) {
+	old, err := t.get(r.ID)
 	isLive := err == nil && t.now.Before(old.Expiry)
 	switch {
 	case revision == 0 && isLive:
@@ -74,7 +74,7 @@ func (t *tx) replaceable(id string, revision uint64) (storage.Record, error) {
 		return storage.Record{}, err
 	case !isLive:
 		return storage.Record{}, storage.ErrNotFound
-	case old.Revision != revision:
+	case old.Revision != revision || old.Tenant != r.Tenant || old.Kind != r.Kind:
 		return storage.Record{}, storage.ErrConflict
 	}
 	return old, nil

@@ -84,8 +84,8 @@ func (t *tx) remove(r storage.Record) {
 // reindex moves the index entries of old to where r belongs. The zero Record is
 // in no index.
 func (t *tx) reindex(old, r storage.Record) {
-	t.move(t.subjects, nameKey(old.Subject, old.ID), nameKey(r.Subject, r.ID))
-	t.move(t.sids, nameKey(old.SID, old.ID), nameKey(r.SID, r.ID))
+	t.move(t.subjects, nameKey(old.Tenant, old.Kind, old.Subject, old.ID), nameKey(r.Tenant, r.Kind, r.Subject, r.ID))
+	t.move(t.sids, nameKey(old.Tenant, old.Kind, old.SID, old.ID), nameKey(r.Tenant, r.Kind, r.SID, r.ID))
 	t.move(t.expiries, expiryKey(old), expiryKey(r))
 }
 
@@ -101,7 +101,7 @@ func expiryKey(r storage.Record) []byte {
 	if r.ID == "" {
 		return nil
 	}
-	return timeKey(r.Expiry, r.ID)
+	return timeKey(nil, r.Expiry, r.ID)
 }
 
 const unlimited = math.MaxInt
@@ -149,16 +149,17 @@ func (t *tx) scan(index, from []byte, visit func(key []byte) bool) {
 func (t *tx) indexFor(m storage.Match) (bucket, prefix []byte, err error) {
 	switch {
 	case m.SID != "":
-		return t.sids, nameKey(m.SID, ""), nil
+		return t.sids, nameKey(m.Tenant, m.Kind, m.SID, ""), nil
 	case m.Subject != "":
-		return t.subjects, nameKey(m.Subject, ""), nil
+		return t.subjects, nameKey(m.Tenant, m.Kind, m.Subject, ""), nil
 	default:
 		return nil, nil, storage.ErrEmptyMatch
 	}
 }
 
 func selects(m storage.Match, r storage.Record) bool {
-	return (m.Subject == "" || m.Subject == r.Subject) &&
+	return m.Tenant == r.Tenant && m.Kind == r.Kind &&
+		(m.Subject == "" || m.Subject == r.Subject) &&
 		(m.SID == "" || m.SID == r.SID) &&
 		r.ID != m.Except
 }

@@ -169,7 +169,7 @@ func TestADamagedFileCountsAsEmptyAndIsMovedAside(t *testing.T) {
 			assert.Empty(t, listed)
 			_, err = s.Delete(t.Context(), "a")
 			assert.ErrorIs(t, err, storage.ErrNotFound)
-			claimed, err := s.Claim(t.Context(), 10, time.Minute)
+			claimed, err := s.Claim(t.Context(), "", 10, time.Minute)
 			assert.NoError(t, err)
 			assert.Empty(t, claimed)
 			assert.NoFileExists(t, path+".damaged", "nothing has come in its place yet")
@@ -282,7 +282,7 @@ func TestAFileOfFormat1IsReadable(t *testing.T) {
 	assertStored(t, s, bare)
 	begun := now
 	now = now.Add(2 * time.Minute)
-	claimed, err := s.Claim(t.Context(), 10, time.Minute)
+	claimed, err := s.Claim(t.Context(), "", 10, time.Minute)
 	require.NoError(t, err)
 	assert.Equal(t, []storage.Revocation{{Record: enqueued, Since: begun, Attempts: 1, Due: now.Add(time.Minute)}}, claimed)
 }

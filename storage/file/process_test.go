@@ -161,7 +161,7 @@ func stepOf(t *testing.T, s *file.Store, id string) int {
 		return int(r.Revision)
 	}
 	require.ErrorIs(t, err, storage.ErrNotFound)
-	revocations, err := s.Claim(t.Context(), 10, time.Minute)
+	revocations, err := s.Claim(t.Context(), "", 10, time.Minute)
 	require.NoError(t, err)
 	for _, d := range revocations {
 		if d.Record.ID == id {

@@ -90,7 +90,7 @@ func TestALifeInTheKeyring(t *testing.T) {
 	assert.Equal(t, short, revocation.Record)
 	_, err = s.Load(ctx, "a")
 	assert.ErrorIs(t, err, storage.ErrNotFound)
-	claimed, err := s.Claim(ctx, 1, time.Minute)
+	claimed, err := s.Claim(ctx, "", 1, time.Minute)
 	require.NoError(t, err)
 	require.Len(t, claimed, 1)
 	require.NoError(t, s.Complete(ctx, claimed[0]))

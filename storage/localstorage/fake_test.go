@@ -179,7 +179,7 @@ func claim(t testing.TB, s *Store, after time.Duration) (ids []string) {
 	f := s.items.(*fake)
 	there, err := newStore(t.Context(), o, f, f)
 	require.NoError(t, err)
-	revocations, err := there.Claim(t.Context(), 10, time.Nanosecond)
+	revocations, err := there.Claim(t.Context(), "", 10, time.Nanosecond)
 	require.NoError(t, err)
 	for _, d := range revocations {
 		ids = append(ids, d.Record.ID)

@@ -76,7 +76,7 @@ func (p page) methods() map[string]any {
 			r := storage.Record{ID: "revocation " + strconv.FormatUint(in.Revision, 10)}
 			return p.DeleteUserAndEnqueue(ctx, in.Revision, r, time.Nanosecond)
 		},
-		"claim": func(ctx context.Context, in input) (any, error) { return p.Claim(ctx, 100, time.Nanosecond) },
+		"claim": func(ctx context.Context, in input) (any, error) { return p.Claim(ctx, "", 100, time.Nanosecond) },
 		"count": func(ctx context.Context, in input) (any, error) { return nil, p.count(ctx, in.Count) },
 		"counter": func(ctx context.Context, _ input) (any, error) {
 			r, err := p.Load(ctx, "counter")

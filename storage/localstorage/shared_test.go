@@ -158,7 +158,7 @@ func TestASessionThatIsWrittenBackAfterItsEndIsEndedAgain(t *testing.T) {
 				assert.ErrorIs(t, err, storage.ErrNotFound)
 				assert.NotContains(t, f.items, userItem)
 			}
-			revocations, err := s.Claim(t.Context(), 10, time.Minute)
+			revocations, err := s.Claim(t.Context(), "", 10, time.Minute)
 			require.NoError(t, err)
 			require.Len(t, revocations, 0, "due a nanosecond later")
 			assert.Len(t, claim(t, s, time.Minute), in.enqueued)

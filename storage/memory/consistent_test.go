@@ -23,14 +23,19 @@ func consistent(t *testing.T, s *Store) {
 		}
 		assert.Len(t, sh.expiry.slots, len(sh.entries))
 	}
-	assert.EqualValues(t, len(stored), s.count.Load())
 	indexed(t, &s.subjects, stored, func(r storage.Record) string { return r.Subject })
 	indexed(t, &s.sids, stored, func(r storage.Record) string { return r.SID })
 
-	assert.Len(t, s.queue.due.slots, len(s.queue.revocations))
+	counted, due := 0, 0
+	for _, tenant := range *s.tenants.byName.Load() {
+		counted += int(tenant.count.Load())
+		due += len(tenant.due.slots)
+	}
+	assert.Equal(t, len(stored), counted)
+	assert.Equal(t, len(s.queue.revocations), due)
 	for id, d := range s.queue.revocations {
 		assert.Equal(t, id, d.Record.ID)
-		assert.Equal(t, slot[*revocation]{d.Due.UnixMilli(), d}, s.queue.due.slots[d.queued], "revocation %q is queued wrongly", id)
+		assert.Equal(t, slot[*revocation]{d.Due.UnixMilli(), d}, d.tenant.due.slots[d.queued], "revocation %q is queued wrongly", id)
 	}
 }
 
@@ -43,7 +48,7 @@ func indexed(t *testing.T, x *index, stored map[*entry]bool, key func(storage.Re
 			var prev *entry
 			for e := head; e != nil; prev, e = e, e.links[x.kind].next {
 				assert.True(t, stored[e] && !listed[e], "%q is in an index for nothing", e.record.ID)
-				assert.Equal(t, k, key(e.record))
+				assert.Equal(t, k, indexKey{e.tenant, e.record.Kind, key(e.record)})
 				assert.Same(t, &x.shards[i], x.shard(k), "%q is in the wrong shard", k)
 				assert.Equal(t, prev, e.links[x.kind].prev)
 				listed[e] = true

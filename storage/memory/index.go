@@ -3,6 +3,8 @@ package memory
 import (
 	"hash/maphash"
 	"sync"
+
+	"github.com/passport-go/passport/storage"
 )
 
 type indexKind int
@@ -24,8 +26,15 @@ type index struct {
 // indexShard is as big as two cache lines, so that no two locks share one.
 type indexShard struct {
 	mu    sync.Mutex
-	heads map[string]*entry
+	heads map[indexKey]*entry
 	_     [128 - 16]byte
+}
+
+// indexKey is what the entries of one list have in common.
+type indexKey struct {
+	tenant *tenant
+	kind   storage.Kind
+	name   string // a subject or a sid
 }
 
 // link is a place in the list of an index.
@@ -35,30 +44,34 @@ func (x *index) init(kind indexKind) {
 	x.kind = kind
 	x.seed = maphash.MakeSeed()
 	for i := range x.shards {
-		x.shards[i].heads = make(map[string]*entry)
+		x.shards[i].heads = make(map[indexKey]*entry)
 	}
 }
 
-func (x *index) shard(key string) *indexShard { return &x.shards[x.shardNumber(key)] }
+func (x *index) shard(key indexKey) *indexShard { return &x.shards[x.shardNumber(key)] }
 
-func (x *index) shardNumber(key string) uint8 {
-	return uint8(maphash.String(x.seed, key) % shardCount)
+func (x *index) shardNumber(key indexKey) uint8 {
+	return uint8(maphash.String(x.seed, key.name) % shardCount)
 }
 
 // shardOf is the shard of an entry that is in the index, or about to be.
 func (x *index) shardOf(e *entry) *indexShard { return &x.shards[e.indexed[x.kind]] }
 
-func (x *index) key(e *entry) string {
+func (x *index) key(e *entry) indexKey {
+	return indexKey{tenant: e.tenant, kind: e.record.Kind, name: x.name(e)}
+}
+
+func (x *index) name(e *entry) string {
 	if x.kind == bySID {
 		return e.record.SID
 	}
 	return e.record.Subject
 }
 
-// add enters e, unless its key is empty.
+// add lists e, unless its name is empty.
 func (x *index) add(e *entry) {
 	key := x.key(e)
-	if key == "" {
+	if key.name == "" {
 		return
 	}
 	e.indexed[x.kind] = x.shardNumber(key)
@@ -70,7 +83,7 @@ func (x *index) add(e *entry) {
 
 // remove takes e out again.
 func (x *index) remove(e *entry) {
-	if x.key(e) == "" {
+	if x.name(e) == "" {
 		return
 	}
 	sh := x.shardOf(e)
@@ -79,15 +92,15 @@ func (x *index) remove(e *entry) {
 	x.unlink(sh, e)
 }
 
-// enter adds e, which is to replace old, and puts it in the place of old if
-// they have the same key. Otherwise old stays until it is told to leave.
+// enter adds e, which is to replace old and has its tenant and kind. It puts e in
+// the place of old if they have the same name. Otherwise old stays until it is told to leave.
 func (x *index) enter(old, e *entry) {
-	key := x.key(e)
-	if key != x.key(old) {
+	name := x.name(e)
+	if name != x.name(old) {
 		x.add(e)
 		return
 	}
-	if key == "" {
+	if name == "" {
 		return
 	}
 	e.indexed[x.kind] = old.indexed[x.kind]
@@ -101,7 +114,7 @@ func (x *index) enter(old, e *entry) {
 
 // leave removes old, unless e is in its place.
 func (x *index) leave(old, e *entry) {
-	if x.key(old) != x.key(e) {
+	if x.name(old) != x.name(e) {
 		x.remove(old)
 	}
 }
@@ -142,7 +155,7 @@ const walkBatch = 256
 
 // entries appends those with that key to found. It misses none that is there
 // all the time.
-func (x *index) entries(key string, found []*entry) []*entry {
+func (x *index) entries(key indexKey, found []*entry) []*entry {
 	sh := x.shard(key)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()

@@ -86,10 +86,11 @@ func TestPauseKeepsThePlace(t *testing.T) {
 		r.Subject = "alice"
 		save(t, s, r)
 	}
-	sh := s.subjects.shard("alice")
+	ofAlice := indexKey{tenant: s.tenants.of(""), name: "alice"}
+	sh := s.subjects.shard(ofAlice)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	middle := sh.heads["alice"].links[bySubject].next
+	middle := sh.heads[ofAlice].links[bySubject].next
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		_, err := s.Delete(t.Context(), middle.record.ID)
@@ -112,10 +113,11 @@ func TestChangedKeyIsNeverNowhere(t *testing.T) {
 	s, c := newStore(Options{})
 	r := save(t, s, record(c, 0, time.Hour))
 	subject := "another subject"
-	for s.subjects.shard(subject) == s.subjects.shard(r.Subject) {
+	key := func(subject string) indexKey { return indexKey{tenant: s.tenants.of(""), name: subject} }
+	for s.subjects.shard(key(subject)) == s.subjects.shard(key(r.Subject)) {
 		subject += "!"
 	}
-	from := s.subjects.shard(r.Subject)
+	from := s.subjects.shard(key(r.Subject))
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	from.mu.Lock()
@@ -126,7 +128,7 @@ func TestChangedKeyIsNeverNowhere(t *testing.T) {
 		assert.NoError(t, err)
 	})
 	assert.Eventually(t, func() bool {
-		return len(s.subjects.entries(subject, nil)) == 1
+		return len(s.subjects.entries(key(subject), nil)) == 1
 	}, 10*time.Second, time.Millisecond, "a record has left its old subject, but not come to the new")
 }
 

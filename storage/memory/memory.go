@@ -14,26 +14,26 @@ import (
 	"fmt"
 	"hash/maphash"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/passport-go/passport/storage"
 )
 
 // DefaultLimit is how many records, and beside them how many revocations, a store
-// holds unless its Options say otherwise: some 300 MB of sessions with tokens
-// of the usual size (2.6 KB).
+// keeps for each tenant unless its Options say otherwise: some 300 MB of sessions
+// with tokens of the usual size (2.6 KB).
 const DefaultLimit = 100_000
 
 // Options configure a Store. The zero Options are ready to use.
 type Options struct {
-	// Limit is the number of records the store holds at most: expired ones
-	// count until they are swept, but are swept before one more is refused.
+	// Limit is the number of records the store keeps for each tenant at most:
+	// expired ones count until they are swept, but are swept before one more is
+	// refused.
 	// What would go beyond fails with storage.ErrFull. It counts records, not
 	// bytes. 0 means DefaultLimit; negative means no limit.
 	Limit int
 
-	// RevocationLimit is the same for the revocations of the queue. At the limit, Enqueue,
+	// RevocationLimit is the same for a tenant's pending revocations. At the limit, Enqueue,
 	// DeleteAndEnqueue and DeleteMatchingAndEnqueue fail with storage.ErrFull and leave
 	// the record where it is; Delete and DeleteMatching still remove it.
 	// 0 means DefaultLimit; negative means no limit.
@@ -46,11 +46,11 @@ type Options struct {
 // Store is a storage.TokenStore, storage.Lister and storage.RevocationQueue in memory.
 // It is safe for concurrent use.
 type Store struct {
-	now    func() time.Time
-	limit  int64
-	count  atomic.Int64 // of records, the expired included
-	seed   maphash.Seed
-	shards [shardCount]shard
+	now     func() time.Time
+	limit   int64
+	tenants tenants
+	seed    maphash.Seed
+	shards  [shardCount]shard
 	// Lock order: a shard, then one index shard or the queue. Nobody holds
 	// two shards, or two of what comes after, at once.
 	subjects index
@@ -71,6 +71,7 @@ func New(o Options) *Store {
 	for i := range s.shards {
 		s.shards[i].entries = make(map[string]*entry)
 	}
+	s.tenants.init()
 	s.subjects.init(bySubject)
 	s.sids.init(bySID)
 	s.queue.init(bound(o.RevocationLimit))
@@ -120,8 +121,11 @@ func (s *Store) Save(ctx context.Context, r storage.Record) (storage.Record, err
 	if err := ctx.Err(); err != nil {
 		return storage.Record{}, err
 	}
-	if err := validate(&r, s.now()); err != nil {
+	if err := validate(&r); err != nil {
 		return storage.Record{}, err
+	}
+	if expired(&r, s.now()) {
+		return storage.Record{}, errors.New("storage/memory: Record.Expiry is not in the future")
 	}
 	r.Data = clone(r.Data)
 	r.Expiry = r.Expiry.Round(0) // absolute: by the wall clock alone
@@ -130,7 +134,8 @@ func (s *Store) Save(ctx context.Context, r storage.Record) (storage.Record, err
 	}
 	r.Revision = 1
 	// Allocated before the lock is taken: the collector may ask for help.
-	e := &entry{record: r, shard: s.shardNumber(r.ID)}
+	e := &entry{record: r, tenant: s.tenants.of(r.Tenant), shard: s.shardNumber(r.ID)}
+	e.record.Tenant = e.tenant.name // one copy for all
 	for {
 		err := s.create(e)
 		if err == nil {
@@ -142,14 +147,11 @@ func (s *Store) Save(ctx context.Context, r storage.Record) (storage.Record, err
 	}
 }
 
-func validate(r *storage.Record, now time.Time) error {
+func validate(r *storage.Record) error {
 	if r.ID == "" {
 		return errors.New("storage/memory: Record.ID is empty")
 	}
-	if expired(r, now) {
-		return errors.New("storage/memory: Record.Expiry is not in the future")
-	}
-	return nil
+	return storage.CheckScope(r)
 }
 
 // clone leaves no spare capacity, so that whoever appends to the Data of a
@@ -170,8 +172,8 @@ func (s *Store) create(e *entry) error {
 		s.drop(sh, old)
 	}
 	s.sweep(sh, now)
-	if !s.reserve() {
-		return fmt.Errorf("storage/memory: %w: it holds %d records, which is its Options.Limit", storage.ErrFull, s.limit)
+	if !s.reserve(e.tenant) {
+		return fmt.Errorf("storage/memory: %w: it holds %d records of the tenant, which is its Options.Limit", storage.ErrFull, s.limit)
 	}
 	s.insert(sh, e)
 	return nil
@@ -186,7 +188,7 @@ func (s *Store) replace(r storage.Record) (storage.Record, error) {
 	if e == nil || expired(&e.record, now) {
 		return storage.Record{}, storage.ErrNotFound
 	}
-	if e.record.Revision != r.Revision {
+	if e.record.Revision != r.Revision || e.record.Tenant != r.Tenant || e.record.Kind != r.Kind {
 		return storage.Record{}, storage.ErrConflict
 	}
 	r.Revision++

@@ -144,7 +144,34 @@ func TestLimitHoldsUnderConcurrency(t *testing.T) {
 	}
 	wg.Wait()
 	assert.EqualValues(t, limit, saved.Load())
-	assert.EqualValues(t, limit, s.count.Load())
+	assert.EqualValues(t, limit, s.tenants.of("").count.Load())
+}
+
+// TestLimitsAreForEachTenant pins that a tenant that has used up its room leaves
+// the others theirs.
+func TestLimitsAreForEachTenant(t *testing.T) {
+	s, c := newStore(Options{Limit: 2, RevocationLimit: 1})
+	of := func(tenant string, i int) storage.Record {
+		r := record(c, i, time.Hour)
+		r.Tenant = tenant
+		return r
+	}
+	for i := range 2 {
+		save(t, s, of("a", i))
+	}
+	_, err := s.Save(t.Context(), of("a", 2))
+	require.ErrorIs(t, err, storage.ErrFull)
+	for i := range 2 {
+		save(t, s, of("b", 10+i))
+	}
+
+	_, err = s.Enqueue(t.Context(), of("a", 20), time.Minute)
+	require.NoError(t, err)
+	_, err = s.DeleteAndEnqueue(t.Context(), "id 0", time.Minute)
+	require.ErrorIs(t, err, storage.ErrFull)
+	_, err = s.DeleteAndEnqueue(t.Context(), "id 10", time.Minute)
+	require.NoError(t, err)
+	consistent(t, s)
 }
 
 func TestReserveIsExact(t *testing.T) {
@@ -154,7 +181,7 @@ func TestReserveIsExact(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for range 20_000 {
-				if !s.reserve() {
+				if !s.reserve(s.tenants.of("")) {
 					continue
 				}
 				if holders.Add(1) != 1 {
@@ -162,7 +189,7 @@ func TestReserveIsExact(t *testing.T) {
 					return
 				}
 				holders.Add(-1)
-				s.count.Add(-1)
+				s.tenants.of("").count.Add(-1)
 			}
 		})
 	}
@@ -204,7 +231,7 @@ func TestWritesSweepWhatHasExpired(t *testing.T) {
 	for i := range n {
 		save(t, s, record(c, n+i, time.Hour))
 	}
-	assert.Less(t, s.count.Load(), int64(n+n/10), "expired records are still there after as many writes")
+	assert.Less(t, s.tenants.of("").count.Load(), int64(n+n/10), "expired records are still there after as many writes")
 }
 
 func TestNewExpiryIsSweptBy(t *testing.T) {
@@ -217,11 +244,11 @@ func TestNewExpiryIsSweptBy(t *testing.T) {
 	c.advance(time.Minute)
 	for s.sweepAny() {
 	}
-	assert.EqualValues(t, 150, s.count.Load(), "those that were shortened are swept")
+	assert.EqualValues(t, 150, s.tenants.of("").count.Load(), "those that were shortened are swept")
 	c.advance(time.Hour)
 	for s.sweepAny() {
 	}
-	assert.EqualValues(t, 150, s.count.Load(), "those that were extended are not")
+	assert.EqualValues(t, 150, s.tenants.of("").count.Load(), "those that were extended are not")
 	consistent(t, s)
 }
 
@@ -243,7 +270,7 @@ func TestNothingIsLeftOfRemovedRecords(t *testing.T) {
 	c.advance(time.Minute)
 	for s.sweepAny() {
 	}
-	assert.Zero(t, s.count.Load())
+	assert.Zero(t, s.tenants.of("").count.Load())
 	consistent(t, s)
 }
 
@@ -280,7 +307,7 @@ func TestClaimInSteps(t *testing.T) {
 		require.NoError(t, err)
 	}
 	c.advance(n * time.Second)
-	claimed, err := s.Claim(t.Context(), 2*n, 0)
+	claimed, err := s.Claim(t.Context(), "", 2*n, 0)
 	require.NoError(t, err)
 	require.Len(t, claimed, n)
 	for i, d := range claimed {

@@ -2,7 +2,6 @@ package memory
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -12,18 +11,18 @@ import (
 
 const claimStep = 64
 
-// queue holds the pending revocations. One lock is enough: there are few, and
-// no session check takes it.
+// queue holds the pending revocations, each tenant's in an order of its own. One
+// lock is enough: there are few, and no session check takes it.
 type queue struct {
 	mu          sync.Mutex
 	limit       int64
 	revocations map[string]*revocation
-	due         heap[*revocation]
 }
 
 type revocation struct {
 	storage.Revocation
-	queued int // position in due
+	tenant *tenant
+	queued int // position in tenant.due
 }
 
 func (d *revocation) moved(to int) { d.queued = to }
@@ -52,7 +51,7 @@ func (s *Store) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, l
 
 func (s *Store) enqueuer(lease time.Duration) taker[storage.Revocation] {
 	return func(e *entry, now time.Time) (storage.Revocation, error) {
-		return s.queue.enqueue(e.record, now, lease)
+		return s.queue.enqueue(e.tenant, e.record, now, lease)
 	}
 }
 
@@ -62,25 +61,26 @@ func (s *Store) Enqueue(ctx context.Context, r storage.Record, lease time.Durati
 	if err := ctx.Err(); err != nil {
 		return storage.Revocation{}, err
 	}
-	if r.ID == "" {
-		return storage.Revocation{}, errors.New("storage/memory: Record.ID is empty")
+	if err := validate(&r); err != nil {
+		return storage.Revocation{}, err
 	}
 	r.Data = clone(r.Data)
 	r.Expiry = r.Expiry.Round(0)
-	return s.queue.enqueue(r, s.now(), lease)
+	return s.queue.enqueue(s.tenants.of(r.Tenant), r, s.now(), lease)
 }
 
 // Claim implements storage.RevocationQueue.
-func (s *Store) Claim(ctx context.Context, n int, lease time.Duration) ([]storage.Revocation, error) {
+func (s *Store) Claim(ctx context.Context, tenant string, n int, lease time.Duration) ([]storage.Revocation, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	// One moment for all, so that no lease that ends meanwhile makes the same
 	// revocation come twice; in steps, because a logout may wait for the queue.
 	now := s.now()
+	from := s.tenants.known(tenant)
 	var claimed []storage.Revocation
-	for len(claimed) < n {
-		some := s.queue.claim(min(n-len(claimed), claimStep), now, lease)
+	for from != nil && len(claimed) < n {
+		some := s.queue.claim(from, min(n-len(claimed), claimStep), now, lease)
 		if len(some) == 0 {
 			break
 		}
@@ -105,31 +105,31 @@ func (s *Store) Complete(ctx context.Context, d storage.Revocation) error {
 	return s.queue.complete(d)
 }
 
-func (q *queue) enqueue(r storage.Record, now time.Time, lease time.Duration) (storage.Revocation, error) {
+func (q *queue) enqueue(t *tenant, r storage.Record, now time.Time, lease time.Duration) (storage.Revocation, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.revocations[r.ID] != nil {
 		return storage.Revocation{}, storage.ErrConflict
 	}
-	if int64(len(q.revocations)) >= q.limit {
-		return storage.Revocation{}, fmt.Errorf("storage/memory: %w: %d revocations are pending, which is its Options.RevocationLimit", storage.ErrFull, q.limit)
+	if int64(len(t.due.slots)) >= q.limit {
+		return storage.Revocation{}, fmt.Errorf("storage/memory: %w: %d revocations of the tenant are pending, which is its Options.RevocationLimit", storage.ErrFull, q.limit)
 	}
-	d := &revocation{Revocation: storage.Revocation{Record: r, Since: instant(now), Due: leasedUntil(now, lease)}}
+	d := &revocation{Revocation: storage.Revocation{Record: r, Since: instant(now), Due: leasedUntil(now, lease)}, tenant: t}
 	q.revocations[r.ID] = d
-	q.due.push(d.Due.UnixMilli(), d)
+	t.due.push(d.Due.UnixMilli(), d)
 	return d.Revocation, nil
 }
 
-func (q *queue) claim(n int, now time.Time, lease time.Duration) (claimed []storage.Revocation) {
+func (q *queue) claim(t *tenant, n int, now time.Time, lease time.Duration) (claimed []storage.Revocation) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for len(claimed) < n {
-		d, ok := q.due.first(now.UnixMilli())
+		d, ok := t.due.first(now.UnixMilli())
 		if !ok {
 			break
 		}
 		d.Due = leasedUntil(now, lease)
-		q.due.move(d.queued, d.Due.UnixMilli())
+		t.due.move(d.queued, d.Due.UnixMilli())
 		claimed = append(claimed, d.Revocation)
 	}
 	return claimed
@@ -144,7 +144,7 @@ func (q *queue) retry(claimed storage.Revocation, due time.Time) error {
 	}
 	d.Attempts++
 	d.Due = instant(due)
-	q.due.move(d.queued, d.Due.UnixMilli())
+	d.tenant.due.move(d.queued, d.Due.UnixMilli())
 	return nil
 }
 
@@ -155,7 +155,7 @@ func (q *queue) complete(claimed storage.Revocation) error {
 	if err != nil {
 		return err
 	}
-	q.due.remove(d.queued)
+	d.tenant.due.remove(d.queued)
 	delete(q.revocations, d.Record.ID)
 	return nil
 }
@@ -163,7 +163,7 @@ func (q *queue) complete(claimed storage.Revocation) error {
 // leased returns the revocation if the lease that claimed stands for still runs.
 func (q *queue) leased(claimed storage.Revocation) (*revocation, error) {
 	d := q.revocations[claimed.Record.ID]
-	if d == nil {
+	if d == nil || d.Record.Tenant != claimed.Record.Tenant {
 		return nil, storage.ErrNotFound
 	}
 	if !d.Due.Equal(claimed.Due) {

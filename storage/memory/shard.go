@@ -17,10 +17,11 @@ const shardCount = 256 // as many as a byte counts
 const sweepsPerWrite = 2
 
 // entry is a stored record. It is guarded by the lock of its shard, but for ID,
-// Subject, SID and shard, which never change, and the places in the indexes,
+// Tenant, Kind, Subject, SID, tenant and shard, which never change, and the places in the indexes,
 // which belong to those.
 type entry struct {
 	record  storage.Record
+	tenant  *tenant
 	queued  int32    // position in the shard's queue
 	shard   uint8    // the number of its shard, so that it is not hashed again,
 	indexed [2]uint8 // and of its shards in the indexes, by indexKind
@@ -31,8 +32,8 @@ func (e *entry) moved(to int) { e.queued = int32(to) }
 
 // newBookmark returns an entry that keeps a place in an index, and is none
 // otherwise: a record has an ID.
-func newBookmark(key string) *entry {
-	return &entry{record: storage.Record{Subject: key, SID: key}}
+func newBookmark(key indexKey) *entry {
+	return &entry{record: storage.Record{Kind: key.kind, Subject: key.name, SID: key.name}, tenant: key.tenant}
 }
 
 func (e *entry) isBookmark() bool { return e.record.ID == "" }
@@ -86,7 +87,7 @@ func (s *Store) update(sh *shard, e *entry, r storage.Record) {
 // indexes before old leaves them: were a record under neither its old keys nor
 // its new ones for a moment, two logouts in a row could both miss it.
 func (s *Store) reindex(sh *shard, old *entry, r storage.Record) *entry {
-	e := &entry{record: old.record, shard: old.shard}
+	e := &entry{record: old.record, tenant: old.tenant, shard: old.shard}
 	e.record.Subject, e.record.SID = r.Subject, r.SID
 	sh.entries[r.ID] = e
 	sh.expiry.replace(int(old.queued), e)
@@ -102,17 +103,17 @@ func (s *Store) drop(sh *shard, e *entry) {
 	sh.expiry.remove(int(e.queued))
 	s.subjects.remove(e)
 	s.sids.remove(e)
-	s.count.Add(-1)
+	e.tenant.count.Add(-1)
 }
 
-// reserve takes room for one record, if there is any.
-func (s *Store) reserve() bool {
+// reserve takes room for one record of t, if there is any.
+func (s *Store) reserve(t *tenant) bool {
 	for {
-		n := s.count.Load()
+		n := t.count.Load()
 		if n >= s.limit {
 			return false
 		}
-		if s.count.CompareAndSwap(n, n+1) {
+		if t.count.CompareAndSwap(n, n+1) {
 			return true
 		}
 	}

@@ -15,8 +15,8 @@ type taker[T any] func(e *entry, now time.Time) (T, error)
 
 func asRecord(e *entry, _ time.Time) (storage.Record, error) { return e.record, nil }
 
-// take removes the live record under id if m selects it. hint is its entry, or
-// one that was, or nil. All is done under the lock of the shard, so that a
+// take removes the live record under id. hint is its entry, or one that was, and
+// then m must select the record; or nil. All is done under the lock of the shard, so that a
 // record and its revocation change places in one step.
 func take[T any](s *Store, id string, hint *entry, m storage.Match, become taker[T]) (taken T, err error) {
 	var sh *shard
@@ -29,7 +29,7 @@ func take[T any](s *Store, id string, hint *entry, m storage.Match, become taker
 	defer sh.mu.Unlock()
 	now := s.now()
 	e := sh.entry(id, hint)
-	if e == nil || expired(&e.record, now) || !matches(&e.record, m) {
+	if e == nil || expired(&e.record, now) || hint != nil && !matches(&e.record, m) {
 		return taken, storage.ErrNotFound
 	}
 	if taken, err = become(e, now); err != nil {
@@ -71,17 +71,24 @@ func (s *Store) candidates(ctx context.Context, m storage.Match, found []*entry)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if m.SID == "" && m.Subject == "" {
+		return nil, storage.ErrEmptyMatch
+	}
+	key := indexKey{tenant: s.tenants.known(m.Tenant), kind: m.Kind}
+	if key.tenant == nil {
+		return nil, nil
+	}
 	if m.SID != "" { // few sessions share one
-		return s.sids.entries(m.SID, found), nil
+		key.name = m.SID
+		return s.sids.entries(key, found), nil
 	}
-	if m.Subject != "" {
-		return s.subjects.entries(m.Subject, found), nil
-	}
-	return nil, storage.ErrEmptyMatch
+	key.name = m.Subject
+	return s.subjects.entries(key, found), nil
 }
 
 func matches(r *storage.Record, m storage.Match) bool {
-	return (m.Subject == "" || m.Subject == r.Subject) &&
+	return m.Tenant == r.Tenant && m.Kind == r.Kind &&
+		(m.Subject == "" || m.Subject == r.Subject) &&
 		(m.SID == "" || m.SID == r.SID) &&
 		(m.Except == "" || m.Except != r.ID)
 }

@@ -111,7 +111,7 @@ func (w *work) note(what func()) {
 func (w *work) check(t *testing.T, s *Store) {
 	later, err := New(s.pool, Options{Prefix: s.names.prefix, Now: func() time.Time { return time.Now().Add(time.Hour) }})
 	require.NoError(t, err)
-	revocations, err := later.Claim(t.Context(), 1_000_000, time.Minute)
+	revocations, err := later.Claim(t.Context(), "", 1_000_000, time.Minute)
 	require.NoError(t, err)
 	enqueued := map[string]bool{}
 	for _, d := range revocations {

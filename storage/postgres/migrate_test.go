@@ -118,7 +118,7 @@ func TestRoleWithoutTheRightToCreate(t *testing.T) {
 	require.NoError(t, err)
 	_, err = s.DeleteAndEnqueue(t.Context(), "id", -time.Second)
 	require.NoError(t, err)
-	revocations, err := s.Claim(t.Context(), 1, time.Minute)
+	revocations, err := s.Claim(t.Context(), "", 1, time.Minute)
 	require.NoError(t, err)
 	require.Len(t, revocations, 1)
 	require.NoError(t, s.Complete(t.Context(), revocations[0]))

@@ -104,7 +104,7 @@ func useQueue(t *testing.T, s *Store, clock *clock) {
 	assert.ErrorIs(t, err, storage.ErrConflict)
 
 	clock.advance(3 * time.Minute)
-	claimed, err := s.Claim(ctx, 10, time.Minute)
+	claimed, err := s.Claim(ctx, "", 10, time.Minute)
 	require.NoError(t, err)
 	require.Len(t, claimed, 3)
 	assert.Equal(t, []string{third.Record.ID, b.ID, a.ID}, []string{claimed[0].Record.ID, claimed[1].Record.ID, claimed[2].Record.ID})
@@ -132,7 +132,7 @@ func TestNoRevocationIsOverwritten(t *testing.T) {
 	loaded, err := s.Load(t.Context(), "id")
 	require.NoError(t, err)
 	assert.Equal(t, saved, loaded)
-	revocations, err := s.Claim(t.Context(), 10, time.Minute)
+	revocations, err := s.Claim(t.Context(), "", 10, time.Minute)
 	require.NoError(t, err)
 	require.Len(t, revocations, 1)
 	assert.Equal(t, enqueued.Data, revocations[0].Record.Data)

@@ -17,14 +17,14 @@ import (
 func fill(t testing.TB, s *Store, n, size int, about time.Time) {
 	t.Helper()
 	execute(t, s.pool, s.names.fill(`
-		INSERT INTO {records} (id, subject, sid, revision, expiry, sweep_after, data)
-		SELECT convert_to('id' || i, 'UTF8'), convert_to('subject' || i / 4, 'UTF8'), convert_to('sid' || i, 'UTF8'), 1,
+		INSERT INTO {records} (id, tenant, kind, subject, sid, revision, expiry, sweep_after, data)
+		SELECT convert_to('id' || i, 'UTF8'), convert_to('tenant' || i % 2, 'UTF8'), 'session', convert_to('subject' || i / 4, 'UTF8'), convert_to('sid' || i, 'UTF8'), 1,
 		       at, date_bin('1 hour', at, '2000-01-01') + interval '1 hour', $2::bytea
 		FROM generate_series(1, $1::int) AS i, LATERAL (SELECT $3::timestamptz + (i % 200 - 100) * interval '1 hour') AS expiry (at)`),
 		n, make([]byte, size), about)
 	execute(t, s.pool, s.names.fill(`
 		INSERT INTO {revocations}
-		SELECT id, subject, sid, revision, expiry, data, expiry, 0, expiry FROM {records} LIMIT $1`), n/10)
+		SELECT id, tenant, kind, subject, sid, revision, expiry, data, expiry, 0, expiry FROM {records} LIMIT $1`), n/10)
 }
 
 // What the planner makes of a statement depends on how much it knows: on the
@@ -43,28 +43,29 @@ func TestNoStatementReadsAWholeTable(t *testing.T) {
 func checkPlans(t *testing.T, pool *pgxpool.Pool, s *Store) {
 	now := s.clock()
 	id, subject, sid, data := []byte("id7"), []byte("subject7"), []byte("sid7"), []byte("data")
+	tenant, kind := []byte("tenant1"), []byte("session")
 	match := func(name string, sql byMatch, more ...any) (all []statement) {
 		return []statement{
-			{name + " by subject", sql.subject, append([]any{id, now, subject, nil}, more...)},
-			{name + " by sid", sql.sid, append([]any{id, now, nil, sid}, more...)},
-			{name + " by both", sql.both, append([]any{id, now, subject, sid}, more...)},
+			{name + " by subject", sql.subject, append([]any{id, now, subject, nil, tenant, kind}, more...)},
+			{name + " by sid", sql.sid, append([]any{id, now, nil, sid, tenant, kind}, more...)},
+			{name + " by both", sql.both, append([]any{id, now, subject, sid, tenant, kind}, more...)},
 		}
 	}
 	all := []statement{
 		{"load", s.sql.load, []any{id}},
-		{"create", s.sql.create, []any{id, subject, sid, now, now, data, now}},
-		{"replace", s.sql.replace, []any{id, 1, subject, sid, now, now, data, now}},
+		{"create", s.sql.create, []any{id, subject, sid, now, now, data, now, tenant, kind}},
+		{"replace", s.sql.replace, []any{id, 1, subject, sid, now, now, data, now, tenant, kind}},
 		{"remove", s.sql.remove, []any{id, now}},
-		{"remove pending", s.sql.removeAndEnqueue, []any{id, now, now}},
-		{"enqueue", s.sql.enqueue, []any{id, subject, sid, 1, now, data, now, now}},
-		{"claim", s.sql.claim, []any{now, 100, now.Add(time.Minute)}},
-		{"retry", s.sql.retry, []any{id, now, now}},
-		{"complete", s.sql.complete, []any{id, now}},
+		{"remove and enqueue", s.sql.removeAndEnqueue, []any{id, now, now}},
+		{"enqueue", s.sql.enqueue, []any{id, subject, sid, 1, now, data, now, now, tenant, kind}},
+		{"claim", s.sql.claim, []any{now, 100, now.Add(time.Minute), tenant}},
+		{"retry", s.sql.retry, []any{id, now, now, tenant}},
+		{"complete", s.sql.complete, []any{id, now, tenant}},
 		{"sweep", s.sql.sweep, []any{now, sweepBatch}},
 	}
 	all = append(all, match("list", s.sql.list)...)
 	all = append(all, match("remove matching", s.sql.removeMatching)...)
-	all = append(all, match("remove matching pending", s.sql.removeMatchingAndEnqueue, now)...)
+	all = append(all, match("remove matching and enqueue", s.sql.removeMatchingAndEnqueue, now)...)
 
 	for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
 		for _, st := range all {

@@ -35,7 +35,7 @@ func (s *Store) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, l
 	}
 	now := s.clock()
 	revocations, err := rows(ctx, s, "delete matching and enqueue", s.sql.removeMatchingAndEnqueue.pick(m), revocation,
-		[]byte(m.Except), now, key(m.Subject), key(m.SID), stored(now.Add(lease)))
+		[]byte(m.Except), now, key(m.Subject), key(m.SID), []byte(m.Tenant), []byte(m.Kind), stored(now.Add(lease)))
 	return revocations, alreadyEnqueued(err)
 }
 
@@ -48,7 +48,7 @@ func (s *Store) Enqueue(ctx context.Context, r storage.Record, lease time.Durati
 	var d storage.Revocation
 	err := s.row(ctx, "enqueue", s.sql.enqueue, []any{
 		[]byte(r.ID), key(r.Subject), key(r.SID), int64(r.Revision), stored(r.Expiry), notNull(r.Data),
-		now, stored(now.Add(lease)),
+		now, stored(now.Add(lease)), []byte(r.Tenant), []byte(r.Kind),
 	}, revocation(&d))
 	if errors.Is(err, storage.ErrNotFound) {
 		return storage.Revocation{}, storage.ErrConflict
@@ -61,22 +61,22 @@ func (s *Store) Enqueue(ctx context.Context, r storage.Record, lease time.Durati
 
 // Claim leases up to n revocations that are due, the oldest first. Revocations
 // that another caller is about to claim are passed over, not waited for.
-func (s *Store) Claim(ctx context.Context, n int, lease time.Duration) ([]storage.Revocation, error) {
+func (s *Store) Claim(ctx context.Context, tenant string, n int, lease time.Duration) ([]storage.Revocation, error) {
 	if n <= 0 {
 		return nil, nil
 	}
 	now := s.clock()
-	return rows(ctx, s, "claim", s.sql.claim, revocation, now, int64(n), stored(now.Add(lease)))
+	return rows(ctx, s, "claim", s.sql.claim, revocation, now, int64(n), stored(now.Add(lease)), []byte(tenant))
 }
 
 // Retry makes d due again at due, with the errors of storage.RevocationQueue.
 func (s *Store) Retry(ctx context.Context, d storage.Revocation, due time.Time) error {
-	return s.fenced(ctx, "retry", s.sql.retry, []byte(d.Record.ID), stored(d.Due), stored(due))
+	return s.fenced(ctx, "retry", s.sql.retry, []byte(d.Record.ID), stored(d.Due), stored(due), []byte(d.Record.Tenant))
 }
 
 // Complete removes d, with the errors of storage.RevocationQueue.
 func (s *Store) Complete(ctx context.Context, d storage.Revocation) error {
-	return s.fenced(ctx, "complete", s.sql.complete, []byte(d.Record.ID), stored(d.Due))
+	return s.fenced(ctx, "complete", s.sql.complete, []byte(d.Record.ID), stored(d.Due), []byte(d.Record.Tenant))
 }
 
 // alreadyEnqueued turns the collision of two revocations into what the contract calls it.

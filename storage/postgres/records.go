@@ -49,6 +49,7 @@ func (s *Store) create(ctx context.Context, r storage.Record, now time.Time) (st
 	var created bool
 	err := s.row(ctx, "save", s.sql.create, []any{
 		[]byte(r.ID), key(r.Subject), key(r.SID), r.Expiry, sweepAfter(r.Expiry), notNull(r.Data), now,
+		[]byte(r.Tenant), []byte(r.Kind),
 	}, []any{&created})
 	if errors.Is(err, storage.ErrNotFound) {
 		return storage.Record{}, storage.ErrConflict
@@ -63,7 +64,8 @@ func (s *Store) create(ctx context.Context, r storage.Record, now time.Time) (st
 
 func (s *Store) replace(ctx context.Context, r storage.Record, now time.Time) (storage.Record, error) {
 	err := s.fenced(ctx, "save", s.sql.replace,
-		[]byte(r.ID), int64(r.Revision), key(r.Subject), key(r.SID), r.Expiry, sweepAfter(r.Expiry), notNull(r.Data), now)
+		[]byte(r.ID), int64(r.Revision), key(r.Subject), key(r.SID), r.Expiry, sweepAfter(r.Expiry), notNull(r.Data), now,
+		[]byte(r.Tenant), []byte(r.Kind))
 	if err != nil {
 		return storage.Record{}, err
 	}
@@ -97,7 +99,7 @@ func (s *Store) matching(ctx context.Context, verb string, sql byMatch, m storag
 	if m.Subject == "" && m.SID == "" {
 		return nil, storage.ErrEmptyMatch
 	}
-	return rows(ctx, s, verb, sql.pick(m), record, []byte(m.Except), s.clock(), key(m.Subject), key(m.SID))
+	return rows(ctx, s, verb, sql.pick(m), record, []byte(m.Except), s.clock(), key(m.Subject), key(m.SID), []byte(m.Tenant), []byte(m.Kind))
 }
 
 // checkRecord refuses what the tables cannot hold.
@@ -115,9 +117,11 @@ func checkRecord(r storage.Record) error {
 		return errors.New("storage/postgres: Record.Revision is too large for a bigint")
 	case r.Expiry.Year() > 9999:
 		return errors.New("storage/postgres: Record.Expiry is after the year 9999")
-	default:
-		return nil
 	}
+	if err := storage.CheckScope(&r); err != nil {
+		return fmt.Errorf("storage/postgres: %w", err)
+	}
+	return nil
 }
 
 func tooLong(field string, length int) error {

@@ -27,7 +27,7 @@ func (i *instant) ScanTimestamptz(v pgtype.Timestamptz) error {
 
 // body returns the places of the columns after the ID.
 func body(r *storage.Record) []any {
-	return []any{(*text)(&r.Subject), (*text)(&r.SID), &r.Revision, (*instant)(&r.Expiry), &r.Data}
+	return []any{(*text)(&r.Tenant), (*text)(&r.Kind), (*text)(&r.Subject), (*text)(&r.SID), &r.Revision, (*instant)(&r.Expiry), &r.Data}
 }
 
 // record returns the places of columns.

@@ -29,7 +29,7 @@ type statements struct {
 
 // byMatch is one statement for each way to select records. Separate texts let
 // the server plan each through its own index; all of them take $1 the spared
-// ID, $2 the time, $3 the subject and $4 the sid.
+// ID, $2 the time, $3 the subject, $4 the sid, $5 the tenant and $6 the kind.
 type byMatch struct {
 	subject, sid, both string
 }
@@ -46,13 +46,13 @@ func (b byMatch) pick(m storage.Match) string {
 }
 
 const (
-	columns           = `id, subject, sid, revision, expiry, data`
+	columns           = `id, tenant, kind, subject, sid, revision, expiry, data`
 	revocationColumns = columns + `, since, attempts, due`
 
 	// Without the casts, a parameter that is only tested for NULL has no type.
-	whereSubject = ` WHERE subject = $3 AND $4::bytea IS NULL AND id <> $1 AND expiry > $2`
-	whereSID     = ` WHERE sid = $4 AND $3::bytea IS NULL AND id <> $1 AND expiry > $2`
-	whereBoth    = ` WHERE subject = $3 AND sid = $4 AND id <> $1 AND expiry > $2`
+	whereSubject = ` WHERE subject = $3 AND $4::bytea IS NULL AND tenant = $5 AND kind = $6 AND id <> $1 AND expiry > $2`
+	whereSID     = ` WHERE sid = $4 AND $3::bytea IS NULL AND tenant = $5 AND kind = $6 AND id <> $1 AND expiry > $2`
+	whereBoth    = ` WHERE subject = $3 AND sid = $4 AND tenant = $5 AND kind = $6 AND id <> $1 AND expiry > $2`
 )
 
 func newStatements(n names) statements {
@@ -60,14 +60,14 @@ func newStatements(n names) statements {
 		// The caller checks the expiry: one parameter less on the path of every
 		// request.
 		load: n.fill(`
-			SELECT subject, sid, revision, expiry, data FROM {records} WHERE id = $1`),
+			SELECT tenant, kind, subject, sid, revision, expiry, data FROM {records} WHERE id = $1`),
 
 		// An expired record is absent, so a new one may take its place.
 		create: n.fill(`
-			INSERT INTO {records} AS r (id, subject, sid, revision, expiry, sweep_after, data)
-			VALUES ($1, $2, $3, 1, $4, $5, $6)
+			INSERT INTO {records} AS r (id, tenant, kind, subject, sid, revision, expiry, sweep_after, data)
+			VALUES ($1, $8, $9, $2, $3, 1, $4, $5, $6)
 			ON CONFLICT (id) DO UPDATE
-			SET subject = excluded.subject, sid = excluded.sid, revision = 1,
+			SET tenant = excluded.tenant, kind = excluded.kind, subject = excluded.subject, sid = excluded.sid, revision = 1,
 			    expiry = excluded.expiry, sweep_after = excluded.sweep_after, data = excluded.data
 			WHERE r.expiry <= $7
 			RETURNING true`),
@@ -77,9 +77,9 @@ func newStatements(n names) statements {
 				UPDATE {records}
 				SET subject = $3, sid = $4, revision = revision + 1,
 				    expiry = $5, sweep_after = $6, data = $7
-				WHERE id = $1 AND revision = $2 AND expiry > $8
+				WHERE id = $1 AND revision = $2 AND expiry > $8 AND tenant = $9 AND kind = $10
 				RETURNING id)
-			SELECT EXISTS (SELECT FROM done), revision = $2 FROM {records} WHERE id = $1 AND expiry > $8`),
+			SELECT EXISTS (SELECT FROM done), revision = $2 AND tenant = $9 AND kind = $10 FROM {records} WHERE id = $1 AND expiry > $8`),
 
 		remove: n.fill(`
 			DELETE FROM {records} WHERE id = $1 AND expiry > $2 RETURNING ` + columns),
@@ -99,12 +99,12 @@ func newStatements(n names) statements {
 		removeMatchingAndEnqueue: n.byMatch(`
 			WITH gone AS (`+deleteMatching, inOrder+`)) RETURNING `+columns+`)
 			INSERT INTO {revocations} (`+revocationColumns+`)
-			SELECT `+columns+`, $2::timestamptz, 0, $5::timestamptz FROM gone
+			SELECT `+columns+`, $2::timestamptz, 0, $7::timestamptz FROM gone
 			RETURNING `+revocationColumns),
 
 		enqueue: n.fill(`
 			INSERT INTO {revocations} (` + revocationColumns + `)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8)
+			VALUES ($1, $9, $10, $2, $3, $4, $5, $6, $7, 0, $8)
 			ON CONFLICT (id) DO NOTHING
 			RETURNING ` + revocationColumns),
 
@@ -112,7 +112,7 @@ func newStatements(n names) statements {
 		// thinks of the limit. The join gives the order by the former due.
 		claim: n.fill(`
 			WITH ripe AS MATERIALIZED (
-				SELECT id, due FROM {revocations} WHERE due <= $1 ORDER BY due LIMIT $2
+				SELECT id, due FROM {revocations} WHERE tenant = $4 AND due <= $1 ORDER BY due LIMIT $2
 				FOR UPDATE SKIP LOCKED),
 			leased AS (
 				UPDATE {revocations} SET due = $3 WHERE id = ANY (ARRAY(SELECT id FROM ripe))
@@ -122,13 +122,13 @@ func newStatements(n names) statements {
 		retry: n.fill(`
 			WITH done AS (
 				UPDATE {revocations} SET attempts = attempts + 1, due = $3
-				WHERE id = $1 AND due = $2
+				WHERE id = $1 AND due = $2 AND tenant = $4
 				RETURNING id)
-			SELECT EXISTS (SELECT FROM done), due = $2 FROM {revocations} WHERE id = $1`),
+			SELECT EXISTS (SELECT FROM done), due = $2 FROM {revocations} WHERE id = $1 AND tenant = $4`),
 
 		complete: n.fill(`
-			WITH done AS (DELETE FROM {revocations} WHERE id = $1 AND due = $2 RETURNING id)
-			SELECT EXISTS (SELECT FROM done), due = $2 FROM {revocations} WHERE id = $1`),
+			WITH done AS (DELETE FROM {revocations} WHERE id = $1 AND due = $2 AND tenant = $3 RETURNING id)
+			SELECT EXISTS (SELECT FROM done), due = $2 FROM {revocations} WHERE id = $1 AND tenant = $3`),
 
 		sweep: n.fill(`
 			DELETE FROM {records} WHERE id = ANY (ARRAY(

@@ -195,7 +195,7 @@ func revive(b *testing.B, s *Store, client *redis.Client, first int) {
 	for i := first; i < first+3; i++ {
 		keys = append(keys, s.space("").revocation(session(i).ID))
 	}
-	require.NoError(b, client.Del(b.Context(), append(keys, s.space("").due())...).Err())
+	require.NoError(b, client.Del(b.Context(), append(keys, s.space("").due(""))...).Err())
 	for i := first; i < first+3; i++ {
 		_, err := s.Save(b.Context(), session(i))
 		require.NoError(b, err)

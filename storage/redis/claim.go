@@ -19,13 +19,13 @@ import (
 //
 // A revocation that nobody has claimed for 90 days is forgotten. One that a newer
 // version of this package wrote is left to that.
-func (s *Store) Claim(ctx context.Context, n int, lease time.Duration) ([]storage.Revocation, error) {
+func (s *Store) Claim(ctx context.Context, tenant string, n int, lease time.Duration) ([]storage.Revocation, error) {
 	if err := ctx.Err(); err != nil || n <= 0 {
 		return nil, err
 	}
 	for {
-		due, unseen := s.oldestDue(ctx, n)
-		claimed, unclaimed := s.claimAmong(ctx, due, lease)
+		due, unseen := s.oldestDue(ctx, tenant, n)
+		claimed, unclaimed := s.claimAmong(ctx, tenant, due, lease)
 		if err := cmp.Or(unseen, unclaimed); err != nil {
 			return inOrder(claimed), failure("claim", err)
 		}
@@ -44,11 +44,11 @@ type dueTime struct {
 
 // oldestDue returns n revocations at most, with an error if it cannot tell of some
 // spaces.
-func (s *Store) oldestDue(ctx context.Context, n int) ([]dueTime, error) {
+func (s *Store) oldestDue(ctx context.Context, tenant string, n int) ([]dueTime, error) {
 	pipe := s.client.Pipeline()
 	queues := make([]*redis.ZSliceCmd, len(s.spaces))
 	for i, in := range s.spaces {
-		queues[i] = pipe.ZRangeByScoreWithScores(ctx, in.due(), &redis.ZRangeBy{
+		queues[i] = pipe.ZRangeByScoreWithScores(ctx, in.due(tenant), &redis.ZRangeBy{
 			Min:   "-inf",
 			Max:   strconv.FormatInt(s.now().UnixMilli(), 10),
 			Count: int64(n),
@@ -81,7 +81,7 @@ func inOrder(claimed []claimedRevocation) []storage.Revocation {
 }
 
 // claimAmong claims as many revocations of each space as were seen there.
-func (s *Store) claimAmong(ctx context.Context, due []dueTime, lease time.Duration) (claimed []claimedRevocation, failed error) {
+func (s *Store) claimAmong(ctx context.Context, tenant string, due []dueTime, lease time.Duration) (claimed []claimedRevocation, failed error) {
 	seen := make(map[space]int)
 	for _, d := range due {
 		seen[d.in]++
@@ -89,7 +89,7 @@ func (s *Store) claimAmong(ctx context.Context, due []dueTime, lease time.Durati
 	until := instant(s.now().Add(lease))
 	var calls []*call
 	for in, n := range seen {
-		calls = append(calls, &call{in: in, key: in.due(), args: []any{n, until.UnixMilli()}})
+		calls = append(calls, &call{in: in, key: in.due(tenant), args: []any{n, until.UnixMilli()}})
 	}
 	s.runAll(ctx, claimScript, calls)
 	for _, c := range calls {

@@ -39,7 +39,7 @@ func TestClaimedRevocationsComeInTheOrderOfTheirDue(t *testing.T) {
 	}
 	enqueueInTurn(t, s, &clock, ids...)
 	for from := 0; from < 100; from += 20 {
-		revocations, err := s.Claim(t.Context(), 20, time.Hour)
+		revocations, err := s.Claim(t.Context(), "", 20, time.Hour)
 		require.NoError(t, err)
 		assert.Equal(t, ids[from:from+20], idsOf(revocations))
 	}
@@ -58,12 +58,12 @@ func TestAClaimantWhoIsTooLateGetsTheNextRevocations(t *testing.T) {
 	var once sync.Once
 	client.AddHook(beforeScripts(func(ctx context.Context) {
 		once.Do(func() {
-			revocations, err := fast.Claim(ctx, 2, time.Hour)
+			revocations, err := fast.Claim(ctx, "", 2, time.Hour)
 			assert.NoError(t, err)
 			assert.Equal(t, first, idsOf(revocations))
 		})
 	}))
-	revocations, err := slow.Claim(t.Context(), 2, time.Hour)
+	revocations, err := slow.Claim(t.Context(), "", 2, time.Hour)
 	require.NoError(t, err)
 	assert.Equal(t, second, idsOf(revocations))
 }

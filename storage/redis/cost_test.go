@@ -76,9 +76,9 @@ func countTrips(t *testing.T, client redis.UniversalClient, byIndex int) {
 		{"Save", 1, func() { _, err = s.Save(ctx, newRecord("c")) }},
 		{"DeleteMatchingAndEnqueue", byIndex, func() { revocations, err = s.DeleteMatchingAndEnqueue(ctx, alice, time.Minute) }},
 		{"Retry", 1, func() { err = s.Retry(ctx, revocations[0], more.now()) }},
-		{"Claim", 2, func() { revocations, err = s.Claim(ctx, 1, time.Minute) }},
+		{"Claim", 2, func() { revocations, err = s.Claim(ctx, "", 1, time.Minute) }},
 		{"Complete", 1, func() { err = s.Complete(ctx, revocations[0]) }},
-		{"Claim of nothing", 1, func() { _, err = s.Claim(ctx, 10, time.Minute) }},
+		{"Claim of nothing", 1, func() { _, err = s.Claim(ctx, "", 10, time.Minute) }},
 		{"DeleteMatching of nothing", 1, func() { _, err = s.DeleteMatching(ctx, alice) }},
 		{"Notify", 1, func() { err = s.Notify(ctx, "a", "b", "c") }},
 	} {

@@ -52,7 +52,7 @@ func TestSessionsAndRevocationsSurviveACrashOfTheServer(t *testing.T) {
 	assertGone(t, s, "ended")
 	assertGone(t, s, "pending")
 	clock.advance(time.Minute)
-	revocations, err := s.Claim(t.Context(), 10, time.Minute)
+	revocations, err := s.Claim(t.Context(), "", 10, time.Minute)
 	require.NoError(t, err)
 	require.Len(t, revocations, 1)
 	assert.Equal(t, pending.Record, revocations[0].Record)
@@ -81,7 +81,7 @@ func assertUnreachable(t *testing.T, s *Store) {
 		"delete matching pending": func() error { _, err := s.DeleteMatchingAndEnqueue(ctx, alice, time.Minute); return err },
 		"list":                    func() error { _, err := s.List(ctx, alice); return err },
 		"enqueue":                 func() error { _, err := s.Enqueue(ctx, newRecord("new"), time.Minute); return err },
-		"claim":                   func() error { _, err := s.Claim(ctx, 1, time.Minute); return err },
+		"claim":                   func() error { _, err := s.Claim(ctx, "", 1, time.Minute); return err },
 		"retry":                   func() error { return s.Retry(ctx, storage.Revocation{Record: newRecord("pending")}, time.Now()) },
 		"complete":                func() error { return s.Complete(ctx, storage.Revocation{Record: newRecord("pending")}) },
 		"notify":                  func() error { return s.Notify(ctx, "kept") },
@@ -116,7 +116,7 @@ func TestNothingIsDoneByHalvesWhenTheServerIsKilled(t *testing.T) {
 		restart(t, server, client)
 
 		clock.advance(time.Minute)
-		revocations, err := s.Claim(t.Context(), 10_000, time.Minute)
+		revocations, err := s.Claim(t.Context(), "", 10_000, time.Minute)
 		require.NoError(t, err)
 		enqueued := map[string]bool{}
 		for _, d := range revocations {

@@ -43,20 +43,20 @@ func TestEveryKeyHasATimeToLive(t *testing.T) {
 	}
 	first := save(t, s, newRecord("a"))
 	save(t, s, newRecord("b"))
-	check("record:a", "record:b", "subject:alice", "sid:sid of a", "sid:sid of b")
+	check("record:a", "record:b", "subject:0:0::alice", "sid:0:0::sid of a", "sid:0:0::sid of b")
 	first.Subject = "bob"
 	save(t, s, first)
-	check("record:a", "record:b", "subject:alice", "subject:bob", "sid:sid of a", "sid:sid of b")
+	check("record:a", "record:b", "subject:0:0::alice", "subject:0:0::bob", "sid:0:0::sid of a", "sid:0:0::sid of b")
 	deleteAndEnqueue(t, s, "a")
-	check("record:b", "subject:alice", "sid:sid of b", "revocation:a", "due")
+	check("record:b", "subject:0:0::alice", "sid:0:0::sid of b", "revocation:a", "due:")
 	clock.advance(time.Minute)
-	revocations, err := s.Claim(t.Context(), 1, time.Minute)
+	revocations, err := s.Claim(t.Context(), "", 1, time.Minute)
 	require.NoError(t, err)
 	require.NoError(t, s.Retry(t.Context(), revocations[0], clock.now()))
 	_, err = s.Delete(t.Context(), "b")
 	require.NoError(t, err)
-	check("revocation:a", "due")
-	revocations, err = s.Claim(t.Context(), 1, time.Minute)
+	check("revocation:a", "due:")
+	revocations, err = s.Claim(t.Context(), "", 1, time.Minute)
 	require.NoError(t, err)
 	require.NoError(t, s.Complete(t.Context(), revocations[0]))
 	check()
@@ -85,7 +85,7 @@ func TestARevocationOutlivesItsRecordByMonths(t *testing.T) {
 	deleteAndEnqueue(t, s, "a")
 	left := keysOf(t, admin, s)
 	assert.Greater(t, left["revocation:a"], 89*24*time.Hour)
-	assert.Greater(t, left["due"], 89*24*time.Hour)
+	assert.Greater(t, left["due:"], 89*24*time.Hour)
 }
 
 func TestAnIndexLivesAsLongAsItsLastRecord(t *testing.T) {
@@ -95,8 +95,8 @@ func TestAnIndexLivesAsLongAsItsLastRecord(t *testing.T) {
 	short.Expiry = time.Now().Add(time.Minute)
 	save(t, s, long)
 	save(t, s, short)
-	assert.Greater(t, keysOf(t, admin, s)["subject:alice"], 59*time.Minute)
-	assert.LessOrEqual(t, keysOf(t, admin, s)["sid:sid of short"], time.Minute)
+	assert.Greater(t, keysOf(t, admin, s)["subject:0:0::alice"], 59*time.Minute)
+	assert.LessOrEqual(t, keysOf(t, admin, s)["sid:0:0::sid of short"], time.Minute)
 }
 
 func TestTheServerDropsWhatHasExpired(t *testing.T) {

@@ -63,7 +63,7 @@ func endAllWays(t *testing.T, s *Store, clock *clock) {
 	require.NoError(t, err)
 
 	clock.advance(time.Minute)
-	revocations, err := s.Claim(t.Context(), 10, time.Minute)
+	revocations, err := s.Claim(t.Context(), "", 10, time.Minute)
 	require.NoError(t, err)
 	require.Len(t, revocations, 3)
 	require.NoError(t, s.Retry(t.Context(), revocations[0], clock.now()))

@@ -1,6 +1,10 @@
 package redis
 
-import "github.com/passport-go/passport/storage"
+import (
+	"strconv"
+
+	"github.com/passport-go/passport/storage"
+)
 
 // A Cluster runs a script, or a command on several keys, only if all the keys
 // are in one hash slot, and it takes the slot from the part of a key between
@@ -9,10 +13,15 @@ import "github.com/passport-go/passport/storage"
 // into spaces by a hash of that ID, and all of a space are in one slot:
 //
 //	passport:{10}:record:ID         the record (record.go)
-//	passport:{10}:subject:SUBJECT   the IDs of the subject's records in this space, by expiry
-//	passport:{10}:sid:SID           the same for a sid
-//	passport:{10}:revocation:ID           the revocation (record.go)
-//	passport:{10}:due               the IDs of this space's revocations, by due
+//	passport:{10}:subject:6:TENANT7:session:SUBJECT
+//	                                the IDs of the subject's records in this space, by expiry
+//	passport:{10}:sid:6:TENANT7:session:SID
+//	                                the same for a sid
+//	passport:{10}:revocation:ID     the revocation (record.go)
+//	passport:{10}:due:TENANT        the IDs of the tenant's revocations in this space, by due
+//
+// The numbers are the lengths of what follows them, so that no tenant and kind
+// run together with a name.
 //
 // What goes by subject, by sid or by due asks all spaces, in one round trip to
 // each node. On a single server there is no need for that, and one space, whose
@@ -54,12 +63,17 @@ func (s *Store) space(id string) space {
 
 func (p space) record(id string) string     { return string(p) + "record:" + id }
 func (p space) revocation(id string) string { return string(p) + "revocation:" + id }
-func (p space) due() string                 { return string(p) + "due" }
+func (p space) due(tenant string) string    { return string(p) + "due:" + tenant }
 
 // index returns the one to go through: that of the sid lists fewer records.
 func (p space) index(m storage.Match) string {
 	if m.SID != "" {
-		return string(p) + "sid:" + m.SID
+		return string(p) + "sid:" + scope(m.Tenant, m.Kind) + m.SID
 	}
-	return string(p) + "subject:" + m.Subject
+	return string(p) + "subject:" + scope(m.Tenant, m.Kind) + m.Subject
+}
+
+// scope is what stands before the name in an index's key, as in lua/common.lua.
+func scope(tenant string, kind storage.Kind) string {
+	return strconv.Itoa(len(tenant)) + ":" + tenant + strconv.Itoa(len(kind)) + ":" + string(kind) + ":"
 }

@@ -79,7 +79,7 @@ func (s *Store) readRecords(ctx context.Context, reads []*read) error {
 // selects looks at the record itself, which may have changed since its index
 // was read.
 func selects(m storage.Match, r storage.Record) bool {
-	return r.ID != m.Except &&
+	return r.ID != m.Except && r.Tenant == m.Tenant && r.Kind == m.Kind &&
 		(m.Subject == "" || m.Subject == r.Subject) &&
 		(m.SID == "" || m.SID == r.SID)
 }

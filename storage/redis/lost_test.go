@@ -108,7 +108,7 @@ func TestARevocationWhoseAnswerIsLostIsInTheQueue(t *testing.T) {
 
 	clock.advance(time.Minute)
 	loseAnswer()
-	revocations, err = s.Claim(t.Context(), 10, time.Minute)
+	revocations, err = s.Claim(t.Context(), "", 10, time.Minute)
 	require.NoError(t, err)
 	assert.Len(t, revocations, 3)
 }

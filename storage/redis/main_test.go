@@ -127,11 +127,11 @@ func liveOut(t testing.TB, s *Store, clock *clock) {
 	require.NoError(t, s.Notify(ctx, "a", "b"))
 
 	clock.advance(time.Minute)
-	revocations, err := s.Claim(ctx, 10, time.Minute)
+	revocations, err := s.Claim(ctx, "", 10, time.Minute)
 	require.NoError(t, err)
 	require.Len(t, revocations, 3)
 	require.NoError(t, s.Retry(ctx, revocations[0], clock.now()))
-	again, err := s.Claim(ctx, 10, time.Minute)
+	again, err := s.Claim(ctx, "", 10, time.Minute)
 	require.NoError(t, err)
 	require.Len(t, again, 1)
 	assert.Equal(t, 1, again[0].Attempts)

@@ -58,7 +58,7 @@ func (s *Store) removeMatching(ctx context.Context, m storage.Match, by *enqueue
 	head, due := by.arguments()
 	calls := make([]*call, len(spaces))
 	for i, in := range spaces {
-		calls[i] = &call{in: in, key: in.index(m), args: []any{m.Subject, m.SID, m.Except, batch, head, due}}
+		calls[i] = &call{in: in, key: in.index(m), args: []any{m.Tenant, string(m.Kind), m.Subject, m.SID, m.Except, batch, head, due}}
 	}
 	for len(calls) > 0 {
 		s.runAll(ctx, deleteMatchingScript, calls)

@@ -78,11 +78,11 @@ func TestNothingIsDoneByHalvesWhileASlotMoves(t *testing.T) {
 		{"nothing has moved", func(space, *people) []string { return nil }},
 		{"records have moved", func(in space, p *people) []string { return []string{in.record(p.first), in.record(p.second)} }},
 		{"the index has moved", func(in space, _ *people) []string { return []string{in.index(alice)} }},
-		{"the queue has moved", func(in space, _ *people) []string { return []string{in.due()} }},
+		{"the queue has moved", func(in space, _ *people) []string { return []string{in.due("")} }},
 		{"the revocation has moved", func(in space, p *people) []string { return []string{in.revocation(p.pending)} }},
-		{"the queue and a record have moved", func(in space, p *people) []string { return []string{in.due(), in.record(p.second)} }},
+		{"the queue and a record have moved", func(in space, p *people) []string { return []string{in.due(""), in.record(p.second)} }},
 		{"all but the records has moved", func(in space, p *people) []string {
-			return []string{in.index(alice), in.index(storage.Match{SID: "sid of " + p.first}), in.index(storage.Match{SID: "sid of " + p.second}), in.due(), in.revocation(p.pending)}
+			return []string{in.index(alice), in.index(storage.Match{SID: "sid of " + p.first}), in.index(storage.Match{SID: "sid of " + p.second}), in.due(""), in.revocation(p.pending)}
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -90,7 +90,7 @@ func TestNothingIsDoneByHalvesWhileASlotMoves(t *testing.T) {
 			s := newStore(t, client, Options{Now: clock.now})
 			in := s.spaces[i]
 			p := populateSpace(t, s, in)
-			m := c.beginMove(t, in.due())
+			m := c.beginMove(t, in.due(""))
 			for _, key := range test.moved(in, p) {
 				m.key(key)
 			}
@@ -163,7 +163,7 @@ func (p *people) writeAll(t *testing.T, s *Store, clock *clock) {
 		whole(t, err)
 	}
 	clock.advance(time.Minute)
-	_, err = s.Claim(ctx, 100, time.Minute)
+	_, err = s.Claim(ctx, "", 100, time.Minute)
 	whole(t, err)
 }
 
@@ -179,7 +179,7 @@ func whole(t *testing.T, err error) bool {
 // assertNobodyLost checks that everybody is signed in, or out with a revocation.
 func (p *people) assertNobodyLost(t *testing.T, s *Store, clock *clock) {
 	clock.advance(time.Minute)
-	claimed, err := s.Claim(t.Context(), 100, time.Minute)
+	claimed, err := s.Claim(t.Context(), "", 100, time.Minute)
 	require.NoError(t, err)
 	enqueued := idsOf(claimed)
 	count := func(id string) (n int) {
@@ -226,9 +226,9 @@ func assertWhole(t *testing.T, on *server, in space) {
 		want = append(want, in.index(storage.Match{Subject: r.Subject})+" "+id, in.index(storage.Match{SID: r.SID})+" "+id)
 	}
 	for _, key := range admin.Keys(ctx, in.revocation("*")).Val() {
-		want = append(want, in.due()+" "+key[len(in.revocation("")):])
+		want = append(want, in.due("")+" "+key[len(in.revocation("")):])
 	}
-	for _, kind := range []string{"subject:*", "sid:*", "due"} {
+	for _, kind := range []string{"subject:*", "sid:*", "due:*"} {
 		for _, key := range admin.Keys(ctx, string(in)+kind).Val() {
 			for _, id := range admin.ZRange(ctx, key, 0, -1).Val() {
 				got = append(got, key+" "+id)

@@ -15,14 +15,14 @@ func (s *Store) Enqueue(ctx context.Context, r storage.Record, lease time.Durati
 	if err := ctx.Err(); err != nil {
 		return storage.Revocation{}, err
 	}
-	if r.ID == "" {
-		return storage.Revocation{}, errNoID
+	if err := checkScope(r); err != nil {
+		return storage.Revocation{}, err
 	}
 	by := s.enqueuer(lease)
 	head, due := by.arguments()
 	in := s.space(r.ID)
 	value := appendRecord(head, r)
-	err := outcome(s.run(ctx, enqueueScript, in, in.revocation(r.ID), r.ID, value, due))
+	err := outcome(s.run(ctx, enqueueScript, in, in.revocation(r.ID), r.ID, r.Tenant, value, due))
 	if err != nil {
 		return storage.Revocation{}, failure("enqueue", err)
 	}
@@ -34,22 +34,22 @@ func (s *Store) Enqueue(ctx context.Context, r storage.Record, lease time.Durati
 // on the way, the client's next try reports storage.ErrConflict, although the
 // first has had its effect.
 func (s *Store) Retry(ctx context.Context, d storage.Revocation, due time.Time) error {
-	return s.handBack(ctx, retryScript, "retry", d, due.UnixMilli())
+	return s.resolve(ctx, retryScript, "retry", d, due.UnixMilli())
 }
 
 // Complete implements storage.RevocationQueue with one script. Should the answer be lost on
 // the way, the client's next try reports storage.ErrNotFound.
 func (s *Store) Complete(ctx context.Context, d storage.Revocation) error {
-	return s.handBack(ctx, completeScript, "complete", d)
+	return s.resolve(ctx, completeScript, "complete", d)
 }
 
-func (s *Store) handBack(ctx context.Context, script *redis.Script, doing string, d storage.Revocation, args ...any) error {
+func (s *Store) resolve(ctx context.Context, script *redis.Script, doing string, d storage.Revocation, args ...any) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	id := d.Record.ID
 	in := s.space(id)
-	args = append([]any{id, d.Due.UnixMilli()}, args...)
+	args = append([]any{id, d.Record.Tenant, d.Due.UnixMilli()}, args...)
 	if err := outcome(s.run(ctx, script, in, in.revocation(id), args...)); err != nil {
 		return failure(doing, err)
 	}

@@ -15,19 +15,24 @@ import (
 // too (parse in lua/common.lua). Numbers are big-endian:
 //
 //	format    1 byte
+//	tenant    1 byte of length, and the text
 //	revision  8 bytes
 //	write     8 bytes, random
 //	expiry    8 bytes, a double as the server's scores are: Unix milliseconds
+//	kind      1 byte of length, and the text
 //	subject   4 bytes of length, and the text
 //	sid       4 bytes of length, and the text
 //	data      the rest
+//
+// Every later format begins with the format and the tenant too, so that a version
+// that cannot read a record can still enqueue it for its tenant.
 //
 // The write tells one Save from another. When a connection breaks before the
 // answer is in, the client sends the same bytes again; a script that finds them
 // stored knows that its first run was a success, not somebody else's conflict.
 const (
-	recordFormat = 1
-	recordFixed  = 1 + 8 + 8 + 8
+	recordFormat = 2
+	recordFixed  = 8 + 8 + 8 // between the tenant and the kind
 )
 
 // A revocation is a record with this in front:
@@ -39,11 +44,13 @@ const queueHead = 8 + 4
 var errDamaged = errors.New("damaged, or written by a newer version")
 
 func appendRecord(b []byte, r storage.Record) []byte {
-	b = slices.Grow(b, recordFixed+4+len(r.Subject)+4+len(r.SID)+len(r.Data))
+	b = slices.Grow(b, 2+len(r.Tenant)+recordFixed+1+len(r.Kind)+4+len(r.Subject)+4+len(r.SID)+len(r.Data))
 	b = append(b, recordFormat)
+	b = appendShort(b, r.Tenant)
 	b = binary.BigEndian.AppendUint64(b, r.Revision)
 	b = binary.BigEndian.AppendUint64(b, rand.Uint64())
 	b = binary.BigEndian.AppendUint64(b, math.Float64bits(float64(r.Expiry.UnixMilli())))
+	b = appendShort(b, string(r.Kind))
 	for _, text := range []string{r.Subject, r.SID} {
 		b = binary.BigEndian.AppendUint32(b, uint32(len(text)))
 		b = append(b, text...)
@@ -51,19 +58,40 @@ func appendRecord(b []byte, r storage.Record) []byte {
 	return append(b, r.Data...)
 }
 
+// appendShort appends a text that storage.CheckScope bounds.
+func appendShort(b []byte, text string) []byte { return append(append(b, byte(len(text))), text...) }
+
+// cutShort cuts such a text from the front of rest.
+func cutShort(rest string) (text, behind string, ok bool) {
+	if rest == "" || len(rest)-1 < int(rest[0]) {
+		return "", "", false
+	}
+	end := 1 + int(rest[0])
+	return rest[1:end], rest[end:], true
+}
+
 // decodeRecord returns a record that shares the memory of value. It is handed
 // the same bytes twice, as the client has them: texts are cut from the one, and
 // Data from the other, without a copy.
 func decodeRecord(id, text string, value []byte) (storage.Record, error) {
-	if len(value) < recordFixed || value[0] != recordFormat {
+	if len(value) == 0 || value[0] != recordFormat {
 		return storage.Record{}, errDamaged
 	}
-	r := storage.Record{
-		ID:       id,
-		Revision: binary.BigEndian.Uint64(value[1:]),
-		Expiry:   time.UnixMilli(int64(math.Float64frombits(binary.BigEndian.Uint64(value[17:])))),
+	r := storage.Record{ID: id}
+	tenant, rest, ok := cutShort(text[1:])
+	if !ok || len(rest) < recordFixed {
+		return storage.Record{}, errDamaged
 	}
-	at := recordFixed
+	r.Tenant = tenant
+	fixed := value[len(value)-len(rest):]
+	r.Revision = binary.BigEndian.Uint64(fixed)
+	r.Expiry = time.UnixMilli(int64(math.Float64frombits(binary.BigEndian.Uint64(fixed[16:]))))
+	kind, rest, ok := cutShort(rest[recordFixed:])
+	if !ok {
+		return storage.Record{}, errDamaged
+	}
+	r.Kind = storage.Kind(kind)
+	at := len(value) - len(rest)
 	for _, field := range []*string{&r.Subject, &r.SID} {
 		if len(value) < at+4 {
 			return storage.Record{}, errDamaged

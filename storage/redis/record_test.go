@@ -13,22 +13,23 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// Records as the first version wrote them: they must stay readable, for Go and
-// for the scripts.
-var firstFormat = strings.Join([]string{
-	"01",                      // format
+// Records in format 2: they must stay readable, for Go and for the scripts.
+var format2 = strings.Join([]string{
+	"02",                      // format
+	"01" + "74",               // tenant t
 	"0000000000000007",        // revision
 	"1122334455667788",        // write
 	"427d1a94a207b000",        // expiry: 2000000000.123 s
+	"07" + "73657373696f6e",   // session
 	"00000005" + "616c696365", // alice
 	"00000002" + "7331",       // s1
 	"6461746100ff",            // data
 }, "")
 
-func TestOldRecordsStayReadable(t *testing.T) {
-	value, err := hex.DecodeString(firstFormat)
+func TestRecordsOfFormat2StayReadable(t *testing.T) {
+	value, err := hex.DecodeString(format2)
 	require.NoError(t, err)
-	want := storage.Record{ID: "a", Subject: "alice", SID: "s1", Revision: 7, Expiry: time.UnixMilli(2_000_000_000_123), Data: []byte("data\x00\xff")}
+	want := storage.Record{ID: "a", Tenant: "t", Kind: storage.KindSession, Subject: "alice", SID: "s1", Revision: 7, Expiry: time.UnixMilli(2_000_000_000_123), Data: []byte("data\x00\xff")}
 	got, err := decodeRecord("a", string(value), value)
 	require.NoError(t, err)
 	assert.Equal(t, want, got)
@@ -50,15 +51,15 @@ func TestOldRecordsStayReadable(t *testing.T) {
 
 // A record that was tampered with ends its own session, and can be cleared away.
 func TestADamagedRecordEndsItsSessionAndNoOther(t *testing.T) {
-	whole, err := hex.DecodeString(firstFormat)
+	whole, err := hex.DecodeString(format2)
 	require.NoError(t, err)
 	client := theServer(t).client(t)
 	for name, damage := range map[string]string{
 		"empty":                  "",
 		"short":                  string(whole[:20]),
-		"cut in the subject":     string(whole[:31]),
-		"of a newer format":      "\x02" + string(whole[1:]),
-		"with an endless length": string(whole[:25]) + "\xff\xff\xff\xff" + string(whole[29:]),
+		"cut in the subject":     string(whole[:41]),
+		"of a newer format":      "\x03" + string(whole[1:]),
+		"with an endless length": string(whole[:35]) + "\xff\xff\xff\xff" + string(whole[39:]),
 		"text":                   "hello, world, hello, world, hello, world",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -102,7 +103,7 @@ func TestADamagedRevocationDoesNotHoldUpTheOthers(t *testing.T) {
 	}
 	require.NoError(t, client.Set(t.Context(), s.space("a").revocation("a"), "damaged", time.Hour).Err())
 	clock.advance(time.Minute)
-	revocations, err := s.Claim(t.Context(), 10, time.Minute)
+	revocations, err := s.Claim(t.Context(), "", 10, time.Minute)
 	require.NoError(t, err)
 	require.Len(t, revocations, 1)
 	assert.Equal(t, "b", revocations[0].Record.ID)
@@ -111,14 +112,14 @@ func TestADamagedRevocationDoesNotHoldUpTheOthers(t *testing.T) {
 	require.NoError(t, s.Complete(t.Context(), revocations[0]))
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	revocations, err = s.Claim(ctx, 10, 0)
+	revocations, err = s.Claim(ctx, "", 10, 0)
 	require.NoError(t, err, "it is not claimed again and again")
 	assert.Empty(t, revocations)
 }
 
-// During a deployment a newer version of this package may share the server. What
-// its revocations must not be lost on instances that cannot read them.
-func TestWhatANewerVersionWroteIsOwedUntilItIsRead(t *testing.T) {
+// During a deployment a newer version of this package may share the server. Its
+// revocations must not be lost on instances that cannot read them.
+func TestWhatANewerVersionWroteStaysEnqueuedUntilItIsRead(t *testing.T) {
 	ctx := t.Context()
 	var clock clock
 	client := theServer(t).client(t)
@@ -131,10 +132,10 @@ func TestWhatANewerVersionWroteIsOwedUntilItIsRead(t *testing.T) {
 		save(t, s, newRecord(id))
 		if id == "enqueued" {
 			deleteAndEnqueue(t, s, id)
-			setFormat(s.space(id).revocation(id), queueHead, "\x02")
+			setFormat(s.space(id).revocation(id), queueHead, "\x03")
 			continue
 		}
-		setFormat(s.space(id).record(id), 0, "\x02")
+		setFormat(s.space(id).record(id), 0, "\x03")
 	}
 	_, err := s.DeleteAndEnqueue(ctx, "deleted", time.Minute)
 	assert.ErrorIs(t, err, storage.ErrNotFound)
@@ -143,26 +144,26 @@ func TestWhatANewerVersionWroteIsOwedUntilItIsRead(t *testing.T) {
 	assert.Empty(t, revocations)
 	for range 2 {
 		clock.advance(time.Minute)
-		revocations, err = s.Claim(ctx, 10, time.Minute)
+		revocations, err = s.Claim(ctx, "", 10, time.Minute)
 		require.NoError(t, err)
 		assert.Empty(t, revocations)
 	}
 
-	setFormat(s.space("spared").record("spared"), 0, "\x01")
+	setFormat(s.space("spared").record("spared"), 0, "\x02")
 	_, err = s.Load(ctx, "spared")
 	assert.NoError(t, err)
 	for _, id := range ids[:3] {
 		assertGone(t, s, id)
-		setFormat(s.space(id).revocation(id), queueHead, "\x01")
+		setFormat(s.space(id).revocation(id), queueHead, "\x02")
 	}
 	clock.advance(time.Minute)
-	revocations, err = s.Claim(ctx, 10, time.Minute)
+	revocations, err = s.Claim(ctx, "", 10, time.Minute)
 	require.NoError(t, err)
 	assert.ElementsMatch(t, ids[:3], idsOf(revocations))
 }
 
 func FuzzDecode(f *testing.F) {
-	whole, _ := hex.DecodeString(firstFormat)
+	whole, _ := hex.DecodeString(format2)
 	f.Add(whole)
 	f.Add(append(make([]byte, queueHead), whole...))
 	f.Fuzz(func(t *testing.T, value []byte) {

@@ -39,13 +39,24 @@ func (s *Store) Save(ctx context.Context, r storage.Record) (storage.Record, err
 const lastYear = 9999
 
 func (s *Store) validate(r storage.Record) error {
+	if err := checkScope(r); err != nil {
+		return err
+	}
 	switch {
-	case r.ID == "":
-		return errNoID
 	case s.expired(r):
 		return errors.New("storage/redis: Record.Expiry has passed: a record must live for a millisecond at least")
 	case r.Expiry.Year() > lastYear:
 		return fmt.Errorf("storage/redis: Record.Expiry is beyond the year %d", lastYear)
+	}
+	return nil
+}
+
+func checkScope(r storage.Record) error {
+	if r.ID == "" {
+		return errNoID
+	}
+	if err := storage.CheckScope(&r); err != nil {
+		return fmt.Errorf("storage/redis: %w", err)
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func TestSessionsSurviveAFailOverBySentinel(t *testing.T) {
 	assertLive(t, s, kept)
 	assertGone(t, s, "ended")
 	clock.advance(time.Minute)
-	revocations, err := s.Claim(t.Context(), 10, time.Minute)
+	revocations, err := s.Claim(t.Context(), "", 10, time.Minute)
 	require.NoError(t, err)
 	assert.Len(t, revocations, 1)
 }

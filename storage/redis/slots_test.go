@@ -17,7 +17,7 @@ func TestSpacesAreSpreadEvenlyOverTheSlots(t *testing.T) {
 	for i, in := range newSpaces(defaultPrefix, true) {
 		slot := admin.ClusterKeySlot(t.Context(), in.record("a")).Val()
 		assert.EqualValues(t, i, slot*int64(len(slotTags))/16384, in)
-		for _, key := range []string{in.revocation("{b}"), in.due(), in.index(storage.Match{Subject: "{c}"}), in.index(storage.Match{SID: "}d{"})} {
+		for _, key := range []string{in.revocation("{b}"), in.due(""), in.index(storage.Match{Subject: "{c}"}), in.index(storage.Match{SID: "}d{"})} {
 			assert.Equal(t, slot, admin.ClusterKeySlot(t.Context(), key).Val(), key)
 		}
 	}
@@ -76,7 +76,7 @@ func TestAClusterThatIsDownInPartLogsOutWhomItCan(t *testing.T) {
 	for _, d := range revocations {
 		assertGone(t, s, d.Record.ID)
 	}
-	revocations, err = s.Claim(t.Context(), 100, time.Minute)
+	revocations, err = s.Claim(t.Context(), "", 100, time.Minute)
 	assert.ErrorContains(t, err, "storage/redis: claim: ")
 	assert.Greater(t, len(revocations), 20)
 	assert.Less(t, len(revocations), 60)

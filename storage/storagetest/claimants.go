@@ -31,7 +31,7 @@ func oneClaimant(f *fixture) {
 		parallel(8, func(i int) {
 			queue := f.at(i).(storage.RevocationQueue)
 			for {
-				got, err := queue.Claim(f.ctx, 1+i%4, lease)
+				got, err := queue.Claim(f.ctx, "", 1+i%4, lease)
 				if err != nil {
 					f.Errorf("Claim: %v", err)
 				}
@@ -121,7 +121,7 @@ func completedOnce(f *fixture) {
 	parallel(workers, func(i int) {
 		queue := f.at(i).(storage.RevocationQueue)
 		for n := 0; completed.Load() < revocations && n < 10_000; n++ {
-			got, err := queue.Claim(f.ctx, 3, lease)
+			got, err := queue.Claim(f.ctx, "", 3, lease)
 			if err != nil {
 				f.Errorf("Claim: %v", err)
 				return
@@ -171,7 +171,7 @@ func resolvedOrClaimed(f *fixture) {
 		parallel(2, func(i int) {
 			switch queue := f.at(i).(storage.RevocationQueue); {
 			case i == round%2:
-				claimed, err = queue.Claim(f.ctx, 1, lease)
+				claimed, err = queue.Claim(f.ctx, "", 1, lease)
 			case round%4 < 2:
 				backErr = queue.Complete(f.ctx, lost)
 			default:

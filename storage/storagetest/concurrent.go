@@ -125,7 +125,7 @@ func (f *fixture) revocationsAre(want int) {
 		return
 	}
 	f.clock.advance(lease)
-	revocations, err := f.queue().Claim(f.ctx, want+10, lease)
+	revocations, err := f.queue().Claim(f.ctx, "", want+10, lease)
 	if err != nil || len(revocations) != want {
 		f.Fatalf("Claim returned %d revocations, %v; want %d", len(revocations), err, want)
 	}

@@ -75,7 +75,7 @@ func noEffectOnQueue(f *fixture, queue storage.RevocationQueue, ctx context.Cont
 			return err
 		},
 		"Enqueue":  func() error { _, err := queue.Enqueue(ctx, f.record("other revocation"), time.Minute); return err },
-		"Claim":    func() error { _, err := queue.Claim(ctx, 10, time.Minute); return err },
+		"Claim":    func() error { _, err := queue.Claim(ctx, "", 10, time.Minute); return err },
 		"Retry":    func() error { return queue.Retry(ctx, enqueued, f.clock.Now().Add(time.Hour)) },
 		"Complete": func() error { return queue.Complete(ctx, enqueued) },
 	} {

@@ -135,7 +135,7 @@ func (f *fixture) sameSet(got, want []storage.Record, doing string) {
 }
 
 func equal(a, b storage.Record) bool {
-	return a.ID == b.ID && a.Subject == b.Subject && a.SID == b.SID && a.Revision == b.Revision &&
+	return a.ID == b.ID && a.Tenant == b.Tenant && a.Kind == b.Kind && a.Subject == b.Subject && a.SID == b.SID && a.Revision == b.Revision &&
 		sameTime(a.Expiry, b.Expiry) && bytes.Equal(a.Data, b.Data)
 }
 
@@ -151,7 +151,7 @@ func sorted(records []storage.Record) []storage.Record {
 }
 
 func show(r storage.Record) string {
-	return fmt.Sprintf("{ID:%s Subject:%s SID:%s Revision:%d Expiry:%s Data:%s}", brief(r.ID), brief(r.Subject), brief(r.SID),
+	return fmt.Sprintf("{ID:%s Tenant:%s Kind:%s Subject:%s SID:%s Revision:%d Expiry:%s Data:%s}", brief(r.ID), brief(r.Tenant), brief(string(r.Kind)), brief(r.Subject), brief(r.SID),
 		r.Revision, r.Expiry.UTC().Format(time.RFC3339Nano), brief(string(r.Data)))
 }
 

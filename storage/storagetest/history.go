@@ -217,5 +217,5 @@ func (c *caller) matched(start, end int64, call string, m storage.Match, got []s
 }
 
 func (v version) record(id string) storage.Record {
-	return storage.Record{ID: id, Subject: v.subject, SID: v.sid}
+	return storage.Record{ID: id, Tenant: v.tenant, Kind: v.kind, Subject: v.subject, SID: v.sid}
 }

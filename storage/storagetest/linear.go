@@ -11,12 +11,14 @@ import (
 // for the call that wrote it.
 type version struct {
 	revision     uint64
+	tenant       string
+	kind         storage.Kind
 	subject, sid string
 	text         string
 }
 
 func versionOf(r storage.Record) version {
-	return version{r.Revision, r.Subject, r.SID, string(r.Data)}
+	return version{r.Revision, r.Tenant, r.Kind, r.Subject, r.SID, string(r.Data)}
 }
 
 // event is one call, as far as it concerns one ID. It took effect at some

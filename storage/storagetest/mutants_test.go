@@ -33,7 +33,7 @@ type broken struct {
 	delAndEnqueue         func(ctx context.Context, id string, lease time.Duration) (storage.Revocation, error)
 	delMatchingAndEnqueue func(ctx context.Context, m storage.Match, lease time.Duration) ([]storage.Revocation, error)
 	enqueue               func(ctx context.Context, r storage.Record, lease time.Duration) (storage.Revocation, error)
-	claim                 func(ctx context.Context, n int, lease time.Duration) ([]storage.Revocation, error)
+	claim                 func(ctx context.Context, tenant string, n int, lease time.Duration) ([]storage.Revocation, error)
 	retry                 func(ctx context.Context, d storage.Revocation, due time.Time) error
 	complete              func(ctx context.Context, d storage.Revocation) error
 
@@ -75,8 +75,8 @@ func (b *broken) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, 
 func (b *broken) Enqueue(ctx context.Context, r storage.Record, lease time.Duration) (storage.Revocation, error) {
 	return b.enqueue(ctx, r, lease)
 }
-func (b *broken) Claim(ctx context.Context, n int, lease time.Duration) ([]storage.Revocation, error) {
-	return b.claim(ctx, n, lease)
+func (b *broken) Claim(ctx context.Context, tenant string, n int, lease time.Duration) ([]storage.Revocation, error) {
+	return b.claim(ctx, tenant, n, lease)
 }
 func (b *broken) Retry(ctx context.Context, d storage.Revocation, due time.Time) error {
 	return b.retry(ctx, d, due)
@@ -96,7 +96,7 @@ func faulty(name string, fault func(*broken), foundBy ...string) mutant {
 	}}
 }
 
-var mutants = slices.Concat(recordMutants, matchMutants, dataMutants, contextMutants, racyMutants, queueMutants, notifierMutants, sharedMutants)
+var mutants = slices.Concat(recordMutants, matchMutants, tenantMutants, dataMutants, contextMutants, racyMutants, queueMutants, notifierMutants, sharedMutants)
 
 var recordMutants = []mutant{
 	faulty("finds an empty record", func(b *broken) {
@@ -402,8 +402,8 @@ var dataMutants = []mutant{
 			}
 			return found, err
 		}
-		b.claim = func(ctx context.Context, n int, lease time.Duration) ([]storage.Revocation, error) {
-			claimed, err := b.sound.Claim(ctx, n, lease)
+		b.claim = func(ctx context.Context, tenant string, n int, lease time.Duration) ([]storage.Revocation, error) {
+			claimed, err := b.sound.Claim(ctx, tenant, n, lease)
 			for i, d := range claimed {
 				claimed[i].Record.Data = buffer[:copy(buffer, d.Record.Data)]
 			}
@@ -449,8 +449,8 @@ var contextMutants = []mutant{
 	}, "a cancelled context has no effect", "a passed deadline has no effect"),
 
 	faulty("looks at the context too late for a revocation", func(b *broken) {
-		b.claim = func(ctx context.Context, n int, lease time.Duration) ([]storage.Revocation, error) {
-			claimed, _ := b.sound.Claim(context.WithoutCancel(ctx), n, lease)
+		b.claim = func(ctx context.Context, tenant string, n int, lease time.Duration) ([]storage.Revocation, error) {
+			claimed, _ := b.sound.Claim(context.WithoutCancel(ctx), tenant, n, lease)
 			return claimed, ctx.Err()
 		}
 	}, "a cancelled context has no effect", "a passed deadline has no effect"),
@@ -620,17 +620,17 @@ var queueMutants = []mutant{
 	}, "a second Enqueue is a conflict", "of many that enqueue one record one wins"),
 
 	faulty("claims early", func(b *broken) {
-		b.claim = func(ctx context.Context, n int, lease time.Duration) ([]storage.Revocation, error) {
+		b.claim = func(ctx context.Context, tenant string, n int, lease time.Duration) ([]storage.Revocation, error) {
 			now := b.sound.now
 			early := &reference{now: func() time.Time { return now().Add(time.Millisecond) }, revocations: b.sound.revocations}
-			return early.Claim(ctx, n, lease)
+			return early.Claim(ctx, "", n, lease)
 		}
 	}, "a revocation is leased until its Due"),
 
 	faulty("claims in any order", func(b *broken) {
-		b.claim = func(ctx context.Context, n int, lease time.Duration) ([]storage.Revocation, error) {
+		b.claim = func(ctx context.Context, tenant string, n int, lease time.Duration) ([]storage.Revocation, error) {
 			if n > 0 {
-				all, err := b.sound.Claim(ctx, 1000, 0)
+				all, err := b.sound.Claim(ctx, tenant, 1000, 0)
 				slices.Reverse(all)
 				return b.claimAll(all[:min(n, len(all))], lease), err
 			}
@@ -639,9 +639,9 @@ var queueMutants = []mutant{
 	}, "Claim returns the oldest Due first"),
 
 	faulty("claims without a lease", func(b *broken) {
-		b.claim = func(ctx context.Context, n int, lease time.Duration) ([]storage.Revocation, error) {
+		b.claim = func(ctx context.Context, tenant string, n int, lease time.Duration) ([]storage.Revocation, error) {
 			b.sound.mu.Lock()
-			due := b.sound.due(nil)
+			due := b.sound.due(tenant, nil)
 			b.sound.mu.Unlock()
 			gap()
 			return b.claimAll(due[:min(n, len(due))], lease), ctx.Err()
@@ -730,8 +730,8 @@ var queueMutants = []mutant{
 	}, "every revocation is completed once"),
 
 	faulty("forgets revocations with their records", func(b *broken) {
-		b.claim = func(ctx context.Context, n int, lease time.Duration) ([]storage.Revocation, error) {
-			claimed, err := b.sound.Claim(ctx, n, lease)
+		b.claim = func(ctx context.Context, tenant string, n int, lease time.Duration) ([]storage.Revocation, error) {
+			claimed, err := b.sound.Claim(ctx, tenant, n, lease)
 			return slices.DeleteFunc(claimed, func(d storage.Revocation) bool { return !b.isLive(d.Record) }), err
 		}
 	}, "a revocation outlives its record's expiry"),

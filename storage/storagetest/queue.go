@@ -57,7 +57,13 @@ func (f *fixture) fresh(r storage.Record) storage.Revocation {
 // new Due, and returns them.
 func (f *fixture) claims(n int, lease time.Duration, want ...storage.Revocation) []storage.Revocation {
 	f.Helper()
-	got, err := f.queue().Claim(f.ctx, n, lease)
+	return f.claimsOf("", n, lease, want...)
+}
+
+// claimsOf is claims for another tenant than the one without a name.
+func (f *fixture) claimsOf(tenant string, n int, lease time.Duration, want ...storage.Revocation) []storage.Revocation {
+	f.Helper()
+	got, err := f.queue().Claim(f.ctx, tenant, n, lease)
 	if err != nil {
 		f.Fatalf("Claim: %v", err)
 	}
@@ -382,7 +388,7 @@ func revocationsStable(f *fixture) {
 	}
 	f.clock.advance(lease)
 	for range handed {
-		claimed, err := f.queue().Claim(f.ctx, 1, lease)
+		claimed, err := f.queue().Claim(f.ctx, "", 1, lease)
 		if err != nil || len(claimed) != 1 {
 			f.Fatalf("Claim: %d revocations, %v", len(claimed), err)
 		}

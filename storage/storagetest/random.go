@@ -136,14 +136,18 @@ func recordsOf(revocations []storage.Revocation) (records []storage.Record) {
 
 func (w *walk) id() string      { return fmt.Sprint("id ", w.rand.IntN(8)) }
 func (w *walk) subject() string { return []string{"", "alice", "bob", "carol"}[w.rand.IntN(4)] }
-func (w *walk) sid() string     { return []string{"", "s1", "s2", "s3", "s4"}[w.rand.IntN(5)] }
+func (w *walk) tenant() string  { return []string{"", "", "t", "t1"}[w.rand.IntN(4)] }
+func (w *walk) kind() storage.Kind {
+	return []storage.Kind{"", "", storage.KindSession}[w.rand.IntN(3)]
+}
+func (w *walk) sid() string { return []string{"", "s1", "s2", "s3", "s4"}[w.rand.IntN(5)] }
 
 func (w *walk) expiry() time.Time {
 	return w.clock.Now().Add(time.Duration(w.rand.IntN(180)-4) * time.Minute)
 }
 
 func (w *walk) match() storage.Match {
-	m := storage.Match{Subject: w.subject(), SID: w.sid()}
+	m := storage.Match{Tenant: w.tenant(), Kind: w.kind(), Subject: w.subject(), SID: w.sid()}
 	if w.rand.IntN(3) == 0 {
 		m.Except = w.id()
 	}
@@ -183,7 +187,7 @@ func (w *walk) load() {
 }
 
 func (w *walk) create() {
-	w.save(w.vary(storage.Record{ID: w.id(), Subject: w.subject(), SID: w.sid(), Expiry: w.expiry()}))
+	w.save(w.vary(storage.Record{ID: w.id(), Tenant: w.tenant(), Kind: w.kind(), Subject: w.subject(), SID: w.sid(), Expiry: w.expiry()}))
 }
 
 // replace saves something read before, often out of date by now.
@@ -262,7 +266,7 @@ func (w *walk) enqueued(id string) bool {
 }
 
 func (w *walk) enqueue() {
-	r, lease := w.vary(storage.Record{ID: w.id(), Expiry: w.expiry()}), w.lease()
+	r, lease := w.vary(storage.Record{ID: w.id(), Tenant: w.tenant(), Kind: w.kind(), Expiry: w.expiry()}), w.lease()
 	w.log("Enqueue(%s, %v)", show(r), lease)
 	got, err := w.queue.Enqueue(w.ctx, r, lease)
 	want, wantErr := w.model.Enqueue(w.ctx, r, lease)
@@ -270,10 +274,10 @@ func (w *walk) enqueue() {
 }
 
 func (w *walk) claim() {
-	n, lease := 1+w.rand.IntN(3), w.lease()
-	w.log("Claim(%d, %v)", n, lease)
-	got, err := w.queue.Claim(w.ctx, n, lease)
-	want, wantErr := w.model.claimLike(w.ctx, n, lease, got)
+	tenant, n, lease := w.tenant(), 1+w.rand.IntN(3), w.lease()
+	w.log("Claim(%q, %d, %v)", tenant, n, lease)
+	got, err := w.queue.Claim(w.ctx, tenant, n, lease)
+	want, wantErr := w.model.claimLike(w.ctx, tenant, n, lease, got)
 	w.answeredRevocations(got, want, err, wantErr)
 }
 

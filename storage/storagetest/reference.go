@@ -52,11 +52,14 @@ func (s *reference) Save(ctx context.Context, r storage.Record) (storage.Record,
 	if r.ID == "" || !s.now().Before(r.Expiry) {
 		return storage.Record{}, errors.New("reference: no ID, or expired")
 	}
+	if err := storage.CheckScope(&r); err != nil {
+		return storage.Record{}, err
+	}
 	stored, err := s.live(r.ID)
 	if err != nil && r.Revision != 0 {
 		return storage.Record{}, err
 	}
-	if stored.Revision != r.Revision {
+	if stored.Revision != r.Revision || err == nil && (stored.Tenant != r.Tenant || stored.Kind != r.Kind) {
 		return storage.Record{}, storage.ErrConflict
 	}
 	r.Revision++
@@ -108,7 +111,7 @@ func (s *reference) matching(ctx context.Context, m storage.Match) (found []stor
 }
 
 func selects(m storage.Match, r storage.Record) bool {
-	return (m.Subject == "" || m.Subject == r.Subject) && (m.SID == "" || m.SID == r.SID) && m.Except != r.ID
+	return m.Tenant == r.Tenant && m.Kind == r.Kind && (m.Subject == "" || m.Subject == r.Subject) && (m.SID == "" || m.SID == r.SID) && m.Except != r.ID
 }
 
 func (s *reference) DeleteAndEnqueue(ctx context.Context, id string, lease time.Duration) (storage.Revocation, error) {
@@ -145,6 +148,9 @@ func (s *reference) Enqueue(ctx context.Context, r storage.Record, lease time.Du
 	if r.ID == "" {
 		return storage.Revocation{}, errors.New("reference: no ID")
 	}
+	if err := storage.CheckScope(&r); err != nil {
+		return storage.Revocation{}, err
+	}
 	if _, ok := s.revocations[r.ID]; ok {
 		return storage.Revocation{}, storage.ErrConflict
 	}
@@ -158,18 +164,18 @@ func (s *reference) enqueue(r storage.Record, lease time.Duration) storage.Revoc
 	return d
 }
 
-func (s *reference) Claim(ctx context.Context, n int, lease time.Duration) ([]storage.Revocation, error) {
-	return s.claimLike(ctx, n, lease, nil)
+func (s *reference) Claim(ctx context.Context, tenant string, n int, lease time.Duration) ([]storage.Revocation, error) {
+	return s.claimLike(ctx, tenant, n, lease, nil)
 }
 
 // claimLike is Claim, and of revocations with the same Due it prefers those in liked.
-func (s *reference) claimLike(ctx context.Context, n int, lease time.Duration, liked []storage.Revocation) ([]storage.Revocation, error) {
+func (s *reference) claimLike(ctx context.Context, tenant string, n int, lease time.Duration, liked []storage.Revocation) ([]storage.Revocation, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	due := s.due(liked)
+	due := s.due(tenant, liked)
 	due = due[:min(n, len(due))]
 	for i := range due {
 		due[i].Due = s.now().Add(lease)
@@ -178,10 +184,10 @@ func (s *reference) claimLike(ctx context.Context, n int, lease time.Duration, l
 	return due, nil
 }
 
-// due returns the revocations that may be claimed, the oldest Due first.
-func (s *reference) due(liked []storage.Revocation) (due []storage.Revocation) {
+// due returns the revocations of tenant that may be claimed, the oldest Due first.
+func (s *reference) due(tenant string, liked []storage.Revocation) (due []storage.Revocation) {
 	for _, d := range s.revocations {
-		if !d.Due.After(s.now()) {
+		if d.Record.Tenant == tenant && !d.Due.After(s.now()) {
 			due = append(due, d)
 		}
 	}
@@ -226,7 +232,7 @@ func (s *reference) leased(ctx context.Context, d storage.Revocation) (storage.R
 		return storage.Revocation{}, err
 	}
 	stored, ok := s.revocations[d.Record.ID]
-	if !ok {
+	if !ok || stored.Record.Tenant != d.Record.Tenant {
 		return storage.Revocation{}, storage.ErrNotFound
 	}
 	if !stored.Due.Equal(d.Due) {

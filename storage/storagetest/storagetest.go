@@ -76,9 +76,9 @@ type check struct {
 }
 
 var sections = []section{
-	{"TokenStore", is[storage.TokenStore], join(recordChecks, matchChecks, dataChecks, contextChecks, concurrentChecks, randomChecks, historyChecks)},
-	{"Lister", is[storage.Lister], listerChecks},
-	{"RevocationQueue", is[storage.RevocationQueue], join(queueChecks, queueConcurrentChecks)},
+	{"TokenStore", is[storage.TokenStore], join(recordChecks, matchChecks, tenantChecks, dataChecks, contextChecks, concurrentChecks, randomChecks, historyChecks)},
+	{"Lister", is[storage.Lister], join(listerChecks, tenantListerChecks)},
+	{"RevocationQueue", is[storage.RevocationQueue], join(queueChecks, tenantQueueChecks, queueConcurrentChecks)},
 	{"Notifier", is[storage.Notifier], notifierChecks},
 }
 

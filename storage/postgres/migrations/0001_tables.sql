@@ -10,6 +10,8 @@
 -- spares every load a second lookup. So only what fits in no page goes elsewhere.
 CREATE TABLE {records} (
 	id          bytea       PRIMARY KEY,
+	tenant      bytea       NOT NULL,
+	kind        bytea       NOT NULL,
 	subject     bytea,
 	sid         bytea,
 	revision    bigint      NOT NULL,
@@ -25,14 +27,16 @@ CREATE TABLE {records} (
 
 ALTER TABLE {records} ALTER COLUMN data SET STORAGE EXTERNAL;
 
-CREATE INDEX {records_subject} ON {records} (subject) WHERE subject IS NOT NULL;
-CREATE INDEX {records_sid} ON {records} (sid) WHERE sid IS NOT NULL;
+CREATE INDEX {records_subject} ON {records} (subject, tenant, kind) WHERE subject IS NOT NULL;
+CREATE INDEX {records_sid} ON {records} (sid, tenant, kind) WHERE sid IS NOT NULL;
 CREATE INDEX {records_sweep_after} ON {records} (sweep_after);
 
 -- A revocation is the record as it was, and who may claim it when. The table is short
 -- but for long outages of the provider, and changes with every attempt.
 CREATE TABLE {revocations} (
 	id       bytea       PRIMARY KEY,
+	tenant   bytea       NOT NULL,
+	kind     bytea       NOT NULL,
 	subject  bytea,
 	sid      bytea,
 	revision bigint      NOT NULL,
@@ -49,4 +53,4 @@ CREATE TABLE {revocations} (
 
 ALTER TABLE {revocations} ALTER COLUMN data SET STORAGE EXTERNAL;
 
-CREATE INDEX {revocations_due} ON {revocations} (due);
+CREATE INDEX {revocations_due} ON {revocations} (tenant, due);

@@ -3,7 +3,6 @@
 -- caller's clock, in milliseconds.
 
 local space, now = ARGV[1], tonumber(ARGV[2])
-local due_key = space .. 'due'
 
 -- A revocation that nobody has claimed for 90 days is forgotten, so that a queue
 -- without an owner does not stay for ever.
@@ -17,27 +16,46 @@ local function revocation_key(id)
   return space .. 'revocation:' .. id
 end
 
+local function due_key(tenant)
+  return space .. 'due:' .. tenant
+end
+
 -- parse reads a record as record.go lays it out. It returns nil for what is
 -- absent or damaged.
 local function parse(value)
-  if not value or string.byte(value) ~= 1 then
+  if not value or string.byte(value) ~= 2 then
     return nil
   end
-  local ok, revision, write, expiry, subject, sid = pcall(struct.unpack, '>xc8c8dI4c0I4c0', value)
+  local ok, tenant, revision, write, expiry, kind, subject, sid = pcall(struct.unpack, '>xI1c0c8c8dI1c0I4c0I4c0', value)
   if not ok then
     return nil
   end
-  return {revision = revision, write = write, expiry = expiry, subject = subject, sid = sid}
+  return {tenant = tenant, revision = revision, write = write, expiry = expiry, kind = kind, subject = subject, sid = sid}
+end
+
+-- tenant_of reads the tenant of a record in any format that has one: those of
+-- later versions too. It returns nil for what has none.
+local function tenant_of(value)
+  if not value or (string.byte(value) or 0) < 2 then
+    return nil
+  end
+  local ok, tenant = pcall(struct.unpack, '>xI1c0', value)
+  return ok and tenant or nil
+end
+
+-- scope is what stands before the name in an index's key, as in keys.go.
+local function scope(record)
+  return #record.tenant .. ':' .. record.tenant .. #record.kind .. ':' .. record.kind .. ':'
 end
 
 -- indexes returns the set of indexes that list the record.
 local function indexes(record)
   local keys = {}
   if record.subject ~= '' then
-    keys[space .. 'subject:' .. record.subject] = true
+    keys[space .. 'subject:' .. scope(record) .. record.subject] = true
   end
   if record.sid ~= '' then
-    keys[space .. 'sid:' .. record.sid] = true
+    keys[space .. 'sid:' .. scope(record) .. record.sid] = true
   end
   return keys
 end
@@ -65,21 +83,22 @@ local function take(id, record)
 end
 
 -- enqueue comes after a DEL, for the same reason.
-local function enqueue(id, revocation, due)
+local function enqueue(id, tenant, revocation, due)
   redis.call('SET', revocation_key(id), revocation, 'PX', revocation_life)
-  redis.call('ZADD', due_key, due, id)
-  redis.call('PEXPIRE', due_key, revocation_life)
+  redis.call('ZADD', due_key(tenant), due, id)
+  redis.call('PEXPIRE', due_key(tenant), revocation_life)
 end
 
 -- drop_unreadable removes what is no record to this version, if there is
 -- anything. A newer one may have written it, so it is enqueued all the same
 -- (unless head is ''): a version that can read it will revoke its token.
 local function drop_unreadable(id, value, head, due)
-  if value and head ~= '' then
-    reach({}, revocation_key(id), due_key)
+  local tenant = head ~= '' and tenant_of(value)
+  if tenant then
+    reach({}, revocation_key(id), due_key(tenant))
   end
   redis.call('DEL', record_key(id))
-  if value and head ~= '' then
-    enqueue(id, head .. value, due)
+  if tenant then
+    enqueue(id, tenant, head .. value, due)
   end
 end

@@ -1,5 +1,5 @@
 -- After lease.lua.
 
 redis.call('DEL', KEYS[1])
-redis.call('ZREM', due_key, id)
+redis.call('ZREM', queue, id)
 return 'saved'

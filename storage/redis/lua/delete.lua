@@ -14,9 +14,9 @@ if record.expiry <= now then
   return nil
 end
 
-reach(indexes(record), revocation_key(id), due_key)
+reach(indexes(record), revocation_key(id), due_key(record.tenant))
 take(id, record)
 if head ~= '' then
-  enqueue(id, head .. value, due)
+  enqueue(id, record.tenant, head .. value, due)
 end
 return value

@@ -1,15 +1,16 @@
 -- KEYS: the index
--- ARGV: ..., subject, sid, except ('' for any), limit, head of the revocations ('' to
+-- ARGV: ..., tenant, kind, subject, sid, except ('' for any), limit, head of the revocations ('' to
 -- enqueue nothing), due
 -- Returns {id, bytes, id, bytes, ...}. It stops at limit records, so that one
 -- user's many sessions do not hold up everybody else; the caller asks again.
 
-local subject, sid, except = ARGV[3], ARGV[4], ARGV[5]
-local limit, head, due = tonumber(ARGV[6]), ARGV[7], ARGV[8]
+local tenant, kind, subject, sid, except = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local limit, head, due = tonumber(ARGV[8]), ARGV[9], ARGV[10]
 local removed, kept = {}, 0
 
 local function selected(id, record)
   return id ~= except and record.expiry > now
+    and record.tenant == tenant and record.kind == kind
     and (subject == '' or record.subject == subject)
     and (sid == '' or record.sid == sid)
 end
@@ -27,10 +28,10 @@ local function remove(id)
     kept = kept + 1
     return
   end
-  reach(indexes(record), revocation_key(id), due_key)
+  reach(indexes(record), revocation_key(id), due_key(record.tenant))
   take(id, record)
   if head ~= '' then
-    enqueue(id, head .. value, due)
+    enqueue(id, record.tenant, head .. value, due)
   end
   removed[#removed + 1] = id
   removed[#removed + 1] = value

@@ -1,7 +1,7 @@
 -- KEYS: the revocation
--- ARGV: ..., id, the revocation, due
+-- ARGV: ..., id, tenant, the revocation, due
 
-local id, revocation, due = ARGV[3], ARGV[4], ARGV[5]
+local id, tenant, revocation, due = ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local stored = redis.call('GET', KEYS[1])
 
 -- The same revocation: its answer was lost, and the client has sent it again.
@@ -11,7 +11,7 @@ end
 if stored then
   return 'conflict'
 end
-reach({}, KEYS[1], due_key)
+reach({}, KEYS[1], due_key(tenant))
 redis.call('DEL', KEYS[1]) -- there is none, but a full server takes what comes after
-enqueue(id, revocation, due)
+enqueue(id, tenant, revocation, due)
 return 'saved'

@@ -11,7 +11,8 @@ end
 
 -- The same, but in between the record has become a revocation: it must not come back.
 -- The write is at this place in a revocation.
-if read == '' and not old and redis.call('GETRANGE', revocation_key(id), 21, 28) == new.write then
+local write = 12 + 2 + #new.tenant + 8
+if read == '' and not old and redis.call('GETRANGE', revocation_key(id), write, write + 7) == new.write then
   return 'saved'
 end
 
@@ -22,7 +23,7 @@ end
 if read ~= '' and not live then
   return 'missing'
 end
-if read ~= '' and old.revision ~= read then
+if read ~= '' and (old.revision ~= read or old.tenant ~= new.tenant or old.kind ~= new.kind) then
   return 'conflict'
 end
 
