@@ -1,11 +1,11 @@
 package passport
 
 import (
+	"crypto"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -76,6 +76,20 @@ type Config struct {
 	// client, which PKCE protects.
 	ClientSecret Secret `json:"client_secret" yaml:"client_secret" file:"client_secret_file"`
 
+	// ClientAuth is how the client authenticates; see [ClientAuth]. Default:
+	// private_key_jwt with a ClientKey, nothing without a ClientSecret, and else
+	// client_secret_basic or client_secret_post, whichever the provider lists;
+	// the Passport auth domain gets client_secret_post.
+	ClientAuth ClientAuth `json:"client_auth" yaml:"client_auth"`
+
+	// ClientKey is the key of private_key_jwt (OpenID Connect Core 1.0 §9): RSA of
+	// 2048 bits or more (RS256), ECDSA on P-256, P-384 or P-521 (ES256 to ES512),
+	// or Ed25519 (EdDSA). It may be in a key management service. Default: none.
+	ClientKey crypto.Signer `json:"-" yaml:"-"`
+
+	// ClientKeyID is the kid of ClientKey. Default: none.
+	ClientKeyID string `json:"client_key_id" yaml:"client_key_id"`
+
 	// RedirectURI is where the auth domain sends the browser after a login,
 	// one of the redirect URIs registered in Hub; LoginCallback is served
 	// there. Its scheme decides the cookies: https makes them Secure with the
@@ -94,11 +108,12 @@ type Config struct {
 	// Audience is the API that access tokens are for. Default: platform_api.
 	Audience string `json:"audience" yaml:"audience"`
 
-	// Scopes default to openid, profile, email, offline_access and transact; with
-	// Discover, to openid, profile, email and offline_access as far as the
-	// provider's scopes_supported lists them.
-	// openid is required; without offline_access there is no refresh token,
-	// and a session cannot call the API once its access token has expired.
+	// Scopes default to openid, profile, email, offline_access and transact. With
+	// Discover they default to openid, profile and email, without those that the
+	// provider's scopes_supported leaves out, and offline_access if that is
+	// listed. openid is required; without offline_access most providers issue no
+	// refresh token, and a session cannot call the API once its access token has
+	// expired.
 	Scopes []string `json:"scopes" yaml:"scopes"`
 
 	// AuthDomain is the origin of the auth domain, such as
@@ -106,8 +121,10 @@ type Config struct {
 	// https://auth.immutable.com.
 	AuthDomain string `json:"auth_domain" yaml:"auth_domain"`
 
-	// Issuer is the iss of its ID tokens. Default: AuthDomain and a slash, as
-	// on Auth0.
+	// Issuer is the iss of its ID tokens. For a provider of many tenants it may
+	// contain {tenantid}, as the discovery documents of Microsoft Entra do: each
+	// token's own tid stands in its place. Default: AuthDomain and a slash, as on
+	// Auth0.
 	Issuer string `json:"issuer" yaml:"issuer"`
 
 	// Discover makes Issuer any OpenID provider, and not only an Auth0 one: the
@@ -116,6 +133,37 @@ type Config struct {
 	// Auth0's /v2/logout. It requires Issuer, and no AuthDomain; Audience has
 	// no default then. Default: the endpoints of the Passport auth domain.
 	Discover bool `json:"discover" yaml:"discover"`
+
+	// DiscoveryURL is the address of the discovery document, where that is not
+	// below the issuer, as at Azure AD B2C. The issuer that the document names
+	// has to be Issuer all the same. It goes with Discover. Default: Issuer and
+	// /.well-known/openid-configuration.
+	DiscoveryURL string `json:"discovery_url" yaml:"discovery_url"`
+
+	// InsecureProviderHTTP lets a discovered provider be reached by plain http on
+	// any host, inside a cluster, say. Whoever can listen there reads every code
+	// and token, and whoever can interfere signs in as anybody. Default: http on
+	// loopback hosts only.
+	InsecureProviderHTTP bool `json:"insecure_provider_http" yaml:"insecure_provider_http"`
+
+	// LoginParams and LogoutParams are the provider's own parameters for each
+	// login and logout: access_type=offline at Google, say, or logout_uri at
+	// Amazon Cognito. Names that the protocol or another field uses are refused.
+	// Default: none.
+	LoginParams  map[string]string `json:"login_params" yaml:"login_params"`
+	LogoutParams map[string]string `json:"logout_params" yaml:"logout_params"`
+
+	// UserInfo makes each login read the provider's UserInfo endpoint too, for
+	// providers whose ID tokens lack the e-mail address or the profile. The
+	// claims of the ID token come first. A login fails if that cannot be read, or
+	// is about another user (OpenID Connect Core 1.0 §5.3). Default: the ID token
+	// alone.
+	UserInfo bool `json:"user_info" yaml:"user_info"`
+
+	// ClockLeeway is by how much the provider's clock may differ from ours when
+	// the exp and nbf of an ID token are checked. Default: 1 minute. Negative:
+	// none. At most 10 minutes.
+	ClockLeeway time.Duration `json:"clock_leeway" yaml:"clock_leeway"`
 
 	// APIDomain is the origin of Immutable's API, the only one that
 	// [Session.Client] sends tokens to. Default: https://api.immutable.com,
@@ -253,6 +301,8 @@ const (
 	defaultSilentTimeout   = 10 * time.Second
 	defaultRevocationWait  = time.Second
 	defaultHTTPTimeout     = 10 * time.Second
+	defaultClockLeeway     = time.Minute
+	maxClockLeeway         = 10 * time.Minute
 )
 
 // settle checks c and fills in the defaults. Its error joins every problem.
@@ -317,35 +367,6 @@ func (s *settled) settleURLs(p *problems) {
 	}
 }
 
-// settleProvider finds out whose users these are.
-func (s *settled) settleProvider(p *problems) {
-	var issuer *url.URL
-	if s.Issuer != "" {
-		var err error
-		if issuer, err = authdomain.ParseHTTP(s.Issuer); err != nil {
-			p.add("Issuer", "%v", err)
-			return
-		}
-	}
-	if s.Discover {
-		if issuer == nil {
-			p.add("Issuer", "is empty: set it to the issuer of the provider that is to be discovered")
-			return
-		}
-		if s.AuthDomain != "" {
-			p.add("AuthDomain", "does not go with Discover: leave it empty, for the endpoints come from the provider")
-		}
-		s.authDomain = authdomain.OriginOf(issuer)
-		return
-	}
-	var err error
-	if s.authDomain, err = authdomain.Origin(either(s.AuthDomain, authdomain.Default)); err != nil {
-		p.add("AuthDomain", "%v", err)
-	}
-	s.endpoints = authdomain.At(s.authDomain)
-	s.Issuer = either(s.Issuer, s.authDomain+"/")
-}
-
 func (s *settled) settleLogout(p *problems) {
 	s.LogoutMode = either(s.LogoutMode, LogoutRedirect)
 	switch {
@@ -363,27 +384,6 @@ func (s *settled) settleLogout(p *problems) {
 		if !web.IsLocalPath(path) || strings.ContainsAny(path, "?#") {
 			p.add(field, "must be a path of this site that begins with a single slash, without query or fragment")
 		}
-	}
-}
-
-func (s *settled) settleScopes(p *problems) {
-	if !s.Discover {
-		s.Audience = either(s.Audience, "platform_api")
-	}
-	if len(s.Scopes) == 0 {
-		s.Scopes = nil // the provider's metadata decides
-		return
-	}
-	s.Scopes = append([]string(nil), s.Scopes...)
-	openid := false
-	for _, scope := range s.Scopes {
-		openid = openid || scope == "openid"
-		if scope == "" || strings.ContainsAny(scope, " \t\r\n\"\\") {
-			p.add("Scopes", "%q is not one scope: give each scope an element of its own", scope)
-		}
-	}
-	if !openid {
-		p.add("Scopes", `lacks "openid", without which there is no ID token: add it`)
 	}
 }
 
@@ -418,6 +418,7 @@ func (s *settled) settleDurations(p *problems) {
 		"IdleTimeout":     s.IdleTimeout,
 		"SilentTimeout":   s.SilentTimeout,
 		"RevocationWait":  s.RevocationWait,
+		"ClockLeeway":     s.ClockLeeway,
 	} {
 		if d > 0 && d < time.Millisecond {
 			p.add(field, "is %v, which can hardly be meant: give it a unit, such as 10*time.Second", d)
@@ -429,6 +430,10 @@ func (s *settled) settleDurations(p *problems) {
 	if s.SilentTimeout < 0 {
 		p.add("SilentTimeout", "is negative, but a silent logout must end at some time: set a positive duration, or 0 for 10 s")
 	}
+	if s.ClockLeeway > maxClockLeeway {
+		p.add("ClockLeeway", "is %v: a clock that is off by more than %v has to be set right", s.ClockLeeway, maxClockLeeway)
+	}
+	s.ClockLeeway = max(either(s.ClockLeeway, defaultClockLeeway), 0)
 	s.SessionLifetime = either(s.SessionLifetime, defaultSessionLifetime)
 	s.IdleTimeout = max(either(s.IdleTimeout, defaultIdleTimeout), 0)
 	s.SilentTimeout = either(s.SilentTimeout, defaultSilentTimeout)

@@ -23,9 +23,9 @@ const module = "github.com/passport-go/passport"
 // requirements are what the root module may require, each with its reason: a
 // program that imports this SDK takes all of them along.
 var requirements = map[string]string{
-	"golang.org/x/oauth2":          "the code flow and PKCE",
+	"golang.org/x/oauth2":          "PKCE",
 	"golang.org/x/sync":            "singleflight: one refresh for all who ask at once",
-	"github.com/coreos/go-oidc/v3": "discovery, keys, and the checks of ID tokens",
+	"github.com/coreos/go-oidc/v3": "tests: the peer of the benchmark of tokens",
 	"github.com/go-jose/go-jose/v4": "signatures: of logout tokens, and of the tokens that " +
 		"passporttest issues; go-oidc brings it along anyway",
 	"github.com/stretchr/testify": "tests",

@@ -74,9 +74,11 @@ func (p *Passport) sendTo(ctx context.Context, l *Logout, rec storage.Record, st
 	if len(l.URL) <= longestURL {
 		return
 	}
-	if posted, err := p.storePost(ctx, state, params); err == nil {
-		l.URL = posted
-		return
+	if p.provider.AcceptsPostedLogout(ctx) {
+		if posted, err := p.storePost(ctx, state, params); err == nil {
+			l.URL = posted
+			return
+		}
 	}
 	params.Del("id_token_hint") // the provider may have to ask the user now
 	l.URL = withQuery(at.Endpoints.Logout, params)

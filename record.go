@@ -74,6 +74,7 @@ type tokens struct {
 	TokenType    string
 	Scope        string
 	Expiry       time.Time // of the access token; zero if the provider did not say
+	UserInfo     Secret    // claims of the UserInfo endpoint, a JSON object; mostly empty
 }
 
 func (t tokens) marshal() []byte {
@@ -83,6 +84,7 @@ func (t tokens) marshal() []byte {
 		RefreshToken: t.RefreshToken.Reveal(),
 		TokenType:    t.TokenType,
 		Scope:        t.Scope,
+		UserInfo:     t.UserInfo.Reveal(),
 	}
 	if !t.Expiry.IsZero() {
 		j.ExpiresAt = t.Expiry.Unix()
@@ -101,6 +103,7 @@ func parseTokens(b []byte) (tokens, error) {
 		RefreshToken: Secret(j.RefreshToken),
 		TokenType:    j.TokenType,
 		Scope:        j.Scope,
+		UserInfo:     Secret(j.UserInfo),
 	}
 	if j.ExpiresAt != 0 {
 		t.Expiry = time.Unix(j.ExpiresAt, 0)

@@ -2,16 +2,14 @@ package passport
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/passport-go/passport/internal/envelope"
+	"github.com/passport-go/passport/internal/jwt"
 	"github.com/passport-go/passport/internal/seal"
 	"github.com/passport-go/passport/storage"
 )
@@ -257,7 +255,7 @@ func (s *Session) Profile(ctx context.Context) (Profile, error) {
 			UserAdminAddress string `json:"zkevm_user_admin_address"`
 		} `json:"passport"`
 	}
-	if err := readClaims(t.IDToken, &claims); err != nil {
+	if err := t.readClaims(&claims); err != nil {
 		return Profile{}, errors.New("passport: the ID token's claims are not readable")
 	}
 	claims.Profile.ZkEVMEthAddress = either(claims.Passport.EthAddress, claims.Profile.ZkEVMEthAddress)
@@ -297,7 +295,7 @@ func (s *Session) AccessToken(ctx context.Context) (Secret, error) {
 		}
 		return "", ErrTokenExpired
 	}
-	renewed, err := s.p.refresh(ctx, s.ID())
+	renewed, err := s.refresh(ctx, t, now)
 	if err != nil {
 		// The last 30 s are for such a moment.
 		if !errors.Is(err, ErrNoSession) && s.p.c.Now().Before(t.Expiry) {
@@ -309,6 +307,22 @@ func (s *Session) AccessToken(ctx context.Context) (Secret, error) {
 	defer s.mu.Unlock()
 	s.tokens = &renewed
 	return renewed.AccessToken, nil
+}
+
+// refreshPatience is how long a caller waits for a refresh while the token that it
+// has is still good. The refresh goes on.
+const refreshPatience = time.Second
+
+func (s *Session) refresh(ctx context.Context, t tokens, now time.Time) (tokens, error) {
+	if err := s.p.provider.RefreshDelayed(t.RefreshToken.Reveal()); err != nil {
+		return tokens{}, providerError(err)
+	}
+	if now.Before(t.Expiry) {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, refreshPatience)
+		defer cancel()
+	}
+	return s.p.refresh(ctx, s.ID())
 }
 
 // expiryMargin is how early a token counts as expired.
@@ -339,15 +353,18 @@ func (s *Session) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "passport.Session("+s.Subject()+")")
 }
 
-// readClaims decodes the payload of a JWT that was verified before.
-func readClaims(token Secret, claims any) error {
-	parts := strings.Split(token.Reveal(), ".")
-	if len(parts) != 3 {
-		return errors.New("not a JWT")
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+// readClaims decodes the claims of a session: those of the ID token, which was
+// verified when it came, over those of the UserInfo endpoint. Names are exact, and
+// a claim of another type is left out.
+func (t tokens) readClaims(claims any) error {
+	token, err := jwt.Parse(t.IDToken.Reveal())
 	if err != nil {
 		return err
 	}
-	return json.Unmarshal(payload, claims)
+	if t.UserInfo != "" {
+		if err := jwt.Unmarshal([]byte(t.UserInfo), claims); err != nil {
+			return err
+		}
+	}
+	return jwt.Unmarshal(token.Payload, claims)
 }

@@ -4,14 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/passport-go/passport/internal/provider"
 	"github.com/passport-go/passport/internal/tasks"
 )
-
-// clockLeeway is by how much the provider's clock may differ from ours.
-const clockLeeway = time.Minute
 
 // newProvider builds the client of the provider that c names. A discovery runs in
 // a goroutine of t's.
@@ -20,8 +16,16 @@ func newProvider(c *settled, t *tasks.Group) *provider.Client {
 		Issuer:             c.Issuer,
 		ClientID:           c.ClientID,
 		ClientSecret:       c.ClientSecret.Reveal(),
+		Auth:               provider.ClientAuth(c.ClientAuth),
+		Key:                c.ClientKey,
+		KeyID:              c.ClientKeyID,
 		Scopes:             c.Scopes,
 		Audience:           c.Audience,
+		UserInfo:           c.UserInfo,
+		LoginParams:        c.LoginParams,
+		LogoutParams:       c.LogoutParams,
+		DiscoveryURL:       c.DiscoveryURL,
+		InsecureHTTP:       c.InsecureProviderHTTP,
 		StrictLogoutTokens: c.StrictLogoutTokens,
 		HTTPClient:         c.HTTPClient,
 		Now:                c.Now,
@@ -31,7 +35,7 @@ func newProvider(c *settled, t *tasks.Group) *provider.Client {
 			}
 		},
 		Start:  t.Start,
-		Leeway: clockLeeway,
+		Leeway: c.ClockLeeway,
 	}
 	if !c.Discover {
 		config.Endpoints = &c.endpoints
@@ -48,6 +52,7 @@ func tokensOf(t provider.Tokens) tokens {
 		TokenType:    t.TokenType,
 		Scope:        t.Scope,
 		Expiry:       t.Expiry,
+		UserInfo:     Secret(t.UserInfo),
 	}
 }
 
@@ -60,6 +65,7 @@ func (t tokens) issued() provider.Tokens {
 		TokenType:    t.TokenType,
 		Scope:        t.Scope,
 		Expiry:       t.Expiry,
+		UserInfo:     t.UserInfo.Reveal(),
 	}
 }
 

@@ -146,5 +146,9 @@ func (e Endpoints) LogoutURL(clientID, returnTo string, federated bool) string {
 	if federated {
 		q.Set("federated", "")
 	}
-	return e.Logout + "?" + q.Encode()
+	separator := "?"
+	if strings.Contains(e.Logout, "?") {
+		separator = "&"
+	}
+	return e.Logout + separator + q.Encode()
 }

@@ -21,9 +21,15 @@ type Tokens struct {
 	TokenType    string `json:"token_type"`
 	Scope        string `json:"scope"`
 	ExpiresAt    int64  `json:"expires_at"` // in Unix seconds; 0 if the provider did not say
+	UserInfo     string `json:"-"`          // claims of the UserInfo endpoint, a JSON object; mostly empty
 }
 
-const tokensFormat = 1
+// The formats. The latest has UserInfo as its last string, and is written only if
+// there is one: earlier versions do not read it.
+const (
+	tokensFormat      = 2
+	tokensPlainFormat = 1
+)
 
 var errTokens = errors.New("the stored tokens are not readable")
 
@@ -31,20 +37,29 @@ var errTokens = errors.New("the stored tokens are not readable")
 // share the store while instances are replaced one by one.
 var ErrLater = errors.New("the stored session is in the form of a later version")
 
-func (t *Tokens) strings() [5]*string {
-	return [...]*string{&t.IDToken, &t.AccessToken, &t.RefreshToken, &t.TokenType, &t.Scope}
+// strings are those of a format, in order.
+func (t *Tokens) strings(format byte) []*string {
+	all := []*string{&t.IDToken, &t.AccessToken, &t.RefreshToken, &t.TokenType, &t.Scope, &t.UserInfo}
+	if format == tokensFormat {
+		return all
+	}
+	return all[:5]
 }
 
 // Marshal writes t in the form of a body.
 func (t Tokens) Marshal() []byte {
+	format := byte(tokensPlainFormat)
+	if t.UserInfo != "" {
+		format = tokensFormat
+	}
 	size := 1 + 8
-	for _, s := range t.strings() {
+	for _, s := range t.strings(format) {
 		size += binary.MaxVarintLen32 + len(*s)
 	}
 	b := make([]byte, 0, size)
-	b = append(b, tokensFormat)
+	b = append(b, format)
 	b = binary.BigEndian.AppendUint64(b, uint64(t.ExpiresAt))
-	for _, s := range t.strings() {
+	for _, s := range t.strings(format) {
 		b = binary.AppendUvarint(b, uint64(len(*s)))
 		b = append(b, *s...)
 	}
@@ -63,12 +78,12 @@ func ParseTokens(body []byte) (Tokens, error) {
 	if len(body) > 0 && body[0] > tokensFormat {
 		return Tokens{}, ErrLater
 	}
-	if len(body) < 1+8 || body[0] != tokensFormat {
+	if len(body) < 1+8 || body[0] < tokensPlainFormat {
 		return Tokens{}, errTokens
 	}
 	t.ExpiresAt = int64(binary.BigEndian.Uint64(body[1:]))
 	rest := body[1+8:]
-	for _, s := range t.strings() {
+	for _, s := range t.strings(body[0]) {
 		length, n := binary.Uvarint(rest)
 		if n <= 0 || length > uint64(len(rest)-n) {
 			return Tokens{}, errTokens

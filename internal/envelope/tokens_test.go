@@ -14,7 +14,7 @@ var someTokens = Tokens{
 }
 
 func TestTokensAreReadAsTheyWereWritten(t *testing.T) {
-	for _, want := range []Tokens{someTokens, {}, {ExpiresAt: -1}, {Scope: "openid \x00 ü"}} {
+	for _, want := range []Tokens{someTokens, {}, {ExpiresAt: -1}, {Scope: "openid \x00 ü"}, {Scope: "openid", UserInfo: `{"sub":"a"}`}} {
 		got, err := ParseTokens(want.Marshal())
 		require.NoError(t, err)
 		assert.Equal(t, want, got)
@@ -30,6 +30,27 @@ func TestTokensOfEarlierVersionsAreRead(t *testing.T) {
 func TestTokensOfLaterVersionsAreKnownAsSuch(t *testing.T) {
 	_, err := ParseTokens([]byte{tokensFormat + 1})
 	assert.ErrorIs(t, err, ErrLater)
+}
+
+// TestTokensWithoutUserInfoAreReadByEarlierVersions: instances are replaced one by
+// one.
+func TestTokensWithoutUserInfoAreReadByEarlierVersions(t *testing.T) {
+	assert.Equal(t, byte(tokensPlainFormat), someTokens.Marshal()[0])
+}
+
+func FuzzParseTokens(f *testing.F) {
+	f.Add(someTokens.Marshal())
+	f.Add(Tokens{UserInfo: "{}"}.Marshal())
+	f.Add([]byte(`{"access_token":"a"}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		tokens, err := ParseTokens(body)
+		if err != nil {
+			return
+		}
+		again, err := ParseTokens(tokens.Marshal())
+		require.NoError(t, err)
+		assert.Equal(t, tokens, again)
+	})
 }
 
 func TestHalfTokensAreNone(t *testing.T) {

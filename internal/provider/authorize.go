@@ -41,6 +41,9 @@ func (c *Client) AuthorizeURL(ctx context.Context, r AuthRequest) (string, error
 	if c.c.Audience != "" {
 		params.Set("audience", c.c.Audience)
 	}
+	for name, value := range c.c.LoginParams {
+		params.Set(name, value)
+	}
 	for name, value := range r.Params {
 		if value != "" {
 			params.Set(name, value)
@@ -73,6 +76,18 @@ func (c *Client) push(ctx context.Context, m *Metadata, params url.Values) (url.
 		return nil, res.unusable("has no request_uri")
 	}
 	return url.Values{"client_id": {c.c.ClientID}, "request_uri": {uri}}, nil
+}
+
+// WithParams is WithQuery for a map, which may be empty.
+func WithParams(address string, params map[string]string) string {
+	if address == "" || len(params) == 0 {
+		return address
+	}
+	values := url.Values{}
+	for name, value := range params {
+		values.Set(name, value)
+	}
+	return WithQuery(address, values)
 }
 
 // WithQuery adds parameters to an address that may have some already.

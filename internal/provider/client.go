@@ -32,6 +32,8 @@ type Config struct {
 	Audience string   // empty: none
 	UserInfo bool     // a login reads the UserInfo endpoint, too
 
+	LoginParams, LogoutParams map[string]string // of the provider's own
+
 	// Endpoints are the provider's. Nil: they are discovered.
 	Endpoints *authdomain.Endpoints
 

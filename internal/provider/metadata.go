@@ -29,7 +29,7 @@ type Metadata struct {
 	auth        ClientAuth
 	scopes      []string
 
-	acceptsPost atomic.Int32 // of its end-session endpoint; see [Client.AcceptsPostedLogout]
+	acceptsPost atomic.Pointer[bool] // nil until it was tried; see [Client.AcceptsPostedLogout]
 }
 
 const (
@@ -169,6 +169,7 @@ func (c *Client) newMetadata(o jwt.Object) (*Metadata, error) {
 			return nil, fmt.Errorf("passport: its %s %w", e.name, err)
 		}
 	}
+	m.Endpoints.Logout = WithParams(m.Endpoints.Logout, c.c.LogoutParams)
 	return m, nil
 }
 

@@ -226,6 +226,9 @@ func (c *Client) expiryOf(o jwt.Object, token string) time.Time {
 	return c.c.Now().Add(DefaultTokenLife)
 }
 
+// maxUserInfo bounds what a session keeps of the UserInfo endpoint.
+const maxUserInfo = 64 << 10
+
 // userInfo reads the claims of the UserInfo endpoint (OpenID Connect Core 1.0
 // §5.3), which have to be the same user's (§5.3.2).
 func (c *Client) userInfo(ctx context.Context, accessToken string, id *IDToken) (string, error) {
@@ -250,6 +253,9 @@ func (c *Client) userInfo(ctx context.Context, accessToken string, id *IDToken) 
 	o, err := jwt.ParseObject(claims)
 	if err != nil {
 		return "", res.unusable("is " + err.Error())
+	}
+	if len(claims) > maxUserInfo {
+		return "", res.unusable("is larger than 64 kB")
 	}
 	if sub, _ := o.Text("sub"); sub != id.Subject {
 		return "", errors.New("passport: the UserInfo endpoint answered for another user")
