@@ -61,8 +61,9 @@ var walls = map[string][]string{
 		module + "/internal/authdomain", module + "/internal/jwt", module + "/internal/text",
 		"golang.org/x/oauth2", "golang.org/x/sync/singleflight", "github.com/go-jose/go-jose/v4/...",
 	},
-	"internal/seal": {},
-	"internal/text": {},
+	"internal/seal":       {},
+	"internal/textconfig": {},
+	"internal/text":       {},
 
 	"internal/bench":            {},
 	"internal/bench/cmd/ratios": {},
@@ -70,21 +71,22 @@ var walls = map[string][]string{
 	"internal/dom": {module + "/internal/js"},
 	"internal/js":  {}, // the only one that names syscall/js
 
-	"internal/document":    {module + "/storage"},
-	"internal/filelock":    {},
+	"internal/filelock":    {module + "/internal/privatefile"},
 	"internal/privatefile": {},
 
 	"internal/testprograms":             {},
 	"internal/testprograms/cmd/missing": {module + "/internal/testprograms"},
 
-	"storage":              {},
-	"storage/memory":       {module + "/storage"},
-	"storage/bolt":         {module + "/storage", module + "/internal/privatefile", "go.etcd.io/bbolt/..."},
-	"storage/file":         {module + "/storage", module + "/internal/document", module + "/internal/filelock", module + "/internal/privatefile"},
-	"storage/localstorage": {module + "/storage", module + "/internal/document", module + "/internal/dom"},
-	"storage/keyring":      {module + "/storage", module + "/internal/document", module + "/internal/filelock", "github.com/zalando/go-keyring"},
-	"storage/redis":        {module + "/storage", "github.com/redis/go-redis/v9/..."},
-	"storage/postgres":     {module + "/storage", "github.com/jackc/pgx/v5/..."},
+	"storage":                           {},
+	"storage/memory":                    {module + "/storage"},
+	"storage/document":                  {module + "/storage", module + "/internal/filelock"},
+	"storage/bolt/internal/privatefile": {},
+	"storage/bolt":                      {module + "/storage", module + "/storage/bolt/internal/privatefile", "go.etcd.io/bbolt/..."},
+	"storage/file":                      {module + "/storage", module + "/storage/document", module + "/internal/filelock", module + "/internal/privatefile"},
+	"storage/localstorage":              {module + "/storage", module + "/storage/document", module + "/internal/dom"},
+	"storage/keyring":                   {module + "/storage", module + "/storage/document", "github.com/zalando/go-keyring"},
+	"storage/redis":                     {module + "/storage", "github.com/redis/go-redis/v9/..."},
+	"storage/postgres":                  {module + "/storage", "github.com/jackc/pgx/v5/..."},
 
 	// For tests, of ours and of others. The stand-in knows nothing of the SDK,
 	// so that it cannot share a mistake with it.
@@ -159,35 +161,56 @@ func within(wall, name string) bool {
 func packages(t *testing.T) map[string]map[string]string {
 	t.Helper()
 	found := map[string]map[string]string{}
+	for _, source := range sources(t) {
+		if strings.HasSuffix(source.file, "_test.go") {
+			continue
+		}
+		if found[source.dir] == nil {
+			found[source.dir] = map[string]string{}
+		}
+		for _, name := range source.imports {
+			found[source.dir][name] = source.file
+		}
+	}
+	require.Contains(t, found, ".")
+	return found
+}
+
+// source is a file of Go code, in whichever module.
+type source struct {
+	dir, file string
+	imports   []string
+}
+
+func sources(t *testing.T) []source {
+	t.Helper()
+	var found []source
 	err := filepath.WalkDir(".", func(file string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		name := entry.Name()
-		if entry.IsDir() && file != "." && (strings.HasPrefix(name, ".") || name == "testdata" || name == "node_modules") {
+		if entry.IsDir() && file != "." && (strings.HasPrefix(name, ".") || slices.Contains([]string{"testdata", "node_modules", "tmp"}, name)) {
 			return filepath.SkipDir
 		}
-		if entry.IsDir() || path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") {
+		if entry.IsDir() || path.Ext(name) != ".go" {
 			return nil
 		}
 		syntax, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
 		if err != nil {
 			return err
 		}
-		dir := filepath.ToSlash(filepath.Dir(file))
-		if found[dir] == nil {
-			found[dir] = map[string]string{}
-		}
+		s := source{dir: filepath.ToSlash(filepath.Dir(file)), file: file}
 		for _, i := range syntax.Imports {
 			name, err := strconv.Unquote(i.Path.Value)
 			if err != nil {
 				return err
 			}
-			found[dir][name] = file
+			s.imports = append(s.imports, name)
 		}
+		found = append(found, s)
 		return nil
 	})
 	require.NoError(t, err)
-	require.Contains(t, found, ".")
 	return found
 }

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"runtime/debug"
 
-	"github.com/passport-go/passport/internal/privatefile"
 	"github.com/passport-go/passport/storage"
+	"github.com/passport-go/passport/storage/bolt/internal/privatefile"
 	"go.etcd.io/bbolt"
 	bbolterrors "go.etcd.io/bbolt/errors"
 )

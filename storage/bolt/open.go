@@ -9,7 +9,7 @@ import (
 	"runtime/debug"
 	"syscall"
 
-	"github.com/passport-go/passport/internal/privatefile"
+	"github.com/passport-go/passport/storage/bolt/internal/privatefile"
 	"go.etcd.io/bbolt"
 	bbolterrors "go.etcd.io/bbolt/errors"
 )

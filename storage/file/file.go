@@ -44,10 +44,10 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/passport-go/passport/internal/document"
 	"github.com/passport-go/passport/internal/filelock"
 	"github.com/passport-go/passport/internal/privatefile"
 	"github.com/passport-go/passport/storage"
+	"github.com/passport-go/passport/storage/document"
 )
 
 var (

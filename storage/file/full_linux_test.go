@@ -8,10 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/passport-go/passport/internal/document"
 	"github.com/passport-go/passport/internal/filelock"
 	"github.com/passport-go/passport/internal/privatefile"
 	"github.com/passport-go/passport/storage"
+	"github.com/passport-go/passport/storage/document"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )

@@ -38,9 +38,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/passport-go/passport/internal/document"
-	"github.com/passport-go/passport/internal/filelock"
 	"github.com/passport-go/passport/storage"
+	"github.com/passport-go/passport/storage/document"
 )
 
 var (
@@ -116,7 +115,7 @@ func newRing(service, user string, opts Options) (*ring, error) {
 		}
 		opts.LockFile = path
 	}
-	return &ring{items: systemItems(service), user: user, lock: filelock.New(opts.LockFile, opts.LockTimeout)}, nil
+	return &ring{items: systemItems(service), user: user, lock: document.NewLock(opts.LockFile, opts.LockTimeout)}, nil
 }
 
 func (o Options) withDefaults() Options {

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"unicode/utf8"
 
-	"github.com/passport-go/passport/internal/filelock"
+	"github.com/passport-go/passport/storage/document"
 )
 
 // Keyrings take little in one item: Windows 2560 bytes, macOS about 3000 with
@@ -34,7 +34,7 @@ const (
 type ring struct {
 	items items
 	user  string
-	lock  *filelock.Lock
+	lock  *document.Lock
 }
 
 // calls keeps the calls of one process apart: not every implementation of a

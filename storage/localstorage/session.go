@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/passport-go/passport/internal/document"
 	"github.com/passport-go/passport/storage"
+	"github.com/passport-go/passport/storage/document"
 )
 
 // UserID is what a listener (see Listen) is told when the session that is shared

@@ -6,8 +6,8 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/passport-go/passport/internal/document"
 	"github.com/passport-go/passport/storage"
+	"github.com/passport-go/passport/storage/document"
 )
 
 var (

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/passport-go/passport/internal/document"
 	"github.com/passport-go/passport/storage"
+	"github.com/passport-go/passport/storage/document"
 )
 
 // errLags means that this process has yet to hear of what another has written.

@@ -1,9 +1,15 @@
 // Package document keeps the few sessions of one user in one document, which a
-// [Backend] reads and replaces as a whole. It is what storage/file,
-// storage/keyring and storage/localstorage have in common.
+// [Backend] reads and replaces as a whole. storage/file, storage/keyring and
+// storage/localstorage are built on it. Use it for another place that holds one
+// value, such as the keychain of a phone: write a Backend of three methods, and
+// [Store] is a storage.TokenStore that passes package storagetest.
+//
+// What the document holds is not encrypted beyond what the engine seals: the
+// place must be the user's own.
 package document
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,26 +25,33 @@ var (
 	_ storage.RevocationQueue = (*Store)(nil)
 )
 
-// Backend is the place of one document. Its errors say which, and what to do.
+// Backend is the place of one document. It may be used from many goroutines at
+// once. Its errors name the place, and say what to do.
 type Backend interface {
-	// Read returns the document, or nothing if there is none.
+	// Read returns the document, or an empty slice if there is none.
 	Read(ctx context.Context) ([]byte, error)
 
-	// Update calls change with the document and puts what it returns in its
-	// place, all or nothing; nothing means no document, and the same one means
-	// that there is nothing to do. Meanwhile every other Update, in this process
-	// or another, waits. An error of change is returned, and the document stays.
+	// Update calls change once with the document, and replaces it by the result,
+	// all or nothing. An empty result removes the document; the same one leaves
+	// it as it is. Meanwhile every other Update, in this process or another,
+	// waits; see [Lock]. If change fails, Update returns that error and the
+	// document stays.
 	Update(ctx context.Context, change func(old []byte) ([]byte, error)) error
 
-	// SetAside keeps the document, which is damaged and about to be replaced,
-	// for somebody to look at. It is called from within change.
+	// SetAside keeps a damaged document, which is about to be replaced, for
+	// inspection. It is called from within change.
 	SetAside(damaged []byte) error
 }
 
-// Options are what the package that uses this one sets; none may be zero.
+// Options are optional; the zero value is ready to use.
 type Options struct {
-	Name   string // of that package, to begin errors with: "storage/file"
-	Now    func() time.Time
+	// Name is what errors begin with. Default: "storage/document".
+	Name string
+
+	// Now is the clock. Default: time.Now.
+	Now func() time.Time
+
+	// Logger is told of damaged documents. Default: none.
 	Logger *slog.Logger
 }
 
@@ -49,9 +62,17 @@ type Store struct {
 	options Options
 }
 
-// New returns a Store of the document in b, which may be damaged, but not of a
-// version that is not known.
+// New returns a Store of the document in b, which it reads once. A damaged
+// document counts as an empty one, and is set aside by the first write. One of a
+// later version is an error, and so is a Backend that cannot be read.
 func New(ctx context.Context, b Backend, o Options) (*Store, error) {
+	o.Name = cmp.Or(o.Name, "storage/document")
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 	s := &Store{backend: b, options: o}
 	if _, err := s.read(ctx); err != nil && !errors.Is(err, errDamaged) {
 		return nil, err

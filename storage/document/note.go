@@ -9,11 +9,10 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// A note is what else the package that uses this one keeps in the document: JSON,
-// or nothing. What is for notes are no methods, which the Stores that embed this
-// one would have as well.
-
-// Note returns the note.
+// Note returns the note: JSON of the caller's own in the same document, or nil. A
+// package that is built on a Store can keep there what must change together with
+// the sessions. Note and UpdateNote are functions, so that types which embed a
+// Store do not have them.
 func Note(ctx context.Context, s *Store) (json.RawMessage, error) {
 	c, err := s.read(ctx)
 	if err != nil && !errors.Is(err, errDamaged) {
@@ -22,15 +21,16 @@ func Note(ctx context.Context, s *Store) (json.RawMessage, error) {
 	return c.note, nil
 }
 
-// NoteUpdate changes the note, and enqueues revocations in the same step.
+// NoteUpdate is one change of the note.
 type NoteUpdate struct {
-	Note json.RawMessage // as it is, to be set to what it becomes
+	// Note is the note as it is. Set it to what it becomes; nil removes it.
+	Note json.RawMessage
 
 	store    *Store
 	contents *contents
 }
 
-// Enqueue adds a revocation, as Store.Enqueue does.
+// Enqueue adds a revocation in the same step. It is otherwise like Store.Enqueue.
 func (u *NoteUpdate) Enqueue(r storage.Record, lease time.Duration) (storage.Revocation, error) {
 	if err := u.store.check(r); err != nil {
 		return storage.Revocation{}, err
@@ -39,7 +39,8 @@ func (u *NoteUpdate) Enqueue(r storage.Record, lease time.Duration) (storage.Rev
 	return u.contents.enqueue(r, lease)
 }
 
-// UpdateNote makes a change, all or nothing.
+// UpdateNote calls change once, and stores what it has changed, all or nothing. If
+// change fails, nothing is stored and UpdateNote returns that error.
 func UpdateNote(ctx context.Context, s *Store, change func(*NoteUpdate) error) error {
 	return s.update(ctx, func(c *contents) error {
 		u := &NoteUpdate{Note: c.note, store: s, contents: c}

@@ -1,0 +1,4 @@
+package privatefile
+
+// fullErrors is empty: the errors of Plan 9 are text, and differ.
+var fullErrors []error

@@ -1,0 +1,70 @@
+package document_test
+
+import (
+	"bytes"
+	"context"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport/storage"
+	"github.com/passport-go/passport/storage/document"
+)
+
+// The contract of stores is tested in storage/file, storage/keyring and
+// storage/localstorage.
+
+// variable is a Backend in memory.
+type variable struct {
+	mu       sync.Mutex
+	document []byte
+	aside    []byte
+}
+
+func (v *variable) Read(context.Context) ([]byte, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return bytes.Clone(v.document), nil
+}
+
+func (v *variable) Update(_ context.Context, change func([]byte) ([]byte, error)) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	next, err := change(bytes.Clone(v.document))
+	if err == nil {
+		v.document = next
+	}
+	return err
+}
+
+func (v *variable) SetAside(damaged []byte) error {
+	v.aside = bytes.Clone(damaged)
+	return nil
+}
+
+func TestADamagedDocumentIsSetAside(t *testing.T) {
+	v := &variable{document: []byte("damaged")}
+	s, err := document.New(t.Context(), v, document.Options{})
+	require.NoError(t, err)
+	_, err = s.Load(t.Context(), "id")
+	require.ErrorIs(t, err, storage.ErrNotFound)
+	_, err = s.Save(t.Context(), storage.Record{ID: "id", Expiry: time.Now().Add(time.Hour)})
+	require.NoError(t, err)
+	assert.Equal(t, "damaged", string(v.aside))
+}
+
+func TestALockIsExclusive(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "new", "lock")
+	release, err := document.NewLock(path, time.Minute).Acquire(t.Context())
+	require.NoError(t, err)
+	_, err = document.NewLock(path, time.Nanosecond).Acquire(t.Context())
+	assert.ErrorContains(t, err, "held by another process")
+	release()
+	again, err := document.NewLock(path, time.Nanosecond).Acquire(t.Context())
+	require.NoError(t, err)
+	again()
+}
