@@ -58,7 +58,12 @@ type ProviderError struct {
 }
 
 // Error names the status and the code; the description is left to those who ask.
-func (e *ProviderError) Error() string { return e.cause.Error() }
+func (e *ProviderError) Error() string {
+	if e.cause != nil {
+		return e.cause.Error()
+	}
+	return "passport: the login was refused: " + e.Code
+}
 
 // Unwrap returns the error that this one stands for.
 func (e *ProviderError) Unwrap() error { return e.cause }

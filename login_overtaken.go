@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"math"
+	"sync"
+	"time"
 
 	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/storage"
@@ -28,11 +30,11 @@ func retiredID(binding Secret) string { return storeID(spaceRetired, binding) }
 // retire stops the logins of a binding: those that are begun, those whose code is
 // being traded, and those whose session has begun although their browser does not
 // know it yet. It returns the IDs of the latter's sessions, which are left to end.
-func (p *Passport) retire(ctx context.Context, binding Secret) (sessions []string, err error) {
-	mark := storage.Record{ID: retiredID(binding), Expiry: p.c.Now().Add(retiredLife)}
-	_, err = p.store.Save(ctx, envelope.Seal(p.c.keys, mark, head{}, nil))
-	if errors.Is(err, storage.ErrConflict) {
-		err = nil
+func (p *Passport) retire(ctx context.Context, binding Secret, app Outcome) (sessions []string, err error) {
+	if app != OutcomeSkipped || p.anonymousMarks.spend() {
+		err = p.markRetired(ctx, binding)
+	} else {
+		p.c.Logger.WarnContext(ctx, "passport: very many logouts by browsers without a session; this one leaves no mark for logins whose requests it has crossed")
 	}
 	if err != nil && !errors.Is(err, storage.ErrFull) { // a full store keeps nobody signed in
 		return nil, err
@@ -44,6 +46,45 @@ func (p *Passport) retire(ctx context.Context, binding Secret) (sessions []strin
 		}
 	}
 	return sessions, errors.Join(err, removeErr)
+}
+
+func (p *Passport) markRetired(ctx context.Context, binding Secret) error {
+	mark := storage.Record{ID: retiredID(binding), Expiry: p.c.Now().Add(retiredLife)}
+	_, err := p.store.Save(ctx, envelope.Seal(p.c.keys, mark, head{}, nil))
+	if errors.Is(err, storage.ErrConflict) {
+		return nil
+	}
+	return err
+}
+
+// budget bounds what anybody may have us store: mostAtOnce marks, and then one every
+// budgetEvery. A browser that was signed in costs its user a login for each.
+type budget struct {
+	mu    sync.Mutex
+	spent int
+	since time.Time // when the oldest of spent was
+}
+
+const (
+	mostAtOnce  = 1000
+	budgetEvery = 100 * time.Millisecond
+)
+
+func (b *budget) spend() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	if back := int(now.Sub(b.since) / budgetEvery); back >= b.spent {
+		b.spent, b.since = 0, now
+	} else {
+		b.spent -= back
+		b.since = b.since.Add(time.Duration(back) * budgetEvery)
+	}
+	if b.spent >= mostAtOnce {
+		return false
+	}
+	b.spent++
+	return true
 }
 
 // isRetired reports whether a binding must not be used any more.

@@ -35,8 +35,15 @@ func (p *Passport) EndBrowserSession(ctx context.Context, b BrowserState) (Logou
 		p.revoker.pay(removed)
 		tellRemoved(ctx, b.Session, removed.Record)
 	}
-	if stopErr := p.stopLogins(ctx, b, l.App, removed.Record.ID); stopErr != nil {
+	stopped, stopErr := p.stopLogins(ctx, b, l.App, removed.Record.ID)
+	if stopErr != nil {
 		l.App, err = OutcomeFailed, errors.Join(err, storeError(stopErr))
+	}
+	if stopped > 0 {
+		l.Ended += stopped
+		if l.App == OutcomeSkipped {
+			l.App, l.Revocation = OutcomeDone, OutcomePending
+		}
 	}
 	p.sendTo(ctx, &l, removed.Record, p.stateOfLogout(b, l, removed.Record.SID))
 	return l, BrowserState{Logout: l.State}, err
@@ -65,49 +72,52 @@ func (p *Passport) expectedRevocation(rec storage.Record) Outcome {
 // More come from nobody but those who make them up.
 const mostRetired = 8
 
-// stopLogins stops the logins of a browser, with what has become of its session:
-// the one with the ID ended has. It asks the store only if a login was begun there
-// within the last ten minutes.
-func (p *Passport) stopLogins(ctx context.Context, b BrowserState, app Outcome, ended string) error {
+// stopLogins stops the logins of a browser, with what has become of its session: the
+// one with the ID ended has. It returns how many sessions it has ended besides. It
+// asks the store only if a login was begun there within the last ten minutes.
+func (p *Passport) stopLogins(ctx context.Context, b BrowserState, app Outcome, ended string) (sessions int, err error) {
 	if len(b.Logins) == 0 {
-		return nil
+		return 0, nil
 	}
 	bindings := b.Logins[:min(len(b.Logins), mostRetired)]
 	if app == OutcomeFailed { // the store has been waited for long enough
 		p.retries.addBindings(bindings)
-		return nil
+		return 0, nil
 	}
 	call, cancel := p.storeCall(ctx)
 	defer cancel()
 	for i, binding := range bindings {
-		if err := p.stopLogin(call, binding, ended); err != nil {
+		n, err := p.stopLogin(call, binding, app, ended)
+		sessions += n
+		if err != nil {
 			p.retries.addBindings(bindings[i:])
-			return err
+			return sessions, err
 		}
 	}
-	return nil
+	return sessions, nil
 }
 
 // stopLogin retires a binding and ends the sessions that it has begun, except the one
 // with the ID ended, which has ended.
-func (p *Passport) stopLogin(ctx context.Context, binding Secret, ended string) error {
+func (p *Passport) stopLogin(ctx context.Context, binding Secret, app Outcome, ended string) (sessions int, err error) {
 	if !plausibleID(binding.Reveal()) {
-		return nil
+		return 0, nil
 	}
-	sessions, err := p.retire(ctx, binding)
-	for _, id := range sessions {
+	begun, err := p.retire(ctx, binding, app)
+	for _, id := range begun {
 		if id == ended {
 			continue
 		}
 		l, removed, endErr := p.endSession(ctx, id, EventLogout)
 		if l.App == OutcomeDone {
 			p.revoker.pay(removed)
+			sessions++
 		}
 		err = errors.Join(err, endErr)
 	}
 	if errors.Is(err, storage.ErrFull) {
 		p.c.Logger.ErrorContext(ctx, "passport: the store is full, so a login that was begun before a logout may end after it", "error", err)
-		return nil
+		return sessions, nil
 	}
-	return err
+	return sessions, err
 }

@@ -98,7 +98,8 @@ func (r *logoutRetries) try(ctx context.Context) {
 
 func (r *logoutRetries) end(ctx context.Context, id string, what unended) error {
 	if what.binding != "" {
-		return r.p.stopLogin(ctx, what.binding, "")
+		_, err := r.p.stopLogin(ctx, what.binding, OutcomeDone, "")
+		return err
 	}
 	removed, err := r.p.remove(ctx, id)
 	if errors.Is(err, storage.ErrNotFound) {

@@ -34,6 +34,9 @@ type Passport struct {
 	flights *singleflight.Group // refreshes, by session ID
 	revoker *revoker
 	retries *logoutRetries
+
+	anonymousMarks *budget // of logouts by browsers without a session
+
 	notices *notices
 	tasks   *tasks.Group
 
@@ -60,7 +63,7 @@ func New(c Config) (*Passport, error) {
 		p.ids, p.heads = new(envelope.IDs), new(envelope.Memo)
 	}
 	p.ledger = ledger
-	p.retries = newLogoutRetries(p)
+	p.retries, p.anonymousMarks = newLogoutRetries(p), &budget{}
 	p.notifier, _ = s.Store.(storage.Notifier)
 	p.revoker = newRevoker(p, p.inProcess || !own)
 	p.setURLs()

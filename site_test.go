@@ -27,6 +27,7 @@ import (
 type site struct {
 	t      *testing.T
 	p      *passport.Passport
+	c      passport.Config // of p, for further instances
 	auth   *passporttest.Server
 	server *httptest.Server
 	mux    *http.ServeMux
@@ -50,7 +51,7 @@ func newSite(t *testing.T, edit ...func(*passport.Config)) *site {
 	for _, f := range edit {
 		f(&c)
 	}
-	s.p = newPassport(t, c)
+	s.p, s.c = newPassport(t, c), c
 	s.mux.HandleFunc("GET /login", s.p.Login)
 	s.mux.HandleFunc("GET /redirect", s.p.LoginCallback)
 	s.mux.HandleFunc("/logout", s.p.Logout)

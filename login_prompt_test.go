@@ -1,0 +1,155 @@
+package passport_test
+
+import (
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/passporttest"
+)
+
+// authTimes has ID tokens say that the user proved who they are so long before the
+// token was issued, by a provider's clock that differs from ours.
+func (s *site) authTimes(age, ahead time.Duration) (lift func()) {
+	return s.auth.Inject(passporttest.Fault{EditClaims: func(c map[string]any) {
+		issued := s.clock.Now().Add(ahead)
+		c["iat"], c["auth_time"] = issued.Unix(), issued.Add(-age).Unix()
+	}})
+}
+
+func (r reply) param(t *testing.T, name string) string {
+	t.Helper()
+	u, err := url.Parse(r.location)
+	require.NoError(t, err)
+	return u.Query().Get(name)
+}
+
+func TestALoginAfterAnUnfinishedLogoutAsksWithAllThatMakesProvidersAsk(t *testing.T) {
+	eachCarrier(t, func(t *testing.T, s *site, c carrier) {
+		b := s.browser()
+		b.signInWith(c)
+		delivered(c.logout())
+		r := delivered(c.login(plain))
+		assert.Equal(t, "login", r.param(t, "prompt"))
+		assert.Equal(t, "1", r.param(t, "max_age"))
+	}, silent)
+}
+
+func TestOnlyAuthTimeFinishesALogout(t *testing.T) {
+	for name, row := range map[string]struct {
+		age, ahead time.Duration
+		refused    bool
+		unfinished bool
+	}{
+		"asked":                                {age: 5 * time.Second},
+		"asked, by a clock that is ahead":      {age: 5 * time.Second, ahead: 30 * time.Second},
+		"asked, by a clock that is behind":     {age: 5 * time.Second, ahead: -30 * time.Second},
+		"just after the logout":                {age: 59 * time.Second},
+		"at the time of the logout":            {age: 60 * time.Second, unfinished: true},
+		"hardly before it":                     {age: 65 * time.Second, unfinished: true},
+		"before it":                            {age: 75 * time.Second, refused: true, unfinished: true},
+		"before it, by a clock that is ahead":  {age: 5 * time.Minute, ahead: 30 * time.Second, refused: true, unfinished: true},
+		"before it, by a clock that is behind": {age: 5 * time.Minute, ahead: -30 * time.Second, refused: true, unfinished: true},
+		"a provider that sends 0":              {age: -1, unfinished: true},
+		"a provider that does not send it":     {age: -2, unfinished: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachCarrier(t, func(t *testing.T, s *site, c carrier) {
+				b := s.browser()
+				b.signInWith(c)
+				delivered(c.logout())
+				s.revoked(1)
+				s.clock.add(time.Minute)
+				link := b.link(delivered(c.login(plain)))
+				switch row.age {
+				case -1:
+					s.auth.Inject(passporttest.Fault{EditClaims: func(c map[string]any) { c["auth_time"] = 0 }})
+				case -2:
+					s.auth.Inject(passporttest.Fault{EditClaims: func(c map[string]any) { delete(c, "auth_time") }})
+				default:
+					s.authTimes(row.age, row.ahead)
+				}
+				r := delivered(c.callback(link))
+				assert.Equal(t, row.refused, r.failed, r.text)
+				assert.Equal(t, !row.refused, c.signedIn())
+				assert.Equal(t, row.unfinished, c.unfinished())
+				told := 0
+				if row.unfinished && !row.refused {
+					told = 1
+				}
+				assert.Len(t, s.events.named(passport.EventLoginUnconfirmed), told)
+				if row.refused {
+					failed := s.events.named(passport.EventLoginFailed)
+					require.Len(t, failed, 1)
+					require.ErrorIs(t, failed[0].Err, passport.ErrNotReauthenticated)
+					s.revoked(2) // the new session's too
+				}
+			}, silent)
+		})
+	}
+}
+
+func TestALoginResultSaysWhetherTheUserProvedWhoTheyAre(t *testing.T) {
+	s := newSite(t, silent)
+	b := s.browser()
+	v := &verbCarrier{s: s, p: s.p}
+	finish := func() passport.LoginResult {
+		u, err := url.Parse(b.link(delivered(v.login(plain))))
+		require.NoError(t, err)
+		in, after, err := s.p.FinishLogin(t.Context(), v.b, u.Query())
+		require.NoError(t, err)
+		v.b = after
+		return in
+	}
+	assert.Equal(t, passport.OutcomeSkipped, finish().Reauthentication)
+	delivered(v.logout())
+	lift := s.auth.Inject(passporttest.Fault{EditClaims: func(c map[string]any) { delete(c, "auth_time") }})
+	assert.Equal(t, passport.OutcomeUnconfirmed, finish().Reauthentication)
+	lift()
+	s.clock.add(3 * time.Second)
+	assert.Equal(t, passport.OutcomeDone, finish().Reauthentication, "the next login asks again")
+	assert.Equal(t, passport.OutcomeSkipped, finish().Reauthentication)
+}
+
+func TestAUserWhoWasNotAskedIsOfferedToFinishTheLogout(t *testing.T) {
+	s := newSite(t, silent)
+	b := s.signedIn()
+	b.logout("Accept", "application/json")
+	s.clock.add(time.Minute)
+	s.authTimes(time.Hour, 0)
+	a := b.get("/login")
+	assert.Equal(t, 403, a.StatusCode)
+	assert.Contains(t, a.body, "Finish signing out")
+	assert.Contains(t, a.body, "/v2/logout?")
+	assert.Equal(t, "nobody", b.get("/").body)
+}
+
+// A page that looks for a session silently must not put a form before a user who has
+// just signed out.
+func TestALoginThatMustNotAskDoesNotGoOutAfterAnUnfinishedLogout(t *testing.T) {
+	silently := passport.LoginOptions{Prompt: "none"}
+	eachCarrier(t, func(t *testing.T, s *site, c carrier) {
+		b := s.browser()
+		assert.Equal(t, "none", c.login(silently).param(t, "prompt"))
+		b.signInWith(c)
+		assert.Equal(t, "none", c.login(silently).param(t, "prompt"))
+		delivered(c.logout())
+		r := delivered(c.login(silently))
+		assert.True(t, r.failed)
+		assert.Contains(t, r.text, "login_required")
+		assert.Empty(t, r.location, "nothing is sent out")
+
+		s.clock.add(3 * time.Second)
+		b.signInWith(c)
+		assert.Equal(t, "none", c.login(silently).param(t, "prompt"), "the logout is finished")
+	}, silent)
+	s := newSite(t, silent)
+	_, _, err := s.p.BeginLogin(t.Context(), passport.BrowserState{Logout: "of another program"}, silently)
+	var refused *passport.ProviderError
+	require.ErrorAs(t, err, &refused)
+	assert.Equal(t, "login_required", refused.Code)
+}

@@ -1,0 +1,105 @@
+package passport_test
+
+import (
+	"encoding/base64"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport/passporttest"
+)
+
+// respelled are other texts for the bytes of a state, for decoders that are not
+// strict.
+func respelled(state string) []string {
+	last := strings.IndexByte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", state[len(state)-1])
+	texts := []string{state + "\n", "\r\n" + state, state[:7] + "\n" + state[7:], state + "=", state + "=="}
+	if len(state)%4 != 0 { // there are bits that mean nothing
+		texts = append(texts, state[:len(state)-1]+string(base64URL[last^1]))
+	}
+	return texts
+}
+
+const base64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+func TestAStateIsGoodOnceHoweverItIsSpelled(t *testing.T) {
+	eachCarrier(t, func(t *testing.T, s *site, c carrier) {
+		b := s.browser()
+		link := b.link(delivered(c.login(plain)))
+		u, err := url.Parse(link)
+		require.NoError(t, err)
+		q := u.Query()
+		require.False(t, c.callback(link).failed)
+		_, err = base64.RawURLEncoding.DecodeString(q.Get("state"))
+		require.NoError(t, err)
+		for _, text := range respelled(q.Get("state")) {
+			u.RawQuery = url.Values{"code": {q.Get("code")}, "state": {text}}.Encode()
+			r := c.callback(u.String())
+			assert.True(t, r.failed, "%q", text)
+		}
+		assert.Equal(t, 1, s.codes())
+		assert.Empty(t, s.auth.Incidents())
+	})
+}
+
+// Back to the auth domain's login page, another user signs in with the same state.
+func TestAStateWithAnotherCodeIsNobodysSession(t *testing.T) {
+	eachCarrier(t, func(t *testing.T, s *site, c carrier) {
+		b := s.browser()
+		begun := delivered(c.login(plain))
+		link := b.link(begun)
+		first := delivered(c.callback(link))
+		require.False(t, first.failed)
+
+		other := s.browser().link(begun)
+		require.NotEqual(t, link, other, "another code")
+		r := c.callback(other)
+		assert.True(t, r.failed)
+		assert.Regexp(t, "no such login|no longer valid", r.text)
+		assert.Equal(t, 1, s.codes(), "the other code went nowhere")
+
+		again := c.callback(link)
+		assert.False(t, again.failed, "a reload of the first is harmless: %s", again.text)
+		assert.True(t, c.signedIn())
+		assert.Empty(t, s.auth.Incidents())
+	})
+}
+
+// While the first code is being traded, the same callback waits and another does not.
+func TestAStateWithAnotherCodeDoesNotWaitForTheFirst(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	c := &verbCarrier{s: s, p: s.p}
+	begun := delivered(c.login(plain))
+	link, other := b.link(begun), s.browser().link(begun)
+	lift := s.auth.Inject(passporttest.Fault{Path: "/oauth/token", Hang: true})
+	first := make(chan reply, 1)
+	go func() { first <- c.copied().callback(link) }()
+	_, err := s.auth.Await(t.Context(), "/oauth/token", 1)
+	require.NoError(t, err)
+	began := time.Now()
+	assert.True(t, c.callback(other).failed)
+	assert.Less(t, time.Since(began), 5*time.Second)
+	lift()
+	assert.False(t, (<-first).failed)
+}
+
+func TestAStateThatIsTooLongIsNotRead(t *testing.T) {
+	eachCarrier(t, func(t *testing.T, s *site, c carrier) {
+		delivered(c.login(plain))
+		r := c.callback("/redirect?code=x&state=" + strings.Repeat("A", 64<<10))
+		assert.True(t, r.failed)
+	})
+}
+
+func TestTheLongestDestinationFitsIntoAState(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	to := "/" + strings.Repeat("<", 999)
+	link := b.callback("/login?" + url.Values{"return_to": {to}}.Encode())
+	assert.Equal(t, to, b.stay().get(link).Header.Get("Location"))
+}
