@@ -14,7 +14,8 @@ import (
 )
 
 var (
-	schedules = flag.Uint64("schedules", 2000, "how many schedules to play")
+	schedules = flag.Uint64("schedules", 500, "how many schedules to play")
+	soak      = flag.Uint64("soak", 1, "how many times as many")
 	first     = flag.Uint64("seed", 1, "the seed of the first one")
 )
 
@@ -23,7 +24,8 @@ func schedule(seed uint64) Schedule {
 }
 
 func TestNoScheduleBreaksAPromise(t *testing.T) {
-	for seed := *first; seed < *first+*schedules; seed++ {
+	t.Parallel()
+	for seed := *first; seed < *first+*schedules**soak; seed++ {
 		synctest.Test(t, func(t *testing.T) {
 			require.NoError(t, Play(t, schedule(seed), memory.New(memory.Options{})))
 		})
@@ -31,7 +33,8 @@ func TestNoScheduleBreaksAPromise(t *testing.T) {
 }
 
 func TestNoScheduleBreaksAPromiseWhateverFails(t *testing.T) {
-	for seed := *first; seed < *first+*schedules/5; seed++ {
+	t.Parallel()
+	for seed := *first; seed < *first+*schedules**soak; seed++ {
 		synctest.Test(t, func(t *testing.T) {
 			troubled := schedule(seed)
 			troubled.Faults = 5 + int(seed%30)
@@ -41,6 +44,7 @@ func TestNoScheduleBreaksAPromiseWhateverFails(t *testing.T) {
 }
 
 func TestAStoreThatBringsSessionsBackIsCaught(t *testing.T) {
+	t.Parallel()
 	caught := 0
 	for seed := uint64(1); seed <= 100; seed++ {
 		synctest.Test(t, func(t *testing.T) {

@@ -70,6 +70,7 @@ func afterwards(t *testing.T, auth *passporttest.Server, address, session string
 func TestALogoutKilledAtAnyStepLeavesAWholeSessionOrNone(t *testing.T) {
 	for name, address := range addresses(t) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			outcomes := map[bool]int{}
 			for step := int64(1); ; step++ {
 				require.Less(t, step, int64(50), "a logout has an end")
@@ -92,10 +93,11 @@ func TestALogoutKilledAtAnyStepLeavesAWholeSessionOrNone(t *testing.T) {
 }
 
 func TestALogoutKilledAtAnyMomentLeavesAWholeSessionOrNone(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 2))
 	for name, address := range addresses(t) {
 		t.Run(name, func(t *testing.T) {
-			for range 6 {
+			t.Parallel()
+			rng := rand.New(rand.NewPCG(1, 2))
+			for range 6 * *soak {
 				auth := authDomain(t, 0)
 				session := signIn(t, auth, address)
 				child := start(t, task{Kind: "logout", Store: address, Auth: auth.URL, SessionID: session})
@@ -110,6 +112,7 @@ func TestALogoutKilledAtAnyMomentLeavesAWholeSessionOrNone(t *testing.T) {
 func TestProcessesThatRefreshAndLogOutAtOnceKeepThePromises(t *testing.T) {
 	for _, name := range []string{"redis", "postgres"} { // a bolt file is one process's
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			address := addresses(t)[name]
 			for round := range uint64(3) {
 				auth := authDomain(t, 31*time.Second)
@@ -133,15 +136,19 @@ func TestProcessesThatRefreshAndLogOutAtOnceKeepThePromises(t *testing.T) {
 	}
 }
 
-var schedules = flag.Uint64("schedules", 150, "how many random schedules to play on each store")
+var (
+	schedules = flag.Uint64("schedules", 100, "how many random schedules to play on each store")
+	soak      = flag.Uint64("soak", 1, "how many times as many, and as many kills")
+)
 
 func TestRandomSchedulesOnRealStores(t *testing.T) {
 	for name, address := range addresses(t) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := opened(t, address)
 			var played sync.WaitGroup
 			room := make(chan struct{}, 8)
-			for seed := range *schedules {
+			for seed := range *schedules * *soak {
 				played.Go(func() {
 					room <- struct{}{}
 					defer func() { <-room }()

@@ -20,7 +20,7 @@ var queueConcurrentChecks = []check{
 
 func oneClaimant(f *fixture) {
 	const revocations = 40
-	for range rounds(10) {
+	for range upTo(10) {
 		parallel(revocations, func(i int) {
 			if _, err := f.at(i).(storage.RevocationQueue).Enqueue(f.ctx, f.record(fmt.Sprint("revocation ", i)), lease); err != nil {
 				f.Errorf("Enqueue: %v", err)

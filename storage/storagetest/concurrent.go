@@ -209,12 +209,19 @@ func refreshUntilGone(f *fixture, store storage.TokenStore, r storage.Record, go
 	}
 }
 
-// noLostUpdate has a counter in each record, which each of thousands of callers
-// wants to raise by one.
+// noLostUpdate has counters, each of which several callers want to raise by one, in
+// waves of more and more callers at once.
 func noLostUpdate(f *fixture) {
-	callers := rounds(3000)
+	waves := []int{100, 200, 400, 800, 1500}
+	for i := range upTo(len(waves)) {
+		raiseCounters(f, waves[i%len(waves)])
+		f.clock.advance(lifetime) // and they are gone
+	}
+}
+
+func raiseCounters(f *fixture, callers int) {
 	records := callers / 8
-	id := func(i int) string { return fmt.Sprint("counter ", i%records) }
+	id := func(i int) string { return fmt.Sprintf("counter %d of %d", i%records, callers) }
 	parallel(records, func(i int) {
 		r := f.record(id(i))
 		r.Data = []byte("0")

@@ -89,7 +89,7 @@ func noEffectOnQueue(f *fixture, queue storage.RevocationQueue, ctx context.Cont
 // an effect nobody knows, not even soon after: a server may still be at it. So
 // what counts is what a Delete then gets, which nothing may come after.
 func cancelledMeanwhile(f *fixture) {
-	for i := range rounds(100) {
+	for i := range upTo(100) {
 		before := f.save(f.record(fmt.Sprint("record ", i)))
 		after := before
 		after.Subject, after.SID, after.Data = "new "+before.Subject, "new "+before.SID, sequence(5000)

@@ -2,6 +2,8 @@ package storagetest
 
 import (
 	"errors"
+	"os"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -25,12 +27,34 @@ func parallel(n int, do func(i int)) {
 	wg.Wait()
 }
 
-// rounds is how often something is tried: n times, or less with -short.
+// rounds is how often something is tried: n times, less with -short, more with
+// STORAGETEST_SOAK.
 func rounds(n int) int {
 	if testing.Short() {
-		return (n + 9) / 10
+		return tenth(n)
 	}
-	return n
+	return n * max(1, soak)
+}
+
+func tenth(n int) int { return (n + 9) / 10 }
+
+// soak is the number in the environment variable, 0 if there is none.
+var soak, _ = strconv.Atoi(os.Getenv("STORAGETEST_SOAK"))
+
+// budget is how long a check goes on with one thing once it has tried often enough.
+// A store that writes all that it holds with each change would take minutes.
+const budget = 2 * time.Second
+
+// upTo counts from 0 to n, and stops early, but not before a tenth of it, if that
+// takes longer than the budget. With STORAGETEST_SOAK it counts on.
+func upTo(n int) func(yield func(int) bool) {
+	return func(yield func(int) bool) {
+		for start, i := time.Now(), 0; i < rounds(n); i++ {
+			if i >= tenth(n) && soak == 0 && time.Since(start) > budget || !yield(i) {
+				return
+			}
+		}
+	}
 }
 
 // on is the fixture as seen from one of the stores, for the i-th of many callers.
@@ -40,12 +64,18 @@ func (f *fixture) on(i int) *fixture {
 	return &other
 }
 
-// atLeast counts from 0 to n, and on for a moment if that went fast: what only
+// atLeast counts as upTo does, and on for a moment if that went fast: what only
 // happens when calls meet must be tried more often where they are short.
 func atLeast(n int) func(yield func(int) bool) {
 	return func(yield func(int) bool) {
+		start, next := time.Now(), 0
+		for i := range upTo(n) {
+			if next = i + 1; !yield(i) {
+				return
+			}
+		}
 		spare := time.Duration(rounds(200)) * time.Millisecond
-		for start, i := time.Now(), 0; i < rounds(n) || time.Since(start) < spare; i++ {
+		for i := next; time.Since(start) < spare; i++ {
 			if !yield(i) {
 				return
 			}

@@ -343,9 +343,6 @@ func anyRevocation(f *fixture) {
 	for i, text := range oddTexts {
 		r := f.record(text)
 		r.Subject, r.SID, r.Data = text, text, sequence(i*i)
-		if i == len(oddTexts)-1 {
-			r.Data = sequence(256 << 10)
-		}
 		if i%2 == 0 {
 			enqueued = append(enqueued, f.enqueues(r))
 			continue
@@ -356,12 +353,10 @@ func anyRevocation(f *fixture) {
 		}
 		enqueued = append(enqueued, d)
 	}
-	f.clock.advance(lease)
-	for _, d := range f.claims(len(enqueued), lease, enqueued...) {
-		if err := f.queue().Complete(f.ctx, d); err != nil {
-			f.Errorf("Complete(%q): %v", d.Record.ID, err)
-		}
-	}
+	f.completes(enqueued)
+	large := f.record("large")
+	large.Data = sequence(256 << 10)
+	f.completes([]storage.Revocation{f.enqueues(large)})
 	if _, err := f.queue().DeleteAndEnqueue(f.ctx, "a", lease); !errors.Is(err, storage.ErrNotFound) {
 		f.Errorf("DeleteAndEnqueue of a completed revocation's record: %v", err)
 	}
@@ -426,7 +421,7 @@ func enqueueMany(f *fixture) {
 // either the record or the revocation, which a Delete then tells, as nothing that is
 // still under way can come in between.
 func cancelledRemoval(f *fixture) {
-	for i := range rounds(100) {
+	for i := range upTo(100) {
 		r := f.save(f.record(fmt.Sprint("record ", i)))
 		ctx, cancel := context.WithCancel(f.ctx)
 		timer := time.AfterFunc(time.Duration(i)*20*time.Microsecond, cancel)

@@ -46,7 +46,7 @@ func randomCalls(f *fixture) {
 	w := &walk{fixture: f, rand: f.random(), model: newReference(f.clock.Now)}
 	w.queue, _ = f.store.(storage.RevocationQueue)
 	w.lister, _ = f.store.(storage.Lister)
-	for range rounds(2500) {
+	for range upTo(2500) {
 		w.step()
 	}
 }

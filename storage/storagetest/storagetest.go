@@ -8,8 +8,10 @@
 //	}
 //
 // The suite is strict, and takes a few seconds with a server a millisecond
-// away; go test -short does less. Part of it is random: a failure prints the
-// seed, and the environment variable STORAGETEST_SEED repeats it.
+// away. It tries less often on a store that takes long, and does less with
+// go test -short; STORAGETEST_SOAK=20 in the environment makes it try twenty times
+// as often. Part of it is random: a failure prints the seed, and the environment
+// variable STORAGETEST_SEED repeats it.
 package storagetest
 
 import (
