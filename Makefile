@@ -1,7 +1,11 @@
 # make test     everything that has to pass; CI runs this
-# make quick    the tests of the root module alone, without race detector
-# make lint     formatting, vet, staticcheck
+# make quick    the tests that need no server and no browser, in under a minute
+# make lint     formatting, vet on every platform, staticcheck, the workflows
 # make modules  each module builds by itself and is tidy
+# make portable what runs on Windows and macOS too
+# make wine     the tests for Windows, under Wine
+# make fresh    make test in a new Debian root with nothing installed by hand
+# make soak     the random tests, SOAK (20) times as long
 # make bench    ROUNDS (6) rounds of the benchmarks, and the table of docs/performance.md
 # make smoke    each benchmark once, on small sizes
 # make load     two instances on a Redis with LOAD_SESSIONS (200,000) live sessions
@@ -9,8 +13,13 @@
 
 GO       ?= go
 FUZZTIME ?= 20s
+SOAK     ?= 20
+
+# With it, what one clone has compiled is there for the next.
+export GOFLAGS := $(shell $(GO) env GOFLAGS) -trimpath
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+ACTIONLINT  = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 # The directories of the modules that go.work lists.
 MODULES = $(shell $(GO) list -m -f '{{.Dir}}')
@@ -19,6 +28,21 @@ MODULES = $(shell $(GO) list -m -f '{{.Dir}}')
 # do not see.
 WASM     = ./browser ./storage/localstorage ./examples/wasm/... ./internal/browsertest/gametest/game
 WASM_ENV = GOOS=js GOARCH=wasm
+
+# The platforms that lint looks at beside this one, and the modules that it skips
+# on one of them, because what they import does not build there. The modules in
+# internal drive programs that run on Linux.
+PLATFORMS   = windows/amd64 darwin/arm64 plan9/amd64 js/wasm
+BUILDS_NOT  = storage/bolt:js/wasm
+ELSEWHERE   = $(filter-out internal/%,$(patsubst $(CURDIR)/%,%,$(filter-out $(CURDIR),$(MODULES))))
+
+# The packages whose tests start servers or browsers; quick runs all the others.
+SERVERS = $(addprefix github.com/passport-go/passport/, examples/cluster \
+	internal/bench internal/browsertest internal/browsertest/% internal/optest internal/processtest internal/redistest \
+	storage/postgres storage/postgres/postgrestest storage/redis)
+
+# The packages whose tests run on Windows and macOS, and under Wine.
+PORTABLE = ./native ./storage/file ./internal/filelock ./internal/privatefile
 
 # What has a row in the table of docs/performance.md, and how long each of it runs:
 # what servers and databases answer is noisier, and runs for longer.
@@ -29,33 +53,61 @@ ROUNDTRIPTIME ?= 0.6s
 ROUNDS        ?= 6
 BENCHSTAT      = $(GO) run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
-.PHONY: test quick lint modules tools bench record smoke load fuzz
+.PHONY: test quick lint platforms modules tools bench record smoke load fuzz soak fresh wine portable
 
-# The tests come last, so that a log ends with them.
+# The tests come last, so that a log ends with them. More packages run at a time
+# than there are cores, for many wait: for a browser, a server, a time-out.
 test: tools lint modules smoke
-	$(GO) test -race -timeout 15m work
+	$(GO) test -race -vet=off -p 4 -timeout 15m work
 
+# The keyring's other tests need no D-Bus.
 quick:
-	$(GO) test ./...
+	$(GO) vet work
+	$(GO) test -short -vet=off -skip '^TestALifeInTheSecretService$$' $(filter-out $(SERVERS),$(shell $(GO) list work))
 
-lint:
+lint: platforms
 	@unformatted=$$(gofmt -l .); \
 	if [ -n "$$unformatted" ]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet work
 	$(GO) run $(STATICCHECK) work
-	$(WASM_ENV) $(GO) vet $(WASM)
 	$(GO) run -exec 'env $(WASM_ENV)' $(STATICCHECK) $(WASM)
+	$(GO) run $(ACTIONLINT) -shellcheck= -pyflakes=
 
-# As those see them who import them: without go.work.
+platforms:
+	@set -e; for platform in $(PLATFORMS); do \
+		packages=./...; \
+		for module in $(ELSEWHERE); do \
+			case " $(BUILDS_NOT) " in *" $$module:$$platform "*) ;; *) packages="$$packages ./$$module/...";; esac; \
+		done; \
+		echo "vet for $$platform"; \
+		GOOS=$${platform%/*} GOARCH=$${platform#*/} CGO_ENABLED=0 $(GO) vet $$packages; \
+	done
+	$(WASM_ENV) $(GO) vet ./internal/browsertest/gametest/game
+
+# As those see them who import them: without go.work. What vets has been compiled,
+# tests and all, and the commands are linked by the tests.
 modules:
 	@set -e; for dir in $(MODULES); do \
 		echo "module $$dir"; \
 		cd "$$dir"; \
 		GOWORK=off $(GO) mod tidy -diff; \
-		GOWORK=off $(GO) build ./...; \
 		GOWORK=off $(GO) vet ./...; \
 	done
-	$(WASM_ENV) GOWORK=off $(GO) build ./...
+	$(WASM_ENV) GOWORK=off $(GO) vet ./...
+
+portable:
+	$(GO) build ./...
+	$(WASM_ENV) $(GO) build ./...
+	$(GO) test . ./storage ./storage/memory ./passporttest $(PORTABLE)
+
+# Nothing there but Debian, apt and Go.
+fresh:
+	@.ci/tools fresh
+	.ci/fresh
+
+wine:
+	@.ci/tools wine
+	.ci/wine $(PORTABLE)
 
 tools:
 	@.ci/tools
@@ -96,7 +148,14 @@ load: tools
 	@$(GO) test -run '^TestLoad$$' -count 1 -v -timeout 30m ./internal/processtest
 
 fuzz:
-	@set -e; git grep -o '^func Fuzz[A-Za-z0-9_]*' -- '*_test.go' | sed 's/:func / /' | while read -r file target; do \
+	@set -e; targets=$$(grep --recursive --only-matching --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed 's/:func / /'); \
+	echo "$$targets" | while read -r file target; do \
 		echo "$$target in $$(dirname "$$file")"; \
 		(cd "$$(dirname "$$file")" && $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) .); \
 	done
+
+# STORAGETEST_SOAK reaches the contract suites, -soak the tests that have the flag.
+soak: tools
+	STORAGETEST_SOAK=$(SOAK) $(GO) test -race -count 1 -timeout 6h ./storage/memory ./storage/file ./storage/bolt ./storage/redis ./storage/postgres ./storage/keyring
+	$(GO) test -race -count 1 -timeout 6h ./internal/modeltest -soak $(SOAK)
+	$(GO) test -race -count 1 -timeout 6h ./internal/processtest -soak $(SOAK)
