@@ -128,15 +128,19 @@ func (p *Passport) returnTo(w http.ResponseWriter, r *http.Request) string {
 // known to have ended. Opened at top level it goes on to parentURL. It also
 // completes a silent logout that the JavaScript SDK began.
 //
-// Like http.ServeMux.Handle it panics if it is set up wrongly: if parentURL is
-// not an absolute http or https URL.
-func (p *Passport) LogoutSilentCallback(parentURL string) http.Handler {
-	page, err := pages.NewCallback(parentURL)
+// embedders are the origins of sites that may embed the parent, such as the
+// portals that a game is played in: a browser shows the page only if its
+// frame-ancestors name every page around it. Default: none.
+//
+// Like http.ServeMux.Handle it panics if it is set up wrongly: if parentURL or an
+// embedder is not an absolute http or https URL.
+func (p *Passport) LogoutSilentCallback(parentURL string, embedders ...string) http.Handler {
+	page, err := pages.NewCallback(parentURL, embedders...)
 	if err == nil {
 		_, err = authdomain.ParseHTTP(parentURL)
 	}
 	if err != nil {
-		panic("passport: LogoutSilentCallback: parentURL: " + err.Error() + "; pass the URL of the page that begins the logout, such as http://localhost:3000")
+		panic("passport: LogoutSilentCallback: parentURL or an embedder: " + err.Error() + "; pass the URL of the page that begins the logout, such as http://localhost:3000")
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		outcome, b := p.noticeReturn(w, r)

@@ -32,6 +32,9 @@ func LogoutSilentCallback(parentURL string) error {
 	if !atParent() {
 		return complete(window.Get("parent"), parent)
 	}
+	if isLogoutReturn(query(), false) && handOver() {
+		return nil
+	}
 	if guard := query().Get(authdomain.ReturnParam); guard != "" { // for New on that page
 		parent.Get("searchParams").Call("set", authdomain.ReturnParam, guard)
 	}

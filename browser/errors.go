@@ -3,11 +3,13 @@ package browser
 import (
 	"errors"
 	"fmt"
+
+	"github.com/passport-go/passport"
 )
 
 // Why a silent logout did not come to its end. Logout returns them, wrapped, if
-// Config.SilentFallback is passport.FallbackReport. Each leaves the Passport
-// session in doubt; the app session is gone.
+// the page was not left to make up for it; see Config.SilentFallback. Each leaves
+// the Passport session in doubt; the app session is gone.
 var (
 	// ErrBlocked: a Content-Security-Policy forbids the iframe. Its frame-src
 	// must allow the auth domain and the origin of LogoutRedirectURI.
@@ -15,11 +17,45 @@ var (
 
 	// ErrRefused: a page came that is not the callback: an error page, or one
 	// that may not be framed.
-	ErrRefused = errors.New("browser: another page than the callback came in the iframe of a silent logout: check that LogoutRedirectURI is registered, and that LogoutSilentCallback is served there")
+	ErrRefused = errors.New("browser: another page than the callback came in the iframe of a silent logout: check that LogoutRedirectURI is registered, that LogoutSilentCallback is served there and, if the page is embedded, that the callback's frame-ancestors name every page around it")
 
 	// ErrTimeout: nothing came within Config.SilentTimeout.
 	ErrTimeout = errors.New("browser: nothing came in the iframe of a silent logout")
+
+	// ErrIsolated: the page is cross-origin isolated, as games with threads are. Its
+	// Cross-Origin-Embedder-Policy keeps the auth domain out of an iframe, and its
+	// Cross-Origin-Opener-Policy cuts it off from a popup. Login and a logout by
+	// redirect work.
+	ErrIsolated = errors.New("browser: the page is cross-origin isolated (Cross-Origin-Embedder-Policy), which keeps the auth domain out of iframes and popups: use Login and passport.LogoutRedirect, or serve the page that signs in and out without that header")
 )
+
+// What keeps a page from being left, or a window from being opened.
+var (
+	// ErrEmbedded: the page is in another one's frame, as games in portals are,
+	// and the auth domain's pages may not be shown there. LoginPopup and
+	// LogoutPopup work. The frame is left alone.
+	ErrEmbedded = errors.New("browser: the page is embedded in another one, where the auth domain's pages may not be shown: use LoginPopup or LogoutPopup")
+
+	// ErrOffline: the auth domain cannot be reached: there is no network, or it
+	// does not answer. The page is not left for it. What a logout owes it is
+	// made up for when it can be reached again.
+	ErrOffline = errors.New("browser: offline: the auth domain cannot be reached")
+
+	// ErrPopupBlocked: the browser opens no window. It does so in a user's click or
+	// key press, and if an iframe's sandbox has allow-popups and
+	// allow-popups-to-escape-sandbox.
+	ErrPopupBlocked = errors.New("browser: the popup is blocked: call from the handler of a click, or offer a link to the game's own page (target=_blank)")
+
+	// ErrPopupClosed: the user has closed the window, or a page in it has cut it
+	// off with a Cross-Origin-Opener-Policy.
+	ErrPopupClosed = errors.New("browser: the popup was closed before it came back")
+
+	// ErrPopup: this page is the popup, and the page that opened it goes on from
+	// here. There is nothing to be done, and nothing to be drawn.
+	ErrPopup = errors.New("browser: this window is a popup, and what it brought back is for the page that opened it")
+)
+
+var errNoState = fmt.Errorf("browser: the page's address has no state, so it is not the return from a login: %w", passport.ErrNoLogin)
 
 func noBrowser(function string) error {
 	return fmt.Errorf("browser: %s: this program does not run in a browser (GOOS=js GOARCH=wasm): %w", function, errors.ErrUnsupported)

@@ -2,41 +2,32 @@ package browser
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
 	"fmt"
+	"net/url"
 
 	"github.com/passport-go/passport"
-	"github.com/passport-go/passport/internal/authdomain"
 )
 
 // Login leaves the page for the auth domain, to sign the user in; the browser
-// comes back to Config.RedirectURI. It returns before the page is gone. o.Browser
-// is kept in the sessionStorage of the tab, so that several tabs can sign in at
-// once.
+// comes back to Config.RedirectURI, in this tab or another one. It returns before the
+// page is gone.
 //
 // After a logout that is not known to have ended the Passport session, it asks
-// for prompt=login, so that nobody is signed straight back in.
+// for credentials, so that nobody is signed straight back in.
 //
-// An error means that the page stays: the browser's storage could not answer, or
-// with Config.Discover the provider could not be discovered.
+// An error means that the page stays. ErrEmbedded: the page is in another one's
+// frame, where the auth domain's pages may not be shown: use [Passport.LoginPopup].
+// ErrOffline: the auth domain cannot be reached. Others are those of BeginLogin of
+// package passport, or mean that the browser's storage could not answer.
 func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) error {
-	last, err := p.unfinished.last(ctx)
-	if err != nil {
-		return fmt.Errorf("browser: the last logout could not be looked up: %w", err)
+	if !atTop() {
+		return ErrEmbedded
 	}
-	if last.Logout != "" && !last.Over && last.Guard == "" { // the page was gone before there was one
-		o.Prompt = authdomain.AskForCredentials(o.Prompt)
-	}
-	binding, err := p.loadBrowser()
+	address, err := p.beginLogin(ctx, o)
 	if err != nil {
 		return err
 	}
-	address, b, err := p.engine.BeginLogin(ctx, browserState(binding, last), o)
-	if err != nil {
-		return err
-	}
-	if err := p.saveBrowser(b.Logins[0]); err != nil {
+	if err := p.reach(ctx); err != nil {
 		return err
 	}
 	if err := assign(address); err != nil {
@@ -45,92 +36,52 @@ func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) error {
 	return nil
 }
 
-// browserState is what the engine has to know of this tab.
-func browserState(binding passport.Secret, last doubt) passport.BrowserState {
-	b := passport.BrowserState{Logout: passport.Secret(last.Guard), LogoutFinished: last.Over}
-	if binding != "" {
-		b.Logins = []passport.Secret{binding}
+// beginLogin begins a login that any tab of the browser can finish, until the user
+// signs out.
+func (p *Passport) beginLogin(ctx context.Context, o passport.LoginOptions) (address string, err error) {
+	if err := p.makeUp(ctx); err != nil {
+		return "", err
 	}
-	return b
-}
-
-func (p *Passport) loadBrowser() (passport.Secret, error) {
-	item := window.Get("sessionStorage").Call("getItem", p.loginItem)
-	return passport.Secret(item.Text()), noSessionStorage(item.Err())
-}
-
-func (p *Passport) saveBrowser(browser passport.Secret) error {
-	return noSessionStorage(window.Get("sessionStorage").Call("setItem", p.loginItem, browser.Reveal()).Err())
-}
-
-func noSessionStorage(err error) error {
-	if err == nil {
-		return nil
+	for {
+		s, err := p.state.load(ctx)
+		if err != nil {
+			return "", fmt.Errorf("browser: the logins in progress could not be looked up: %w", err)
+		}
+		address, b, err := p.engine.BeginLogin(ctx, s.browser(), o)
+		if err != nil {
+			return "", err
+		}
+		noted := false
+		_, err = p.state.update(ctx, func(now *state) {
+			if noted = now.Logout == s.Logout; !noted { // and the login would be none any more
+				return
+			}
+			now.Begun = p.c.Now()
+			for _, login := range b.Logins {
+				now.addLogin(login.Reveal())
+			}
+		})
+		if err != nil {
+			return "", fmt.Errorf("browser: the login could not be noted: %w", err)
+		}
+		if noted {
+			return address, nil
+		}
 	}
-	return fmt.Errorf("browser: a login needs sessionStorage, so allow cookies and site data for the site: %w", err)
 }
 
-// LoginCallback finishes a login, on the page at Config.RedirectURI: it trades
-// the code in the page's address for a session, which takes the place of the one
-// before, and takes code and state out of the address. It returns the session,
-// and LoginOptions.ReturnTo: a path of the site, for the program to go to or to
-// show. Loading the page again does no harm; where there is no code in the
-// address, LoginCallback returns the session that is there, and "/".
-//
-// Errors are those of FinishLogin of package passport, or of Session.
-// passport.ErrNoLogin may also mean that the user was signed out, in another tab,
-// while the code was being traded.
-func (p *Passport) LoginCallback(ctx context.Context) (*passport.Session, string, error) {
-	values := query()
-	if !values.Has("code") && !values.Has("error") {
-		s, err := p.Session(ctx)
-		return s, "/", err
+// finishLogin finishes a login that came back with these parameters.
+func (p *Passport) finishLogin(ctx context.Context, values url.Values) (passport.LoginResult, error) {
+	if err := p.makeUp(ctx); err != nil {
+		return passport.LoginResult{}, err
 	}
-	browser, err := p.loadBrowser()
+	s, err := p.state.load(ctx)
 	if err != nil {
-		return nil, "", err
+		return passport.LoginResult{}, fmt.Errorf("browser: the logins in progress could not be looked up: %w", err)
 	}
-	last, err := p.unfinished.last(ctx)
-	if err != nil {
-		return nil, "", fmt.Errorf("browser: the last logout could not be looked up: %w", err)
+	in, b, err := p.engine.FinishLogin(ctx, s.browser(), values)
+	if err == nil && b.LogoutFinished && !s.Finished {
+		p.note(ctx, "the end of the last logout is not noted", func(ctx context.Context) error { return p.state.finish(ctx, s.Logout) })
 	}
-	in, after, err := p.engine.FinishLogin(ctx, browserState(browser, last), values)
-	tidied := tidy("code", "state", "iss", "error", "error_description")
-	if err != nil {
-		return nil, "", err
-	}
-	if tidied != nil {
-		p.log().WarnContext(ctx, "browser: the code is used, but stays in the page's address", "error", tidied)
-	}
-	if err := p.confirmLogin(ctx, in, last, after.LogoutFinished || last.Guard == ""); err != nil {
-		return nil, "", err
-	}
-	s, err := p.Session(ctx)
-	return s, in.ReturnTo, err
+	return in, err
 }
-
-// confirmLogin ends a new session again if there was a logout since last, the one
-// before the login was finished, or if that cannot be found out. Otherwise, if it has
-// finished last, there is no doubt about that any more.
-func (p *Passport) confirmLogin(ctx context.Context, in passport.LoginResult, last doubt, finished bool) error {
-	now, err := p.unfinished.last(ctx)
-	if err != nil {
-		err = fmt.Errorf("browser: the last logout could not be looked up: %w", err)
-	} else if now.Logout != last.Logout {
-		err = errOvertaken
-	}
-	if err != nil {
-		p.doubt(ctx, doubt{Logout: rand.Text()}) // the Passport session may have begun after that logout
-		_, endErr := p.engine.EndSession(ctx, in.Session.ID())
-		return errors.Join(err, endErr)
-	}
-	if !finished || last.Logout == "" {
-		return nil
-	}
-	if err := p.unfinished.finish(ctx, last.Logout); err != nil {
-		p.log().WarnContext(ctx, "browser: the end of the last logout could not be noted", "error", err)
-	}
-	return nil
-}
-
-var errOvertaken = fmt.Errorf("browser: the user was signed out before the login was finished: %w", passport.ErrNoLogin)

@@ -2,41 +2,42 @@ package browser
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/internal/authdomain"
+	"github.com/passport-go/passport/internal/logoutstate"
 )
 
-const (
-	// defaultSilentTimeout is that of passport.Config.
-	defaultSilentTimeout = 10 * time.Second
-
-	// lookTimeout bounds what a logout does in the browser's storage besides
-	// ending the session.
-	lookTimeout = 5 * time.Second
-)
+// stateTimeout bounds what a logout does in the browser's storage besides ending
+// the session.
+const stateTimeout = 5 * time.Second
 
 // Logout signs the user out: it removes the app session, has its refresh token
 // revoked, and ends the Passport session as Config.LogoutMode says. The other
 // tabs are told. Calls that overlap are one logout.
 //
 // In mode passport.LogoutRedirect the page is being left for Logout.URL when it
-// returns. Logout.Passport is passport.OutcomePending then, and known on the page that
-// the browser comes back to; see [Passport.UnfinishedLogout].
+// returns. Logout.Passport is passport.OutcomePending then, and known on the page
+// that the browser comes back to; see [Passport.UnfinishedLogout].
 //
-// In mode passport.LogoutSilent the page stays, and the outcome is passport.OutcomeDone
-// or passport.OutcomeUnconfirmed. Should the hidden iframe be refused or lost, Logout.Mode
-// is passport.LogoutRedirect and the page is being left, or with
-// passport.FallbackReport there is an error that says why, and Logout.URL is
+// In mode passport.LogoutSilent the page stays, and the outcome is
+// passport.OutcomeDone or passport.OutcomeUnconfirmed. Should the hidden iframe be
+// refused or lost, Logout.Mode is passport.LogoutRedirect and the page is being left,
+// or with passport.FallbackReport there is an error that says why, and Logout.URL is
 // where the user can finish it.
 //
-// The app session is gone, or the error says that it is not, whatever the network
-// does. That nobody was signed in is no error: the Passport session is ended all
-// the same. The logout goes on when ctx is done; Close ends its wait.
+// A page that is embedded in another one is never left, nor any page while the auth
+// domain cannot be reached: that is an error, ErrEmbedded or ErrOffline. A silent
+// logout that was offline is tried again when the network is back.
+//
+// The app session is gone as soon as Logout is called, even if the page is left in
+// the next moment; the next page makes up for the rest. Otherwise the error says that
+// it is not, and Logout.App is passport.OutcomeFailed. That nobody was signed in is
+// no error: the Passport session is ended all the same. The logout goes on when ctx
+// is done; Close ends its wait.
 func (p *Passport) Logout(ctx context.Context) (passport.Logout, error) {
 	done := p.logouts.DoChan("", func() (any, error) {
 		p.work.Add(1)
@@ -52,22 +53,87 @@ func (p *Passport) Logout(ctx context.Context) (passport.Logout, error) {
 }
 
 func (p *Passport) logout(ctx context.Context) (passport.Logout, error) {
-	// First, for the page may be closed at any moment from now on, and a login
-	// in another tab looks for it once it has begun its session.
-	name := rand.Text()
-	p.doubt(ctx, doubt{Logout: name})
-	l, ended := p.endSession(ctx)
-	p.doubt(ctx, doubt{Logout: name, Guard: l.State.Reveal(), URL: l.URL})
-	if l.Mode == passport.LogoutSilent {
-		return p.silently(ctx, name, l, ended)
+	name := p.newLogout()
+	taken := p.takeSession(name)
+	silent := p.c.LogoutMode == passport.LogoutSilent
+	var v *visit
+	if silent && !p.c.Discover { // else the URL depends on the session
+		v = p.newVisit(p.engine.LogoutURL())
 	}
-	return p.leave(l, ended)
+	l, ended := p.signOut(ctx, name, taken)
+	if !silent {
+		return p.leave(ctx, l, ended)
+	}
+	if v == nil {
+		v = p.newVisit(l.URL)
+	}
+	return p.silently(ctx, l, ended, v)
 }
 
-// endSession ends the session that is there now, and no later one: should the
-// storage not answer, the engine tries again until it does.
-func (p *Passport) endSession(ctx context.Context) (passport.Logout, error) {
-	look, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
+// takeSession ends the session here and now, before anything is waited for. It
+// reports whether it could.
+func (p *Passport) takeSession(name string) bool {
+	p.leaving.Store(name)
+	p.leftAt.Store(time.Now())
+	if err := p.sessions.SignOut(name); err != nil {
+		p.c.Logger.Warn("browser: the session cannot be ended at once", "error", err)
+		return false
+	}
+	return true
+}
+
+// newLogout is what a logout is called until the engine has given it a State.
+func (p *Passport) newLogout() string { return logoutstate.New("", p.c.Now()) }
+
+// signOut ends the session that is there now, and no later one: should the storage
+// not answer, the engine tries again until it does. name is the logout's, and taken
+// what takeSession has said.
+func (p *Passport) signOut(ctx context.Context, name string, taken bool) (passport.Logout, error) {
+	p.note(ctx, "a logout is not noted as unfinished, so the next login may ask for nothing",
+		func(ctx context.Context) error { return p.stopLogins(ctx, name) })
+	l, err := p.endSession(ctx, taken)
+	p.note(ctx, "a logout's return will not be recognised", func(ctx context.Context) error {
+		return p.state.ofLogout(ctx, name, func(s *state) { s.Logout = l.State.Reveal() })
+	})
+	return l, err
+}
+
+// stopLogins notes a logout, and stops the logins that were begun before it, in
+// whichever tab and however far they have come.
+func (p *Passport) stopLogins(ctx context.Context, name string) error {
+	s, err := p.state.load(ctx)
+	if err == nil && len(s.Logins) > 0 {
+		_, _, err = p.engine.EndBrowserSession(ctx, passport.BrowserState{Logins: s.browser().Logins})
+	}
+	if err != nil {
+		return err
+	}
+	_, err = p.state.update(ctx, func(now *state) {
+		if now.Logout != name {
+			*now = state{Logout: name}
+		}
+	})
+	return err
+}
+
+func (p *Passport) endSession(ctx context.Context, taken bool) (passport.Logout, error) {
+	if !taken {
+		return p.endStored(ctx)
+	}
+	l, err := p.engine.EndSession(ctx, takenID)
+	if err == nil {
+		return l, nil
+	}
+	// It is gone from its place already, and what is left of it is the next
+	// page's to deal with, or the engine's when it tries again.
+	p.c.Logger.WarnContext(ctx, "browser: the end of a session could not be noted yet", "error", err)
+	l.App, l.Revocation = passport.OutcomeDone, passport.OutcomePending
+	return l, nil
+}
+
+// endStored ends the session in its place, where the browser did not let go of it.
+func (p *Passport) endStored(ctx context.Context) (passport.Logout, error) {
+	look, cancel := context.WithTimeout(context.WithoutCancel(ctx), stateTimeout)
 	defer cancel()
 	id, unknown := p.sessions.currentOrLast(look)
 	l, err := p.engine.EndSession(ctx, id)
@@ -78,47 +144,72 @@ func (p *Passport) endSession(ctx context.Context) (passport.Logout, error) {
 	return l, err
 }
 
-// doubt notes that the Passport session may live on. That it cannot be noted must
-// not keep anybody signed in.
-func (p *Passport) doubt(ctx context.Context, d doubt) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
+// note writes something down. That it cannot must not keep anybody signed in.
+func (p *Passport) note(ctx context.Context, otherwise string, do func(context.Context) error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stateTimeout)
 	defer cancel()
-	if err := p.unfinished.note(ctx, d); err != nil {
-		p.log().WarnContext(ctx, "browser: a logout is not noted as unfinished, so the next login may ask for nothing", "error", err)
+	if err := do(ctx); err != nil {
+		p.c.Logger.WarnContext(ctx, "browser: "+otherwise, "error", err)
 	}
 }
 
 // silently ends the Passport session in a hidden iframe. ended is what went wrong
-// with the app session in the logout of that name, or nil.
-func (p *Passport) silently(ctx context.Context, name string, l passport.Logout, ended error) (passport.Logout, error) {
-	known, err := p.visit(ctx, l.URL)
+// with the app session, or nil.
+func (p *Passport) silently(ctx context.Context, l passport.Logout, ended error, v *visit) (passport.Logout, error) {
+	known, err := v.wait(ctx)
 	if err == nil {
 		l.Passport = known
 		if known == passport.OutcomeDone {
-			err = p.unfinished.finish(ctx, name)
+			err = p.state.finish(ctx, l.State.Reveal())
 		}
 		return l, errors.Join(ended, err)
 	}
-	if p.c.SilentFallback == passport.FallbackReport || ctx.Err() != nil {
-		l.Passport = passport.OutcomeUnconfirmed
+	l.Passport = passport.OutcomeUnconfirmed
+	if ctx.Err() != nil {
 		return l, errors.Join(ended, err)
 	}
-	p.log().WarnContext(ctx, "browser: a silent logout goes on as a redirect", "error", err)
-	l.Mode = passport.LogoutRedirect
-	return p.leave(l, ended)
+	if offline := p.reach(ctx); offline != nil {
+		p.note(ctx, "a logout is not tried again when the network is back", func(ctx context.Context) error {
+			return p.state.ofLogout(ctx, l.State.Reveal(), func(s *state) { s.Offline = true })
+		})
+		return l, errors.Join(ended, offline)
+	}
+	if p.c.SilentFallback == passport.FallbackReport || !atTop() {
+		return l, errors.Join(ended, err)
+	}
+	p.c.Logger.WarnContext(ctx, "browser: a silent logout goes on as a redirect", "error", err)
+	return p.leave(ctx, l, ended)
 }
 
 // leave sends the page to the auth domain.
-func (p *Passport) leave(l passport.Logout, ended error) (passport.Logout, error) {
-	if err := assign(l.URL); err != nil {
-		l.Passport = passport.OutcomeUnconfirmed
-		return l, errors.Join(ended, fmt.Errorf("browser: the page cannot be left for the logout, open Logout.URL instead: %w", err))
+func (p *Passport) leave(ctx context.Context, l passport.Logout, ended error) (passport.Logout, error) {
+	err := p.mayLeave(ctx, l)
+	if err == nil {
+		if err = assign(l.URL); err != nil {
+			err = fmt.Errorf("browser: the page cannot be left for the logout, open Logout.URL instead: %w", err)
+		}
 	}
+	if err != nil {
+		l.Passport = passport.OutcomeUnconfirmed
+		return l, errors.Join(ended, err)
+	}
+	l.Mode, l.Passport = passport.LogoutRedirect, passport.OutcomePending
 	return l, ended
 }
 
-// settleReturn finds out what an iframe's return is worth.
-func (p *Passport) settleReturn() {
+// mayLeave returns why the page must stay, or nil.
+func (p *Passport) mayLeave(ctx context.Context, l passport.Logout) error {
+	if !atTop() {
+		return ErrEmbedded
+	}
+	if l.Revocation == passport.OutcomeDone { // it has just answered
+		return nil
+	}
+	return p.reach(ctx)
+}
+
+// knowCallback finds out what an iframe's return is worth.
+func (p *Passport) knowCallback() {
 	if u, err := authdomain.ParseHTTP(p.c.LogoutRedirectURI); err == nil {
 		p.callback = authdomain.OriginOf(u)
 	}

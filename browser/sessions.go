@@ -20,8 +20,8 @@ import (
 // sessions is the store that the engine sees. The one session is that which is
 // shared with the JavaScript SDK: what the engine has sealed is stored in that
 // SDK's format, and sealed again for the engine to read. Records without a
-// subject (logins that are done with, marks), and all debts, are stored as they
-// are.
+// subject (logins that are done with, marks), and all revocations, are stored as
+// they are.
 type sessions struct {
 	*localstorage.Store
 	keys *seal.Keys
@@ -30,6 +30,7 @@ type sessions struct {
 	mu    sync.Mutex
 	known map[string]bool // IDs of sessions that this tab has seen; see Listen
 	last  string          // the one that it saw last, or empty
+	held  *held           // or nil
 }
 
 var (
@@ -39,8 +40,14 @@ var (
 	_ storage.Notifier        = (*sessions)(nil)
 )
 
-// currentID stands for the session that is there, whichever it is.
-const currentID = "current"
+const (
+	// currentID stands for the session that is there, whichever it is.
+	currentID = "current"
+
+	// takenID stands for the one that a logout has taken out of its place, and
+	// whose end is yet to be noted.
+	takenID = "taken"
+)
 
 // beside is what stands beside a session: what the JavaScript SDK's format has
 // no room for.
@@ -54,6 +61,9 @@ type beside struct {
 	Begun string `json:"begun,omitempty"`
 
 	Head envelope.Head `json:"head"`
+
+	// Spilled are tokens for which there is no room in their place, or nil.
+	Spilled *spilled `json:"spilled,omitempty"`
 }
 
 func (b beside) id() string { return envelope.ID(envelope.SpaceSession, b.Secret) }
@@ -92,6 +102,7 @@ func (s *sessions) current(ctx context.Context) (localstorage.User, beside, erro
 		var b beside
 		if json.Unmarshal(u.Extra, &b) == nil && b.Secret != "" {
 			s.saw(b.id())
+			u, b = s.withSpilled(u, b)
 			return u, b, nil
 		}
 		now := s.now().Unix()
@@ -160,9 +171,18 @@ func (s *sessions) Save(ctx context.Context, r storage.Record) (storage.Record, 
 	if !found {
 		return storage.Record{}, storage.ErrNotFound
 	}
-	b.Head = head
+	if u.Revision, err = s.stored(u.Revision); err != nil {
+		return storage.Record{}, err
+	}
+	b.Head, b.Spilled = head, nil
 	u.Extra = b.marshal()
 	saved, err := s.SaveUser(ctx, u)
+	if err == nil {
+		s.letGo()
+	}
+	if errors.Is(err, storage.ErrFull) {
+		saved, err = s.spill(ctx, u, b)
+	}
 	if err != nil {
 		return storage.Record{}, err
 	}
@@ -186,11 +206,11 @@ func (s *sessions) begin(ctx context.Context, u localstorage.User, b beside) (st
 	}
 }
 
-// replace ends the session that is in the way of a new one. Its debt is for
-// whoever looks next.
+// replace ends the session that is in the way of a new one. Its revocation is for
+// whoever claims next.
 func (s *sessions) replace(ctx context.Context) error {
-	const hold = time.Nanosecond
-	debt, err := s.DeleteAndEnqueue(ctx, currentID, hold)
+	const lease = time.Nanosecond
+	owed, err := s.DeleteAndEnqueue(ctx, currentID, lease)
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil
 	}
@@ -198,7 +218,7 @@ func (s *sessions) replace(ctx context.Context) error {
 		return err
 	}
 	// Who is not told looks again by and by.
-	_ = s.Notify(ctx, debt.Record.ID)
+	_ = s.Notify(ctx, owed.Record.ID)
 	return nil
 }
 
@@ -212,9 +232,13 @@ func (s *sessions) Delete(ctx context.Context, id string) (storage.Record, error
 		if !found {
 			return s.Store.Delete(ctx, id)
 		}
-		deleted, err := s.DeleteUser(ctx, u.Revision)
+		revision, err := s.stored(u.Revision)
 		if err == nil {
-			return s.record(deleted, b, b.id()), nil
+			_, err = s.DeleteUser(ctx, revision)
+		}
+		if err == nil {
+			s.letGo()
+			return s.record(u, b, b.id()), nil
 		}
 		if !again(err) {
 			return storage.Record{}, err
@@ -223,18 +247,28 @@ func (s *sessions) Delete(ctx context.Context, id string) (storage.Record, error
 }
 
 // DeleteAndEnqueue implements storage.RevocationQueue.
-func (s *sessions) DeleteAndEnqueue(ctx context.Context, id string, hold time.Duration) (storage.Revocation, error) {
+func (s *sessions) DeleteAndEnqueue(ctx context.Context, id string, lease time.Duration) (storage.Revocation, error) {
+	if id == takenID {
+		return s.SettleSignOut(ctx, s.taken, lease)
+	}
 	for {
 		u, b, found, err := s.find(ctx, id)
 		if err != nil {
 			return storage.Revocation{}, err
 		}
 		if !found {
-			return s.Store.DeleteAndEnqueue(ctx, id, hold)
+			return s.Store.DeleteAndEnqueue(ctx, id, lease)
 		}
-		debt, err := s.DeleteUserAndEnqueue(ctx, u.Revision, s.record(u, b, b.id()), hold)
+		revision, err := s.stored(u.Revision)
+		var owed storage.Revocation
+		if err == nil {
+			owed, err = s.DeleteUserAndEnqueue(ctx, revision, s.record(u, b, b.id()), lease)
+		}
+		if err == nil {
+			s.letGo()
+		}
 		if err == nil || !again(err) {
-			return debt, err
+			return owed, err
 		}
 	}
 }
@@ -246,34 +280,42 @@ func again(err error) bool {
 
 // DeleteMatching implements storage.TokenStore.
 func (s *sessions) DeleteMatching(ctx context.Context, m storage.Match) ([]storage.Record, error) {
-	var deleted []storage.Record
-	id, err := s.matching(ctx, m)
-	if id != "" {
-		r, err := s.Delete(ctx, id)
-		if err != nil && !errors.Is(err, storage.ErrNotFound) {
-			return nil, err
-		}
-		if err == nil {
-			deleted = append(deleted, r)
-		}
-	}
-	return deleted, err
-}
-
-// DeleteMatchingAndEnqueue implements storage.RevocationQueue.
-func (s *sessions) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Revocation, error) {
-	id, err := s.matching(ctx, m)
-	if id == "" {
-		return nil, err
-	}
-	debt, err := s.DeleteAndEnqueue(ctx, id, hold)
-	if errors.Is(err, storage.ErrNotFound) {
-		return nil, nil
-	}
+	deleted, err := s.Store.DeleteMatching(ctx, m)
 	if err != nil {
 		return nil, err
 	}
-	return []storage.Revocation{debt}, nil
+	id, err := s.matching(ctx, m)
+	if id == "" || err != nil {
+		return deleted, err
+	}
+	r, err := s.Delete(ctx, id)
+	if errors.Is(err, storage.ErrNotFound) {
+		return deleted, nil
+	}
+	if err != nil {
+		return deleted, err
+	}
+	return append(deleted, r), nil
+}
+
+// DeleteMatchingAndEnqueue implements storage.RevocationQueue.
+func (s *sessions) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, lease time.Duration) ([]storage.Revocation, error) {
+	others, err := s.Store.DeleteMatchingAndEnqueue(ctx, m, lease)
+	if err != nil {
+		return nil, err
+	}
+	id, err := s.matching(ctx, m)
+	if id == "" || err != nil {
+		return others, err
+	}
+	owed, err := s.DeleteAndEnqueue(ctx, id, lease)
+	if errors.Is(err, storage.ErrNotFound) {
+		return others, nil
+	}
+	if err != nil {
+		return others, err
+	}
+	return append(others, owed), nil
 }
 
 // List implements storage.Lister.
@@ -371,9 +413,7 @@ func (s *sessions) user(r storage.Record) (localstorage.User, envelope.Head, err
 		Scope:        t.Scope,
 		Revision:     r.Revision,
 		Expiry:       r.Expiry,
-	}
-	if t.ExpiresAt != 0 {
-		u.TokenExpiry = time.Unix(t.ExpiresAt, 0)
+		TokenExpiry:  expiryOf(t),
 	}
 	return u, head, nil
 }
@@ -387,7 +427,9 @@ func (s *sessions) record(u localstorage.User, b beside, id string) storage.Reco
 	return envelope.Seal(s.keys, r, b.Head, bodyOf(u))
 }
 
-func bodyOf(u localstorage.User) []byte {
+func bodyOf(u localstorage.User) []byte { return tokensOf(u).Marshal() }
+
+func tokensOf(u localstorage.User) envelope.Tokens {
 	t := envelope.Tokens{
 		IDToken:      u.IDToken,
 		AccessToken:  u.AccessToken,
@@ -398,10 +440,27 @@ func bodyOf(u localstorage.User) []byte {
 	if !u.TokenExpiry.IsZero() {
 		t.ExpiresAt = u.TokenExpiry.Unix()
 	}
-	return t.Marshal()
+	return t
 }
 
-// writtenBack is the debt for a session that the JavaScript SDK has written back
+func expiryOf(t envelope.Tokens) time.Time {
+	if t.ExpiresAt == 0 {
+		return time.Time{}
+	}
+	return time.Unix(t.ExpiresAt, 0)
+}
+
+// taken is the record of a session that a logout has taken out of its place.
+func (s *sessions) taken(u localstorage.User) (storage.Record, error) {
+	var b beside
+	if json.Unmarshal(u.Extra, &b) != nil || b.Secret == "" {
+		b = beside{Secret: newSecret()}
+	}
+	u, b = s.withSpilled(u, b)
+	return s.record(u, b, b.id()), nil
+}
+
+// writtenBack is the revocation for a session that the JavaScript SDK has written back
 // after its end.
 func (s *sessions) writtenBack(u localstorage.User) (storage.Record, error) {
 	return s.record(u, beside{}, newSecret()), nil

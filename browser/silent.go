@@ -14,56 +14,129 @@ import (
 // followed by the next page on the way there.
 const leastGrace = 2 * time.Second
 
-// visit shows an address in a hidden iframe until the callback's message comes,
-// and returns what is known of the Passport session then: Done or Unconfirmed.
-func (p *Passport) visit(ctx context.Context, address string) (passport.Outcome, error) {
-	document := window.Get("document")
-	frame := document.Call("createElement", "iframe")
-	said := make(chan passport.Outcome, 1) // the first counts
-	blocked := make(chan struct{}, 1)
-	loaded := make(chan struct{}, 1)
+// visit is an address in a hidden iframe, which is to end at the callback.
+type visit struct {
+	p       *Passport
+	address string
+	frame   dom.Value
+	begun   time.Time
+	err     error // it could not begin
 
-	defer dom.Listen(window, "message", func(e dom.Value) {
-		if outcome, ours := p.outcomeIn(e, frame); ours {
-			offer(said, outcome)
-		}
-	})()
-	defer dom.Listen(document, "securitypolicyviolation", func(e dom.Value) {
-		if p.forbids(e, address) {
-			offer(blocked, struct{}{})
-		}
-	})()
-	defer dom.Listen(frame, "load", func(dom.Value) { offer(loaded, struct{}{}) })()
+	said    chan passport.Outcome // the first counts
+	blocked chan error
+	loaded  chan struct{}
+	stops   []func()
+}
 
-	// Beside the body, which some programs swap.
-	_ = frame.Get("style").Set("cssText", "display:none!important")
-	_ = frame.Set("src", address)
-	defer frame.Call("remove")
-	if err := document.Get("documentElement").Call("append", frame).Err(); err != nil {
-		return "", fmt.Errorf("browser: there is no place for the iframe of a silent logout: %w", err)
+// newVisit begins a visit at once. It has to be waited for.
+func (p *Passport) newVisit(address string) *visit {
+	v := &visit{
+		p:       p,
+		address: address,
+		begun:   time.Now(),
+		said:    make(chan passport.Outcome, 1),
+		blocked: make(chan error, 1),
+		loaded:  make(chan struct{}, 1),
 	}
+	switch {
+	case noNetwork():
+		v.err = ErrOffline
+		return v
+	case window.Get("crossOriginIsolated").True():
+		v.err = ErrIsolated
+		return v
+	}
+	document := window.Get("document")
+	v.frame = document.Call("createElement", "iframe")
+	v.listen(document)
+	// Beside the body, which some programs swap.
+	_ = v.frame.Get("style").Set("cssText", "display:none!important")
+	_ = v.frame.Set("src", address)
+	if err := document.Get("documentElement").Call("append", v.frame).Err(); err != nil {
+		v.err = fmt.Errorf("browser: there is no place for the iframe of a silent logout: %w", err)
+	}
+	return v
+}
 
-	begun := time.Now()
-	timeout := time.After(p.c.SilentTimeout)
+func (v *visit) listen(document dom.Value) {
+	v.stops = append(v.stops,
+		dom.Listen(window, "message", func(e dom.Value) {
+			if outcome, ours := v.p.outcomeIn(e, v.frame); ours {
+				offer(v.said, outcome)
+			}
+		}),
+		dom.Listen(document, "securitypolicyviolation", func(e dom.Value) {
+			if v.p.forbids(e, v.address) {
+				offer(v.blocked, ErrBlocked)
+			}
+		}),
+		dom.Listen(v.frame, "load", func(dom.Value) { offer(v.loaded, struct{}{}) }),
+		v.observeIsolation(),
+	)
+}
+
+// observeIsolation listens for the browser's report that the page's
+// Cross-Origin-Embedder-Policy forbids the iframe. Not all browsers tell.
+func (v *visit) observeIsolation() (stop func()) {
+	report := dom.FuncOf(func(args []dom.Value) {
+		for _, r := range args[0].Items() {
+			if r.Get("type").Text() == "coep" && r.Get("body", "disposition").Text() != "reporting" {
+				offer(v.blocked, ErrIsolated)
+			}
+		}
+	})
+	observer := window.Get("ReportingObserver").New(report.Value(), map[string]any{"types": []any{"coep"}})
+	observer.Call("observe")
+	return func() {
+		observer.Call("disconnect")
+		report.Release()
+	}
+}
+
+func (v *visit) end() {
+	v.frame.Call("remove")
+	for _, stop := range v.stops {
+		stop()
+	}
+}
+
+// wait waits for the callback's message, and returns what is known of the Passport
+// session then: done or unconfirmed.
+func (v *visit) wait(ctx context.Context) (passport.Outcome, error) {
+	defer v.end()
+	if v.err != nil {
+		return "", v.err
+	}
+	timeout := time.After(v.p.c.SilentTimeout - time.Since(v.begun))
 	var grace <-chan time.Time
 	for {
 		select {
-		case outcome := <-said:
+		case outcome := <-v.said:
 			return outcome, nil
-		case <-blocked:
-			return "", ErrBlocked
-		case <-loaded:
+		case err := <-v.blocked:
+			return "", err
+		case <-v.loaded:
 			grace = nil
-			if p.isOwnOrigin() && !p.reached(frame) {
-				grace = time.After(max(leastGrace, time.Since(begun)))
+			if v.p.isOwnOrigin() && !v.p.reached(v.frame) {
+				grace = time.After(max(leastGrace, time.Since(v.begun)))
 			}
 		case <-grace:
 			return "", ErrRefused
 		case <-timeout:
-			return "", ErrTimeout
+			return v.last()
 		case <-ctx.Done():
 			return "", ctx.Err()
 		}
+	}
+}
+
+// last is for a wait that began when the time was over.
+func (v *visit) last() (passport.Outcome, error) {
+	select {
+	case outcome := <-v.said:
+		return outcome, nil
+	default:
+		return "", ErrTimeout
 	}
 }
 

@@ -5,7 +5,8 @@
 //
 // compiles and serves it, and needs neither an account nor a network, for it
 // brings an auth domain of its own. Open http://localhost:3000, or set PORT to
-// another port. The game itself is in ./examples/wasm/game; the site has nothing
+// another port. PORTAL names an origin that may embed the game, as portals do. The
+// game itself is in ./examples/wasm/game; the site has nothing
 // but files.
 package main
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"os"
 	"strings"
 )
 
@@ -49,9 +50,10 @@ func (p *program) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 // withPolicy is what such a game needs of a Content-Security-Policy: to run
-// WebAssembly, to call the auth domain, and to show its logout in an iframe.
+// WebAssembly, to call the auth domain, to show its logout in an iframe, and to be
+// embedded: frame-ancestors names every page around the game and its callback page.
 func withPolicy(h http.Handler, authDomain string) http.Handler {
-	policy := fmt.Sprintf("default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' %[1]s; frame-src 'self' %[1]s; frame-ancestors 'self'", authDomain)
+	policy := fmt.Sprintf("default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' %[1]s; frame-src 'self' %[1]s; frame-ancestors 'self' %[2]s", authDomain, os.Getenv("PORTAL"))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", policy)
 		h.ServeHTTP(w, r)

@@ -2,6 +2,7 @@ package browsertest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/cdproto/target"
@@ -178,6 +180,29 @@ func Eval[T any](tab *Tab, expression string) T {
 func (tab *Tab) Run(expression string) {
 	tab.t.Helper()
 	do(tab, expression, chromedp.Evaluate[chromedp.Void](expression))
+}
+
+// Gesture is Run in a gesture of the user's, such as a click.
+func (tab *Tab) Gesture(expression string) {
+	tab.t.Helper()
+	do(tab, expression, chromedp.Evaluate[chromedp.Void](expression, func(p *runtime.EvaluateParams) {
+		gesture := true
+		p.UserGesture = &gesture
+	}))
+}
+
+// Offline takes the network away from the tab, or gives it back.
+func (tab *Tab) Offline(offline bool) {
+	tab.t.Helper()
+	do(tab, "set the network", func(ctx context.Context, t *chromedp.Target) (cdp.Empty, error) {
+		_, enabled := cdp.Call(ctx, t, network.Enable, network.EnableParams{})
+		conditions := &network.Conditions{Offline: offline, DownloadThroughput: -1, UploadThroughput: -1}
+		_, emulated := cdp.Call(ctx, t, network.EmulateNetworkConditionsByRule,
+			network.EmulateNetworkConditionsByRuleParams{MatchedNetworkConditions: []*network.Conditions{conditions}})
+		done, told := cdp.Call(ctx, t, network.OverrideNetworkState,
+			network.OverrideNetworkStateParams{Offline: offline, DownloadThroughput: -1, UploadThroughput: -1})
+		return done, errors.Join(enabled, emulated, told)
+	})
 }
 
 // Wait waits until an expression is true, in whatever page the tab shows then.

@@ -80,17 +80,20 @@ func (v Value) Number() float64 {
 	return v.v.Float()
 }
 
-// Texts are the elements of an array of strings.
-func (v Value) Texts() []string {
-	texts := make([]string, int(v.Get("length").Number()))
-	for i := range texts {
-		texts[i] = v.Get(strconv.Itoa(i)).Text()
+// Items are the elements of an array.
+func (v Value) Items() []Value {
+	items := make([]Value, int(v.Get("length").Number()))
+	for i := range items {
+		items[i] = v.Get(strconv.Itoa(i))
 	}
-	return texts
+	return items
 }
 
 // True reports whether v counts as true in a condition.
 func (v Value) True() bool { return v.err == nil && v.v.Truthy() }
+
+// IsFalse reports whether v is false itself.
+func (v Value) IsFalse() bool { return v.err == nil && v.v.Type() == js.TypeBoolean && !v.v.Truthy() }
 
 // IsObject reports whether v is an object other than null and functions.
 func (v Value) IsObject() bool { return v.err == nil && v.v.Type() == js.TypeObject }
@@ -124,11 +127,21 @@ func list(args []any) []any {
 }
 
 func unwrap(arg any) any {
-	if v, ok := arg.(Value); ok {
-		if v.err != nil {
+	switch arg := arg.(type) {
+	case Value:
+		if arg.err != nil {
 			return js.Undefined()
 		}
-		return v.v
+		return arg.v
+	case map[string]any:
+		unwrapped := make(map[string]any, len(arg))
+		for name, v := range arg {
+			unwrapped[name] = unwrap(v)
+		}
+		return unwrapped
+	case []any:
+		return list(arg)
+	default:
+		return arg
 	}
-	return arg
 }

@@ -15,6 +15,7 @@ type (
 )
 
 const (
+	TypeBoolean  = js.TypeBoolean
 	TypeNumber   = js.TypeNumber
 	TypeString   = js.TypeString
 	TypeObject   = js.TypeObject

@@ -11,7 +11,8 @@ const missing = "internal/js: this platform has no JavaScript"
 type Type int
 
 const (
-	TypeNumber Type = iota
+	TypeBoolean Type = iota
+	TypeNumber
 	TypeString
 	TypeObject
 	TypeFunction

@@ -26,9 +26,11 @@ type Callback struct {
 	done, unconfirmed []byte
 }
 
-// NewCallback makes the page for one parent URL: absolute, http or https. The
-// error does not name the field; the caller does.
-func NewCallback(parentURL string) (*Callback, error) {
+// NewCallback makes the page for one parent URL: absolute, http or https.
+// embedders are URLs of the pages that the parent may be embedded in: a browser
+// shows the callback only if its policy names every page around it. The error does
+// not name the field; the caller does.
+func NewCallback(parentURL string, embedders ...string) (*Callback, error) {
 	u, err := url.Parse(parentURL)
 	if err != nil {
 		return nil, err
@@ -36,6 +38,14 @@ func NewCallback(parentURL string) (*Callback, error) {
 	parent, err := origin(u)
 	if err != nil {
 		return nil, err
+	}
+	ancestors := "frame-ancestors " + parent
+	for _, embedder := range embedders {
+		o, err := Origin(embedder)
+		if err != nil {
+			return nil, err
+		}
+		ancestors += " " + o
 	}
 	page := func(passport string) []byte {
 		return callbackPage.render(map[string]any{
@@ -48,7 +58,7 @@ func NewCallback(parentURL string) (*Callback, error) {
 		})
 	}
 	return &Callback{
-		policy:      policy("script-src "+hash(callbackJS), "frame-ancestors "+parent),
+		policy:      policy("script-src "+hash(callbackJS), ancestors),
 		done:        page("done"),
 		unconfirmed: page("unconfirmed"),
 	}, nil

@@ -145,6 +145,17 @@ func TestCallbackIsFramableByTheParentsOriginAlone(t *testing.T) {
 	assert.Contains(t, w.Header().Get("Content-Security-Policy"), "; frame-ancestors https://game.example; ")
 }
 
+func TestCallbackIsFramableInThePagesThatMayEmbedTheParent(t *testing.T) {
+	c, err := NewCallback("https://game.example", "https://portal.example/play", "https://cdn.portal.example:8443")
+	require.NoError(t, err)
+	w := httptest.NewRecorder()
+	c.Serve(w, false)
+	assert.Contains(t, w.Header().Get("Content-Security-Policy"),
+		"; frame-ancestors https://game.example https://portal.example https://cdn.portal.example:8443; ")
+	_, err = NewCallback("https://game.example", "*")
+	assert.Error(t, err)
+}
+
 func TestCallbackMessageCarriesNoQueryThatTheJavaScriptSDKWouldRead(t *testing.T) {
 	w := serveCallback(t, "https://game.example/a%2Fb?error=x&state=y#z", true)
 	assert.Contains(t, w.Body.String(), ` data-url="https://game.example/a%2Fb" `)

@@ -36,6 +36,7 @@ type fake struct {
 	steps    int
 	crashAt  int  // the step that is not taken any more; 0 for none
 	full     bool // for items
+	room     int  // for the values of items; 0 for no limit
 
 	refuseDocument bool
 }
@@ -60,7 +61,7 @@ func (f *fake) get(name string) (string, error) {
 func (f *fake) set(name, value string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.full {
+	if f.full || f.room > 0 && f.used(name)+len(value) > f.room {
 		return storage.ErrFull
 	}
 	if err := f.step(); err != nil {
@@ -68,6 +69,16 @@ func (f *fake) set(name, value string) error {
 	}
 	f.items[name] = value
 	return nil
+}
+
+// used is how much room there is in use, other than for one item.
+func (f *fake) used(except string) (n int) {
+	for name, value := range f.items {
+		if name != except {
+			n += len(value)
+		}
+	}
+	return n
 }
 
 func (f *fake) remove(name string) error {

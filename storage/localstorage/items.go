@@ -54,5 +54,9 @@ func (l localStorage) names() ([]string, error) {
 	if err := keys.Err(); err != nil {
 		return nil, explain(err)
 	}
-	return keys.Texts(), nil
+	var names []string
+	for _, key := range keys.Items() {
+		names = append(names, key.Text())
+	}
+	return names, nil
 }

@@ -30,6 +30,13 @@ func (s *Store) LoadUser(ctx context.Context) (User, error) {
 	if err != nil {
 		return User{}, err
 	}
+	pending, err := s.pendingSignOut()
+	if err != nil {
+		return User{}, err
+	}
+	if pending.logout != "" && (item == "" || item == pending.item) {
+		return User{}, storage.ErrNotFound // and whoever settles it needs the note as it is
+	}
 	n := parseNote(raw)
 	v := judge(item, n, s.options.Now(), s.options.Lifetime)
 	if v.fault != "" || !v.note.equal(n) {

@@ -34,7 +34,7 @@ type game struct {
 func newGame() (*game, error) {
 	origin := js.Global().Get("location").Get("origin").String()
 	page := js.Global().Get("document").Get("documentElement").Get("dataset")
-	c := passport.Config{
+	c := browser.Config{
 		ClientID:          page.Get("clientId").String(),
 		AuthDomain:        page.Get("authDomain").String(),
 		RedirectURI:       origin + "/redirect",
@@ -51,7 +51,7 @@ func newGame() (*game, error) {
 
 // begin finds out who plays.
 func (g *game) begin(ctx context.Context) error {
-	on("login", "click", func() error { return g.redirect.Login(ctx, passport.LoginOptions{}) })
+	on("login", "click", func() error { return g.login(ctx) })
 	on("coin", "click", g.collect)
 	on("logout", "submit", func() error { return g.logout(ctx) })
 
@@ -61,6 +61,18 @@ func (g *game) begin(ctx context.Context) error {
 		if err != nil && !errors.Is(err, passport.ErrNoSession) {
 			fail(err)
 		}
+	}
+	return g.welcome(ctx)
+}
+
+// login leaves the page or, embedded in a portal, opens a popup.
+func (g *game) login(ctx context.Context) error {
+	err := g.redirect.Login(ctx, passport.LoginOptions{})
+	if !errors.Is(err, browser.ErrEmbedded) {
+		return err
+	}
+	if _, err := g.redirect.LoginPopup(ctx, passport.LoginOptions{}); err != nil {
+		return err
 	}
 	return g.welcome(ctx)
 }
@@ -119,7 +131,11 @@ func (g *game) logout(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	l, err := p.Logout(ctx)
+	logout := p.Logout
+	if p == g.redirect && !js.Global().Get("top").Equal(js.Global().Get("self")) {
+		logout = p.LogoutPopup // a frame is never left
+	}
+	l, err := logout(ctx)
 	for id, outcome := range map[string]passport.Outcome{"app": l.App, "revocation": l.Revocation, "passport": l.Passport} {
 		write(id, string(outcome))
 		element(id).Set("className", string(outcome))

@@ -59,6 +59,10 @@ type site struct {
 	mux    *http.ServeMux
 	config map[string]any
 	policy string // the pages' Content-Security-Policy
+
+	headers      map[string]string // other headers of theirs
+	embedders    []string          // of the callback page
+	portalOrigin string            // of the page around the game
 }
 
 // newSite starts a site in silent mode, whose callback is served by package
@@ -86,15 +90,22 @@ func newSite(t testing.TB, authHost string) *site {
 	s.mux.HandleFunc("GET /wasm-callback", func(w http.ResponseWriter, _ *http.Request) {
 		s.page(w, map[string]any{"Parent": s.origin + "/"})
 	})
+	s.mux.HandleFunc("GET /callback", s.silentCallback)
+	return s
+}
+
+// silentCallback is package passport's.
+func (s *site) silentCallback(w http.ResponseWriter, r *http.Request) {
 	p, err := passport.New(passport.Config{
 		ClientID:          passporttest.ClientID,
 		RedirectURI:       s.origin + "/redirect",
 		LogoutRedirectURI: s.origin + "/callback",
 		LogoutMode:        passport.LogoutSilent,
 	})
-	require.NoError(t, err)
-	s.mux.Handle("GET /callback", p.LogoutSilentCallback(s.origin+"/"))
-	return s
+	if err != nil {
+		panic(err)
+	}
+	p.LogoutSilentCallback(s.origin+"/", s.embedders...).ServeHTTP(w, r)
 }
 
 // page serves a page with the game.
@@ -107,9 +118,26 @@ func (s *site) page(w http.ResponseWriter, config any) {
 	if s.policy != "" {
 		w.Header().Set("Content-Security-Policy", s.policy)
 	}
-	fmt.Fprintf(w, `<!doctype html><title>game</title><script>window.config = %s</script>
-		<script src="/wasm/wasm_exec.js"></script><script src="/wasm/run.js"></script>`, text)
+	for name, value := range s.headers {
+		w.Header().Set(name, value)
+	}
+	fmt.Fprintf(w, `<!doctype html><title>game</title><script>window.config = %s</script><script>%s</script>
+		<script src="/wasm/wasm_exec.js"></script><script src="/wasm/run.js"></script>`, text, pageScript)
 }
+
+// pageScript answers the page around the game, and does in a popup what a program
+// does on the page at RedirectURI.
+const pageScript = `
+	addEventListener("message", async e => {
+		if (e.data?.ask) e.source.postMessage({answer: e.data.ask, value: await (0, eval)(e.data.expression)}, e.origin);
+	});
+	if (name.startsWith("passport-popup-") && location.pathname === "/redirect") {
+		const waiting = setInterval(() => {
+			if (!window.game?.callback) return;
+			clearInterval(waiting);
+			game.callback();
+		}, 5);
+	}`
 
 // redirects puts a site into redirect mode.
 func (s *site) redirects() *site {
@@ -126,8 +154,20 @@ type game struct {
 // open shows the game in a new tab.
 func (s *site) open(p *browsertest.Profile) game {
 	s.t.Helper()
-	g := game{p.Tab(), s}
+	g := s.tab(p)
 	g.home()
+	return g
+}
+
+// tab is an empty one. If the test fails, it says what the program printed.
+func (s *site) tab(p *browsertest.Profile) game {
+	s.t.Helper()
+	g := game{p.Tab(), s}
+	s.t.Cleanup(func() {
+		if s.t.Failed() {
+			s.t.Log(browsertest.Eval[string](g.Tab, `window.output ?? ""`))
+		}
+	})
 	return g
 }
 

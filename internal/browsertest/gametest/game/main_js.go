@@ -16,7 +16,7 @@ import (
 
 func main() {
 	var config struct {
-		passport.Config
+		browser.Config
 		Parent string        // this is the callback page, and this the page around it
 		Ahead  time.Duration // how far the clock is ahead
 	}
@@ -46,6 +46,23 @@ func main() {
 		"login": func(ctx context.Context, returnTo string) (any, error) {
 			return nil, p.Login(ctx, passport.LoginOptions{ReturnTo: returnTo})
 		},
+		"loginPopup": func(ctx context.Context, _ string) (any, error) {
+			s, err := p.LoginPopup(ctx, passport.LoginOptions{})
+			if err != nil {
+				return nil, err
+			}
+			return s.Subject(), nil
+		},
+		"logoutPopup": func(ctx context.Context, _ string) (any, error) {
+			l, err := p.LogoutPopup(ctx)
+			return account(l, err), nil
+		},
+		"cancelledCallback": func(ctx context.Context, _ string) (any, error) {
+			ctx, cancel := context.WithCancel(ctx)
+			cancel()
+			_, _, err := p.LoginCallback(ctx)
+			return nil, err
+		},
 		"callback": func(ctx context.Context, _ string) (any, error) {
 			s, returnTo, err := p.LoginCallback(ctx)
 			if err != nil {
@@ -54,7 +71,7 @@ func main() {
 			return map[string]any{"subject": s.Subject(), "returnTo": returnTo}, nil
 		},
 		"email": func(ctx context.Context, _ string) (any, error) {
-			profile, err := p.UserInfo(ctx)
+			profile, err := p.Profile(ctx)
 			return profile.Email, err
 		},
 		"accessToken": func(ctx context.Context, _ string) (any, error) {

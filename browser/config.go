@@ -1,0 +1,179 @@
+package browser
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/internal/authdomain"
+	"github.com/passport-go/passport/storage"
+)
+
+// Config is what [New] builds a [Passport] from. ClientID and RedirectURI are
+// required; for all else the zero value is a good default. Fields of the same name
+// as in passport.Config mean the same. There is no ClientSecret, Store or
+// EncryptionKeys: a page can keep no secret, and the browser's storage is the only
+// place.
+//
+// Of the durations, 0 means the default and a negative one means off.
+type Config struct {
+	// Environment is passport.Sandbox or passport.Production. Default: Sandbox.
+	Environment passport.Environment
+
+	// PublishableKey is the publishable API key from Hub. Default: none.
+	PublishableKey string
+
+	// ClientID is the Passport client's ID from Hub. Required.
+	ClientID string
+
+	// RedirectURI is the page that the browser comes back to after a login, one
+	// of the redirect URIs registered in Hub; it calls LoginCallback. Required.
+	RedirectURI string
+
+	// LogoutRedirectURI is the page that the browser comes back to after a
+	// logout, one of the logout URIs registered in Hub. In silent mode it is a
+	// page with LogoutSilentCallback. Default: in redirect mode, the first
+	// logout URI registered for the client; silent mode requires one.
+	LogoutRedirectURI string
+
+	// LogoutMode is passport.LogoutRedirect or passport.LogoutSilent. Default:
+	// passport.LogoutRedirect.
+	LogoutMode passport.LogoutMode
+
+	// Audience is the API that access tokens are for. Default: platform_api.
+	Audience string
+
+	// Scopes default to openid, profile, email, offline_access and transact.
+	Scopes []string
+
+	// AuthDomain is the origin of the auth domain. To share the session with
+	// pages that use the JavaScript SDK, it must equal their
+	// authenticationDomain, to the letter. Default: https://auth.immutable.com.
+	AuthDomain string
+
+	// Issuer is the iss of its ID tokens. Default: AuthDomain and a slash.
+	Issuer string
+
+	// Discover makes Issuer any OpenID provider. It must allow calls from
+	// scripts of this origin (CORS) to its discovery document, keys and token
+	// endpoint. Default: the endpoints of the Passport auth domain.
+	Discover bool
+
+	// APIDomain is the origin of Immutable's API. Default: that of Environment.
+	APIDomain string
+
+	// SessionLifetime is how long after the login a session ends whatever
+	// happens. Default: 30 days. It cannot be off.
+	SessionLifetime time.Duration
+
+	// IdleTimeout is how long after its last use a session ends. Default: 7
+	// days. Negative: sessions end by SessionLifetime alone.
+	IdleTimeout time.Duration
+
+	// SilentTimeout bounds a silent logout. Default: 10 s. It cannot be off.
+	SilentTimeout time.Duration
+
+	// SilentFallback is what Logout does after a silent logout that failed:
+	// passport.FallbackRedirect leaves the page for the auth domain,
+	// passport.FallbackReport returns an error. In an embedded page, and while
+	// the auth domain cannot be reached, it is always an error: nothing would be
+	// gained by leaving the page. Default: passport.FallbackRedirect.
+	SilentFallback passport.SilentFallback
+
+	// RevocationWait bounds how long Logout waits for the auth domain to confirm
+	// that the refresh token is revoked. Default: 1 s. Negative: do not wait.
+	RevocationWait time.Duration
+
+	// Federated makes a logout end the session at the upstream provider too.
+	// Default: it does not.
+	Federated bool
+
+	// OmitIDTokenHint leaves the ID token out of the logout request to a
+	// discovered provider. Default: it is sent.
+	OmitIDTokenHint bool
+
+	// UILocales are the languages of the auth domain's pages, in the order of
+	// preference, such as "fr-CA fr en". Default: left to the auth domain.
+	UILocales string
+
+	// HTTPClient makes the calls to the auth domain and the API, by way of the
+	// browser's fetch. It is copied. Default: a client with a timeout of 10 s.
+	HTTPClient *http.Client
+
+	// Logger gets what a developer wants to know, never a secret. Default:
+	// nothing is logged.
+	Logger *slog.Logger
+
+	// OnEvent is told what happens to sessions. It is called from many
+	// goroutines at once and must not block. Default: none.
+	OnEvent func(passport.Event)
+
+	// Now is the clock. Default: time.Now.
+	Now func() time.Time
+}
+
+// Format prints the fields that identify a configuration, whatever the verb.
+func (c Config) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "browser.Config{Environment: %q, ClientID: %q, LogoutMode: %q}", c.Environment, c.ClientID, c.LogoutMode)
+}
+
+// LogValue is Format for slog.
+func (c Config) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
+
+func (c Config) withDefaults() Config {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	c.SilentTimeout = cmp.Or(c.SilentTimeout, 10*time.Second)
+	return c
+}
+
+// engine is c for package passport. A nil store is for a look at the rest.
+func (c Config) engine(store storage.TokenStore, keys ...[]byte) passport.Config {
+	return passport.Config{
+		Environment:       c.Environment,
+		PublishableKey:    c.PublishableKey,
+		ClientID:          c.ClientID,
+		RedirectURI:       c.RedirectURI,
+		LogoutRedirectURI: c.LogoutRedirectURI,
+		LogoutMode:        c.LogoutMode,
+		Audience:          c.Audience,
+		Scopes:            c.Scopes,
+		AuthDomain:        c.AuthDomain,
+		Issuer:            c.Issuer,
+		Discover:          c.Discover,
+		APIDomain:         c.APIDomain,
+		Store:             store,
+		EncryptionKeys:    keys,
+		SessionLifetime:   c.SessionLifetime,
+		IdleTimeout:       c.IdleTimeout,
+		SilentTimeout:     c.SilentTimeout,
+		SilentFallback:    c.SilentFallback,
+		RevocationWait:    c.RevocationWait,
+		Federated:         c.Federated,
+		OmitIDTokenHint:   c.OmitIDTokenHint,
+		UILocales:         c.UILocales,
+		HTTPClient:        c.HTTPClient,
+		Logger:            c.Logger,
+		OnEvent:           c.OnEvent,
+		Now:               c.Now,
+	}
+}
+
+// authenticationDomain is what pages with the JavaScript SDK have under that name.
+func (c Config) authenticationDomain() string {
+	switch {
+	case c.AuthDomain != "":
+		return c.AuthDomain
+	case c.Discover:
+		return c.Issuer
+	default:
+		return authdomain.Default
+	}
+}

@@ -1,0 +1,100 @@
+package browser
+
+import (
+	"context"
+	"net/url"
+	"sync"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/passport-go/passport"
+)
+
+// logins are those that are being finished in this page, one call for each however
+// many ask.
+type logins struct {
+	flights singleflight.Group
+
+	mu       sync.Mutex
+	returnTo string // of a login that was finished and that nobody has heard of
+}
+
+// LoginCallback finishes a login, on the page at Config.RedirectURI: it trades
+// the code in the page's address for a session, which takes the place of the one
+// before, and takes code and state out of the address. It returns the session,
+// and LoginOptions.ReturnTo: a path of the site, for the program to go to or to
+// show. In the window of [Passport.LoginPopup] it hands the login over to the page
+// that opened it, closes the window and returns ErrPopup.
+//
+// It may be called more than once, as by components that mount twice: a login goes
+// on when ctx is done, and the next call gets it. Loading the page again does no
+// harm. A page whose address has no state in it, such as that of a mail's
+// ?code=success, is not the return from a login: LoginCallback leaves the address
+// alone and returns the session that is there, and "/".
+//
+// Errors are those of FinishLogin of package passport, or of Session.
+// passport.ErrNoLogin may also mean that the user was signed out, in another tab,
+// since the login was begun.
+func (p *Passport) LoginCallback(ctx context.Context) (*passport.Session, string, error) {
+	values := query()
+	answered := values.Has("code") || values.Has("error")
+	if answered && handOver() {
+		return nil, "", ErrPopup
+	}
+	if !values.Has("state") || !answered {
+		s, err := p.Session(ctx)
+		if err != nil && answered {
+			err = errNoState
+		}
+		return s, p.logins.take("/"), err
+	}
+	done := p.logins.flights.DoChan(values.Get("state"), func() (any, error) {
+		p.work.Add(1)
+		defer p.work.Done()
+		return p.finishHere(p.life, values)
+	})
+	select {
+	case r := <-done:
+		if r.Err != nil {
+			return nil, "", r.Err
+		}
+		p.logins.take("")
+		s, err := p.Session(ctx)
+		return s, r.Val.(string), err
+	case <-ctx.Done():
+		return nil, "", ctx.Err()
+	}
+}
+
+// finishHere finishes the login that the page's address is about, and returns
+// where the user wanted to go.
+func (p *Passport) finishHere(ctx context.Context, values url.Values) (returnTo string, err error) {
+	in, err := p.finishLogin(ctx, values)
+	tidied := tidy("code", "state", "iss", "error", "error_description")
+	if err != nil {
+		return "", err
+	}
+	if tidied != nil {
+		p.c.Logger.WarnContext(ctx, "browser: the code is used, but stays in the page's address", "error", tidied)
+	}
+	p.logins.leave(in.ReturnTo)
+	return in.ReturnTo, nil
+}
+
+func (l *logins) leave(returnTo string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.returnTo = returnTo
+}
+
+// take returns where the last login goes to, once, or fallback.
+func (l *logins) take(fallback string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	returnTo := l.returnTo
+	l.returnTo = ""
+	if returnTo == "" {
+		return fallback
+	}
+	return returnTo
+}

@@ -1,0 +1,177 @@
+package browser
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/internal/authdomain"
+	"github.com/passport-go/passport/internal/dom"
+)
+
+const (
+	// popupName begins the name of a window that hands over what it comes back
+	// with. A page in it can tell by the name, before it loads a program.
+	popupName = "passport-popup-"
+
+	// popupMessage is the source of the message in which it does.
+	popupMessage = "passport-popup"
+
+	popupFeatures = "popup,width=480,height=720"
+
+	// closedPoll is how often to look whether the window is closed, and closedGrace
+	// how long what it handed over before may take to arrive.
+	closedPoll  = 200 * time.Millisecond
+	closedGrace = 2 * time.Second
+)
+
+// LoginPopup signs the user in in a window of its own, and returns the session.
+// The page stays as it is; so it also works for a page that is embedded in
+// another one, such as a game in a portal.
+//
+// Call it in the user's gesture, from the handler of a click (by way of a
+// goroutine, at once), for browsers block windows that open at other times:
+// ErrPopupBlocked. Config.RedirectURI must be on the origin of the page; LoginCallback
+// in the window hands the login over and closes it. ctx bounds the wait for the
+// user; the window is closed when it is done.
+//
+// Other errors: ErrPopupClosed, ErrOffline, ErrIsolated, and those of Login and of
+// LoginCallback.
+func (p *Passport) LoginPopup(ctx context.Context, o passport.LoginOptions) (*passport.Session, error) {
+	w, err := openPopup(p.c.RedirectURI)
+	if err != nil {
+		return nil, err
+	}
+	defer w.close()
+	if err := p.reach(ctx); err != nil {
+		return nil, err
+	}
+	address, err := p.beginLogin(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	values, err := w.visit(ctx, address, func(values url.Values) bool {
+		return values.Get("state") != "" && strings.Contains(address, url.QueryEscape(values.Get("state")))
+	})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := p.finishLogin(context.WithoutCancel(ctx), values); err != nil {
+		return nil, err
+	}
+	return p.Session(ctx)
+}
+
+// LogoutPopup signs the user out as Logout does, and ends the Passport session in a
+// window of its own, which returns to Config.LogoutRedirectURI: the way for a page
+// that is embedded in another one, where a hidden iframe is not given the auth
+// domain's cookie. Like LoginPopup it is called in the user's gesture.
+//
+// The app session is gone, or the error says that it is not, whatever becomes of
+// the window. Logout.Passport is passport.OutcomeDone if it came back, and else
+// unconfirmed, with an error as for LoginPopup, and Logout.URL is where the user
+// can finish it.
+func (p *Passport) LogoutPopup(ctx context.Context) (passport.Logout, error) {
+	w, blocked := openPopup(p.c.LogoutRedirectURI)
+	if blocked == nil {
+		defer w.close()
+	}
+	p.work.Add(1)
+	defer p.work.Done()
+	name := p.newLogout()
+	l, ended := p.signOut(context.WithoutCancel(ctx), name, p.takeSession(name))
+	l.Mode, l.Passport = passport.LogoutRedirect, passport.OutcomeUnconfirmed
+	err := blocked
+	if err == nil {
+		err = p.reach(ctx)
+	}
+	if err == nil {
+		_, err = w.visit(ctx, l.URL, func(values url.Values) bool {
+			var outcome passport.Outcome
+			outcome, err = p.checkReturn(context.WithoutCancel(ctx), state{Logout: l.State.Reveal()}, values)
+			if outcome != passport.OutcomePending {
+				l.Passport = outcome
+			}
+			return outcome != passport.OutcomePending
+		})
+	}
+	return l, errors.Join(ended, err)
+}
+
+// popup is a window that this page has opened.
+type popup struct{ window dom.Value }
+
+// openPopup opens a window at once, while the user's gesture counts. It is to come
+// back to an address of this page's origin.
+func openPopup(returnTo string) (*popup, error) {
+	if window.Get("crossOriginIsolated").True() {
+		return nil, ErrIsolated
+	}
+	if u, err := authdomain.ParseHTTP(returnTo); err != nil || authdomain.OriginOf(u) != location("origin") {
+		return nil, fmt.Errorf("browser: a popup comes back to the page that opened it only on one origin: Config.RedirectURI and LogoutRedirectURI must be on %s", location("origin"))
+	}
+	opened := window.Call("open", "", popupName+rand.Text(), popupFeatures)
+	if !opened.True() {
+		return nil, ErrPopupBlocked
+	}
+	return &popup{opened}, nil
+}
+
+func (w *popup) close() { w.window.Call("close") }
+
+// visit shows an address in the window until it hands over parameters that are
+// wanted.
+func (w *popup) visit(ctx context.Context, address string, wanted func(url.Values) bool) (url.Values, error) {
+	handed := make(chan url.Values, 1)
+	defer dom.Listen(window, "message", func(e dom.Value) {
+		if e.Get("isTrusted").True() && e.Get("origin").Text() == location("origin") && e.Get("source").Is(w.window) &&
+			e.Get("data", "source").Text() == popupMessage {
+			if values, err := url.ParseQuery(strings.TrimPrefix(e.Get("data", "query").Text(), "?")); err == nil {
+				offer(handed, values)
+			}
+		}
+	})()
+	if err := w.window.Get("location").Call("replace", address).Err(); err != nil {
+		return nil, fmt.Errorf("browser: the popup cannot show the auth domain: %w", err)
+	}
+	look := time.NewTicker(closedPoll)
+	defer look.Stop()
+	var closed <-chan time.Time
+	for {
+		select {
+		case values := <-handed:
+			if wanted(values) {
+				return values, nil
+			}
+		case <-look.C:
+			if closed == nil && w.window.Get("closed").True() {
+				closed = time.After(closedGrace)
+			}
+		case <-closed:
+			if len(handed) == 0 {
+				return nil, ErrPopupClosed
+			}
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// handOver gives the parameters in the page's address to the page that has opened
+// this window, if that waits for them, and closes the window.
+func handOver() bool {
+	if !strings.HasPrefix(window.Get("name").Text(), popupName) || !atTop() {
+		return false
+	}
+	message := map[string]any{"source": popupMessage, "query": location("search")}
+	if window.Get("opener").Call("postMessage", message, location("origin")).Err() != nil {
+		return false
+	}
+	window.Call("close")
+	return true
+}

@@ -1,0 +1,128 @@
+package browser
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/internal/dom"
+	"github.com/passport-go/passport/storage"
+)
+
+const (
+	// recheck is how often to look whether a script of this page has changed the
+	// session, of which the browser tells only other pages; and recheckSoon how
+	// often for a while after a logout, when an answer that a script waits for may
+	// bring the session back.
+	recheck     = time.Second
+	recheckSoon = 50 * time.Millisecond
+	soon        = 15 * time.Second
+
+	// settleWithin is how long the page of a logout takes at most to note it.
+	settleWithin = 5 * time.Second
+)
+
+// makeUp notes the logout of a page that was left before it could.
+func (p *Passport) makeUp(ctx context.Context) error {
+	name, _, err := p.sessions.PendingSignOut()
+	if err != nil || name == "" || p.leaving.Load() == name {
+		return err
+	}
+	if err := p.stopLogins(ctx, name); err != nil {
+		return err
+	}
+	const lease = time.Nanosecond // for whoever claims next
+	_, err = p.sessions.SettleSignOut(ctx, p.sessions.taken, lease)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// watch keeps the page up to date until the Passport is closed: a session that the
+// JavaScript SDK writes back after its end is ended again, a logout in a page that
+// was left is made up for, and a silent logout that was offline is tried again.
+func (p *Passport) watch() {
+	changed, online := make(chan struct{}, 1), make(chan struct{}, 1)
+	defer dom.Listen(window, "storage", func(dom.Value) { offer(changed, struct{}{}) })()
+	defer dom.Listen(window, "online", func(dom.Value) { offer(online, struct{}{}) })()
+	seen := p.item()
+	for {
+		timer := time.NewTimer(p.recheckAfter())
+		select {
+		case <-changed:
+		case <-timer.C:
+		case <-online:
+			p.finishOffline(p.life)
+		case <-p.life.Done():
+			timer.Stop()
+			return
+		}
+		timer.Stop()
+		p.makeUpLate(p.life)
+		if is := p.item(); is != seen {
+			seen = p.takeIn(p.life)
+		}
+	}
+}
+
+// item is the session in its place, as far as that can be told.
+func (p *Passport) item() string {
+	item, err := p.sessions.Item()
+	if err != nil {
+		return ""
+	}
+	return item
+}
+
+// takeIn has the store look at what another has put into the session's place, and
+// the engine begin with what that leaves to be done.
+func (p *Passport) takeIn(ctx context.Context) (seen string) {
+	if _, err := p.Session(ctx); err != nil && !errors.Is(err, passport.ErrNoSession) {
+		p.c.Logger.Warn("browser: the session could not be looked up", "error", err)
+	}
+	return p.item()
+}
+
+func (p *Passport) recheckAfter() time.Duration {
+	if ended, ok := p.leftAt.Load().(time.Time); ok && time.Since(ended) < soon {
+		return recheckSoon
+	}
+	return recheck
+}
+
+// makeUpLate is makeUp for a page that is open: the one of the logout, in another
+// tab, has had its time.
+func (p *Passport) makeUpLate(ctx context.Context) {
+	name, at, err := p.sessions.PendingSignOut()
+	if err != nil || name == "" || p.c.Now().Sub(at).Abs() < settleWithin {
+		return
+	}
+	if err := p.makeUp(ctx); err != nil {
+		p.c.Logger.Warn("browser: a logout could not be made up for", "error", err)
+	}
+}
+
+// finishOffline visits the auth domain for a silent logout that could not.
+func (p *Passport) finishOffline(ctx context.Context) {
+	s, err := p.state.load(ctx)
+	if err != nil || !s.Offline || s.Finished || p.c.LogoutMode != passport.LogoutSilent || p.reach(ctx) != nil {
+		return
+	}
+	l, unfinished := p.engine.UnfinishedLogout(ctx, s.browser())
+	if !unfinished {
+		return
+	}
+	known, err := p.newVisit(l.URL).wait(ctx)
+	if err != nil {
+		p.c.Logger.Warn("browser: a logout that was offline is not finished yet", "error", err)
+		return
+	}
+	p.note(ctx, "the end of a logout is not noted", func(ctx context.Context) error {
+		if known == passport.OutcomeDone {
+			return p.state.finish(ctx, s.Logout)
+		}
+		return p.state.ofLogout(ctx, s.Logout, func(s *state) { s.Offline = false })
+	})
+}

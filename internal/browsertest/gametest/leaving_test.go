@@ -1,0 +1,93 @@
+package gametest
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/internal/browsertest"
+	"github.com/passport-go/passport/passporttest"
+)
+
+// elsewhere serves a page of the site that has no game.
+func (s *site) elsewhere() string {
+	s.mux.HandleFunc("GET /elsewhere", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprint(w, `<!doctype html><title>elsewhere</title>`)
+	})
+	return s.origin + "/elsewhere"
+}
+
+// busy keeps the page's database busy until the page is left, so that nothing more
+// is written to it.
+const busy = `new Promise(resolve => indexedDB.databases().then(([{name}]) => {
+	indexedDB.open(name).onsuccess = e => {
+		const store = e.target.result.transaction("document", "readwrite").objectStore("document");
+		const goOn = () => { store.get("nothing").onsuccess = goOn; resolve(true) };
+		goOn();
+	};
+}))`
+
+func TestLogoutWhosePageIsLeftAtOnceIsNotLost(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	elsewhere := s.elsewhere()
+	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
+	browsertest.Eval[bool](g.Tab, busy)
+	g.Run(`void game.logout(); location.assign("/elsewhere")`)
+	g.WaitURL(elsewhere)
+	assert.Empty(t, g.stored(), "the session goes first")
+	g.home()
+	assert.Equal(t, nobody, g.who())
+	assert.True(t, g.unfinished())
+	s.revoked()
+	assert.Equal(t, []string{}, browsertest.Eval[[]string](g.Tab, `Object.keys(localStorage)`), "nothing is left behind")
+	g.signIn()
+	assert.Equal(t, []string{"", "login"}, s.prompts())
+}
+
+func TestLoginThatWasBegunBeforeALogoutSignsNobodyIn(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	profile := browsertest.Open(t, browsertest.Blocked)
+	other := s.open(profile)
+	g := s.open(profile)
+	g.login()
+	require.Equal(t, "skipped", other.logout().App)
+	assert.Contains(t, browsertest.Eval[string](g.Tab, `game.callback().then(() => "signed in", e => e.message)`), passport.ErrNoLogin.Error())
+	assert.Equal(t, nobody, g.who())
+	g.signIn()
+}
+
+// A refresh of the JavaScript SDK's that was under way writes the session back.
+func TestSessionThatAScriptWritesBackIsEndedAtOnce(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	elsewhere := s.elsewhere()
+	profile := browsertest.Open(t, browsertest.Blocked)
+	const keep = `window.key = Object.keys(localStorage).find(key => key.startsWith("oidc.user:")); window.item = localStorage[key]`
+	const writeBack = `localStorage[key] = JSON.stringify({...JSON.parse(item), refresh_token: "refreshed"})`
+	other := game{profile.Tab(), s}
+
+	g := s.signedIn(profile)
+	other.Go(elsewhere)
+	for _, where := range []game{g, other} {
+		where.Run(keep)
+	}
+	require.Equal(t, "done", g.logout().App)
+	for _, where := range []game{g, other} {
+		where.Run(writeBack)
+		where.Wait(`!localStorage[key]`)
+	}
+
+	g.signIn()
+	other.Run(keep)
+	require.Equal(t, "done", g.logout().App)
+	g.Go(elsewhere)
+	other.Run(writeBack)
+	g.home()
+	assert.Empty(t, g.stored(), "before anything is drawn")
+	assert.Equal(t, nobody, g.who())
+	assert.Empty(t, s.auth.RefreshTokens(passporttest.Live))
+}

@@ -1,0 +1,163 @@
+package localstorage
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/passport-go/passport/storage"
+	"github.com/passport-go/passport/storage/document"
+)
+
+// SignOut ends the session at once, without waiting for the database: the page
+// may be left in the next moment. From then on nobody finds the session, in any
+// tab. What it has taken out of its place stands under a name of its own until
+// [Store.SettleSignOut] is called, here or in the next page. logout is a name for
+// it, without line breaks.
+//
+// It needs no room: if storage is full, less is kept, but never nothing.
+func (s *Store) SignOut(logout string) error {
+	item, err := s.items.get(s.name)
+	if err != nil {
+		return err
+	}
+	kept := signOut{logout: logout, at: s.options.Now(), item: item}
+	err = s.items.set(s.signOutName(), kept.String())
+	full := errors.Is(err, storage.ErrFull)
+	if err != nil && !full {
+		return err
+	}
+	if err := s.items.remove(s.name); err != nil || !full {
+		return err
+	}
+	if err := s.items.set(s.signOutName(), kept.String()); err == nil {
+		return nil
+	}
+	kept.item = leastItem(item)
+	return s.items.set(s.signOutName(), kept.String())
+}
+
+// leastItem is what a revocation needs of a user's item.
+func leastItem(item string) string {
+	u, err := parseUser(item)
+	if err != nil {
+		return ""
+	}
+	profile, _ := json.Marshal(claims{Subject: u.Subject, SID: u.SID})
+	least, _ := json.Marshal(userJSON{AccessToken: u.AccessToken, RefreshToken: u.RefreshToken, Profile: profile})
+	return string(least)
+}
+
+// PendingSignOut returns the name of a SignOut that is not settled, and when it was;
+// or nothing.
+func (s *Store) PendingSignOut() (logout string, at time.Time, err error) {
+	pending, err := s.pendingSignOut()
+	return pending.logout, pending.at, err
+}
+
+// Item is what stands in the session's place, for a cheap look whether it has
+// changed.
+func (s *Store) Item() (string, error) { return s.items.get(s.name) }
+
+// SettleSignOut enters in the database that the session of the last SignOut has
+// ended and, in the same atomic step, the revocation that record makes of it, under
+// a lease. record is called while other callers wait, and must neither block nor
+// call the Store. storage.ErrNotFound: nobody was signed in, or another tab has
+// settled it.
+func (s *Store) SettleSignOut(ctx context.Context, record func(User) (storage.Record, error), lease time.Duration) (storage.Revocation, error) {
+	var owed storage.Revocation
+	pending, err := s.pendingSignOut()
+	if err != nil {
+		return owed, err
+	}
+	u, err := parseUser(pending.item)
+	if err != nil { // it makes no sense, or there was none
+		return owed, errors.Join(storage.ErrNotFound, s.forgetSignOut(pending))
+	}
+	err = document.UpdateNote(ctx, s.contract, func(update *document.NoteUpdate) (err error) {
+		owed, err = s.settleSignOut(u, pending, record, lease, update)
+		return err
+	})
+	if err == nil || errors.Is(err, storage.ErrNotFound) {
+		err = errors.Join(err, s.forgetSignOut(pending))
+	}
+	return owed, err
+}
+
+func (s *Store) settleSignOut(u User, pending signOut, record func(User) (storage.Record, error), lease time.Duration, update *document.NoteUpdate) (storage.Revocation, error) {
+	n := parseNote(update.Note).forget(s.options.Now())
+	if n.Ended != nil && n.Ended.At.Equal(instant(pending.at)) {
+		return storage.Revocation{}, storage.ErrNotFound
+	}
+	later := n.User != nil && n.User.Revision > firstRevision(pending.at) // another has begun since
+	if !later {
+		u = n.complete(u, pending.item, s.options.Now(), s.options.Lifetime)
+	}
+	r, err := record(u)
+	if err != nil {
+		return storage.Revocation{}, err
+	}
+	owed, err := update.Enqueue(r, lease)
+	if err != nil {
+		return storage.Revocation{}, err
+	}
+	if !later {
+		n = n.replaced(pending.item)
+		n.User, n.Ended = nil, endedOf(u, instant(pending.at))
+	}
+	update.Note, err = n.format()
+	return owed, err
+}
+
+// forgetSignOut removes what SignOut has kept, and what the JavaScript SDK leaves
+// behind.
+func (s *Store) forgetSignOut(pending signOut) error {
+	is, err := s.pendingSignOut()
+	if err != nil || is != pending {
+		return err
+	}
+	item, err := s.items.get(s.name)
+	if err == nil && item == pending.item { // the page was gone before it was removed
+		err = s.items.remove(s.name)
+	}
+	if err != nil {
+		return err
+	}
+	if err := clearLogins(s.items, s.options); err != nil {
+		s.options.Logger.Warn("storage/localstorage: what unfinished logins have left could not be removed", "error", err)
+	}
+	return s.items.remove(s.signOutName())
+}
+
+func (s *Store) signOutName() string { return "passport-go:" + s.options.place() + ":signed-out" }
+
+func (s *Store) pendingSignOut() (signOut, error) {
+	value, err := s.items.get(s.signOutName())
+	if err != nil {
+		return signOut{}, err
+	}
+	return parseSignOut(value), nil
+}
+
+// signOut is what a SignOut keeps: three lines.
+type signOut struct {
+	logout string
+	at     time.Time // to the millisecond
+	item   string    // the user's, or empty
+}
+
+func (o signOut) String() string {
+	return o.logout + "\n" + strconv.FormatInt(o.at.UnixMilli(), 10) + "\n" + o.item
+}
+
+func parseSignOut(value string) signOut {
+	parts := strings.SplitN(value, "\n", 3)
+	if len(parts) < 3 {
+		return signOut{logout: parts[0]}
+	}
+	at, _ := strconv.ParseInt(parts[1], 10, 64)
+	return signOut{logout: parts[0], at: time.UnixMilli(at), item: parts[2]}
+}

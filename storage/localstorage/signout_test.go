@@ -1,0 +1,129 @@
+//go:build !js
+
+package localstorage
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport/storage"
+)
+
+// byToken names the revocation for the token that it is about.
+func byToken(u User) (storage.Record, error) { return revocation(u.RefreshToken), nil }
+
+func TestASignOutEndsTheSessionBeforeTheDatabaseKnows(t *testing.T) {
+	f := newFake()
+	s := f.open(t, options())
+	u := save(t, s, alice(now))
+	before := f.document
+	require.NoError(t, s.SignOut("first"))
+	assert.Equal(t, before, f.document)
+	assert.NotContains(t, f.items, userItem)
+	for _, tab := range []*Store{s, f.open(t, options())} {
+		_, err := tab.LoadUser(t.Context())
+		assert.ErrorIs(t, err, storage.ErrNotFound)
+	}
+
+	var got User
+	owed, err := s.SettleSignOut(t.Context(), func(u User) (storage.Record, error) { got = u; return byToken(u) }, time.Minute)
+	require.NoError(t, err)
+	assert.True(t, equal(u, got), "with what stood beside it")
+	assert.Equal(t, u.RefreshToken, owed.Record.ID)
+	assert.Empty(t, f.items)
+	_, err = s.SettleSignOut(t.Context(), byToken, time.Minute)
+	assert.ErrorIs(t, err, storage.ErrNotFound)
+	assert.Equal(t, []string{u.RefreshToken}, claim(t, s, time.Hour))
+}
+
+func TestASignOutOfNobodyOwesNothing(t *testing.T) {
+	f := newFake()
+	s := f.open(t, options())
+	require.NoError(t, s.SignOut("first"))
+	logout, _, err := s.PendingSignOut()
+	require.NoError(t, err)
+	assert.Equal(t, "first", logout)
+	_, err = s.SettleSignOut(t.Context(), byToken, time.Minute)
+	assert.ErrorIs(t, err, storage.ErrNotFound)
+	assert.Empty(t, f.items)
+}
+
+// Whatever step the page does not come to any more, the session has ended and its
+// token is owed once the next page has settled it.
+func TestASignOutIsMadeUpForByTheNextPage(t *testing.T) {
+	for crashAt := 2; crashAt <= 6; crashAt++ {
+		f := newFake()
+		u := save(t, f.open(t, options()), alice(now))
+		f.steps, f.crashAt = 0, crashAt
+		s := f.open(t, options())
+		if s.SignOut("first") == nil {
+			_, _ = s.SettleSignOut(t.Context(), byToken, time.Minute)
+		}
+		f.crashAt = 0
+		next := f.open(t, options())
+		if logout, _, _ := next.PendingSignOut(); logout != "" {
+			_, err := next.SettleSignOut(t.Context(), byToken, time.Minute)
+			if err != nil {
+				require.ErrorIs(t, err, storage.ErrNotFound)
+			}
+		}
+		assert.Empty(t, f.items, "step %d", crashAt)
+		assert.Equal(t, []string{u.RefreshToken}, claim(t, next, time.Hour), "step %d", crashAt)
+	}
+}
+
+func TestASignOutEndsNoLaterSession(t *testing.T) {
+	clock := now
+	o := options()
+	o.Now = func() time.Time { return clock }
+	f := newFake()
+	s := f.open(t, o)
+	old := save(t, s, alice(now))
+	require.NoError(t, s.SignOut("first"))
+	clock = clock.Add(10 * time.Second)
+	u := save(t, s, alice(clock))
+	_, err := s.SettleSignOut(t.Context(), byToken, time.Minute)
+	require.NoError(t, err)
+	assertLoads(t, s, u)
+	assert.Equal(t, []string{old.RefreshToken}, claim(t, s, time.Hour))
+}
+
+// Another tab has yet to hear that the item has gone, and puts refreshed tokens in
+// its place.
+func TestASignOutEndsWhatATabThatLagsBehindWrites(t *testing.T) {
+	clock := now.Add(-time.Hour)
+	o := options()
+	o.Now = func() time.Time { return clock }
+	f := newFake()
+	s := f.open(t, o)
+	u := save(t, s, alice(clock))
+	item := f.items[userItem]
+	clock = now
+	require.NoError(t, s.SignOut("first"))
+	require.NoError(t, f.set(userItem, item))
+	renewed := u
+	renewed.RefreshToken = "refreshed"
+	save(t, s, renewed)
+	_, err := s.SettleSignOut(t.Context(), byToken, time.Minute)
+	require.NoError(t, err)
+	_, err = s.LoadUser(t.Context())
+	assert.ErrorIs(t, err, storage.ErrNotFound)
+	assert.NotContains(t, f.items, userItem)
+	assert.Len(t, claim(t, s, time.Hour), 2, "both tokens")
+}
+
+func TestASignOutNeedsNoRoom(t *testing.T) {
+	f := newFake()
+	s := f.open(t, options())
+	u := save(t, s, alice(now))
+	f.room = len(f.items[userItem])
+	require.NoError(t, s.SignOut("first"))
+	assert.NotContains(t, f.items, userItem)
+	f.room = 0
+	owed, err := s.SettleSignOut(t.Context(), byToken, time.Minute)
+	require.NoError(t, err)
+	assert.Equal(t, u.RefreshToken, owed.Record.ID)
+}
