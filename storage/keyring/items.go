@@ -24,11 +24,11 @@ func (service systemItems) get(name string) (string, error) {
 	if errors.Is(err, keyring.ErrNotFound) {
 		return "", nil
 	}
-	return value, explain(err)
+	return value, wrap(err)
 }
 
 func (service systemItems) set(name, value string) error {
-	return explain(keyring.Set(string(service), name, value))
+	return wrap(keyring.Set(string(service), name, value))
 }
 
 func (service systemItems) delete(name string) error {
@@ -36,10 +36,10 @@ func (service systemItems) delete(name string) error {
 	if errors.Is(err, keyring.ErrNotFound) {
 		return nil
 	}
-	return explain(err)
+	return wrap(err)
 }
 
-func explain(err error) error {
+func wrap(err error) error {
 	if err == nil {
 		return nil
 	}

@@ -18,31 +18,54 @@ const keySize = 32
 // What the package says of other programs of the user holds for the key too.
 // Without it the sessions are lost, and so are the pending revocations.
 // An item that is no key is an error, and left alone.
-func Key(service, user string, opts Options) ([]byte, error) {
+//
+// ctx and errors are as for [New].
+func Key(ctx context.Context, service, user string, opts Options) ([]byte, error) {
 	r, err := newRing(service, user, opts.withDefaults())
 	if err != nil {
 		return nil, err
 	}
-	name := user + "/key"
 	var key []byte
-	err = r.alone(context.Background(), func() error {
-		text, err := r.items.get(name)
-		if err != nil {
-			return err
+	get := func(w *work) error {
+		there, err := r.key(service)
+		if err == nil && w.commit() {
+			key = there
 		}
-		if text == "" {
-			key = make([]byte, keySize)
-			_, _ = rand.Read(key) // never fails
-			return r.items.set(name, base64.StdEncoding.EncodeToString(key))
+		return err
+	}
+	// Without the lock first, which needs a file that can be written to.
+	if err := r.ask(ctx, get); err != nil || key != nil {
+		return key, err
+	}
+	err = r.alone(ctx, func(w *work) error {
+		if there, err := r.key(service); err != nil || there != nil { // of a process that was faster
+			return get(w)
 		}
-		key, err = base64.StdEncoding.DecodeString(text)
-		if err != nil || len(key) != keySize {
-			return fmt.Errorf("storage/keyring: Key: the item %q of %q holds no key of %d bytes in base64: remove it and, with it, every session that was sealed with the key", name, service, keySize)
+		if !w.commit() {
+			return errGivenUp
 		}
-		return nil
+		made := make([]byte, keySize)
+		_, _ = rand.Read(made) // never fails
+		key = made
+		return r.items.set(r.keyName(), base64.StdEncoding.EncodeToString(made))
 	})
 	if err != nil {
 		return nil, err
+	}
+	return key, nil
+}
+
+func (r *ring) keyName() string { return r.user + "/key" }
+
+// key returns the key, or nil if there is none.
+func (r *ring) key(service string) ([]byte, error) {
+	text, err := r.items.get(r.keyName())
+	if err != nil || text == "" {
+		return nil, err
+	}
+	key, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || len(key) != keySize {
+		return nil, fmt.Errorf("storage/keyring: Key: the item %q of %q holds no key of %d bytes in base64: remove it and, with it, every session that was sealed with the key", r.keyName(), service, keySize)
 	}
 	return key, nil
 }

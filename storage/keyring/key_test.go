@@ -19,13 +19,13 @@ func keyOptions(t *testing.T) keyring.Options {
 
 func TestTheKeyIsMadeOnceForEachUser(t *testing.T) {
 	user, opts := newUser(), keyOptions(t)
-	key, err := keyring.Key(service, user, opts)
+	key, err := keyring.Key(t.Context(), service, user, opts)
 	require.NoError(t, err)
 	assert.Len(t, key, 32)
-	again, err := keyring.Key(service, user, opts)
+	again, err := keyring.Key(t.Context(), service, user, opts)
 	require.NoError(t, err)
 	assert.Equal(t, key, again)
-	other, err := keyring.Key(service, newUser(), opts)
+	other, err := keyring.Key(t.Context(), service, newUser(), opts)
 	require.NoError(t, err)
 	assert.NotEqual(t, key, other)
 }
@@ -33,13 +33,13 @@ func TestTheKeyIsMadeOnceForEachUser(t *testing.T) {
 func TestAKeyAndSessionsShareTheirUser(t *testing.T) {
 	user, opts := newUser(), keyOptions(t)
 	s := newStore(t, user, opts)
-	key, err := keyring.Key(service, user, opts)
+	key, err := keyring.Key(t.Context(), service, user, opts)
 	require.NoError(t, err)
 	_, err = s.Save(t.Context(), record("a", 5000))
 	require.NoError(t, err)
 	_, err = s.Delete(t.Context(), "a")
 	require.NoError(t, err)
-	again, err := keyring.Key(service, user, opts)
+	again, err := keyring.Key(t.Context(), service, user, opts)
 	require.NoError(t, err)
 	assert.Equal(t, key, again, "the end of the last session is not the end of the key")
 }
@@ -50,7 +50,7 @@ func TestEverybodyWhoComesAtOnceGetsTheSameKey(t *testing.T) {
 	var racing sync.WaitGroup
 	for i := range keys {
 		racing.Go(func() {
-			key, err := keyring.Key(service, user, opts)
+			key, err := keyring.Key(t.Context(), service, user, opts)
 			assert.NoError(t, err)
 			keys[i] = key
 		})
@@ -64,7 +64,7 @@ func TestEverybodyWhoComesAtOnceGetsTheSameKey(t *testing.T) {
 func TestAnItemThatIsNoKeyIsLeftAlone(t *testing.T) {
 	user := newUser()
 	require.NoError(t, gokeyring.Set(service, user+"/key", "hunter2"))
-	_, err := keyring.Key(service, user, keyOptions(t))
+	_, err := keyring.Key(t.Context(), service, user, keyOptions(t))
 	require.ErrorContains(t, err, "holds no key")
 	assert.NotContains(t, err.Error(), "hunter2")
 	there, err := gokeyring.Get(service, user+"/key")
@@ -74,7 +74,7 @@ func TestAnItemThatIsNoKeyIsLeftAlone(t *testing.T) {
 
 func TestKeyRefusesNamesThatNewRefuses(t *testing.T) {
 	for _, names := range [][2]string{{"", "user"}, {service, ""}, {service, strings.Repeat("x", 300)}} {
-		_, err := keyring.Key(names[0], names[1], keyOptions(t))
+		_, err := keyring.Key(t.Context(), names[0], names[1], keyOptions(t))
 		assert.ErrorContains(t, err, "service and user must not be")
 	}
 }

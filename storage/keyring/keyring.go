@@ -5,8 +5,11 @@
 //
 // # What it needs
 //
-// A keyring that is unlocked, or that the user unlocks when the system asks; a
-// call waits for that as long as it takes. And a place for a lock file, which
+// A keyring that is unlocked, or that the user unlocks when the system asks: a
+// call waits for that until its context is done, and a minute at most. If that
+// was in vain, [ErrLocked] says so, and further calls fail at once until the
+// keyring is unlocked. [ErrNoKeyring] says that there is none; none is started
+// for the call. And a place for a lock file, which
 // holds nothing: it keeps the processes of the program from writing at once.
 // Every call goes to the keyring, which takes milliseconds.
 //
@@ -66,6 +69,11 @@ type Options struct {
 	// does not go on, for it may be waiting for the user to unlock the keyring. 0
 	// means a minute; a negative value means not to wait.
 	LockTimeout time.Duration
+
+	// UnlockTimeout is how long a call waits for the user to unlock the keyring,
+	// unless its context is done before: then it returns ErrLocked. 0 means a
+	// minute.
+	UnlockTimeout time.Duration
 }
 
 // Store is a session store in a keyring. It implements [storage.TokenStore],
@@ -82,14 +90,15 @@ const maxName = 256
 // New returns the store under service, which is the program's name as the user
 // gets to see it in the keyring, and user, which tells apart the accounts, or the
 // environments, that one program has sessions for. It reads what is there, so
-// the system may ask the user to unlock the keyring.
-func New(service, user string, opts Options) (*Store, error) {
+// the system may ask the user to unlock the keyring. ctx bounds the wait for
+// that. Errors: ErrLocked, ErrNoKeyring, that of ctx.
+func New(ctx context.Context, service, user string, opts Options) (*Store, error) {
 	opts = opts.withDefaults()
 	r, err := newRing(service, user, opts)
 	if err != nil {
 		return nil, err
 	}
-	store, err := document.New(context.Background(), r, document.Options{
+	store, err := document.New(ctx, r, document.Options{
 		Name:   "storage/keyring",
 		Now:    opts.Now,
 		Logger: opts.Logger,
@@ -115,7 +124,7 @@ func newRing(service, user string, opts Options) (*ring, error) {
 		}
 		opts.LockFile = path
 	}
-	return &ring{items: systemItems(service), user: user, lock: document.NewLock(opts.LockFile, opts.LockTimeout)}, nil
+	return &ring{items: systemItems(service), user: user, lock: document.NewLock(opts.LockFile, opts.LockTimeout), patience: opts.UnlockTimeout}, nil
 }
 
 func (o Options) withDefaults() Options {
@@ -128,6 +137,9 @@ func (o Options) withDefaults() Options {
 	if o.LockTimeout == 0 {
 		o.LockTimeout = time.Minute
 	}
+	if o.UnlockTimeout <= 0 {
+		o.UnlockTimeout = time.Minute
+	}
 	return o
 }
 
@@ -137,10 +149,6 @@ func defaultLockFile(service, user string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(cache, "passport")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", err
-	}
 	sum := sha256.Sum256([]byte(service + "\x00" + user))
-	return filepath.Join(dir, fmt.Sprintf("%x.lock", sum[:8])), nil
+	return filepath.Join(cache, "passport", fmt.Sprintf("%x.lock", sum[:8])), nil
 }

@@ -32,7 +32,7 @@ func newStore(t testing.TB, user string, opts keyring.Options) *keyring.Store {
 	if opts.LockFile == "" {
 		opts.LockFile = filepath.Join(t.TempDir(), "lock")
 	}
-	s, err := keyring.New(service, user, opts)
+	s, err := keyring.New(t.Context(), service, user, opts)
 	require.NoError(t, err)
 	return s
 }
@@ -146,7 +146,7 @@ func TestWhatANewerVersionHasStoredIsRefusedAndLeftAlone(t *testing.T) {
 			s := newStore(t, user, keyring.Options{})
 			set(t, user, stored[0])
 			set(t, user+"/a/0", stored[1])
-			_, err := keyring.New(service, user, keyring.Options{LockFile: filepath.Join(t.TempDir(), "lock")})
+			_, err := keyring.New(t.Context(), service, user, keyring.Options{LockFile: filepath.Join(t.TempDir(), "lock")})
 			assert.ErrorContains(t, err, "format 2")
 			_, err = s.Save(t.Context(), record("a", 10))
 			assert.ErrorContains(t, err, "format 2")
@@ -202,7 +202,7 @@ func TestAKeyringThatCannotBeUsedIsAnErrorWithAWayOut(t *testing.T) {
 	gokeyring.MockInitWithError(errors.New("no such service"))
 	defer gokeyring.MockInit()
 
-	_, err := keyring.New(service, newUser(), keyring.Options{LockFile: filepath.Join(t.TempDir(), "lock")})
+	_, err := keyring.New(t.Context(), service, newUser(), keyring.Options{LockFile: filepath.Join(t.TempDir(), "lock")})
 	assert.ErrorContains(t, err, "storage/keyring: the keyring of the system cannot be used (no such service)")
 	assert.ErrorContains(t, err, "storage/file")
 	_, err = s.Load(t.Context(), "a")
@@ -212,7 +212,7 @@ func TestAKeyringThatCannotBeUsedIsAnErrorWithAWayOut(t *testing.T) {
 
 func TestNewRefusesNamesThatCannotBeStored(t *testing.T) {
 	for _, names := range [][2]string{{"", "user"}, {"service", ""}, {"service", strings.Repeat("u", 256)}} {
-		_, err := keyring.New(names[0], names[1], keyring.Options{})
+		_, err := keyring.New(t.Context(), names[0], names[1], keyring.Options{})
 		assert.ErrorContains(t, err, "storage/keyring: service and user")
 	}
 }
@@ -232,7 +232,7 @@ func TestTheLockFileIsTheSameForTheSameNamesOnly(t *testing.T) {
 	}
 	for i, names := range [][2]string{{service, "a/../b"}, {service, "another"}, {service + "a", "nother"}} {
 		for range 2 {
-			_, err := keyring.New(names[0], names[1], keyring.Options{})
+			_, err := keyring.New(t.Context(), names[0], names[1], keyring.Options{})
 			require.NoError(t, err)
 		}
 		assert.Equal(t, i+1, lockFiles())

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
+	"io/fs"
+	"syscall"
+	"time"
 	"unicode/utf8"
 
 	"github.com/passport-go/passport/storage/document"
@@ -35,38 +37,67 @@ type ring struct {
 	items items
 	user  string
 	lock  *document.Lock
+
+	patience time.Duration // with a user who does not unlock the keyring
 }
 
-// calls keeps the calls of one process apart: not every implementation of a
-// keyring does.
-var calls sync.Mutex
+// ask has a goroutine call do, and waits for that until ctx is done or the user
+// has taken too long to unlock the keyring.
+func (r *ring) ask(ctx context.Context, do func(*work) error) error {
+	ctx, cancel := context.WithTimeout(ctx, r.patience)
+	defer cancel()
+	return wait(ctx, func(w *work) error {
+		return w.ask(ctx, func() error { return do(w) })
+	})
+}
 
-// alone calls do while nobody else uses what is stored for the user.
-func (r *ring) alone(ctx context.Context, do func() error) error {
-	release, err := r.lock.Acquire(ctx)
-	if err != nil {
-		return fmt.Errorf("storage/keyring: %w", err)
-	}
-	defer release()
-	calls.Lock()
-	defer calls.Unlock()
-	return do()
+// alone is ask while no other process uses what is stored for the user.
+func (r *ring) alone(ctx context.Context, do func(*work) error) error {
+	ctx, cancel := context.WithTimeout(ctx, r.patience)
+	defer cancel()
+	return wait(ctx, func(w *work) error {
+		release, err := r.lock.Acquire(ctx)
+		if err != nil {
+			return fmt.Errorf("storage/keyring: %w", err)
+		}
+		w.hold(release)
+		return w.ask(ctx, func() error { return do(w) })
+	})
 }
 
 // Read takes the lock too, for pieces that are being replaced make no document.
-func (r *ring) Read(ctx context.Context) (document []byte, err error) {
-	err = r.alone(ctx, func() error {
-		document, _, err = r.read()
+// Where that cannot be written to, nobody replaces any.
+func (r *ring) Read(ctx context.Context) ([]byte, error) {
+	var document []byte
+	read := func(w *work) error {
+		there, _, err := r.read()
+		if err == nil && w.commit() {
+			document = there
+		}
 		return err
-	})
-	return document, err
+	}
+	err := r.alone(ctx, read)
+	if isReadOnly(err) {
+		err = r.ask(ctx, read)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return document, nil
+}
+
+func isReadOnly(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
 }
 
 func (r *ring) Update(ctx context.Context, change func([]byte) ([]byte, error)) error {
-	return r.alone(ctx, func() error {
+	return r.alone(ctx, func(w *work) error {
 		old, slot, err := r.read()
 		if err != nil {
 			return err
+		}
+		if !w.commit() {
+			return errGivenUp
 		}
 		document, err := change(old)
 		if err != nil || bytes.Equal(old, document) {

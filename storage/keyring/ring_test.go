@@ -78,7 +78,7 @@ func TestACrashAnywhereInAWriteLeavesAWholeDocument(t *testing.T) {
 // crashAfter reports whether the write came to its end with calls to spare.
 func crashAfter(t *testing.T, calls int, old, next []byte) bool {
 	t.Helper()
-	r := &ring{user: "user", lock: document.NewLock(filepath.Join(t.TempDir(), "lock"), time.Minute)}
+	r := &ring{user: "user", lock: document.NewLock(filepath.Join(t.TempDir(), "lock"), time.Minute), patience: time.Minute}
 	stored := map[string]string{}
 	r.items = &crashing{items: stored, calls: -1}
 	require.NoError(t, r.put(t, []byte("before")))
@@ -115,7 +115,7 @@ func (x *textual) set(name, value string) error {
 
 func TestALetterIsNotCutInTwo(t *testing.T) {
 	for before := range 4 {
-		r := &ring{user: "user", lock: document.NewLock(filepath.Join(t.TempDir(), "lock"), time.Minute)}
+		r := &ring{user: "user", lock: document.NewLock(filepath.Join(t.TempDir(), "lock"), time.Minute), patience: time.Minute}
 		r.items = &textual{crashing{items: map[string]string{}, calls: -1}}
 		document := []byte(strings.Repeat("x", before) + strings.Repeat("日", pieceSize))
 		require.NoError(t, r.put(t, document))

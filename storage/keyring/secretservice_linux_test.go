@@ -30,6 +30,14 @@ const busConfig = `<busconfig>
 // TestALifeInTheSecretService runs TestALifeInTheKeyring again, in a process with
 // a D-Bus and a GNOME Keyring of its own.
 func TestALifeInTheSecretService(t *testing.T) {
+	out := inSession(t, realKeyring+"=1", "-test.v", "-test.run=^TestALifeInTheKeyring$")
+	assert.Contains(t, out, "--- PASS: TestALifeInTheKeyring")
+}
+
+// inSession runs this test binary in a D-Bus session of its own, and returns what
+// it says.
+func inSession(t *testing.T, variable string, args ...string) string {
+	t.Helper()
 	for _, program := range []string{"dbus-run-session", "gnome-keyring-daemon"} {
 		_, err := exec.LookPath(program)
 		require.NoError(t, err, "install the Debian packages dbus-daemon and gnome-keyring")
@@ -39,15 +47,15 @@ func TestALifeInTheSecretService(t *testing.T) {
 	home := t.TempDir()
 	config := filepath.Join(home, "bus.conf")
 	require.NoError(t, os.WriteFile(config, []byte(busConfig), 0o600))
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	session := exec.CommandContext(ctx, "dbus-run-session", "--config-file="+config, "--", self, "-test.v", "-test.run=^TestALifeInTheKeyring$")
+	session := exec.CommandContext(ctx, "dbus-run-session", append([]string{"--config-file=" + config, "--", self}, args...)...)
 	session.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that none of them is left behind
 	session.Cancel = func() error { return syscall.Kill(-session.Process.Pid, syscall.SIGKILL) }
-	session.Env = append(os.Environ(), realKeyring+"=1", "HOME="+home, "XDG_DATA_HOME="+home, "XDG_CACHE_HOME="+home, "XDG_RUNTIME_DIR="+home)
+	session.Env = append(os.Environ(), variable, "HOME="+home, "XDG_DATA_HOME="+home, "XDG_CACHE_HOME="+home, "XDG_RUNTIME_DIR="+home)
 	out, err := session.CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	assert.Contains(t, string(out), "--- PASS: TestALifeInTheKeyring")
+	return string(out)
 }
 
 // startKeyring starts a keyring for the D-Bus session of this process, and

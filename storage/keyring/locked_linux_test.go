@@ -1,0 +1,164 @@
+package keyring_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	ss "github.com/zalando/go-keyring/secret_service"
+
+	"github.com/passport-go/passport/storage"
+	"github.com/passport-go/passport/storage/keyring"
+)
+
+var children = map[string]func() error{
+	"locked":     useLockedKeyring,
+	"no service": useNoService,
+}
+
+// A GNOME Keyring that is locked, and a user who does not type the password.
+func TestALockedKeyringIsNotWaitedForForEver(t *testing.T) {
+	inSession(t, childVariable+"=locked")
+}
+
+func TestASessionWithoutASecretServiceSaysSo(t *testing.T) {
+	inSession(t, childVariable+"=no service")
+}
+
+// Without a D-Bus session the library would start one for each call.
+func TestNoBusIsStartedForACall(t *testing.T) {
+	self, err := os.Executable()
+	require.NoError(t, err)
+	dir := t.TempDir()
+	launch := filepath.Join(dir, "dbus-launch")
+	require.NoError(t, os.WriteFile(launch, []byte("#!/bin/sh\ntouch "+dir+"/launched\nexit 1\n"), 0o700))
+	cmd := exec.Command(self)
+	cmd.Env = []string{childVariable + "=no service", "HOME=" + dir, "XDG_RUNTIME_DIR=" + dir, "PATH=" + dir + ":" + os.Getenv("PATH")}
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	assert.NoFileExists(t, filepath.Join(dir, "launched"))
+}
+
+func useNoService() error {
+	_, err := keyring.Key(context.Background(), "test", "user", keyring.Options{})
+	_, err2 := keyring.New(context.Background(), "test", "user", keyring.Options{})
+	if !errors.Is(err, keyring.ErrNoKeyring) || !errors.Is(err2, keyring.ErrNoKeyring) {
+		return fmt.Errorf("not ErrNoKeyring: %v, %v", err, err2)
+	}
+	return nil
+}
+
+const (
+	collection = dbus.ObjectPath("/org/freedesktop/secrets/collection/login")
+	aMoment    = 300 * time.Millisecond
+)
+
+func useLockedKeyring() error {
+	stop, err := startKeyring()
+	if err != nil {
+		return err
+	}
+	defer stop()
+	ctx := context.Background()
+	store, err := keyring.New(ctx, "test", "user", keyring.Options{})
+	if err != nil {
+		return err
+	}
+	saved, err := store.Save(ctx, storage.Record{ID: "a", Expiry: time.Now().Add(time.Hour), Data: []byte("x")})
+	if err != nil {
+		return err
+	}
+	bus, err := lock()
+	if err != nil {
+		return err
+	}
+	defer bus.Close()
+
+	calls := map[string]func(context.Context) error{
+		"New": func(ctx context.Context) error {
+			_, err := keyring.New(ctx, "test", "user", keyring.Options{})
+			return err
+		},
+		"Key": func(ctx context.Context) error {
+			_, err := keyring.Key(ctx, "test", "user", keyring.Options{})
+			return err
+		},
+		"Load":   func(ctx context.Context) error { _, err := store.Load(ctx, "a"); return err },
+		"Delete": func(ctx context.Context) error { _, err := store.Delete(ctx, "a"); return err },
+	}
+	begun := time.Now()
+	err = limited(ctx, calls["Load"])
+	if !errors.Is(err, keyring.ErrLocked) || !errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("the first call: %v", err)
+	}
+	for name, call := range calls { // without a context of their own
+		if err := call(ctx); !errors.Is(err, keyring.ErrLocked) {
+			return fmt.Errorf("%s: %v", name, err)
+		}
+	}
+	if took := time.Since(begun); took > 10*time.Second {
+		return fmt.Errorf("that took %v", took)
+	}
+	if err := unlock(bus); err != nil {
+		return err
+	}
+	got, err := store.Load(ctx, "a")
+	if err != nil || got.Revision != saved.Revision {
+		return fmt.Errorf("unlocked: %+v, %v", got, err)
+	}
+	_, err = store.Delete(ctx, "a")
+	return err
+}
+
+func limited(ctx context.Context, call func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, aMoment)
+	defer cancel()
+	return call(ctx)
+}
+
+// lock locks the keyring, and takes the place of the program that asks the user
+// for the password: it shows nothing.
+func lock() (*dbus.Conn, error) {
+	bus, err := dbus.ConnectSessionBus()
+	if err != nil {
+		return nil, err
+	}
+	if err := bus.Export(prompter{}, "/org/gnome/keyring/Prompter", "org.gnome.keyring.internal.Prompter"); err != nil {
+		return nil, err
+	}
+	if _, err := bus.RequestName("org.gnome.keyring.SystemPrompter", 0); err != nil {
+		return nil, err
+	}
+	return bus, bus.Object("org.freedesktop.secrets", "/org/freedesktop/secrets").
+		Call("org.freedesktop.Secret.Service.Lock", 0, []dbus.ObjectPath{collection}).Err
+}
+
+// prompter is asked to prompt and never does.
+type prompter struct{}
+
+func (prompter) BeginPrompting(dbus.ObjectPath) *dbus.Error { return nil }
+func (prompter) StopPrompting(dbus.ObjectPath) *dbus.Error  { return nil }
+
+// unlock types the password, as the login does.
+func unlock(bus *dbus.Conn) error {
+	svc, err := ss.NewSecretService()
+	if err != nil {
+		return err
+	}
+	session, err := svc.OpenSession()
+	if err != nil {
+		return err
+	}
+	// Sessions are those of a connection, and that is svc's.
+	return svc.Conn.Object("org.freedesktop.secrets", "/org/freedesktop/secrets").
+		Call("org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface.UnlockWithMasterPassword", 0, collection,
+			ss.NewSecret(session.Path(), "password")).Err
+}
