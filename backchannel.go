@@ -82,6 +82,7 @@ func (p *Passport) endByToken(ctx context.Context, t provider.LogoutToken) (Logo
 	if err != nil {
 		return l, err
 	}
+	p.emit(Event{Name: EventProviderLogout, Subject: t.Subject, SID: t.SID, Context: ctx})
 	if full {
 		p.complainOfFull(p.markEnded(ctx, meant, t.IssuedAt))
 		ended, revocation, err := p.endMatching(ctx, meant)
@@ -136,8 +137,17 @@ func (p *Passport) endByProvider(ctx context.Context, subject, sid string) (Logo
 	case l.Ended > 0:
 		l.App = OutcomeDone
 	}
-	p.emit(Event{Name: EventProviderLogout, Subject: subject, SID: sid, Context: ctx})
 	return l, nil
+}
+
+// endByFrame ends the sessions of a Passport session whose logout page says so. Such
+// requests are anybody's, so one that ends nothing is no event.
+func (p *Passport) endByFrame(ctx context.Context, sid string) error {
+	l, err := p.endByProvider(ctx, "", sid)
+	if l.Ended > 0 {
+		p.emit(Event{Name: EventProviderLogout, SID: sid, Context: ctx})
+	}
+	return err
 }
 
 func (p *Passport) endMatching(ctx context.Context, m storage.Match) (ended int, revocation Outcome, err error) {

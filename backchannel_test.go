@@ -414,36 +414,6 @@ func TestASIDThatIsUsedAgainIsNotConfirmedByAnEarlierLogout(t *testing.T) {
 	assert.Equal(t, "login", b.authorizeRequest("/login").Query().Get("prompt"))
 }
 
-func TestAFrontChannelLogoutEndsByIssuerAndSIDWithoutACookie(t *testing.T) {
-	s := provided(t)
-	a, b := s.signedIn(), s.signedIn()
-	uri := s.auth.FrontChannelLogoutURL(s.server.URL+"/frontchannel", a.sid())
-	res := s.browser().get(uri)
-	assert.Equal(t, http.StatusOK, res.StatusCode)
-	assert.Equal(t, "no-store", res.Header.Get("Cache-Control"))
-	assert.Contains(t, res.Header.Get("Content-Security-Policy"), "frame-ancestors "+s.auth.URL)
-	assert.Equal(t, "nobody", a.get("/").body)
-	assert.NotEqual(t, "nobody", b.get("/").body)
-}
-
-func TestAFrontChannelLogoutTakesBothOrNeither(t *testing.T) {
-	s := provided(t)
-	b := s.signedIn()
-	for query, status := range map[string]int{
-		"?iss=" + url.QueryEscape(s.auth.URL+"/"): 400,
-		"?sid=" + b.sid():                         400,
-		"?iss=" + url.QueryEscape("https://evil.example.com/") + "&sid=" + b.sid(): 400,
-		"": 200, // but nothing says that it comes from the provider
-	} {
-		assert.Equal(t, status, b.get("/frontchannel"+query).StatusCode, query)
-		assert.NotEqual(t, "nobody", b.get("/").body, query)
-	}
-	b.get("/frontchannel", "Referer", s.auth.URL+"/logged-out", "Sec-Fetch-Dest", "document")
-	assert.NotEqual(t, "nobody", b.get("/").body, "a link on a page of the provider's")
-	b.get("/frontchannel", "Referer", s.auth.URL+"/logged-out", "Sec-Fetch-Dest", "iframe")
-	assert.Equal(t, "nobody", b.get("/").body)
-}
-
 // TestAFullStoreKeepsNobodySignedInWhomTheProviderHasSignedOut has no room for
 // what a logout token is noted in: until the sessions have ended, or at all.
 func TestAFullStoreKeepsNobodySignedInWhomTheProviderHasSignedOut(t *testing.T) {

@@ -196,6 +196,12 @@ type Config struct {
 	// Default: 7 days. Negative: sessions end by SessionLifetime alone.
 	IdleTimeout time.Duration `json:"idle_timeout" yaml:"idle_timeout"`
 
+	// MaxSessionsPerUser is how many sessions one user may have. A login beyond it
+	// ends the user's oldest, with EventSessionEvicted. Keep it well below the limit
+	// of a bounded Store, which one account could fill for everybody otherwise.
+	// It takes a Store that can list sessions. Default: 100. Negative: no limit.
+	MaxSessionsPerUser int `json:"max_sessions_per_user" yaml:"max_sessions_per_user"`
+
 	// SilentTimeout bounds a silent logout in the browser. Default: 10 s, as
 	// in the JavaScript SDK. It cannot be off: a logout is never stuck.
 	SilentTimeout time.Duration `json:"silent_timeout" yaml:"silent_timeout"`
@@ -300,9 +306,12 @@ const (
 	defaultIdleTimeout     = 7 * 24 * time.Hour
 	defaultSilentTimeout   = 10 * time.Second
 	defaultRevocationWait  = time.Second
-	defaultHTTPTimeout     = 10 * time.Second
-	defaultClockLeeway     = time.Minute
-	maxClockLeeway         = 10 * time.Minute
+
+	defaultMaxSessionsPerUser = 100
+
+	defaultHTTPTimeout = 10 * time.Second
+	defaultClockLeeway = time.Minute
+	maxClockLeeway     = 10 * time.Minute
 )
 
 // settle checks c and fills in the defaults. Its error joins every problem.
@@ -438,6 +447,7 @@ func (s *settled) settleDurations(p *problems) {
 	s.IdleTimeout = max(either(s.IdleTimeout, defaultIdleTimeout), 0)
 	s.SilentTimeout = either(s.SilentTimeout, defaultSilentTimeout)
 	s.RevocationWait = max(either(s.RevocationWait, defaultRevocationWait), 0)
+	s.MaxSessionsPerUser = either(s.MaxSessionsPerUser, defaultMaxSessionsPerUser)
 }
 
 // either returns v, or fallback if v is zero.

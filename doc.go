@@ -35,7 +35,7 @@
 //	mux.Handle("GET /silent-logout", p.LogoutSilentCallback("http://localhost:3000"))
 //	mux.Handle("GET /passport.js", p.Script())
 //	mux.HandleFunc("GET /", home) // passport.SessionFrom(r.Context())
-//	http.ListenAndServe(":3000", p.Handler(mux))
+//	http.ListenAndServe("localhost:3000", p.Handler(mux))
 //
 // In a handler, [SessionFrom] returns the user's [Session], or nil. Its tokens
 // are decrypted, and refreshed, when they are asked for; [Session.Client] makes

@@ -34,6 +34,10 @@ const (
 	// EventSessionReplaced: a session was ended by the next login in its browser.
 	EventSessionReplaced EventName = "session.replaced"
 
+	// EventSessionEvicted: a session was ended because its user has begun more than
+	// Config.MaxSessionsPerUser.
+	EventSessionEvicted EventName = "session.evicted"
+
 	// EventSessionLost: a session was ended because it could not go on; Err says
 	// why.
 	EventSessionLost EventName = "session.lost"

@@ -22,6 +22,9 @@ type httpDriver struct {
 	crossOrigin    *http.CrossOriginProtection
 	callbackOrigin string // of LogoutRedirectURI
 	logoutReturn   string // its path, for Handler to watch
+
+	loginReturn string   // the path of RedirectURI
+	paths       []string // of this package's own handlers, as far as the Config names them
 }
 
 func newHTTPDriver(c *settled) httpDriver {
@@ -38,11 +41,20 @@ func newHTTPDriver(c *settled) httpDriver {
 			*name = "__Host-" + *name
 		}
 	}
+	d.paths = []string{c.LoginPath, c.LogoutPath}
+	if u, err := url.Parse(c.RedirectURI); err == nil {
+		d.loginReturn = either(u.Path, "/")
+		// Behind a proxy that rewrites Host, the request does not say where it is.
+		_ = d.crossOrigin.AddTrustedOrigin(authdomain.OriginOf(u))
+	}
 	u, err := url.Parse(c.LogoutRedirectURI)
 	if err != nil || c.LogoutRedirectURI == "" {
 		return d
 	}
 	d.callbackOrigin = authdomain.OriginOf(u)
+	if c.LogoutMode == LogoutSilent {
+		d.paths = append(d.paths, either(u.Path, "/"))
+	}
 	if c.LogoutMode == LogoutRedirect { // else LogoutSilentCallback is served there, which looks itself
 		d.logoutReturn = either(u.Path, "/")
 	}
@@ -107,6 +119,16 @@ func (p *Passport) SetBrowserState(w http.ResponseWriter, before, after BrowserS
 	default:
 		d.Set(w, d.logout, after.Logout.Reveal(), logoutstate.Life)
 	}
+}
+
+// isOwn reports whether a request is for one of this package's own handlers. A
+// callback may share its path with a page.
+func (d *httpDriver) isOwn(r *http.Request) bool {
+	if slices.Contains(d.paths, r.URL.Path) {
+		return true
+	}
+	query := r.URL.Query()
+	return r.URL.Path == d.loginReturn && (query.Has("state") || query.Has(postedParam))
 }
 
 func (d *httpDriver) sessionID(r *http.Request) Secret {

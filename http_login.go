@@ -12,8 +12,26 @@ import (
 // Login sends the browser to the auth domain to sign in, and afterwards to the
 // path in the request's return_to parameter. For more than that, see
 // [Passport.StartLogin].
+//
+// A user who is signed in and follows another site's link here stays signed in, and
+// goes to return_to at once: nobody else's link replaces a session.
 func (p *Passport) Login(w http.ResponseWriter, r *http.Request) {
+	if web.IsForeignNavigation(r) && p.isSignedIn(r) {
+		web.NoStore(w)
+		http.Redirect(w, r, web.LocalPath(r.URL.Query().Get("return_to"), "/"), http.StatusSeeOther)
+		return
+	}
 	p.StartLogin(w, r, LoginOptions{})
+}
+
+// isSignedIn reports whether a request has a live session, inside [Passport.Handler]
+// or without it.
+func (p *Passport) isSignedIn(r *http.Request) bool {
+	if SessionFrom(r.Context()) != nil {
+		return true
+	}
+	_, err := p.Session(r.Context(), p.http.sessionID(r))
+	return err == nil
 }
 
 // StartLogin is Login with options, for a handler of the app's: a button for

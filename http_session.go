@@ -88,9 +88,13 @@ func (c *sessionContext) String() string { return "passport.sessionContext" }
 // RequireLogin passes on requests with a session and stops all others: a
 // navigation is sent to Config.LoginPath, to come back after the login; any
 // other request gets a 401. It works inside [Passport.Handler] or by itself.
+//
+// It may stand around a whole program: requests for Config.LoginPath and
+// LogoutPath, returns to RedirectURI and, in silent mode, LogoutRedirectURI are passed
+// on without a session, for nobody could sign in or out otherwise.
 func (p *Passport) RequireLogin(next http.Handler) http.Handler {
 	only := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if SessionFrom(r.Context()) != nil {
+		if SessionFrom(r.Context()) != nil || p.http.isOwn(r) {
 			next.ServeHTTP(w, r)
 			return
 		}

@@ -288,6 +288,7 @@ func (p *Passport) welcome(ctx context.Context, t tokens, id *provider.IDToken, 
 	if err := p.confirmLogin(ctx, in.Session, id, begun); err != nil {
 		return LoginResult{}, err
 	}
+	p.endOldest(ctx, id.Subject, in.Session.ID())
 	p.emit(Event{Name: EventLogin, Session: in.Session.ID(), Subject: in.Session.Subject(), SID: in.Session.record().SID, Context: ctx})
 	return in, nil
 }

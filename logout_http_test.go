@@ -330,3 +330,18 @@ func TestNoSecretReachesALogALogoutOrAURL(t *testing.T) {
 	}
 	assert.NotEmpty(t, s.log.String())
 }
+
+// TestALogoutBehindAProxyThatRewritesHost comes from the program's own origin, which
+// only RedirectURI still tells.
+func TestALogoutBehindAProxyThatRewritesHost(t *testing.T) {
+	s := newSite(t, func(c *passport.Config) { c.RedirectURI = "https://app.example.com/redirect" })
+	for origin, status := range map[string]int{
+		"https://app.example.com":      http.StatusOK,
+		"https://evil.example.com":     http.StatusForbidden,
+		"http://app.example.com":       http.StatusForbidden,
+		"https://app.example.com:8443": http.StatusForbidden,
+	} {
+		res := record(s.p.Logout, "POST", "/logout", "Origin", origin, "Accept", "application/json")
+		assert.Equal(t, status, res.Code, origin)
+	}
+}

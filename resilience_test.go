@@ -264,14 +264,6 @@ func TestASessionIsSafeForManyGoroutines(t *testing.T) {
 	assert.Equal(t, 1, s.refreshes())
 }
 
-func TestJunkFrontChannelRequestsFillNoStore(t *testing.T) {
-	s := provided(t, func(c *passport.Config) { c.Store = memory.New(memory.Options{Limit: 4}) })
-	for i := range 20 {
-		s.browser().get(s.auth.FrontChannelLogoutURL(s.server.URL+"/frontchannel", fmt.Sprint("sid ", i)))
-	}
-	s.signedIn()
-}
-
 func TestACodeWhoseAnswerWasLostIsNotSentAgain(t *testing.T) {
 	s := newSite(t)
 	b := s.browser()

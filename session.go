@@ -58,7 +58,7 @@ func (p *Passport) find(ctx context.Context, secret Secret, s *Session) error {
 // findByID looks a session up into s, and writes down now and then that it was
 // seen.
 func (p *Passport) findByID(ctx context.Context, id string, s *Session) error {
-	rec, err := p.store.Load(ctx, id)
+	rec, err := p.loadForRequest(ctx, id)
 	if err != nil {
 		return storeError(err)
 	}
@@ -195,6 +195,20 @@ func (p *Passport) update(ctx context.Context, rec storage.Record, change func(*
 			return rec, storeError(err)
 		}
 	}
+}
+
+// requestTimeout bounds how long a request waits for the store to find its session.
+const requestTimeout = 5 * time.Second
+
+// loadForRequest is load for a request that waits. A store in this process keeps
+// nobody waiting, and is spared the timer.
+func (p *Passport) loadForRequest(ctx context.Context, id string) (storage.Record, error) {
+	if p.inProcess {
+		return p.store.Load(ctx, id)
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	return p.store.Load(ctx, id)
 }
 
 // load and save are the store's, with a bound of their own: for work that no

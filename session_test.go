@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/passporttest"
+	"github.com/passport-go/passport/storage"
 	"github.com/passport-go/passport/storage/memory"
 )
 
@@ -268,6 +270,79 @@ func TestRequireLoginSendsNavigationsToLoginAndBack(t *testing.T) {
 	}
 	post := stranger.request(http.MethodPost, "/account", strings.NewReader("amount=1"), "Accept", "text/html")
 	assert.Equal(t, http.StatusUnauthorized, stranger.stay().do(post).StatusCode, "a form that would be lost on the way says so")
+}
+
+// TestRequireLoginMayStandAroundAWholeProgram has everything behind it, the login
+// too.
+func TestRequireLoginMayStandAroundAWholeProgram(t *testing.T) {
+	for _, mode := range []passport.LogoutMode{passport.LogoutRedirect, passport.LogoutSilent} {
+		s := newSite(t, func(c *passport.Config) {
+			c.LogoutMode = mode
+			if mode == passport.LogoutSilent {
+				c.LogoutRedirectURI = strings.TrimSuffix(c.LogoutRedirectURI, "/") + "/silent-logout"
+			}
+		})
+		s.app = s.p.RequireLogin(s.mux)
+		b := s.browser()
+		assert.Equal(t, alice, b.get("/page", "Sec-Fetch-Mode", "navigate").body, "by way of the login")
+		assert.Equal(t, http.StatusOK, b.logout("Accept", "application/json").StatusCode)
+		assert.Equal(t, http.StatusUnauthorized, b.get("/page", "Sec-Fetch-Mode", "cors").StatusCode)
+		assert.Equal(t, http.StatusUnauthorized, b.get("/redirect", "Sec-Fetch-Mode", "cors").StatusCode, "no return from a login")
+		if mode == passport.LogoutSilent {
+			assert.Equal(t, http.StatusOK, b.get("/silent-logout").StatusCode)
+		} else {
+			assert.Equal(t, http.StatusUnauthorized, b.get("/", "Sec-Fetch-Mode", "cors").StatusCode, "a page like any other")
+		}
+	}
+}
+
+// TestALinkOfAnotherSiteReplacesNoSession follows one to the login.
+func TestALinkOfAnotherSiteReplacesNoSession(t *testing.T) {
+	s := newSite(t)
+	for _, site := range []string{"cross-site", "same-site"} {
+		link := []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", site}
+		b := s.signedIn()
+		before := b.session().ID()
+		res := b.stay().get("/login?return_to=/page", link...)
+		assert.Equal(t, "/page", res.Header.Get("Location"))
+		assert.Equal(t, "/", b.stay().get("/login?return_to=//evil.example", link...).Header.Get("Location"))
+		assert.Equal(t, before, b.session().ID())
+		assert.True(t, strings.HasPrefix(s.browser().stay().get("/login", link...).Header.Get("Location"), s.auth.URL), "nobody is signed in there")
+
+		own := b.stay().get("/login", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Site", "same-origin")
+		assert.True(t, strings.HasPrefix(own.Header.Get("Location"), s.auth.URL), "the site's own link signs in anew")
+	}
+}
+
+// TestAStoreThatHangsHoldsNoRequestUp waits until the bound of a look-up, and not
+// until the store answers.
+func TestAStoreThatHangsHoldsNoRequestUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &hangingStore{Store: memory.New(memory.Options{})}
+		p, err := passport.New(passport.Config{
+			ClientID:       passporttest.ClientID,
+			RedirectURI:    "http://localhost:3000/redirect",
+			Store:          store,
+			EncryptionKeys: someKey(),
+		})
+		require.NoError(t, err)
+		defer p.Close(t.Context())
+		cookie := "passport=" + strings.Repeat("A", 43)
+		for _, h := range []http.Handler{p.Handler(http.NotFoundHandler()), p.RequireLogin(http.NotFoundHandler())} {
+			began := time.Now()
+			res := record(h.ServeHTTP, "GET", "/page", "Cookie", cookie)
+			assert.Equal(t, http.StatusServiceUnavailable, res.Code)
+			assert.Equal(t, 5*time.Second, time.Since(began))
+		}
+	})
+}
+
+// hangingStore answers when the caller has lost patience.
+type hangingStore struct{ *memory.Store }
+
+func (h *hangingStore) Load(ctx context.Context, _ string) (storage.Record, error) {
+	<-ctx.Done()
+	return storage.Record{}, ctx.Err()
 }
 
 func TestRequireLoginWorksByItself(t *testing.T) {

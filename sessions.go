@@ -64,7 +64,9 @@ func (p *Passport) Sessions(ctx context.Context, subject string) ([]SessionInfo,
 	if subject == "" {
 		return nil, fmt.Errorf("passport: Sessions: %w", storage.ErrEmptyMatch)
 	}
-	records, err := lister.List(ctx, storage.Match{Subject: subject})
+	call, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	records, err := lister.List(call, storage.Match{Subject: subject})
 	if err != nil {
 		return nil, storeError(err)
 	}

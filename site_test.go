@@ -31,6 +31,7 @@ type site struct {
 	auth   *passporttest.Server
 	server *httptest.Server
 	mux    *http.ServeMux
+	app    http.Handler // what is served: mux, behind Handler
 	clock  *clock
 	events *events
 	log    *syncBuffer
@@ -43,8 +44,7 @@ func newSite(t *testing.T, edit ...func(*passport.Config)) *site {
 	s.auth = passporttest.NewServer(passporttest.Options{AutoLogin: true, Now: s.clock.Now})
 	t.Cleanup(s.auth.Close)
 
-	var app http.Handler
-	s.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { app.ServeHTTP(w, r) }))
+	s.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.app.ServeHTTP(w, r) }))
 	t.Cleanup(s.server.Close)
 
 	c := s.config()
@@ -59,7 +59,7 @@ func newSite(t *testing.T, edit ...func(*passport.Config)) *site {
 	s.mux.Handle("GET /passport.js", s.p.Script())
 	s.mux.HandleFunc("GET /{$}", who)
 	s.mux.HandleFunc("GET /page", who)
-	app = s.p.Handler(s.mux)
+	s.app = s.p.Handler(s.mux)
 	return s
 }
 

@@ -68,6 +68,23 @@ func (c *Client) Metadata(ctx context.Context) (*Metadata, error) {
 	return nil, err
 }
 
+// Origins returns the origins of the provider's own pages, as far as they are known
+// without a call: the issuer's, and those of the endpoints that browsers visit.
+func (c *Client) Origins() []string {
+	var origins []string
+	addresses := []string{c.c.Issuer}
+	if m := c.metadata.Load(); m != nil {
+		addresses = append(addresses, m.Endpoints.Authorize, m.Endpoints.Logout)
+	}
+	for _, address := range addresses {
+		u, err := authdomain.ParseHTTP(address)
+		if err == nil && !slices.Contains(origins, authdomain.OriginOf(u)) {
+			origins = append(origins, authdomain.OriginOf(u))
+		}
+	}
+	return origins
+}
+
 func (c *Client) rediscover() {
 	due, now := c.nextDiscovery.Load(), c.c.Now()
 	if due == 0 || now.Unix() < due || !c.nextDiscovery.CompareAndSwap(due, now.Add(metadataRetry).Unix()) {

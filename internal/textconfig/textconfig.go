@@ -25,7 +25,7 @@ type Field struct {
 	// it.
 	FileName string
 
-	// Type is how the value is written: "text", "duration", "true or false",
+	// Type is how the value is written: "text", "number", "duration", "true or false",
 	// "list of texts", "list of base64 texts" or "map of texts".
 	Type string
 
@@ -52,6 +52,8 @@ func typeName(t reflect.Type) string {
 	switch {
 	case t == durationType:
 		return "duration"
+	case t.Kind() == reflect.Int:
+		return "number"
 	case t.Kind() == reflect.Bool:
 		return "true or false"
 	case t.Kind() == reflect.String:

@@ -15,6 +15,7 @@ type config struct {
 	Wait   time.Duration     `json:"wait"`
 	Params map[string]string `json:"params"`
 	Key    string            `json:"key" file:"key_file"`
+	Count  int               `json:"count"`
 	Open   bool              `json:"open"`
 	List   []string          `json:"list"`
 	Keys   [][]byte          `json:"keys"`
@@ -74,11 +75,11 @@ func TestAFieldThatIsNotGivenKeepsItsValue(t *testing.T) {
 }
 
 func TestValuesOfEachType(t *testing.T) {
-	want := config{Key: "k", Open: true, List: []string{"a", "b"}, Keys: [][]byte{[]byte("one"), []byte("two")}}
+	want := config{Key: "k", Count: -7, Open: true, List: []string{"a", "b"}, Keys: [][]byte{[]byte("one"), []byte("two")}}
 	for _, text := range []string{
-		`{"key": " k ", "open": true, "list": ["a", "b"], "keys": ["b25l", "dHdv"], "wait": 0}`,
-		`{"key": "k", "open": "true", "list": "a, b", "keys": "b25l dHdv", "wait": "0"}`,
-		`{"key": "k", "open": "1", "list": "a b", "keys": "b25l,\ndHdv"}`,
+		`{"key": " k ", "count": -7, "open": true, "list": ["a", "b"], "keys": ["b25l", "dHdv"], "wait": 0}`,
+		`{"key": "k", "count": "-7", "open": "true", "list": "a, b", "keys": "b25l dHdv", "wait": "0"}`,
+		`{"key": "k", "count": -7.0, "open": "1", "list": "a b", "keys": "b25l,\ndHdv"}`,
 	} {
 		var c config
 		require.NoError(t, FromJSON(&c, []byte(text)), text)
@@ -90,6 +91,9 @@ func TestValuesOfAnotherTypeAreNamed(t *testing.T) {
 	for text, complaint := range map[string]string{
 		`{"key": 1}`:                "key: is not a text",
 		`{"open": "perhaps"}`:       "open: is neither true nor false",
+		`{"count": 1.5}`:            "count: is not a whole number",
+		`{"count": "x"}`:            "count: is not a whole number",
+		`{"count": 1e300}`:          "count: is not a whole number",
 		`{"open": 1}`:               "open: is neither true nor false",
 		`{"list": {}}`:              "list: is not a list",
 		`{"list": ["a", 1]}`:        "list: element 2",
@@ -135,6 +139,6 @@ func TestAFileHoldsASecret(t *testing.T) {
 }
 
 func TestWhatIsWrittenLeavesOutSecretsAndZeroes(t *testing.T) {
-	assert.Equal(t, map[string]any{"wait": "1m0s", "open": true, "list": []string{"a"}},
-		ToMap(config{Wait: time.Minute, Open: true, List: []string{"a"}, Key: "hush"}))
+	assert.Equal(t, map[string]any{"wait": "1m0s", "count": -7, "open": true, "list": []string{"a"}},
+		ToMap(config{Wait: time.Minute, Count: -7, Open: true, List: []string{"a"}, Key: "hush"}))
 }

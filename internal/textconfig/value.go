@@ -22,6 +22,12 @@ func set(to reflect.Value, v any) error {
 			return err
 		}
 		to.SetInt(int64(d))
+	case "number":
+		n, err := number(v)
+		if err != nil {
+			return err
+		}
+		to.SetInt(n)
 	case "true or false":
 		b, err := boolean(v)
 		if err != nil {
@@ -58,6 +64,22 @@ func set(to reflect.Value, v any) error {
 		to.Set(m)
 	}
 	return nil
+}
+
+func number(v any) (int64, error) {
+	switch v := v.(type) {
+	case int:
+		return int64(v), nil
+	case float64:
+		if n := int64(v); float64(n) == v && math.Abs(v) < 1<<53 {
+			return n, nil
+		}
+	case string:
+		if n, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64); err == nil {
+			return n, nil
+		}
+	}
+	return 0, errors.New("is not a whole number")
 }
 
 func boolean(v any) (bool, error) {

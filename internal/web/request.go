@@ -36,6 +36,13 @@ func IsForeignSubrequest(r *http.Request) bool {
 	return r.Header.Get("Sec-Fetch-Site") == "cross-site" && r.Header.Get("Sec-Fetch-Mode") != "navigate"
 }
 
+// IsForeignNavigation reports whether the browser says that a page of another origin
+// has led it here.
+func IsForeignNavigation(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	return (site == "cross-site" || site == "same-site") && r.Header.Get("Sec-Fetch-Mode") == "navigate"
+}
+
 // IsPrefetch reports whether a browser fetches ahead of a click that may never
 // come.
 func IsPrefetch(r *http.Request) bool {
