@@ -169,8 +169,10 @@ func TestACallEndsInTime(t *testing.T) {
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 	})
+	begun := time.Now()
 	_, _, err = c.Exchange(t.Context(), grant)
 	assert.ErrorIs(t, err, context.DeadlineExceeded)
+	assert.Less(t, time.Since(begun), 20*time.Second, "the limit is 50 ms")
 }
 
 // TestCallsCarryNoHeadersThatABrowserWouldAskFor: a provider allows scripts few.
