@@ -7,41 +7,72 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
+	"slices"
 	"time"
 
+	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/internal/envelope"
+	"github.com/passport-go/passport/internal/logoutstate"
 	"github.com/passport-go/passport/internal/seal"
 	"github.com/passport-go/passport/storage"
 )
 
-// standing is how the user stands, as one record in the store says to all runs
-// and processes of the program.
-type standing struct {
-	// Secret is the secret id of the current session, and ID the other one.
-	// Both are empty if the user is signed out.
-	Secret string `json:"secret,omitempty"`
-	ID     string `json:"id,omitempty"`
+// userState is what one record in the store says to all runs and processes of the
+// program: the passport.BrowserState of the user's browser, which the program keeps
+// for it, and what a process that died has left to be done.
+type userState struct {
+	// Session is the secret id of the current session, and ID its other one. Both
+	// are empty if the user is signed out.
+	Session string `json:"session,omitempty"`
+	ID      string `json:"id,omitempty"`
 
-	// Ending says that the session is about to be ended by a logout. It is
-	// written down first, so that a process that dies in between leaves
-	// somebody else to do it, and not a session.
+	// The rest of the BrowserState.
+	Logins         []string `json:"logins,omitempty"`
+	Logout         string   `json:"logout,omitempty"`
+	LogoutFinished bool     `json:"logout_finished,omitempty"`
+
+	// Ending says that a logout has begun. It is written down first, so that a
+	// process that dies in between leaves somebody else to finish it, and not a
+	// session.
 	Ending bool `json:"ending,omitempty"`
 
-	// Replaced are the IDs, with spaces between them, of sessions that others
-	// have taken the place of, and that are yet to be ended.
-	Replaced string `json:"replaced,omitempty"`
+	// Replaced are the IDs of sessions that were replaced by later ones, and are
+	// yet to be ended.
+	Replaced []string `json:"replaced,omitempty"`
 
-	// Unfinished names the last logout that is not known to have ended the
-	// Passport session. While it is there, a login asks for credentials.
-	Unfinished string `json:"unfinished,omitempty"`
+	// BrowserID is that of the browser that the user signed in with.
+	BrowserID string `json:"browser,omitempty"`
+}
 
-	// LastLogout names the last logout, finished or not: a login that it came
-	// in the middle of is none.
-	LastLogout string `json:"last_logout,omitempty"`
+// unreadable is the name of a logout of which nothing is known, since the key of
+// the record is gone.
+const unreadable = "unreadable"
 
-	// Browser is the mark of the browser that the user signed in with; see
-	// marks.
-	Browser string `json:"browser,omitempty"`
+// browserState is what the verbs of package passport take.
+func (s userState) browserState() passport.BrowserState {
+	b := passport.BrowserState{Session: passport.Secret(s.Session), Logout: passport.Secret(s.Logout), LogoutFinished: s.LogoutFinished}
+	for _, login := range s.Logins {
+		b.Logins = append(b.Logins, passport.Secret(login))
+	}
+	return b
+}
+
+// mostLogins bounds the logins in progress that are remembered.
+const mostLogins = 8
+
+// addLogins remembers the logins in progress of b.
+func (s *userState) addLogins(b passport.BrowserState) {
+	var logins []string
+	for _, login := range b.Logins {
+		logins = append(logins, login.Reveal())
+	}
+	for _, login := range s.Logins {
+		if !slices.Contains(logins, login) {
+			logins = append(logins, login)
+		}
+	}
+	s.Logins = logins[:min(len(logins), mostLogins)]
 }
 
 // current is the record.
@@ -58,9 +89,8 @@ const (
 	// caller.
 	storeTimeout = 10 * time.Second
 
-	// leastLifetime is how long Auth0 lets a Passport session live at most, and
-	// so how long it matters that a logout is unfinished.
-	leastLifetime = 30 * 24 * time.Hour
+	// graceTime is what is left of that once the caller's context is done.
+	graceTime = 2 * time.Second
 )
 
 func newCurrent(c Config, keys *seal.Keys) *current {
@@ -69,40 +99,43 @@ func newCurrent(c Config, keys *seal.Keys) *current {
 		store:    c.Store,
 		keys:     keys,
 		id:       base64.RawURLEncoding.EncodeToString(sum[:]),
-		lifetime: max(c.SessionLifetime, leastLifetime),
+		lifetime: max(c.SessionLifetime, logoutstate.Life),
 		now:      c.Now,
 	}
 }
 
-func (c *current) load(ctx context.Context) (standing, error) {
+func (c *current) load(ctx context.Context) (userState, error) {
 	s, _, err := c.read(ctx)
 	return s, err
 }
 
-// read also returns the record that s is from. One that cannot be opened, since
-// its key is gone, is a session that cannot be opened either, and a Passport
-// session of which nothing is known.
-func (c *current) read(ctx context.Context) (standing, storage.Record, error) {
+// read also returns the record that the state is from. A record that cannot be
+// opened, since its key is gone, is a session that cannot be opened either, and a
+// Passport session of which nothing is known.
+func (c *current) read(ctx context.Context) (userState, storage.Record, error) {
 	rec, err := c.store.Load(ctx, c.id)
 	if errors.Is(err, storage.ErrNotFound) {
-		return standing{}, storage.Record{ID: c.id}, nil
+		return userState{}, storage.Record{ID: c.id}, nil
 	}
 	if err != nil {
-		return standing{}, rec, fmt.Errorf("native: the session store could not answer: %w", err)
+		return userState{}, rec, storeError(err)
 	}
-	var s standing
+	var s userState
 	body, err := envelope.OpenBody(c.keys, rec)
 	if err != nil || json.Unmarshal(body, &s) != nil {
-		return standing{Unfinished: "unreadable"}, rec, nil
+		return userState{Logout: unreadable}, rec, nil
 	}
 	return s, rec, nil
 }
 
+func storeError(err error) error {
+	return fmt.Errorf("native: %w: %w", passport.ErrStoreUnavailable, err)
+}
+
 // update changes the record, again if another process has come in between, and
-// returns what it was before. It is not given up because the caller's context
-// has ended.
-func (c *current) update(ctx context.Context, change func(*standing)) (before standing, err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+// returns what it was before. The end of ctx leaves it graceTime.
+func (c *current) update(ctx context.Context, change func(*userState)) (before userState, err error) {
+	ctx, cancel := withGrace(ctx)
 	defer cancel()
 	for {
 		before, rec, err := c.read(ctx)
@@ -110,7 +143,8 @@ func (c *current) update(ctx context.Context, change func(*standing)) (before st
 			return before, err
 		}
 		after := before
-		if change(&after); after == before {
+		change(&after)
+		if reflect.DeepEqual(before, after) {
 			return before, nil
 		}
 		body, err := json.Marshal(after)
@@ -123,7 +157,23 @@ func (c *current) update(ctx context.Context, change func(*standing)) (before st
 			return before, nil
 		}
 		if !errors.Is(err, storage.ErrConflict) && !errors.Is(err, storage.ErrNotFound) {
-			return before, fmt.Errorf("native: the session store could not answer: %w", err)
+			return before, storeError(err)
 		}
 	}
+}
+
+// withGrace is for what has to be written down whatever becomes of the caller:
+// its context ends after storeTimeout, or graceTime after that of the caller.
+func withGrace(ctx context.Context) (context.Context, context.CancelFunc) {
+	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(graceTime)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel()
+		case <-work.Done():
+		}
+	})
+	return work, func() { stop(); cancel() }
 }

@@ -7,35 +7,30 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/passport-go/passport"
-	"github.com/passport-go/passport/internal/authdomain"
 )
 
 // Login signs the user in: it opens the browser, waits until that comes back,
-// and begins a new session, which takes the place of the one before. If the last
-// logout is not known to be complete, it asks for prompt=login beside what
-// o.Prompt asks for. o.ReturnTo and o.Browser have no meaning here.
+// and begins a new session, which replaces the one before. If the last logout is
+// not known to be complete, the login asks for credentials, as BeginLogin of
+// package passport does; [Passport.UnfinishedLogout] says whether that has
+// finished it. o.ReturnTo has no meaning here.
 //
 // passport.ErrNoLogin: the user was signed out meanwhile, here or in another
-// process; a login never undoes a logout that came after it was begun.
-// ErrNoBrowser: no browser could be opened; LoginWithDevice is the way out. A
+// process, or another browser than the one that was opened has interfered.
+// ErrNoBrowser: no browser could be opened; use LoginWithDevice. A
 // *passport.ProviderError, whose Code is access_denied if the user chose not to:
 // the auth domain refused. context.DeadlineExceeded: the browser did not come
 // back within Config.LoginTimeout. The error of ctx: it was done first. Otherwise
 // as for FinishLogin of package passport, or the port of Config.RedirectURI is
 // taken. None of them ends the session before.
 //
-// The browser ends at a page that says what has come of it. ctx, unless it ends
-// before, bounds how long Session.Done is kept up.
+// The browser ends at a page that says what has come of it.
 func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) (*passport.Session, error) {
-	now, err := p.current.load(ctx)
+	before, err := p.settled(ctx)
 	if err != nil {
 		return nil, err
-	}
-	if now.Unfinished != "" {
-		o.Prompt = authdomain.AskForCredentials(o.Prompt)
 	}
 	l, err := p.openLoopback(p.login)
 	if err != nil {
@@ -43,8 +38,11 @@ func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) (*passpor
 	}
 	defer p.release(l)
 	engine := p.engine.WithPort(l.port)
-	loginURL, b, err := engine.BeginLogin(ctx, passport.BrowserState{}, o)
+	loginURL, b, err := engine.BeginLogin(ctx, before.browserState(), o)
 	if err != nil {
+		return nil, err
+	}
+	if _, err := p.current.update(ctx, func(s *userState) { s.addLogins(b) }); err != nil {
 		return nil, err
 	}
 	address := l.start(loginURL, isReturnTo(p.login.Path, "state", stateOf(loginURL)), strangerPage.serve)
@@ -57,17 +55,45 @@ func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) (*passpor
 	if err != nil {
 		return nil, explainWait(err)
 	}
-	in, _, err := engine.FinishLogin(ctx, b, r.URL.Query())
 	id := assignBrowserID(r, p.c.ClientID)
-	if err == nil {
-		err = p.adopt(ctx, in, id, now)
-	}
+	in, err := p.finishLogin(ctx, engine, b, r.URL.Query(), id)
 	if err != nil {
 		l.answer(refusalPage(err))
 		return nil, err
 	}
 	l.answer(signedInPage.withBrowserID(p.c.ClientID, id))
 	return in.Session, nil
+}
+
+// finishLogin finishes the login of b, whose browser has come back with query, and
+// makes its session the current one.
+func (p *Passport) finishLogin(ctx context.Context, engine *passport.Passport, b passport.BrowserState, query url.Values, browserID string) (passport.LoginResult, error) {
+	now, err := p.current.load(ctx)
+	if err != nil {
+		return passport.LoginResult{}, err
+	}
+	begun := b.Logout
+	b.Session, b.Logout, b.LogoutFinished = passport.Secret(now.Session), passport.Secret(now.Logout), now.LogoutFinished
+	in, after, err := engine.FinishLogin(ctx, b, query)
+	if err == nil {
+		return in, p.adopt(ctx, in, after, browserID)
+	}
+	if errors.Is(err, passport.ErrNoLogin) {
+		err = errors.Join(err, p.doubt(ctx, begun))
+	}
+	return in, err
+}
+
+// doubt notes after a login that a logout has stopped that the Passport session may
+// be the login's, so that not even that logout's return has finished it. begun is
+// the last logout before the login.
+func (p *Passport) doubt(ctx context.Context, begun passport.Secret) error {
+	_, err := p.current.update(ctx, func(s *userState) {
+		if s.Logout != begun.Reveal() {
+			s.LogoutFinished = false
+		}
+	})
+	return err
 }
 
 // explainWait says why a login has not come back.
@@ -97,18 +123,18 @@ func stateOf(loginURL string) string {
 
 // LoginWithDevice signs the user in where there is no browser: it has show tell
 // them where to enter which code, and waits until they have done so, in a browser
-// on any device. The new session takes the place of the one before. An error of
-// show ends the login.
+// on any device. The new session replaces the one before. An error of show ends
+// the login.
 //
 // Nothing is known of the browser that they use, so a logout from such a session
-// is never more than passport.OutcomeUnconfirmed. Errors are those of BeginDeviceLogin
-// and FinishDeviceLogin of package passport, and passport.ErrNoLogin as for Login.
+// is never more than passport.OutcomeUnconfirmed. Errors are those of
+// BeginDeviceLogin and FinishDeviceLogin of package passport, and
+// passport.ErrNoLogin as for Login.
 func (p *Passport) LoginWithDevice(ctx context.Context, show func(passport.DeviceLogin) error) (*passport.Session, error) {
-	now, err := p.current.load(ctx)
+	before, err := p.settled(ctx)
 	if err != nil {
 		return nil, err
 	}
-	now.Unfinished = "" // it is about another browser
 	d, err := p.engine.BeginDeviceLogin(ctx)
 	if err != nil {
 		return nil, err
@@ -120,50 +146,59 @@ func (p *Passport) LoginWithDevice(ctx context.Context, show func(passport.Devic
 	if err != nil {
 		return nil, err
 	}
-	if err := p.adopt(ctx, in, "", now); err != nil {
+	after := before.browserState() // an unfinished logout is about another browser
+	after.Session = in.SessionID
+	if err := p.adopt(ctx, in, after, ""); err != nil {
 		return nil, err
 	}
 	return in.Session, nil
 }
 
-// errOvertaken is for a login that a logout was faster than.
-var errOvertaken = fmt.Errorf("native: the user was signed out before the login was finished: %w", passport.ErrNoLogin)
+// errLoggedOut is for a login that a logout was faster than.
+var errLoggedOut = fmt.Errorf("native: the user was signed out before the login was finished: %w", passport.ErrNoLogin)
 
-// adopt makes a new session the current one, and ends the one that was. begun is
-// how the user stood when the login began, which has asked for credentials if a
-// logout was unfinished. A session that cannot become the current one is ended.
-func (p *Passport) adopt(ctx context.Context, in passport.LoginResult, browserID string, begun standing) error {
-	overtaken := false
-	before, err := p.current.update(ctx, func(s *standing) {
-		if overtaken = s.LastLogout != begun.LastLogout; overtaken {
-			s.Unfinished = in.Session.ID() // its Passport session may have begun after the logout
+// adopt makes a new session the current one, unless there was a logout since the
+// one that b, the result of the login, knows of. A session that cannot become the
+// current one is ended.
+func (p *Passport) adopt(ctx context.Context, in passport.LoginResult, b passport.BrowserState, browserID string) error {
+	loggedOut := false
+	before, err := p.current.update(ctx, func(s *userState) {
+		if loggedOut = s.Ending || s.Logout != b.Logout.Reveal(); loggedOut {
+			s.LogoutFinished = false // the Passport session may be this login's
 			return
 		}
-		s.Replaced = strings.TrimSpace(s.Replaced + " " + s.ID)
-		s.Secret, s.ID, s.Ending = in.SessionID.Reveal(), in.Session.ID(), false
-		s.Browser = browserID
-		s.finish(begun.Unfinished)
+		if s.ID != "" {
+			s.Replaced = append(slices.Clone(s.Replaced), s.ID)
+		}
+		s.Session, s.ID, s.BrowserID = in.SessionID.Reveal(), in.Session.ID(), browserID
+		s.LogoutFinished = b.LogoutFinished
 	})
-	if err == nil && overtaken {
-		err = errOvertaken
+	if err == nil && loggedOut {
+		err = errLoggedOut
 	}
 	if err != nil {
 		_, endErr := p.engine.EndSession(ctx, in.Session.ID())
 		return errors.Join(err, endErr)
 	}
-	p.endReplaced(ctx, before.Replaced+" "+before.ID)
+	p.endReplaced(ctx, before.Replaced)
+	p.endReplaced(ctx, []string{before.ID})
 	return nil
 }
 
-// endReplaced ends sessions that others have taken the place of. Those that it
-// cannot end yet are left to the next Session or logout, in whichever process.
-func (p *Passport) endReplaced(ctx context.Context, ids string) {
-	for _, id := range strings.Fields(ids) {
+// endReplaced ends sessions that were replaced by later ones. Those that it cannot
+// end yet are left to the next Session or logout, in whichever process.
+func (p *Passport) endReplaced(ctx context.Context, ids []string) {
+	for _, id := range ids {
+		if id == "" {
+			continue
+		}
 		_, err := p.engine.EndSession(ctx, id)
 		if err == nil {
-			_, err = p.current.update(ctx, func(s *standing) {
-				left := slices.DeleteFunc(strings.Fields(s.Replaced), func(other string) bool { return other == id })
-				s.Replaced = strings.Join(left, " ")
+			_, err = p.current.update(ctx, func(s *userState) {
+				s.Replaced = slices.DeleteFunc(slices.Clone(s.Replaced), func(other string) bool { return other == id })
+				if len(s.Replaced) == 0 {
+					s.Replaced = nil
+				}
 			})
 		}
 		if err != nil && p.c.Logger != nil {

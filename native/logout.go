@@ -2,7 +2,6 @@ package native
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -35,8 +34,7 @@ func (p *Passport) Logout(ctx context.Context) (passport.Logout, error) {
 		defer p.release(loop)
 		engine = engine.WithPort(loop.port)
 	}
-	name := rand.Text()
-	l, browserID, err := p.end(ctx, engine, name)
+	l, browserID, err := p.end(ctx, engine)
 	err = errors.Join(err, portErr)
 	if l.Passport != passport.OutcomePending {
 		return l, err // the provider has nowhere to send the browser to
@@ -62,7 +60,7 @@ func (p *Passport) Logout(ctx context.Context) (passport.Logout, error) {
 	var another bool
 	l.Passport, another = p.judgeReturn(engine, l, r, browserID)
 	if l.Passport == passport.OutcomeDone {
-		_, doneErr := p.current.update(ctx, func(s *standing) { s.finish(name) })
+		_, doneErr := p.current.update(ctx, func(s *userState) { s.finish(l.State) })
 		err = errors.Join(err, doneErr)
 	}
 	loop.answer(signedOutPage(l.App, l.Passport, another))
@@ -112,22 +110,17 @@ func explainLogoutWait(ctx context.Context, err error) error {
 // browser lives on, so Logout.Passport is Pending; Logout.URL is empty, for
 // Logout visits it. The next Login asks for credentials.
 func (p *Passport) LogoutLocal(ctx context.Context) (passport.Logout, error) {
-	l, _, err := p.end(ctx, p.engine, rand.Text())
+	l, _, err := p.end(ctx, p.engine)
 	l.URL, l.State, l.Passport = "", "", passport.OutcomePending
 	return l, err
 }
 
-// end ends the current session, in the logout of that name, and returns the ID
-// of the browser that the user signed in with. What is to happen is written down
+// end ends the current session and the logins in progress, and returns the ID of
+// the browser that the user signed in with. What is to happen is written down
 // before, so that another process can do it if this one dies.
-func (p *Passport) end(ctx context.Context, engine *passport.Passport, name string) (_ passport.Logout, browserID string, _ error) {
-	before, err := p.current.update(ctx, func(s *standing) {
-		s.Unfinished, s.LastLogout = name, name
-		if s.ID != "" {
-			s.Ending = true
-		}
-	})
-	l, endErr := p.carryOut(ctx, engine, before.ID)
+func (p *Passport) end(ctx context.Context, engine *passport.Passport) (_ passport.Logout, browserID string, _ error) {
+	before, err := p.current.update(ctx, func(s *userState) { s.Ending = true })
+	l, endErr := p.carryOut(ctx, engine, before)
 	p.endReplaced(ctx, before.Replaced)
 	switch {
 	case l.App != passport.OutcomeSkipped:
@@ -136,27 +129,65 @@ func (p *Passport) end(ctx context.Context, engine *passport.Passport, name stri
 	case before.ID != "":
 		l.App = passport.OutcomeDone // by another process, which has read what was written down
 	}
-	return l, before.Browser, errors.Join(err, endErr)
+	return l, before.BrowserID, errors.Join(err, endErr)
 }
 
-// carryOut ends the session that is about to be ended, if there is one.
-func (p *Passport) carryOut(ctx context.Context, engine *passport.Passport, id string) (passport.Logout, error) {
-	l, err := engine.EndSession(ctx, id)
-	if err != nil || id == "" {
+// carryOut carries out the logout that has begun in s, and writes down what the
+// browser has to keep then.
+func (p *Passport) carryOut(ctx context.Context, engine *passport.Passport, s userState) (passport.Logout, error) {
+	l, after, err := p.endBrowserSession(ctx, engine, s)
+	if err != nil {
 		return l, err
 	}
-	_, err = p.current.update(ctx, func(s *standing) {
-		if s.ID == id { // and not that of a login since
-			s.Secret, s.ID, s.Ending = "", "", false
+	_, err = p.current.update(ctx, func(now *userState) {
+		if !now.Ending { // another process was faster, and there may be a login since
+			return
 		}
+		if now.Session == s.Session {
+			now.Session, now.ID = "", ""
+		}
+		now.Logins, now.Ending = nil, false
+		now.Logout, now.LogoutFinished = after.Logout.Reveal(), after.LogoutFinished
 	})
 	return l, err
 }
 
-// finish notes that the logout of that name need not be remembered any more.
-func (s *standing) finish(name string) {
-	if s.Unfinished == name { // and not a later one
-		s.Unfinished = ""
+// endBrowserSession is EndBrowserSession of package passport, but for that it waits
+// a while for the revocation, as EndSession does: the program may end now.
+func (p *Passport) endBrowserSession(ctx context.Context, engine *passport.Passport, s userState) (passport.Logout, passport.BrowserState, error) {
+	work, cancel := withGrace(ctx)
+	defer cancel()
+	b := s.browserState()
+	if s.ID == "" {
+		return engine.EndBrowserSession(work, b)
+	}
+	l, err := engine.EndSession(work, s.ID)
+	rest, after, restErr := engine.EndBrowserSession(work, passport.BrowserState{Logins: b.Logins, Logout: l.State})
+	l.Ended += rest.Ended
+	if after.Logout != l.State { // a login was ended that had begun another session
+		l.URL, l.State = rest.URL, rest.State
+	}
+	return l, after, errors.Join(err, restErr)
+}
+
+// settled returns the state of the user once a logout that has begun, in a process
+// that did not live to see its end, is carried out.
+func (p *Passport) settled(ctx context.Context) (userState, error) {
+	s, err := p.current.load(ctx)
+	if err != nil || !s.Ending {
+		return s, err
+	}
+	if _, err := p.carryOut(ctx, p.engine, s); err != nil {
+		return s, err
+	}
+	return p.current.load(ctx)
+}
+
+// finish notes that the last logout is known to be complete, if it is the one with
+// that state.
+func (s *userState) finish(state passport.Secret) {
+	if s.Logout == state.Reveal() && s.Logout != "" {
+		s.LogoutFinished = true
 	}
 }
 

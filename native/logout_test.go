@@ -21,8 +21,7 @@ import (
 
 func (d *desktop) unfinished(p *native.Passport) bool {
 	d.t.Helper()
-	unfinished, err := p.Unfinished(d.t.Context())
-	require.NoError(d.t, err)
+	_, unfinished := p.UnfinishedLogout(d.t.Context())
 	return unfinished
 }
 
@@ -73,8 +72,8 @@ func TestABrowserThatDoesNotComeBackFromTheLogout(t *testing.T) {
 	assert.True(t, d.unfinished(d.run()))
 
 	d.use(d.auth.Browser())
-	d.login(d.run())
-	d.login(d.run())
+	d.login(d.run(afterwards))
+	d.login(d.run(afterwards))
 	assert.Equal(t, []string{"", "login", ""}, d.prompts(), "the next login asks, in the next run too, and only that")
 }
 
@@ -116,11 +115,17 @@ func TestALocalLogoutLeavesTheBrowserAlone(t *testing.T) {
 	assert.Equal(t, 2, d.auth.Logins())
 }
 
+// afterwards is a run some seconds later: auth_time, which proves that the user has
+// been asked, counts in seconds.
+func afterwards(c *native.Config) {
+	c.Now = func() time.Time { return time.Now().Add(5 * time.Second) }
+}
+
 func TestALoginAfterAnUnfinishedLogoutAsksForCredentialsToo(t *testing.T) {
 	d := newDesktop(t)
 	want := []string{""}
 	d.login(d.p)
-	for prompt, sent := range map[string]string{"none": "login", "consent": "login consent", "login": "login"} {
+	for prompt, sent := range map[string]string{"consent": "login consent", "login": "login"} {
 		_, err := d.p.LogoutLocal(t.Context())
 		require.NoError(t, err)
 		_, err = d.p.Login(t.Context(), passport.LoginOptions{Prompt: prompt})
@@ -128,6 +133,34 @@ func TestALoginAfterAnUnfinishedLogoutAsksForCredentialsToo(t *testing.T) {
 		want = append(want, sent)
 	}
 	assert.Equal(t, want, d.prompts())
+
+	_, err := d.p.LogoutLocal(t.Context())
+	require.NoError(t, err)
+	_, err = d.p.Login(t.Context(), passport.LoginOptions{Prompt: "none"})
+	var refused *passport.ProviderError
+	require.ErrorAs(t, err, &refused)
+	assert.Equal(t, "login_required", refused.Code, "a program that only looks shows no form")
+	assert.Equal(t, want, d.prompts(), "nor opens a browser")
+}
+
+// A provider that has the user's session may sign them straight back in, whatever
+// it was asked for.
+func TestALoginThatDidNotAskLeavesTheLogoutUnfinished(t *testing.T) {
+	d := newDesktop(t)
+	d.login(d.p)
+	_, err := d.p.LogoutLocal(t.Context())
+	require.NoError(t, err)
+	l, unfinished := d.p.UnfinishedLogout(t.Context())
+	require.True(t, unfinished)
+	assert.Equal(t, passport.OutcomeUnconfirmed, l.Passport)
+	assert.Contains(t, l.URL, d.auth.URL+"/v2/logout?")
+
+	lift := d.auth.Inject(passporttest.Fault{Path: "/oauth/token", EditClaims: func(c map[string]any) { delete(c, "auth_time") }})
+	d.login(d.run(afterwards))
+	assert.True(t, d.unfinished(d.p), "nobody knows whether it asked")
+	lift()
+	d.login(d.run(afterwards))
+	assert.False(t, d.unfinished(d.p))
 }
 
 func TestAnotherBrowserProvesNothing(t *testing.T) {

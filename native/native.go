@@ -169,8 +169,7 @@ func (p *Passport) Engine() *passport.Passport { return p.engine }
 
 // Session returns the current session: of a login in this run or an earlier one,
 // in this process or another. passport.ErrNoSession: the user is signed out. Any
-// other error: the Store could not answer. ctx bounds how long Session.Done is
-// kept up.
+// other error: the Store could not answer.
 func (p *Passport) Session(ctx context.Context) (*passport.Session, error) {
 	now, err := p.current.load(ctx)
 	if err != nil {
@@ -178,19 +177,22 @@ func (p *Passport) Session(ctx context.Context) (*passport.Session, error) {
 	}
 	p.endReplaced(ctx, now.Replaced)
 	if now.Ending { // by a process that did not live to see it
-		_, err := p.carryOut(ctx, p.engine, now.ID)
+		_, err := p.carryOut(ctx, p.engine, now)
 		return nil, errors.Join(passport.ErrNoSession, err)
 	}
-	// Also if there is none: the engine then begins to pay what is still owed.
-	return p.engine.Session(ctx, passport.Secret(now.Secret))
+	// Also if there is none: the engine then begins with revocations that are due.
+	return p.engine.Session(ctx, passport.Secret(now.Session))
 }
 
-// Unfinished reports whether there has been a logout since the last login by
-// browser that is not known to have ended the Passport session, so that the
-// program can offer to finish it. Another Logout does.
-func (p *Passport) Unfinished(ctx context.Context) (bool, error) {
-	now, err := p.current.load(ctx)
-	return now.Unfinished != "", err
+// UnfinishedLogout returns the last logout if it is not known to have ended the
+// Passport session, so that the program can offer to finish it. Another Logout
+// does. A Store that does not answer finishes no logout.
+func (p *Passport) UnfinishedLogout(ctx context.Context) (passport.Logout, bool) {
+	now, err := p.settled(ctx)
+	if err != nil && now.Logout == "" {
+		now.Logout = unreadable
+	}
+	return p.engine.UnfinishedLogout(ctx, now.browserState())
 }
 
 // Close ends what the Passport has under way, as Close of package passport does:

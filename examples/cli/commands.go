@@ -76,11 +76,7 @@ func (p *program) whoami(ctx context.Context) error {
 
 // nobody also reminds of a logout that is not finished.
 func (p *program) nobody(ctx context.Context) error {
-	unfinished, err := p.p.Unfinished(ctx)
-	if err != nil {
-		return err
-	}
-	if unfinished {
+	if _, unfinished := p.p.UnfinishedLogout(ctx); unfinished {
 		p.tell("The last sign-out was of this program alone, as far as is known. Your Passport session\nin the browser may be open; end it with: %s logout\n\n", self)
 	}
 	return passport.ErrNoSession
