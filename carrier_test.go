@@ -28,7 +28,8 @@ type carrier interface {
 	// copied sends what the browser has to send now, at whatever later moment.
 	copied() carrier
 
-	// forget makes the browser forget its last logout, as it does after a while.
+	// forget makes the browser forget its last logout and its logins, as it does
+	// after a while.
 	forget()
 }
 
@@ -94,7 +95,7 @@ type verbCarrier struct {
 }
 
 func (v *verbCarrier) copied() carrier { c := *v; return &c }
-func (v *verbCarrier) forget()         { v.b.Logout, v.b.LogoutFinished = "", false }
+func (v *verbCarrier) forget()         { v.b = passport.BrowserState{Session: v.b.Session} }
 
 func (v *verbCarrier) at(p *passport.Passport) { v.p = p }
 
@@ -167,7 +168,9 @@ func (c *cookieCarrier) copied() carrier {
 	return &cookieCarrier{s: c.s, p: c.p, cookies: maps.Clone(c.cookies)}
 }
 
-func (c *cookieCarrier) forget() { delete(c.cookies, "passport-logout") }
+func (c *cookieCarrier) forget() {
+	maps.DeleteFunc(c.cookies, func(name, _ string) bool { return name != "passport" })
+}
 
 func (c *cookieCarrier) at(p *passport.Passport) { c.p = p }
 

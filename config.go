@@ -337,7 +337,7 @@ func (c Config) settle() (*settled, error) {
 	s.settleDurations(p)
 
 	s.CookieName = either(c.CookieName, "passport")
-	if (&http.Cookie{Name: s.CookieName, Value: "x"}).Valid() != nil || strings.HasPrefix(strings.ToLower(s.CookieName), "__") {
+	if !web.IsCookieName(s.CookieName) {
 		p.add("CookieName", "%q is not a cookie name of its own: use letters, digits and hyphens (the __Host- prefix is added by itself)", c.CookieName)
 	}
 	if c.Logger == nil {

@@ -2,6 +2,7 @@ package passport_test
 
 import (
 	"encoding/json"
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -49,20 +50,20 @@ var walls = map[string][]string{
 	"native": {module, module + "/storage", module + "/storage/memory", module + "/internal/..."},
 
 	"internal/authdomain":   {},
-	"internal/logoutstate":  {},
+	"internal/logoutstate":  {module + "/internal/strictbase64"},
 	"internal/notice":       {},
 	"internal/strictbase64": {},
 	"internal/tasks":        {},
 	"internal/web":          {},
 	"internal/envelope":     {module + "/storage", module + "/internal/seal"},
 	"internal/pages":        {},
-	"internal/jwt":          {"github.com/go-jose/go-jose/v4/json"},
+	"internal/jwt":          {module + "/internal/strictbase64", "github.com/go-jose/go-jose/v4/json"},
 	"internal/provider": {
 		module + "/internal/authdomain", module + "/internal/jwt", module + "/internal/text",
 		"golang.org/x/oauth2", "golang.org/x/sync/singleflight", "github.com/go-jose/go-jose/v4/...",
 	},
 	"internal/seal":       {},
-	"internal/textconfig": {},
+	"internal/textconfig": {module + "/internal/strictbase64"},
 	"internal/text":       {},
 
 	"internal/bench":            {},
@@ -82,9 +83,9 @@ var walls = map[string][]string{
 	"storage/document":                  {module + "/storage", module + "/internal/filelock"},
 	"storage/bolt/internal/privatefile": {},
 	"storage/bolt":                      {module + "/storage", module + "/storage/bolt/internal/privatefile", "go.etcd.io/bbolt/..."},
-	"storage/file":                      {module + "/storage", module + "/storage/document", module + "/internal/filelock", module + "/internal/privatefile"},
-	"storage/localstorage":              {module + "/storage", module + "/storage/document", module + "/internal/dom"},
-	"storage/keyring":                   {module + "/storage", module + "/storage/document", "github.com/zalando/go-keyring"},
+	"storage/file":                      {module + "/storage", module + "/internal/strictbase64", module + "/storage/document", module + "/internal/filelock", module + "/internal/privatefile"},
+	"storage/localstorage":              {module + "/storage", module + "/internal/strictbase64", module + "/storage/document", module + "/internal/dom"},
+	"storage/keyring":                   {module + "/storage", module + "/internal/strictbase64", module + "/storage/document", "github.com/zalando/go-keyring"},
 	"storage/redis":                     {module + "/storage", "github.com/redis/go-redis/v9/..."},
 	"storage/postgres":                  {module + "/storage", "github.com/jackc/pgx/v5/..."},
 
@@ -213,4 +214,98 @@ func sources(t *testing.T) []source {
 	})
 	require.NoError(t, err)
 	return found
+}
+
+// Only the files http_*.go know what a server's handlers are made of, and they know
+// nothing of the mechanisms beneath the verbs: a promise that a handler kept by
+// itself, programs without net/http would not have.
+func TestHandlersOnlyCarryAndTranslate(t *testing.T) {
+	server := []string{
+		"net/http.ResponseWriter", "net/http.Request", "net/http.Handler", "net/http.HandlerFunc", "net/http.Cookie",
+		"net/http.SetCookie", "net/http.Redirect", "net/http.CrossOriginProtection", "net/http.Error", "net/http.ServeMux",
+	}
+	client := map[string][]string{"client.go": {"net/http.Request"}} // of the requests that a program makes itself
+	mechanisms := []string{
+		module + "/storage", module + "/storage/memory", module + "/internal/provider", module + "/internal/revocation",
+		module + "/internal/envelope", module + "/internal/seal",
+	}
+	fields := []string{"store", "ledger", "queue", "revoker", "revocations", "provider", "retries", "notifier", "heads", "ids"}
+	files, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	handlers := 0
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		selectors, imports := uses(t, file)
+		if !strings.HasPrefix(file, "http_") {
+			for _, name := range selectors {
+				known := slices.Contains(server, name) && !slices.Contains(client[file], name)
+				assert.False(t, known, "%s names %s: move that to a file http_*.go", file, name)
+			}
+			continue
+		}
+		handlers++
+		for _, name := range imports {
+			assert.NotContains(t, mechanisms, name, "%s imports it: use a verb", file)
+		}
+		for _, name := range selectors {
+			field, ok := strings.CutPrefix(name, "p.")
+			assert.False(t, ok && slices.Contains(fields, field), "%s names %s: use a verb", file, name)
+		}
+	}
+	assert.GreaterOrEqual(t, handlers, 5)
+}
+
+// Base64 of one text for each value; see package strictbase64.
+func TestNobodyDecodesBase64Leniently(t *testing.T) {
+	err := filepath.WalkDir(".", func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || path.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go") ||
+			strings.HasPrefix(file, "internal/strictbase64/") || strings.HasPrefix(file, "passporttest/") {
+			return err
+		}
+		selectors, imports := uses(t, file)
+		if !slices.Contains(imports, "encoding/base64") {
+			return nil
+		}
+		for _, name := range selectors {
+			assert.NotContains(t, []string{"RawURLEncoding.DecodeString", "StdEncoding.DecodeString", "URLEncoding.DecodeString",
+				"RawStdEncoding.DecodeString", "encoding/base64.NewDecoder", "RawURLEncoding.Strict", "StdEncoding.Strict"}, name, "%s: use internal/strictbase64", file)
+		}
+		return nil
+	})
+	require.NoError(t, err)
+}
+
+// uses returns what a file selects, as package path and name or as the last two of
+// its names, and what it imports.
+func uses(t *testing.T, file string) (selectors, imports []string) {
+	t.Helper()
+	syntax, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+	require.NoError(t, err)
+	paths := map[string]string{}
+	for _, i := range syntax.Imports {
+		name, err := strconv.Unquote(i.Path.Value)
+		require.NoError(t, err)
+		imports = append(imports, name)
+		paths[path.Base(name)] = name
+	}
+	ast.Inspect(syntax, func(n ast.Node) bool {
+		s, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		switch x := s.X.(type) {
+		case *ast.Ident:
+			name := x.Name
+			if paths[name] != "" {
+				name = paths[name]
+			}
+			selectors = append(selectors, name+"."+s.Sel.Name)
+		case *ast.SelectorExpr:
+			selectors = append(selectors, x.Sel.Name+"."+s.Sel.Name)
+		}
+		return true
+	})
+	return selectors, imports
 }

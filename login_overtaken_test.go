@@ -53,11 +53,10 @@ func TestALoginWhoseResponseComesAfterALogoutDoesNotEnd(t *testing.T) {
 		eachCarrier(t, func(t *testing.T, s *site, c carrier) {
 			b := s.browser()
 			b.signInWith(c)
-			s.clock.add(11 * time.Minute) // the binding of that login has ended
+			c.forget()
 			before := c.copied()
 			left := before.login(plain)
 			delivered(c.logout())
-			before.forget()
 			left.deliver() // into the copy, which knows of no logout
 			b.refused(before, delivered(before.callback(b.link(left))), 1)
 		}, silent)

@@ -6,7 +6,6 @@ package jwt
 
 import (
 	"bytes"
-	"encoding/base64"
 	stdjson "encoding/json"
 	"errors"
 	"math"
@@ -16,6 +15,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-jose/go-jose/v4/json"
+
+	"github.com/passport-go/passport/internal/strictbase64"
 )
 
 // Object is a JSON object. Its members may be of any type; each method reads one
@@ -151,8 +152,7 @@ func Parse(raw string) (*Token, error) {
 	var decoded [3][]byte
 	for i, part := range parts {
 		var err error
-		// Package base64 would overlook ends of lines.
-		if decoded[i], err = base64.RawURLEncoding.Strict().DecodeString(part); err != nil || strings.ContainsAny(part, "\r\n") {
+		if decoded[i], err = strictbase64.RawURL(part); err != nil {
 			return nil, errParts
 		}
 	}

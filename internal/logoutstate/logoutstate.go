@@ -21,6 +21,8 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"time"
+
+	"github.com/passport-go/passport/internal/strictbase64"
 )
 
 // Life is how long a browser remembers a logout that is not finished. Auth0 ends
@@ -39,7 +41,7 @@ const (
 	Length = SessionLength + randomLength + timeLength
 )
 
-var encoding = base64.RawURLEncoding.Strict()
+var encoding = base64.RawURLEncoding
 
 // State is what a browser knows of its last logout. The zero value: there was
 // none.
@@ -75,7 +77,7 @@ func Time(name string) time.Time {
 	if len(name) != Length {
 		return time.Time{}
 	}
-	b, err := encoding.DecodeString(name[Length-timeLength:])
+	b, err := strictbase64.RawURL(name[Length-timeLength:])
 	if err != nil {
 		return time.Time{}
 	}

@@ -1,7 +1,6 @@
 package textconfig
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"math"
@@ -10,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/passport-go/passport/internal/strictbase64"
 )
 
 // set stores v, which came from JSON, YAML or a text, in a field.
@@ -121,9 +122,7 @@ func decoded(v any) ([][]byte, error) {
 	}
 	keys := make([][]byte, len(list))
 	for i, text := range list {
-		// Strict, and without the line breaks that package base64 overlooks.
-		keys[i], err = base64.StdEncoding.Strict().DecodeString(text)
-		if err != nil || strings.ContainsAny(text, "\r\n") {
+		if keys[i], err = strictbase64.Std(text); err != nil {
 			return nil, fmt.Errorf("key %d is not base64; make one with: openssl rand -base64 32", i+1)
 		}
 	}

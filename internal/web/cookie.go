@@ -21,6 +21,12 @@ func NewCookies(scheme string) Cookies {
 	return Cookies{attributes: strings.TrimPrefix(empty.String(), "name=")}
 }
 
+// IsCookieName reports whether a program may give one of our cookies that name: the
+// prefixes that mean something to browsers are ours to add.
+func IsCookieName(name string) bool {
+	return (&http.Cookie{Name: name, Value: "x"}).Valid() == nil && !strings.HasPrefix(name, "__")
+}
+
 // Get returns the first value of a cookie that is as long as it has to be, and
 // that valid accepts; "" if there is none. It does without net/http's parser,
 // which is a third of the cost of looking a session up.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/passport-go/passport/internal/filelock"
+	"github.com/passport-go/passport/internal/strictbase64"
 )
 
 const keySize = 32
@@ -65,7 +66,7 @@ func Key(path string) ([]byte, error) {
 }
 
 func decodeKey(path string, contents []byte) ([]byte, error) {
-	key, err := base64.StdEncoding.DecodeString(string(bytes.TrimSpace(contents)))
+	key, err := strictbase64.Std(string(bytes.TrimSpace(contents)))
 	if err != nil || len(key) != keySize {
 		return nil, fmt.Errorf("storage/file: Key: %s holds no key of %d bytes in base64: put back what was there, or remove the file and, with it, every session that was sealed with the key", path, keySize)
 	}

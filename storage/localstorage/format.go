@@ -2,12 +2,13 @@ package localstorage
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"math"
 	"strings"
 	"time"
+
+	"github.com/passport-go/passport/internal/strictbase64"
 )
 
 // userJSON is the form in which oidc-client-ts 3.4 (User.toStorageString), on
@@ -95,7 +96,7 @@ var protocolClaims = []string{"nbf", "jti", "auth_time", "nonce", "acr", "amr", 
 func openIDToken(token string) (profile json.RawMessage, c claims, err error) {
 	_, rest, _ := strings.Cut(token, ".")
 	encoded, _, _ := strings.Cut(rest, ".")
-	payload, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(encoded, "="))
+	payload, err := strictbase64.RawURL(strings.TrimRight(encoded, "="))
 	if err != nil || json.Unmarshal(payload, &c) != nil || c.Subject == "" {
 		return nil, claims{}, errIDToken
 	}
