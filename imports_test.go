@@ -85,7 +85,7 @@ var walls = map[string][]string{
 	"storage/bolt":                      {module + "/storage", module + "/storage/bolt/internal/privatefile", "go.etcd.io/bbolt/..."},
 	"storage/file":                      {module + "/storage", module + "/internal/strictbase64", module + "/storage/document", module + "/internal/filelock", module + "/internal/privatefile"},
 	"storage/localstorage":              {module + "/storage", module + "/internal/strictbase64", module + "/storage/document", module + "/internal/dom"},
-	"storage/keyring":                   {module + "/storage", module + "/internal/strictbase64", module + "/storage/document", "github.com/zalando/go-keyring"},
+	"storage/keyring":                   {module + "/storage", module + "/storage/document", "github.com/zalando/go-keyring"},
 	"storage/redis":                     {module + "/storage", "github.com/redis/go-redis/v9/..."},
 	"storage/postgres":                  {module + "/storage", "github.com/jackc/pgx/v5/..."},
 
@@ -261,7 +261,7 @@ func TestHandlersOnlyCarryAndTranslate(t *testing.T) {
 func TestNobodyDecodesBase64Leniently(t *testing.T) {
 	err := filepath.WalkDir(".", func(file string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || path.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go") ||
-			strings.HasPrefix(file, "internal/strictbase64/") || strings.HasPrefix(file, "passporttest/") {
+			strings.HasPrefix(file, "internal/strictbase64/") || strings.HasPrefix(file, "passporttest/") || strings.HasPrefix(file, "storage/keyring/") { // of other modules, or knowing nothing of the SDK
 			return err
 		}
 		selectors, imports := uses(t, file)

@@ -10,17 +10,17 @@ import (
 )
 
 // TestTheLogoutURLIsComposedAsAWhole holds the address, which is put together
-// from what is known beforehand and the guard, against the one function that
+// from what is known beforehand and the state, against the one function that
 // makes such addresses.
 func TestTheLogoutURLIsComposedAsAWhole(t *testing.T) {
 	for _, uri := range []string{"", "https://app.example.com/out", "https://app.example.com/out?a=b&c=%C3%BC"} {
 		for _, federated := range []bool{false, true} {
 			p := benchPassport(t, func(c *Config) { c.LogoutRedirectURI, c.Federated = uri, federated })
-			guard := newID()
+			state := newID()
 			var l Logout
-			p.sendTo(t.Context(), &l, storage.Record{}, guard)
-			assert.Equal(t, p.c.endpoints.LogoutURL(p.c.ClientID, p.returnToWith(guard), federated), l.URL)
-			assert.Equal(t, uri != "", strings.Contains(l.URL, guard.Reveal()), l.URL)
+			p.sendTo(t.Context(), &l, storage.Record{}, state)
+			assert.Equal(t, p.c.endpoints.LogoutURL(p.c.ClientID, p.returnToWith(state), federated), l.URL)
+			assert.Equal(t, uri != "", strings.Contains(l.URL, state.Reveal()), l.URL)
 		}
 	}
 }
