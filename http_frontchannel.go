@@ -58,7 +58,7 @@ func (p *Passport) FrontChannelLogout(w http.ResponseWriter, r *http.Request) {
 		p.refuse(w, r, http.StatusServiceUnavailable, err)
 		return
 	}
-	pages.ServeEmpty(w, strings.Join(p.provider.Origins(), " "))
+	pages.ServeEmpty(w, strings.Join(p.providerOrigins(), " "))
 }
 
 // frame says whose page a request is a frame of, by the browser's account.
@@ -84,7 +84,7 @@ func (p *Passport) frameOf(r *http.Request) frame {
 		return noFrame
 	}
 	from, err := url.Parse(r.Referer())
-	if err != nil || !slices.Contains(p.provider.Origins(), authdomain.OriginOf(from)) {
+	if err != nil || !slices.Contains(p.providerOrigins(), authdomain.OriginOf(from)) {
 		return noFrame
 	}
 	return providerFrame

@@ -81,3 +81,6 @@ func providerError(err error) error {
 	}
 	return err
 }
+
+// providerOrigins are those of the provider's own pages.
+func (p *Passport) providerOrigins() []string { return p.provider.Origins() }
