@@ -62,6 +62,9 @@ type beside struct {
 
 	Head envelope.Head `json:"head"`
 
+	// UserInfo are claims of the UserInfo endpoint, a JSON object; mostly empty.
+	UserInfo string `json:"user_info,omitempty"`
+
 	// Spilled are tokens for which there is no room in their place, or nil.
 	Spilled *spilled `json:"spilled,omitempty"`
 }
@@ -157,12 +160,12 @@ func (s *sessions) Save(ctx context.Context, r storage.Record) (storage.Record, 
 	if r.Subject == "" {
 		return s.Store.Save(ctx, r)
 	}
-	u, head, err := s.user(r)
+	u, head, userInfo, err := s.user(r)
 	if err != nil {
 		return storage.Record{}, err
 	}
 	if r.Revision == 0 {
-		return s.begin(ctx, u, beside{Secret: newSecret(), Begun: r.ID, Head: head})
+		return s.begin(ctx, u, beside{Secret: newSecret(), Begun: r.ID, Head: head, UserInfo: userInfo})
 	}
 	_, b, found, err := s.find(ctx, r.ID)
 	if err != nil {
@@ -174,7 +177,7 @@ func (s *sessions) Save(ctx context.Context, r storage.Record) (storage.Record, 
 	if u.Revision, err = s.stored(u.Revision); err != nil {
 		return storage.Record{}, err
 	}
-	b.Head, b.Spilled = head, nil
+	b.Head, b.UserInfo, b.Spilled = head, userInfo, nil
 	u.Extra = b.marshal()
 	saved, err := s.SaveUser(ctx, u)
 	if err == nil {
@@ -391,21 +394,20 @@ func (s *sessions) gone(ctx context.Context) (ids []string) {
 	return ids
 }
 
-// user is what r is in the JavaScript SDK's terms, and its head.
-func (s *sessions) user(r storage.Record) (localstorage.User, envelope.Head, error) {
-	head, err := envelope.OpenHead(s.keys, r)
-	if err != nil {
-		return localstorage.User{}, head, err
+// user is what r is in the JavaScript SDK's terms, and what these have no room for.
+func (s *sessions) user(r storage.Record) (u localstorage.User, head envelope.Head, userInfo string, err error) {
+	if head, err = envelope.OpenHead(s.keys, r); err != nil {
+		return u, head, "", err
 	}
 	body, err := envelope.OpenBody(s.keys, r)
 	if err != nil {
-		return localstorage.User{}, head, err
+		return u, head, "", err
 	}
 	t, err := envelope.ParseTokens(body)
 	if err != nil {
-		return localstorage.User{}, head, fmt.Errorf("browser: the session to be stored: %w", err)
+		return u, head, "", fmt.Errorf("browser: the session to be stored: %w", err)
 	}
-	u := localstorage.User{
+	u = localstorage.User{
 		IDToken:      t.IDToken,
 		AccessToken:  t.AccessToken,
 		RefreshToken: t.RefreshToken,
@@ -415,7 +417,7 @@ func (s *sessions) user(r storage.Record) (localstorage.User, envelope.Head, err
 		Expiry:       r.Expiry,
 		TokenExpiry:  expiryOf(t),
 	}
-	return u, head, nil
+	return u, head, t.UserInfo, nil
 }
 
 // record is what u is in the engine's terms, under one of its IDs.
@@ -424,10 +426,10 @@ func (s *sessions) record(u localstorage.User, b beside, id string) storage.Reco
 		id = b.id()
 	}
 	r := storage.Record{ID: id, Subject: u.Subject, SID: u.SID, Revision: u.Revision, Expiry: u.Expiry}
-	return envelope.Seal(s.keys, r, b.Head, bodyOf(u))
+	t := tokensOf(u)
+	t.UserInfo = b.UserInfo
+	return envelope.Seal(s.keys, r, b.Head, t.Marshal())
 }
-
-func bodyOf(u localstorage.User) []byte { return tokensOf(u).Marshal() }
 
 func tokensOf(u localstorage.User) envelope.Tokens {
 	t := envelope.Tokens{
@@ -465,3 +467,15 @@ func (s *sessions) taken(u localstorage.User) (storage.Record, error) {
 func (s *sessions) writtenBack(u localstorage.User) (storage.Record, error) {
 	return s.record(u, beside{}, newSecret()), nil
 }
+
+// Retry implements storage.RevocationQueue. An attempt without a network says
+// nothing of the auth domain, so the next one need not wait for longer.
+func (s *sessions) Retry(ctx context.Context, r storage.Revocation, due time.Time) error {
+	if soon := s.now().Add(offlineRetry); noNetwork() && due.After(soon) {
+		due = soon
+	}
+	return s.Store.Retry(ctx, r, due)
+}
+
+// offlineRetry is how often to look whether there is a network again.
+const offlineRetry = 5 * time.Second
