@@ -39,6 +39,7 @@ type fake struct {
 	room     int  // for the values of items; 0 for no limit
 
 	refuseDocument bool
+	documentFull   bool
 }
 
 func newFake() *fake { return &fake{items: map[string]string{}} }
@@ -116,6 +117,9 @@ func (f *fake) Update(ctx context.Context, change func([]byte) ([]byte, error)) 
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.documentFull {
+		return storage.ErrFull
+	}
 	if f.refuseDocument {
 		return errRefused
 	}

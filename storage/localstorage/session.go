@@ -44,6 +44,9 @@ func (s *Store) LoadUser(ctx context.Context) (User, error) {
 			v = applied
 			return nil
 		})
+		if errors.Is(err, storage.ErrFull) && v.user != nil {
+			err = nil // to look takes no room; what was to be noted is noted later
+		}
 	}
 	if err != nil {
 		return User{}, err

@@ -125,6 +125,20 @@ func TestOnlyWhatChangesIsWritten(t *testing.T) {
 	assert.Equal(t, item, f.items[userItem])
 }
 
+// Others have refreshed the tokens, which the database has no room to note.
+func TestALookNeedsNoRoom(t *testing.T) {
+	f := newFake()
+	s := f.open(t, options())
+	u := save(t, s, alice(now))
+	renewed := alice(now.Add(time.Minute))
+	f.writes(t, renewed)
+	f.documentFull = true
+	got, err := s.LoadUser(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, renewed.RefreshToken, got.RefreshToken)
+	assert.Equal(t, u.Revision+1, got.Revision)
+}
+
 func TestStorageThatIsFullChangesNothing(t *testing.T) {
 	f := newFake()
 	s := f.open(t, options())
