@@ -9,6 +9,9 @@
 # make bench    ROUNDS (6) rounds of the benchmarks, and the table of docs/performance.md
 # make smoke    each benchmark once, on small sizes
 # make load     two instances on a Redis with LOAD_SESSIONS (200,000) live sessions
+# make docs     the documentation, as the package site shows it
+# make release-check  modules outside the tree get, build and run what a release would publish
+# make release VERSION=v0.1.0  checks, commits and tags a release, and pushes nothing
 # make fuzz     each fuzz target for FUZZTIME (default 20s)
 
 GO       ?= go
@@ -53,12 +56,13 @@ ROUNDTRIPTIME ?= 0.6s
 ROUNDS        ?= 6
 BENCHSTAT      = $(GO) run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
-.PHONY: test quick lint platforms modules tools bench record smoke load fuzz soak fresh wine portable
+.PHONY: stamp-begin docs release release-check test quick lint platforms modules tools bench record smoke load fuzz soak fresh wine portable
 
 # The tests come last, so that a log ends with them. More packages run at a time
 # than there are cores, for many wait: for a browser, a server, a time-out.
-test: tools lint modules smoke
+test: stamp-begin tools lint modules smoke
 	$(GO) test -race -vet=off -p 4 -timeout 15m work
+	@.ci/stamp end
 
 # The keyring's other tests need no D-Bus.
 quick:
@@ -159,3 +163,19 @@ soak: tools
 	STORAGETEST_SOAK=$(SOAK) $(GO) test -race -count 1 -timeout 6h ./storage/memory ./storage/file ./storage/bolt ./storage/redis ./storage/postgres ./storage/keyring
 	$(GO) test -race -count 1 -timeout 6h ./internal/modeltest -soak $(SOAK)
 	$(GO) test -race -count 1 -timeout 6h ./internal/processtest -soak $(SOAK)
+
+# What make release goes by: the commit that make test has passed on.
+stamp-begin:
+	@.ci/stamp begin
+
+release-check:
+	$(GO) test -count 1 ./internal/release/...
+
+release:
+	@$(GO) run ./internal/release/cmd/release $(VERSION)
+
+# At http://localhost:8080; it needs no network once it is built.
+PKGSITE = golang.org/x/pkgsite/cmd/pkgsite@v0.6.0
+
+docs:
+	$(GO) run $(PKGSITE) -http localhost:8080 $(MODULES)

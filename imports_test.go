@@ -69,6 +69,11 @@ var walls = map[string][]string{
 	"internal/bench":            {},
 	"internal/bench/cmd/ratios": {},
 
+	"internal/release": {
+		"golang.org/x/mod/...", "golang.org/x/exp/apidiff", "golang.org/x/tools/go/packages",
+	},
+	"internal/release/cmd/release": {module + "/internal/release"},
+
 	"internal/dom": {module + "/internal/js"},
 	"internal/js":  {}, // the only one that names syscall/js
 
