@@ -39,6 +39,9 @@ func onJar(t *testing.T, user string, jar http.CookieJar) *browser {
 			return http.ErrUseLastResponse
 		}
 		b.visited = append(b.visited, r.URL)
+		if r.Header.Get("Sec-Fetch-Mode") != "" {
+			r.Header.Set("Sec-Fetch-Site", "cross-site") // the app and its provider send each other on
+		}
 		return nil
 	}
 	return b

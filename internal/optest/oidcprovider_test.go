@@ -66,6 +66,7 @@ func (n *node) provider(t *testing.T, c client) provider {
 		registered["client_secret"] = c.secret
 		registered["token_endpoint_auth_method"] = "client_secret_basic"
 	}
+	maps.Copy(registered, c.registration)
 	configuration := map[string]any{"clients": []any{registered}}
 	maps.Copy(configuration, c.configuration)
 	require.NoError(t, json.NewEncoder(n.in).Encode(configuration))

@@ -13,6 +13,9 @@ type client struct {
 
 	// configuration is oidc-provider's, beyond the usual.
 	configuration map[string]any
+
+	// registration is what oidc-provider is told of the client, beyond the usual.
+	registration map[string]any
 }
 
 const clientID = "app"
@@ -50,7 +53,7 @@ func TestZitadel(t *testing.T) {
 
 func TestOIDCProvider(t *testing.T) {
 	t.Parallel()
-	runAll(t, startNode(t).provider, flows, corners)
+	runAll(t, startNode(t).provider, flows, corners, clients)
 }
 
 // runAll runs tests, by their names, against a provider that each of them starts.

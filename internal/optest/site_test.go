@@ -36,12 +36,13 @@ type setup struct {
 	config        func(*passport.Config) // changes what an instance is configured with
 	secret        string
 	configuration map[string]any // of oidc-provider
+	registration  map[string]any // of the client there
 }
 
 func newSite(t *testing.T, start start, set setup) *site {
 	t.Helper()
 	s := &site{t: t, store: memory.New(memory.Options{}), one: newInstance(t), two: newInstance(t)}
-	c := client{secret: set.secret, configuration: set.configuration, backChannelURI: s.one.url + "/back-channel"}
+	c := client{secret: set.secret, configuration: set.configuration, registration: set.registration, backChannelURI: s.one.url + "/back-channel"}
 	for _, in := range []*instance{s.one, s.two} {
 		c.redirectURIs = append(c.redirectURIs, in.url+"/redirect")
 		c.logoutURIs = append(c.logoutURIs, in.url+"/", in.url+"/silent-logout")
