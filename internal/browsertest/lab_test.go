@@ -41,6 +41,7 @@ type lab struct {
 	evil     string           // the hostile site's page
 	other    http.HandlerFunc // unless nil, answers what is not listed below
 	app      string           // put into the app's page
+	isolate  bool             // the app's pages are cross-origin isolated
 
 	mu   sync.Mutex
 	seen []string
@@ -101,6 +102,10 @@ func (l *lab) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case appHost + "/", appHost + "/bye":
 		w.Header().Set("Content-Type", "text/html")
 		w.Header().Set("Content-Security-Policy", l.policy)
+		if l.isolate {
+			w.Header().Set("Cross-Origin-Opener-Policy", "same-origin")
+			w.Header().Set("Cross-Origin-Embedder-Policy", "require-corp")
+		}
 		fmt.Fprintf(w, appPage, l.app)
 	default:
 		if l.other == nil {

@@ -226,9 +226,9 @@ func TestScriptIsAskedForOnceAndThenRevalidated(t *testing.T) {
 func TestScriptPostsWhereTheProgramAnswers(t *testing.T) {
 	etags := make(map[string]bool)
 	for path, quoted := range map[string]string{
-		"/logout":        `?? "/logout";`,
-		"/auth/sign-out": `?? "/auth/sign-out";`,
-		`/"</script>`:    `?? "/\"\u003c/script\u003e";`,
+		"/logout":        `??"/logout"`,
+		"/auth/sign-out": `??"/auth/sign-out"`,
+		`/"</script>`:    `??"/\"\u003c/script\u003e"`,
 	} {
 		w := httptest.NewRecorder()
 		Script(path).ServeHTTP(w, httptest.NewRequest("GET", "/passport.js", nil))

@@ -15,14 +15,15 @@
 //
 // passport.logout({path, body}) posts to the program and does what the answer
 // asks for: it goes to the auth domain (mode "redirect"), or visits it in a
-// hidden iframe (mode "silent"). Both options may be left out; body is what
-// fetch takes. Calls that overlap are one logout and share one promise.
+// hidden iframe (mode "silent"). Both options may be left out; path must be of
+// this origin, and body is what fetch takes. Calls that overlap are one logout
+// and share one promise.
 //
-// It resolves with {mode, app, revocation, passport, url, returnTo}. app,
+// It resolves with {mode, app, revocation, passport, url, returnTo, reason}. app,
 // revocation and passport say what became of the program's session, of the
 // refresh token and of the Passport session; url is where the user can end the
 // Passport session if that is "unconfirmed". Mode "redirect" means that the
-// page is being left for url.
+// page is being left for url; reason says why, if the program asked for "silent".
 //
 // It rejects with an Error of the name PassportLogoutError with the same
 // object as its outcome, and a reason:
@@ -32,12 +33,18 @@
 //   app          the program could not end its own session
 //   blocked      a Content-Security-Policy forbids the iframe (frame-src must
 //                allow the auth domain and the callback)
+//   isolated     this page is cross-origin isolated, where no iframe shows the
+//                auth domain
 //   refused      a page came that is not the callback: an error page, or one
 //                that may not be framed
 //   timeout      nothing came
+//   offline      the auth domain cannot be reached, or the program cannot: try
+//                again later
 //
-// The last three are only seen where the program's fallback is "report"; it is
-// "redirect" unless set, and then the page goes to url instead.
+// With the program's fallback "redirect", its default, the page goes to url
+// instead of rejecting with blocked, isolated, refused or timeout. It does so only
+// if the auth domain answers, which it looks for first (if connect-src allows it),
+// and never from within a frame.
 //
 // passport.finish(answer) is the second half alone, for pages that make the
 // request themselves: with Accept: application/json, and a POST.
@@ -54,22 +61,39 @@
 //
 // After a form's logout the page goes to returnTo, which the program has
 // checked, or is loaded again; a form whose request failed is submitted the
-// plain way, so that the user sees the program's own answer. preventDefault
-// leaves that to you.
+// plain way, so that the user sees the program's own answer, unless the browser
+// is offline. preventDefault leaves that to you.
+//
+// Nothing in the page's markup steers this script: it asks the prototypes for
+// what an element with a name could hide, and goes only to http and https.
 (() => {
   "use strict";
 
-  const home = document.currentScript?.dataset.logout ?? "/logout";
+  // No element can have the name of a symbol. A second copy has nothing to add.
+  const loaded = Symbol.for("passport.js");
+  if (window[loaded]) return;
+
+  // What document has of its own: <img name=currentScript> would hide it.
+  const own = (name) => Reflect.get(Document.prototype, name, document);
+  const create = own("createElement").bind(document);
+  const root = own("documentElement");
+
+  const home = own("currentScript")?.dataset.logout ?? "/logout";
   const channel = new BroadcastChannel("passport");
   const key = "passport:logout";
   const atLoad = lastLogout();
   let running, ended;
 
-  function logout({ path = home, body } = {}) {
-    return start(path, body);
+  // local is an address of this origin, read as the page reads it, unless a <base>
+  // leads elsewhere. It is undefined for an address of another origin.
+  function local(address) {
+    for (const base of [new Request("").url, location.href]) {
+      const url = new URL(address, base);
+      if (url.origin === location.origin) return url.href;
+    }
   }
 
-  function start(path, body, byForm) {
+  function logout({ path = home, body } = {}, byForm) {
     return (running ??= run(path, body, byForm).finally(() => {
       running = undefined;
     }));
@@ -92,7 +116,7 @@
   async function post(path, body) {
     let cause;
     try {
-      const response = await fetch(path, {
+      const response = await fetch(local(path) ?? path, {
         method: "POST",
         headers: { Accept: "application/json" },
         mode: "same-origin",
@@ -106,42 +130,66 @@
     } catch (error) {
       cause ??= error;
     }
-    throw failure("unavailable", { app: "unconfirmed", passport: "unconfirmed" }, cause);
+    throw unavailable(cause);
   }
 
-  async function finish(answer) {
-    const { app, revocation, passport, url, returnTo } = answer;
-    const outcome = { mode: answer.mode, app, revocation, passport, url, returnTo };
+  // go leaves the page.
+  async function finish(answer, go = (url) => location.assign(url)) {
+    const { mode, app, revocation, passport, url, returnTo } = answer;
+    const outcome = { mode, app, revocation, passport, url, returnTo };
+    if (!/^https?:\/\//.test(url)) throw unavailable();
     note();
     // Only who was signed in has news for the other tabs.
     if (app === "done") channel.postMessage("logout");
-    if (outcome.mode === "silent") {
+    if (mode === "silent") {
       try {
         outcome.passport = await visit(answer);
       } catch (reason) {
-        if (answer.fallback !== "redirect") {
-          outcome.passport = "unconfirmed";
-          throw failure(reason, outcome);
-        }
-        outcome.mode = "redirect";
+        // In a frame the auth domain would show nothing but a blocked page.
+        const stays = answer.fallback !== "redirect" || window !== top ? reason : (await answers(url)) ? "" : "offline";
+        if (stays) throw failure(stays, { ...outcome, passport: "unconfirmed" });
+        Object.assign(outcome, { mode: "redirect", reason });
       }
     }
-    if (outcome.mode === "redirect") location.assign(url);
+    if (outcome.mode === "redirect") go(url);
     if (!gone(app)) throw failure("app", outcome);
     return outcome;
+  }
+
+  // answers looks whether there is an auth domain to go to. Only what scripts may
+  // read tells an error page from another; that anything is there, any answer
+  // does. What a policy keeps from being seen is taken to be there.
+  async function answers(url) {
+    let unseen = crossOriginIsolated;
+    const signal = AbortSignal.timeout(3000);
+    const look = (mode) => fetch(new URL("/.well-known/openid-configuration", url), {
+      mode, cache: "no-store", signal,
+    });
+    addEventListener("securitypolicyviolation", ({ effectiveDirective }) => {
+      unseen ||= effectiveDirective === "connect-src";
+    }, { signal });
+    try {
+      // An answer that may not be read has status 0.
+      return (await look("cors").catch(() => look("no-cors"))).status < 500;
+    } catch {
+      // The event may come after the error.
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return unseen && navigator.onLine;
+    }
   }
 
   // visit resolves with what the callback page says of the Passport session, or
   // rejects with the reason why that page was never heard.
   function visit({ url, callback, timeout }) {
     return new Promise((resolve, reject) => {
-      const frame = document.createElement("iframe");
+      if (crossOriginIsolated) return reject("isolated");
+      const frame = create("iframe");
       const listening = new AbortController();
-      const { signal } = listening;
       const start = performance.now();
       let grace;
 
-      // A timer that still runs finds nothing left to do.
+      // A timer that still runs finds nothing left to do. As an option of a listener,
+      // listening stands for its signal.
       const end = (settle, value) => {
         listening.abort();
         settle(value);
@@ -158,9 +206,9 @@
           // Embedded, this page cannot tell whose cookies the iframe was given.
           end(resolve, e.data.passport === "done" && window === top ? "done" : "unconfirmed");
         }
-      }, { signal });
+      }, listening);
 
-      document.addEventListener("securitypolicyviolation", (e) => {
+      addEventListener("securitypolicyviolation", (e) => {
         const { blockedURI } = e;
         if (
           e.isTrusted && e.disposition === "enforce" && e.effectiveDirective === "frame-src" &&
@@ -168,20 +216,20 @@
         ) {
           fail("blocked");
         }
-      }, { signal });
+      }, listening);
 
       // A provider may show a page of its own on the way to the callback: each
       // gets a second, or as long again as it took to get there.
-      frame.addEventListener("load", () => {
+      frame.onload = () => {
         clearTimeout(grace);
         grace = setTimeout(fail, Math.max(1000, performance.now() - start), "refused");
-      });
+      };
       setTimeout(fail, timeout, "timeout");
 
       // Beside the body, which some pages swap.
       frame.style.cssText = "display:none!important";
       frame.src = url;
-      document.documentElement.append(frame);
+      root.append(frame);
     });
   }
 
@@ -190,7 +238,7 @@
   function note() {
     ended = true;
     try {
-      localStorage.setItem(key, Date.now());
+      localStorage[key] = Date.now();
     } catch {
       // Storage is forbidden, or full. This page knows.
     }
@@ -198,56 +246,59 @@
 
   function lastLogout() {
     try {
-      return localStorage.getItem(key);
+      return localStorage[key];
     } catch {
       // Storage is forbidden.
     }
   }
 
   function gone(app) {
-    return app === "done" || app === "skipped";
+    return /^(done|skipped)$/.test(app);
+  }
+
+  function unavailable(cause) {
+    const reason = navigator.onLine ? "unavailable" : "offline";
+    return failure(reason, { app: "unconfirmed", passport: "unconfirmed" }, cause);
   }
 
   function failure(reason, outcome, cause) {
-    const error = new Error("passport: logout not completed: " + reason, { cause });
-    return Object.assign(error, { name: "PassportLogoutError", reason, outcome });
+    const message = "passport: logout not completed: " + reason;
+    return Object.assign(new Error(message, { cause }), { name: "PassportLogoutError", reason, outcome });
   }
 
   function emit(name, detail) {
-    return document.dispatchEvent(new CustomEvent("passport:" + name, { detail, bubbles: true, cancelable: true }));
+    return own("dispatchEvent").call(document, new CustomEvent("passport:" + name, { detail, bubbles: true, cancelable: true }));
   }
 
   function leave({ mode, app, returnTo }, path, body) {
     if (mode === "redirect") return;
-    if (!gone(app)) submit(path, body);
-    else if (returnTo) location.assign(returnTo);
+    if (!gone(app)) navigator.onLine && submit(path, body);
+    else if (returnTo && local(returnTo)) location.assign(local(returnTo));
     else location.reload();
   }
 
   // submit posts the plain way. It is a form of its own, for the page's would
   // leave out the button that was clicked, and where that leads.
   function submit(path, body) {
-    const form = document.createElement("form");
+    const form = create("form");
     form.method = "post";
-    form.action = path;
-    for (const [name, value] of body) {
-      const field = document.createElement("input");
-      Object.assign(field, { type: "hidden", name, value });
-      form.append(field);
-    }
-    document.documentElement.append(form);
-    // Not form.submit(): a field of that name would shadow it.
-    HTMLFormElement.prototype.submit.call(form);
+    form.action = local(path);
+    // Not as controls: one that is named submit would shadow what comes next.
+    form.onformdata = ({ formData }) => {
+      for (const field of body) formData.append(...field);
+    };
+    root.append(form);
+    form.submit();
   }
 
-  document.addEventListener("submit", (e) => {
-    const form = e.target;
-    if (e.defaultPrevented || !form.matches("[data-passport-logout]")) return;
+  addEventListener("submit", (e) => {
+    const { target: form, submitter } = e;
+    const attribute = (name) => Element.prototype.getAttribute.call(form, name);
+    if (e.defaultPrevented || attribute("data-passport-logout") === null) return;
+    const path = submitter?.getAttribute("formaction") ?? attribute("action") ?? "";
+    if (!local(path)) return; // the browser's to do, or to refuse
     e.preventDefault();
-    const { submitter } = e;
-    const body = new URLSearchParams(new FormData(form, submitter));
-    const path = submitter?.getAttribute("formaction") ?? form.getAttribute("action") ?? "";
-    start(path, body, true).catch(() => {});
+    logout({ path, body: new URLSearchParams(new FormData(form, submitter)) }, true).catch(() => {});
   });
 
   channel.onmessage = (e) => {
@@ -264,5 +315,5 @@
   const [{ type, transferSize } = {}] = performance.getEntriesByType("navigation");
   if (type === "back_forward" && !transferSize && atLoad) location.reload();
 
-  window.passport = { logout, finish };
+  window[loaded] = window.passport = { logout, finish };
 })();

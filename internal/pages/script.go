@@ -8,14 +8,17 @@ import (
 	"encoding/json"
 	"html/template"
 	"net/http"
+	"strings"
 	"time"
 )
 
-//go:embed passport.js
+// Made from passport.js: run go test -run Minified -update in internal/browsertest.
+//
+//go:embed passport.min.js
 var passportSource string
 
 // passportJS is passport.js as it goes out, one constant with one hash.
-var passportJS = template.JS(strip(passportSource))
+var passportJS = template.JS(strings.TrimSpace(passportSource))
 
 // Answer is what a logout handler tells passport.js, as JSON, and what the
 // no-script page carries for the same code. The statuses are those of package

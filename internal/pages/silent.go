@@ -27,13 +27,16 @@ var (
 // It fails if one of them is not an http or https URL, and has then written
 // nothing.
 func ServeSilent(w http.ResponseWriter, a Answer, via ...string) error {
-	frames := "frame-src"
+	frames, connect := "frame-src", "connect-src"
 	for _, address := range append(via, a.URL, a.Callback) {
 		o, err := Origin(address)
 		if err != nil {
 			return fmt.Errorf("an address of the logout: %w", err)
 		}
 		frames += " " + o
+		if address == a.URL {
+			connect += " " + o // to look whether anybody answers there
+		}
 	}
 	failed := a.App == "failed"
 	page := silentPage.render(map[string]any{
@@ -47,6 +50,7 @@ func ServeSilent(w http.ResponseWriter, a Answer, via ...string) error {
 		"script-src "+hash(passportJS)+" "+hash(silentJS),
 		"style-src "+hash(pageStyle),
 		frames,
+		connect,
 		"frame-ancestors 'self'",
 	)
 	send(w, statusOf(failed), csp, page)

@@ -1,17 +1,18 @@
-// Runs in the page that answers a form sent without scripts of the program.
-// Its fallback is decided here, and not by passport.finish, so that the page
-// replaces itself and the back button does not come here again.
+// Runs in the page that answers a form sent without scripts of the program. It
+// replaces itself, so that the back button does not come here again.
 (() => {
   const page = JSON.parse(document.getElementById("logout").textContent);
-  const report = () => {
-    document.getElementById("wait").hidden = true;
-    document.getElementById("report").hidden = false;
+  const show = (id) => {
+    document.getElementById(id).hidden = false;
   };
-  passport.finish({ ...page, fallback: "report" }).then(
-    () => location.replace(page.returnTo),
+  passport.finish(page, (url) => location.replace(url)).then(
+    ({ mode }) => {
+      if (mode === "silent") location.replace(page.returnTo);
+    },
     ({ reason }) => {
-      if (reason === "app" || page.fallback !== "redirect") report();
-      else location.replace(page.url);
+      document.getElementById("wait").hidden = true;
+      show("report");
+      if (reason === "offline") show("offline");
     },
   );
 })();
