@@ -104,7 +104,12 @@ type browser struct {
 	s *site
 }
 
-func (s *site) browser() *browser { return &browser{Client: s.auth.Browser(), s: s} }
+// It sends no Fetch Metadata unless the test does, as older browsers do.
+func (s *site) browser() *browser {
+	client := s.auth.Browser()
+	client.Transport = s.auth.Client().Transport
+	return &browser{Client: client, s: s}
+}
 
 // signedIn returns a browser that has signed in.
 func (s *site) signedIn() *browser {

@@ -80,6 +80,7 @@ var walls = map[string][]string{
 	"internal/filelock":    {module + "/internal/privatefile"},
 	"internal/privatefile": {},
 
+	"internal/testsession":              {},
 	"internal/testprograms":             {},
 	"internal/testprograms/cmd/missing": {module + "/internal/testprograms"},
 
@@ -99,7 +100,7 @@ var walls = map[string][]string{
 	"storage/storagetest":                {module + "/storage", "github.com/stretchr/testify/..."},
 	"storage/postgres/postgrestest":      {"github.com/jackc/pgx/v5/..."},
 	"internal/browsertest/gametest/game": {module, module + "/browser"},
-	"passporttest":                       {"github.com/go-jose/go-jose/v4/..."},
+	"passporttest":                       {module + "/internal/testsession", "github.com/go-jose/go-jose/v4/..."},
 	"examples/web":                       {module, module + "/passporttest", module + "/storage/memory"},
 	"examples/cli":                       {module, module + "/native", module + "/passporttest", module + "/storage/file"},
 	"examples/wasm":                      {module + "/passporttest"},

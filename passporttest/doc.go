@@ -35,6 +35,35 @@
 // [DefaultUser]. Without [Options.AutoLogin] the user chooses on a login page,
 // which needs no script; a test without a browser posts the form itself.
 //
+// # Without a login
+//
+// For the unit test of a handler, [NewSession] signs a user in without an auth
+// domain, a browser or a network:
+//
+//	user := passporttest.NewSession(t, p, passporttest.DefaultUser())
+//	w := httptest.NewRecorder()
+//	p.Handler(mux).ServeHTTP(w, user.Request("GET", "/inventory", nil))
+//
+// [SignedIn.Context] is for a handler without p.Handler around it: it is a context
+// in which passport.SessionFrom finds the session.
+//
+// # Time
+//
+// Back-off, retries and expiry take no time in a bubble of testing/synctest, whose
+// clock goes on as soon as everything waits. A socket does not count as waiting,
+// so reach the auth domain by [AuthDomain.InProcess], and close the Passport before
+// the bubble ends:
+//
+//	synctest.Test(t, func(t *testing.T) {
+//		auth := passporttest.New(passporttest.Options{AutoLogin: true, Issuer: "https://auth.example/"})
+//		p, err := passport.New(passport.Config{AuthDomain: "https://auth.example", HTTPClient: auth.InProcess(), ...})
+//		defer p.Close(t.Context())
+//		auth.Inject(passporttest.Fault{Path: "/oauth/revoke", Status: 503, Times: 5})
+//		...                         // sign in and out
+//		time.Sleep(24 * time.Hour)  // at once
+//		auth.RefreshTokens(passporttest.Live) // empty
+//	})
+//
 // # What it serves
 //
 //	/.well-known/openid-configuration   OpenID Connect Discovery 1.0

@@ -104,12 +104,19 @@ func (s *Server) Client() *http.Client {
 // [Server.Client] that follows redirects and keeps cookies. Each call returns
 // another browser.
 //
+// Its requests carry the Fetch Metadata of a navigation (Sec-Fetch-Site and the
+// others), by which a program sees that a logout has come back from the auth
+// domain: a GET is one that the user typed, a POST one of a form on a page of the
+// same origin. A Referer says which page a request was begun on instead. A request
+// that accepts no HTML, or has HX-Request, is a script's fetch on such a page.
+// Headers that a test sets stay, such as Sec-Fetch-Dest: iframe.
+//
 // Cookies do not tell ports apart: one that the program under test sets on
 // 127.0.0.1 is sent to the auth domain on 127.0.0.1 too, and the other way
 // round, just as in a real browser.
 func (s *Server) Browser() *http.Client {
 	jar, _ := cookiejar.New(nil) // never fails
-	return &http.Client{Transport: s.transport, Jar: jar}
+	return &http.Client{Transport: fetchMetadata{s.transport}, Jar: jar}
 }
 
 // Certificate returns the certificate that the server presents, nil without

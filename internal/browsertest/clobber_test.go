@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // Markup of others, without scripts, in a page that logs out: a comment, a chat
@@ -73,6 +74,7 @@ func TestAFormsOwnFieldsDoNotShadowIt(t *testing.T) {
 			tab.Click("#mine")
 			if refused {
 				tab.WaitURL(l.at(appHost, "/logout"))
+				require.Len(t, l.requests("app.localhost/logout"), 2)
 				assert.Equal(t, 13, <-got)
 			} else {
 				tab.WaitURL(l.at(appHost, "/bye"))
