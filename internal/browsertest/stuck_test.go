@@ -92,7 +92,9 @@ func TestSilentLogoutFallsBackToARedirect(t *testing.T) {
 			}
 			tab := l.openIn(profile)
 			got := Eval[outcome](tab, settle(`passport.logout()`))
-			assert.Equal(t, outcome{Mode: "redirect", App: "done", Revocation: "done", Passport: "pending", URL: l.answer.URL}, got)
+			assert.Equal(t, outcome{
+				Mode: "redirect", App: "done", Revocation: "done", Passport: "pending", URL: l.answer.URL, Reason: m.reason,
+			}, got)
 			await(t, "the redirect", func() bool { return len(l.requests("/silent-logout")) > 0 })
 			tab.WaitURL(l.at(appHost, "/"))
 			tab.Wait(`frames.length === 0`)
