@@ -1,31 +1,15 @@
 package browsertest
 
 import (
-	"context"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-// Offline takes the network away from the tab's pages.
-func (tab *Tab) Offline() {
-	tab.t.Helper()
-	do(tab, "cut the network", func(ctx context.Context, t *chromedp.Target) (network.EmulateNetworkConditionsByRuleResult, error) {
-		all := []*network.Conditions{{Offline: true, DownloadThroughput: -1, UploadThroughput: -1}}
-		return cdp.Call(ctx, t, network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{MatchedNetworkConditions: all})
-	})
-	do(tab, "say so", func(ctx context.Context, t *chromedp.Target) (cdp.Empty, error) {
-		return cdp.Call(ctx, t, network.OverrideNetworkState, network.OverrideNetworkStateParams{Offline: true, DownloadThroughput: -1, UploadThroughput: -1})
-	})
-}
 
 // outages are the ways in which there is no auth domain to go to.
 var outages = map[string]func(l *lab){
@@ -152,7 +136,7 @@ func TestThePageIsLeftIfTheAuthDomainAnswers(t *testing.T) {
 func TestOfflineThePageStays(t *testing.T) {
 	l := falling(t)
 	tab := l.open()
-	tab.Offline()
+	tab.Offline(true)
 	got := Eval[outcome](tab, settle(`passport.logout()`))
 	assert.Equal(t, "offline", got.Reason)
 	assert.Equal(t, "unconfirmed", got.App)
