@@ -534,3 +534,24 @@ func TestASessionUnderAKeyThatIsGoneIsNone(t *testing.T) {
 	require.NoError(t, err)
 	assert.False(t, errors.Is(err, passport.ErrNoSession))
 }
+
+// A process that dies between the session and the note that it is the current one.
+func TestALogoutEndsTheSessionOfALoginThatDied(t *testing.T) {
+	d := newDesktop(t)
+	browser := d.auth.Browser()
+	d.surfBy(func(address string) {
+		d.store.failing(func(method, id string) bool { return writesOfCurrent(method, id) || method == "DeleteAndEnqueue" })
+		d.pages <- d.visit(browser, address)
+	})
+	_, err := d.p.Login(t.Context(), passport.LoginOptions{})
+	require.ErrorIs(t, err, errDisk)
+	d.store.failing(nil)
+	require.Equal(t, 1, d.live())
+
+	next := d.run()
+	d.assertSignedOut(next)
+	l, err := next.LogoutLocal(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, passport.OutcomeDone, l.App, "although nobody has ever seen it")
+	assert.Eventually(t, func() bool { return d.live() == 0 }, patience, time.Millisecond)
+}
