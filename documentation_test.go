@@ -110,3 +110,24 @@ func documentation(t *testing.T, dir, platform string) *doc.Package {
 	require.NoError(t, err)
 	return pkg
 }
+
+func TestEveryPublishedPackageHasAnExample(t *testing.T) {
+	for dir := range packages(t) {
+		if isPublished(dir) && !strings.Contains(dir, "/internal/") {
+			assert.NotEmpty(t, examples(t, dir), "%s has no Example", dir)
+		}
+	}
+}
+
+func examples(t *testing.T, dir string) []*doc.Example {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+	require.NoError(t, err)
+	var files []*ast.File
+	for _, name := range names {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		require.NoError(t, err)
+		files = append(files, file)
+	}
+	return doc.Examples(files...)
+}

@@ -9,8 +9,8 @@ import (
 )
 
 // Check needs no keyring: without the names of the item there is an error.
-func Check(context.Context) error {
-	store, err := keyring.New("", "", keyring.Options{})
+func Check(ctx context.Context) error {
+	store, err := keyring.New(ctx, "", "", keyring.Options{})
 	_ = passport.Config{Store: store}
 	if err == nil {
 		return errors.New("a keyring without a name")
