@@ -35,7 +35,7 @@ func benchSessionOf(b testing.TB, p *Passport, t tokens, subject, sid string) Se
 	now := p.c.Now()
 	h := head{Begun: now.Unix(), Seen: now.Unix(), End: now.Add(p.c.SessionLifetime).Unix()}
 	secret := newID()
-	rec := storage.Record{ID: storeID(spaceSession, secret), Subject: subject, SID: sid, Expiry: p.expiry(h)}
+	rec := storage.Record{Tenant: p.c.tenant.Name(), Kind: storage.KindSession, ID: p.storeID(storage.KindSession, secret), Subject: subject, SID: sid, Expiry: p.expiry(h)}
 	_, err := p.store.Save(b.Context(), envelope.Seal(p.c.keys, rec, h, t.marshal()))
 	require.NoError(b, err)
 	return secret

@@ -60,7 +60,7 @@ func (p *Passport) logoutUnfinished(ctx context.Context, b BrowserState) bool {
 	}
 	call, cancel := p.storeCall(ctx)
 	defer cancel()
-	_, err := p.store.Load(call, confirmedID(Secret(session)))
+	_, err := p.store.Load(call, p.confirmation(Secret(session)).ID)
 	return err != nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/passport-go/passport/internal/authdomain"
+	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/internal/seal"
 	"github.com/passport-go/passport/internal/web"
 	"github.com/passport-go/passport/storage"
@@ -299,6 +300,7 @@ type settled struct {
 	apiDomain  string // origin
 	endpoints  authdomain.Endpoints
 	keys       *seal.Keys
+	tenant     *envelope.Tenant
 }
 
 const (
@@ -365,6 +367,7 @@ func (s *settled) settleURLs(p *problems) {
 		}
 	}
 	s.settleProvider(p)
+	s.tenant = envelope.NewTenant(s.Issuer, s.ClientID)
 
 	var err error
 	api := "https://api.sandbox.immutable.com"

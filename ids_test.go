@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport/storage"
 )
 
 // TestSecretsAreKeptOfSessionsThatWereFound pins what the memo of session ids may
@@ -14,7 +16,7 @@ import (
 func TestSecretsAreKeptOfSessionsThatWereFound(t *testing.T) {
 	p := benchPassport(t, nil)
 	known := func(secret Secret) bool {
-		_, remembered := p.ids.Session(secret.Reveal())
+		_, remembered := p.ids.Session(p.c.tenant, secret.Reveal())
 		return remembered
 	}
 
@@ -27,11 +29,11 @@ func TestSecretsAreKeptOfSessionsThatWereFound(t *testing.T) {
 	for range 2 {
 		s, err := p.Session(t.Context(), secret)
 		require.NoError(t, err)
-		assert.Equal(t, storeID(spaceSession, secret), s.ID())
+		assert.Equal(t, p.storeID(storage.KindSession, secret), s.ID())
 		assert.True(t, known(secret))
 	}
 
-	_, err = p.store.Delete(t.Context(), storeID(spaceSession, secret)) // as another Passport could
+	_, err = p.store.Delete(t.Context(), p.storeID(storage.KindSession, secret)) // as another Passport could
 	require.NoError(t, err)
 	_, err = p.Session(t.Context(), secret)
 	require.ErrorIs(t, err, ErrNoSession, "it is the store that counts")

@@ -99,7 +99,7 @@ func (p *Passport) BeginLogin(ctx context.Context, b BrowserState, o LoginOption
 		params["prompt"] = authdomain.AskForCredentials(o.Prompt)
 		params["max_age"] = "1" // there are providers that ignore prompt, and 0 here
 	}
-	state, err := l.seal(p.c.keys)
+	state, err := p.sealLogin(l)
 	if err != nil {
 		return "", b, fmt.Errorf("passport: the login could not be begun: %w", err)
 	}
@@ -298,12 +298,8 @@ func (p *Passport) beginSession(ctx context.Context, t tokens, id *provider.IDTo
 	now := p.c.Now()
 	h := head{Begun: now.Unix(), Seen: now.Unix(), End: now.Add(p.c.SessionLifetime).Unix()}
 	secret := newID()
-	rec := storage.Record{
-		ID:      storeID(spaceSession, secret),
-		Subject: id.Subject,
-		SID:     id.SID,
-		Expiry:  p.expiry(h),
-	}
+	rec := p.newRecord(storage.KindSession, secret)
+	rec.Subject, rec.SID, rec.Expiry = id.Subject, id.SID, p.expiry(h)
 	rec = envelope.Seal(p.c.keys, rec, h, t.marshal())
 	saved, err := p.store.Save(ctx, rec)
 	if err != nil {

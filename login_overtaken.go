@@ -25,7 +25,9 @@ import (
 // The marks outlive every login that was begun before them.
 const retiredLife = 2 * loginLife
 
-func retiredID(binding Secret) string { return storeID(spaceRetired, binding) }
+func (p *Passport) retiredID(binding Secret) string {
+	return p.storeID(storage.KindLoginStopped, binding)
+}
 
 // retire stops the logins of a binding: those that are begun, those whose code is
 // being traded, and those whose session has begun although their browser does not
@@ -39,17 +41,20 @@ func (p *Passport) retire(ctx context.Context, binding Secret, app Outcome) (ses
 	if err != nil && !errors.Is(err, storage.ErrFull) { // a full store keeps nobody signed in
 		return nil, err
 	}
-	removed, removeErr := p.store.DeleteMatching(ctx, storage.Match{SID: bindingIndex(binding)})
+	removed, removeErr := p.store.DeleteMatching(ctx, storage.Match{
+		Tenant: p.c.tenant.Name(), Kind: storage.KindLogin, SID: p.bindingIndex(binding),
+	})
 	for _, rec := range removed {
 		if entry, err := p.readEntry(rec); err == nil && entry.SessionID != "" {
-			sessions = append(sessions, storeID(spaceSession, Secret(entry.SessionID)))
+			sessions = append(sessions, p.storeID(storage.KindSession, Secret(entry.SessionID)))
 		}
 	}
 	return sessions, errors.Join(err, removeErr)
 }
 
 func (p *Passport) markRetired(ctx context.Context, binding Secret) error {
-	mark := storage.Record{ID: retiredID(binding), Expiry: p.c.Now().Add(retiredLife)}
+	mark := p.newRecord(storage.KindLoginStopped, binding)
+	mark.Expiry = p.c.Now().Add(retiredLife)
 	_, err := p.store.Save(ctx, envelope.Seal(p.c.keys, mark, head{}, nil))
 	if errors.Is(err, storage.ErrConflict) {
 		return nil
@@ -89,10 +94,10 @@ func (b *budget) spend() bool {
 
 // isRetired reports whether a binding must not be used any more.
 func (p *Passport) isRetired(ctx context.Context, binding Secret) (bool, error) {
-	if p.retries.waits(retiredID(binding)) {
+	if p.retries.waits(p.retiredID(binding)) {
 		return true, nil
 	}
-	_, err := p.load(ctx, retiredID(binding))
+	_, err := p.load(ctx, p.retiredID(binding))
 	if errors.Is(err, storage.ErrNotFound) {
 		return false, nil
 	}
@@ -119,7 +124,7 @@ func (p *Passport) presentSession(ctx context.Context, secret Secret) (id string
 	if !plausibleID(secret.Reveal()) {
 		return "", 0
 	}
-	id, _ = p.ids.Session(secret.Reveal())
+	id, _ = p.ids.Session(p.c.tenant, secret.Reveal())
 	rec, err := p.load(ctx, id)
 	if errors.Is(err, storage.ErrNotFound) {
 		return "", 0
@@ -157,7 +162,7 @@ func (p *Passport) checkSessionThen(ctx context.Context, l loginState) error {
 		if !errors.Is(err, storage.ErrNotFound) {
 			return storeError(err)
 		}
-		rec, err := p.load(ctx, storeID(spaceNext, Secret(id)))
+		rec, err := p.load(ctx, p.storeID(storage.KindSuccessor, Secret(id)))
 		if errors.Is(err, storage.ErrNotFound) {
 			return errLoggedOut
 		}
@@ -179,11 +184,12 @@ func (p *Passport) replace(ctx context.Context, old Secret, next string) {
 	if !plausibleID(old.Reveal()) {
 		return
 	}
-	id, _ := p.ids.Session(old.Reveal())
+	id, _ := p.ids.Session(p.c.tenant, old.Reveal())
 	if id == next {
 		return
 	}
-	note := storage.Record{ID: storeID(spaceNext, Secret(id)), Expiry: p.c.Now().Add(retiredLife)}
+	note := p.newRecord(storage.KindSuccessor, Secret(id))
+	note.Expiry = p.c.Now().Add(retiredLife)
 	if _, err := p.save(ctx, envelope.Seal(p.c.keys, note, head{}, []byte(next))); err != nil && !errors.Is(err, storage.ErrConflict) {
 		p.c.Logger.WarnContext(ctx, "passport: the logins in other tabs of a browser have to be begun again", "error", err)
 	}

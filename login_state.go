@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/passport-go/passport/internal/seal"
 	"github.com/passport-go/passport/internal/strictbase64"
 	"github.com/passport-go/passport/internal/web"
 )
@@ -84,14 +83,16 @@ func (l loginState) derive(purpose string) string {
 func (l loginState) expiry() time.Time { return time.Unix(l.Begun, 0).Add(loginLife) }
 
 // statePlace is what a state is bound to.
-func statePlace(binding Secret) []byte { return []byte(storeID(spaceLogin, binding)) }
+func (p *Passport) statePlace(binding Secret) []byte {
+	return []byte(p.storeID(kindLoginState, binding))
+}
 
-func (l loginState) seal(keys *seal.Keys) (Secret, error) {
+func (p *Passport) sealLogin(l loginState) (Secret, error) {
 	plain, err := json.Marshal(l)
 	if err != nil {
 		return "", err
 	}
-	return Secret(base64.RawURLEncoding.EncodeToString(keys.Seal(nil, plain, statePlace(l.binding)))), nil
+	return Secret(base64.RawURLEncoding.EncodeToString(p.c.keys.Seal(nil, plain, p.statePlace(l.binding)))), nil
 }
 
 // openLogin reads a state that came back to the browser b, or returns ErrNoLogin.
@@ -107,7 +108,7 @@ func (p *Passport) openLogin(state Secret, b BrowserState) (loginState, error) {
 		if !plausibleID(binding.Reveal()) {
 			continue
 		}
-		plain, err := p.c.keys.Open(nil, sealed, statePlace(binding))
+		plain, err := p.c.keys.Open(nil, sealed, p.statePlace(binding))
 		if err != nil {
 			continue
 		}

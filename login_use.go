@@ -42,25 +42,24 @@ var (
 	errOtherCode = fmt.Errorf("%w: the login was finished with another code", ErrNoLogin)
 )
 
-func (l loginState) entryID() string {
-	return storeID(spaceLogin, Secret(base64.RawURLEncoding.EncodeToString(l.Seed)))
+// entry is where a login is entered.
+func (p *Passport) entry(l loginState) storage.Record {
+	return p.newRecord(storage.KindLogin, Secret(base64.RawURLEncoding.EncodeToString(l.Seed)))
 }
 
 // bindingIndex is what the entries of a binding are indexed by.
-func bindingIndex(binding Secret) string { return storeID(spaceBinding, binding) }
+func (p *Passport) bindingIndex(binding Secret) string { return p.storeID(kindBinding, binding) }
 
-func hashOfCode(code string) string { return storeID(spaceCode, Secret(code)) }
+func (p *Passport) hashOfCode(code string) string { return p.storeID(kindCode, Secret(code)) }
 
 // use enters a login as used, with its code. storage.ErrConflict: it was before.
 // After any other error the same callback may come again, for its code has not been
 // used.
 func (p *Passport) use(ctx context.Context, l loginState, code string) (storage.Record, error) {
-	rec := storage.Record{
-		ID:     l.entryID(),
-		SID:    bindingIndex(l.binding),
-		Expiry: l.expiry().Add(2 * exchangeTimeout), // there until it is finished
-	}
-	body, err := json.Marshal(loginEntry{Code: hashOfCode(code)})
+	rec := p.entry(l)
+	rec.SID = p.bindingIndex(l.binding)
+	rec.Expiry = l.expiry().Add(2 * exchangeTimeout) // there until it is finished
+	body, err := json.Marshal(loginEntry{Code: p.hashOfCode(code)})
 	if err != nil {
 		return rec, err
 	}
@@ -75,7 +74,7 @@ func (p *Passport) use(ctx context.Context, l loginState, code string) (storage.
 // keepOutcome keeps what came of a login, its failure too, for a browser that loads
 // the callback again. That it cannot be kept is no reason to fail; errLoggedOut is.
 func (p *Passport) keepOutcome(ctx context.Context, used storage.Record, code string, sessionID Secret) error {
-	body, err := json.Marshal(loginEntry{Code: hashOfCode(code), Finished: true, SessionID: sessionID.Reveal()})
+	body, err := json.Marshal(loginEntry{Code: p.hashOfCode(code), Finished: true, SessionID: sessionID.Reveal()})
 	if err != nil {
 		return err
 	}
@@ -103,7 +102,7 @@ func (p *Passport) dropUse(ctx context.Context, used storage.Record) error {
 // finished. ErrNoLogin: it failed, its session has ended, or its code was another.
 func (p *Passport) outcome(ctx context.Context, l loginState, code string) (LoginResult, error) {
 	for giveUp := time.Now().Add(outcomeWait); time.Now().Before(giveUp); {
-		rec, err := p.load(ctx, l.entryID())
+		rec, err := p.load(ctx, p.entry(l).ID)
 		if errors.Is(err, storage.ErrNotFound) {
 			return LoginResult{}, ErrNoLogin
 		}
@@ -114,7 +113,7 @@ func (p *Passport) outcome(ctx context.Context, l loginState, code string) (Logi
 		switch {
 		case err != nil:
 			return LoginResult{}, ErrNoLogin
-		case entry.Code != hashOfCode(code):
+		case entry.Code != p.hashOfCode(code):
 			return LoginResult{}, errOtherCode
 		case entry.Finished:
 			return p.again(ctx, l, Secret(entry.SessionID))

@@ -90,6 +90,9 @@ func (p *Passport) newLogout() Logout {
 // way. The revocation is waited for up to Config.RevocationWait; one that fails
 // is tried again, with back-off, and is not an error.
 func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
+	if !p.c.tenant.Owns(id) { // maybe of another client that shares the store
+		id = ""
+	}
 	l, debt, err := p.endSession(ctx, id, EventLogout)
 	p.sendTo(ctx, &l, debt.Record, p.newLogoutState(debt.Record.SID))
 	if l.App == OutcomeDone {
@@ -100,7 +103,7 @@ func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
 
 // endOwn is endSession for the browser that holds the session's secret.
 func (p *Passport) endOwn(ctx context.Context, secret Secret, event EventName) (Logout, storage.Revocation, error) {
-	id, _ := p.ids.Session(string(secret))
+	id, _ := p.ids.Session(p.c.tenant, string(secret))
 	p.ids.Forget(string(secret))
 	return p.endSession(ctx, id, event)
 }

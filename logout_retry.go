@@ -48,7 +48,7 @@ func (r *logoutRetries) addSession(id string, event EventName) {
 func (r *logoutRetries) addBindings(bindings []Secret) {
 	for _, b := range bindings {
 		if plausibleID(b.Reveal()) {
-			r.add(retiredID(b), unended{binding: b})
+			r.add(r.p.retiredID(b), unended{binding: b})
 		}
 	}
 }

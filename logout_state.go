@@ -23,22 +23,25 @@ const returnParam = authdomain.ReturnParam
 func (p *Passport) newLogoutState(sid string) Secret {
 	session := ""
 	if sid != "" {
-		session = storeID(spaceGuard, Secret(sid))
+		session = p.storeID(kindLogoutSession, Secret(sid))
 	}
 	return Secret(logoutstate.New(session, p.c.Now()))
 }
 
-// confirmedID is where it is noted that a Passport session has ended.
-func confirmedID(session Secret) string { return storeID(spaceConfirmed, session) }
+// confirmation is where it is noted that a Passport session has ended.
+func (p *Passport) confirmation(session Secret) storage.Record {
+	return p.newRecord(storage.KindLogoutDone, session)
+}
 
-func confirmedIDOf(sid string) string {
-	return confirmedID(Secret(storeID(spaceGuard, Secret(sid))[:logoutstate.SessionLength]))
+func (p *Passport) confirmationOf(sid string) storage.Record {
+	return p.confirmation(Secret(p.storeID(kindLogoutSession, Secret(sid))[:logoutstate.SessionLength]))
 }
 
 // confirm notes that the provider has ended a Passport session, for browsers that
 // could not know.
 func (p *Passport) confirm(ctx context.Context, sid string) error {
-	rec := storage.Record{ID: confirmedIDOf(sid), Expiry: p.c.Now().Add(logoutstate.Life)}
+	rec := p.confirmationOf(sid)
+	rec.Expiry = p.c.Now().Add(logoutstate.Life)
 	_, err := p.store.Save(ctx, envelope.Seal(p.c.keys, rec, head{}, nil))
 	if errors.Is(err, storage.ErrConflict) {
 		return nil
@@ -52,7 +55,7 @@ func (p *Passport) unconfirm(ctx context.Context, sid string) error {
 	if sid == "" {
 		return nil
 	}
-	_, err := p.store.Delete(ctx, confirmedIDOf(sid))
+	_, err := p.store.Delete(ctx, p.confirmationOf(sid).ID)
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil
 	}

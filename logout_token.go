@@ -29,10 +29,8 @@ func (p *Passport) EndByLogoutToken(ctx context.Context, token string) (Logout, 
 	}
 	work, cancel := p.storeCall(ctx)
 	defer cancel()
-	used := storage.Record{
-		ID:     storeID(spaceTokenID, Secret(p.c.Issuer+" "+t.ID)),
-		Expiry: p.c.Now().Add(2*provider.LogoutTokenWindow + provider.LogoutTokenLife),
-	}
+	used := p.newRecord(storage.KindLogoutToken, Secret(t.ID))
+	used.Expiry = p.c.Now().Add(2*provider.LogoutTokenWindow + provider.LogoutTokenLife)
 	used = envelope.Seal(p.c.keys, used, head{}, nil)
 	_, err = p.store.Save(work, used)
 	full := errors.Is(err, storage.ErrFull) // which must not keep anybody signed in
@@ -139,7 +137,7 @@ func (p *Passport) endByFrame(ctx context.Context, sid string) error {
 
 func (p *Passport) endMatching(ctx context.Context, m storage.Match) (ended int, revocation Outcome, err error) {
 	if !p.c.RevokeOnProviderLogout {
-		records, err := p.store.DeleteMatching(ctx, m)
+		records, err := p.store.DeleteMatching(ctx, p.ownSessions(m))
 		p.ended(Event{Name: EventLogout, Context: ctx}, records...)
 		return len(records), OutcomeSkipped, err
 	}
@@ -190,11 +188,12 @@ type mark struct {
 	Time  int64 `json:"time"`
 }
 
-func markID(m storage.Match) string {
+// markOf is where the mark for m stands.
+func (p *Passport) markOf(m storage.Match) storage.Record {
 	if m.SID != "" {
-		return storeID(spaceMark, Secret("sid "+m.SID))
+		return p.newRecord(storage.KindLogoutMark, Secret("sid "+m.SID))
 	}
-	return storeID(spaceMark, Secret("sub "+m.Subject))
+	return p.newRecord(storage.KindLogoutMark, Secret("sub "+m.Subject))
 }
 
 // markEnded leaves a mark, or moves one that is there forward. Logouts need not
@@ -202,7 +201,8 @@ func markID(m storage.Match) string {
 // itself.
 func (p *Passport) markEnded(ctx context.Context, m storage.Match, issued time.Time) error {
 	own := mark{Order: time.Now().UnixNano(), Time: issued.Unix()}
-	rec := storage.Record{ID: markID(m), Expiry: p.c.Now().Add(markLife)}
+	rec := p.markOf(m)
+	rec.Expiry = p.c.Now().Add(markLife)
 	for {
 		body, err := json.Marshal(own)
 		if err != nil {
@@ -252,7 +252,7 @@ func (p *Passport) overtaken(ctx context.Context, begun int64, id *provider.IDTo
 
 // marked returns a mark, or the zero mark if there is none.
 func (p *Passport) marked(ctx context.Context, match storage.Match) (mark, error) {
-	rec, err := p.store.Load(ctx, markID(match))
+	rec, err := p.store.Load(ctx, p.markOf(match).ID)
 	if errors.Is(err, storage.ErrNotFound) {
 		return mark{}, nil
 	}

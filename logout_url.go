@@ -121,15 +121,19 @@ func (p *Passport) storePost(ctx context.Context, state Secret, params url.Value
 	id := newID()
 	call, cancel := p.storeCall(ctx)
 	defer cancel()
-	rec := storage.Record{ID: postID(id, state), Expiry: p.c.Now().Add(postLife)}
+	rec := p.logoutRequest(id, state)
+	rec.Expiry = p.c.Now().Add(postLife)
 	if _, err := p.store.Save(call, envelope.Seal(p.c.keys, rec, head{}, body)); err != nil {
 		return "", storeError(err)
 	}
 	return withQuery(p.c.RedirectURI, url.Values{postedParam: {id.Reveal()}}), nil
 }
 
-// postID binds a request to the browser of its logout: it holds the user's ID token.
-func postID(id, state Secret) string { return storeID(spacePost, id+" "+state) }
+// logoutRequest binds a request to the browser of its logout: it holds the user's ID
+// token.
+func (p *Passport) logoutRequest(id, state Secret) storage.Record {
+	return p.newRecord(storage.KindLogoutRequest, id+" "+state)
+}
 
 // PostedLogout returns the logout request that [Logout.URL] leads to if it is at
 // RedirectURI, with the parameter logout: it is too long for a URL, because of the
@@ -149,7 +153,7 @@ func (p *Passport) PostedLogout(ctx context.Context, b BrowserState, query url.V
 	}
 	call, cancel := p.storeCall(ctx)
 	defer cancel()
-	rec, err := p.store.Delete(call, postID(id, b.Logout))
+	rec, err := p.store.Delete(call, p.logoutRequest(id, b.Logout).ID)
 	if errors.Is(err, storage.ErrNotFound) {
 		return "", nil, ErrNoLogout
 	}

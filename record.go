@@ -10,28 +10,15 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// A session stands in the store under
-//
-//	base64url(SHA-256("session:" + session id))
-//
-// with a head and a body, which are sealed; see package envelope.
-
-// Every use of the store has its own name space, so that the key of one can
-// never be taken for that of another.
+// A record stands in the store under a hash of its tenant, its kind, and a secret,
+// such as a session's id, with a head and a body, which are sealed; see package
+// envelope. What else is derived from secrets has kinds of its own, so that none
+// can be taken for another.
 const (
-	spaceSession = envelope.SpaceSession
-	spaceLogin   = "login:"
-	spaceCode    = "code:"
-	spaceBinding = "binding:"
-	spaceRetired = "retired:"
-	spaceNext    = "next:"
-	spaceDebt    = "debt:"
-	spaceTokenID = "jti:"
-	spaceMark    = "mark:"
-	spacePost    = "post:"
-
-	spaceGuard     = "guard:"
-	spaceConfirmed = "confirmed:"
+	kindCode          = "code"
+	kindBinding       = "binding"
+	kindLoginState    = "login-state"
+	kindLogoutSession = "logout-session"
 )
 
 // head is what a request has to know of its session.
@@ -41,7 +28,14 @@ type head = envelope.Head
 const idLength = envelope.IDLength
 
 // storeID derives the key of a record from a secret that only a browser holds.
-func storeID(space string, secret Secret) string { return envelope.ID(space, string(secret)) }
+func (p *Passport) storeID(kind storage.Kind, secret Secret) string {
+	return p.c.tenant.ID(kind, string(secret))
+}
+
+// newRecord returns a record to be filled in.
+func (p *Passport) newRecord(kind storage.Kind, secret Secret) storage.Record {
+	return p.c.tenant.Record(kind, string(secret))
+}
 
 // plausibleID tells what we issued from what cannot be ours, at no cost.
 func plausibleID(s string) bool {

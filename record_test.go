@@ -34,10 +34,10 @@ var (
 		IDToken: "header.payload.signature", AccessToken: "access", RefreshToken: "refresh",
 		TokenType: "Bearer", Scope: "openid email", Expiry: time.Unix(1_790_086_400, 0),
 	}
-	goldenRecord = storage.Record{ID: "an id", Subject: "email|alice", SID: "a sid"}
+	goldenRecord = storage.Record{ID: "an id", Tenant: "a tenant", Kind: storage.KindSession, Subject: "email|alice", SID: "a sid"}
 )
 
-// A session that was stored by an earlier version has to open in this one. A
+// A session that was stored by a released version has to open in this one. A
 // record is never the same twice, so the golden file is read and not compared;
 // -update adds one when the format grows a version.
 func TestOldRecordsStillOpen(t *testing.T) {
@@ -45,7 +45,7 @@ func TestOldRecordsStillOpen(t *testing.T) {
 	if *update {
 		data := envelope.Seal(keys, goldenRecord, goldenHead, goldenTokens.marshal()).Data
 		text := base64.StdEncoding.EncodeToString(data) + "\n"
-		require.NoError(t, os.WriteFile("testdata/session-2.b64", []byte(text), 0o644))
+		require.NoError(t, os.WriteFile("testdata/session-3.b64", []byte(text), 0o644))
 	}
 	files, err := filepath.Glob("testdata/session-*.b64")
 	require.NoError(t, err)
@@ -71,6 +71,8 @@ func TestARecordIsBoundToItsPlaceAndItsIndex(t *testing.T) {
 	sealed := envelope.Seal(keys, goldenRecord, goldenHead, goldenTokens.marshal())
 	for name, move := range map[string]func(*storage.Record){
 		"id":               func(r *storage.Record) { r.ID = "another id" },
+		"tenant":           func(r *storage.Record) { r.Tenant = "another tenant" },
+		"kind":             func(r *storage.Record) { r.Kind = storage.KindLogin },
 		"subject":          func(r *storage.Record) { r.Subject = "email|mallory" },
 		"sid":              func(r *storage.Record) { r.SID = "" },
 		"between its keys": func(r *storage.Record) { r.Subject, r.SID = r.Subject+"a", " sid" },

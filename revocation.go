@@ -60,6 +60,7 @@ type revoker struct {
 	queue   []payment         // for the next worker that is free
 	workers int               // revocationsAtOnce at most
 	closing bool              // nothing is claimed any more
+	left    map[string]bool   // what this process cannot read, and has told of
 }
 
 type inHand struct {
@@ -79,6 +80,7 @@ func newRevoker(p *Passport, volatile bool) *revoker {
 		volatile: volatile,
 		wake:     make(chan struct{}, 1),
 		hand:     map[string]inHand{},
+		left:     map[string]bool{},
 	}
 }
 
@@ -91,7 +93,7 @@ func (v *revoker) attempt(ctx context.Context, d storage.Revocation) (Outcome, E
 		err = fmt.Errorf("passport: a refresh token that is owed a revocation cannot be read: %w", err)
 		later := errors.Is(err, seal.ErrNoKey) || errors.Is(err, envelope.ErrLater)
 		if later && v.p.c.Now().Sub(d.Since) < revocationAge {
-			return v.postpone(ctx, d, longestRetry, about, err)
+			return OutcomePending, v.leave(d, about, err)
 		}
 		return v.giveUp(ctx, d, about, err)
 	}
@@ -128,6 +130,21 @@ func backOff(attempts int) time.Duration {
 		wait = min(firstRetry<<attempts, longestRetry)
 	}
 	return wait - mathrand.N(wait/2)
+}
+
+// leave lets the lease of d end by itself, for an instance that can read it: one
+// that has the key, or a later version. It counts as no attempt, and the event is
+// told once.
+func (v *revoker) leave(d storage.Revocation, about Event, err error) Event {
+	v.forget(d)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.left[d.Record.ID] || len(v.left) >= handful {
+		return Event{}
+	}
+	v.left[d.Record.ID] = true
+	about.Name, about.Err = EventRevocationRetry, err
+	return about
 }
 
 func (v *revoker) settle(ctx context.Context, d storage.Revocation) {
@@ -176,12 +193,8 @@ func (p *Passport) oweToken(from storage.Record, t tokens) {
 	if t.RefreshToken == "" {
 		return
 	}
-	r := storage.Record{
-		ID:      storeID(spaceDebt, Secret(rand.Text())),
-		Subject: from.Subject,
-		SID:     from.SID,
-		Expiry:  p.c.Now().Add(revocationAge),
-	}
+	r := p.newRecord(storage.KindToken, Secret(rand.Text()))
+	r.Subject, r.SID, r.Expiry = from.Subject, from.SID, p.c.Now().Add(revocationAge)
 	r = envelope.Seal(p.c.keys, r, head{}, tokens{RefreshToken: t.RefreshToken}.marshal())
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
@@ -239,7 +252,7 @@ func (v *revoker) claim(ctx context.Context) bool {
 		// Not with the loop's context: what a cancelled call has claimed, nobody
 		// would revoke until its hold is over.
 		call, cancel := context.WithTimeout(v.p.tasks.Last(), storeTimeout)
-		debts, err := v.p.ledger.Claim(call, "", claimAtOnce, revocationHold)
+		debts, err := v.p.ledger.Claim(call, v.p.c.tenant.Name(), claimAtOnce, revocationHold)
 		cancel()
 		if err != nil {
 			v.p.c.Logger.Warn("passport: the ledger of revocations could not be read", "error", err)
@@ -295,7 +308,7 @@ func (v *revoker) claimOnce(ctx context.Context) {
 	}
 	call, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	due, err := v.p.ledger.Claim(call, "", claimAtOnce, revocationHold)
+	due, err := v.p.ledger.Claim(call, v.p.c.tenant.Name(), claimAtOnce, revocationHold)
 	if err != nil {
 		v.p.c.Logger.Warn("passport: the queue of revocations could not be read", "error", err)
 	}

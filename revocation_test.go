@@ -83,7 +83,7 @@ func (p *Passport) storeSession(t *testing.T, refreshToken Secret) string {
 	t.Helper()
 	now := p.c.Now()
 	h := head{Begun: now.Unix(), Seen: now.Unix(), End: now.Add(p.c.SessionLifetime).Unix()}
-	rec := storage.Record{ID: storeID(spaceSession, newID()), Subject: "alice", Expiry: p.expiry(h)}
+	rec := storage.Record{Tenant: p.c.tenant.Name(), Kind: storage.KindSession, ID: p.storeID(storage.KindSession, newID()), Subject: "alice", Expiry: p.expiry(h)}
 	rec = envelope.Seal(p.c.keys, rec, h, tokens{RefreshToken: refreshToken}.marshal())
 	_, err := p.store.Save(t.Context(), rec)
 	require.NoError(t, err)
@@ -290,7 +290,7 @@ func (l *downLedger) Claim(ctx context.Context, tenant string, n int, hold time.
 		l.asked.Add(1)
 		return nil, io.ErrUnexpectedEOF
 	}
-	return l.Store.Claim(ctx, "", n, hold)
+	return l.Store.Claim(ctx, tenant, n, hold)
 }
 
 func TestAStoreWithoutALedgerIsGivenOne(t *testing.T) {

@@ -30,7 +30,7 @@ func (p *Passport) Session(ctx context.Context, id Secret) (*Session, error) {
 
 // find looks a session up into s, by the secret that a browser holds.
 func (p *Passport) find(ctx context.Context, secret Secret, s *Session) error {
-	id, remembered := p.ids.Session(string(secret))
+	id, remembered := p.ids.Session(p.c.tenant, string(secret))
 	err := p.findByID(ctx, id, s)
 	switch {
 	case err != nil && remembered:

@@ -66,7 +66,7 @@ func (p *Passport) Sessions(ctx context.Context, subject string) ([]SessionInfo,
 	}
 	call, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	records, err := lister.List(call, storage.Match{Subject: subject})
+	records, err := lister.List(call, p.ownSessions(storage.Match{Subject: subject}))
 	if err != nil {
 		return nil, storeError(err)
 	}
@@ -84,7 +84,9 @@ func (p *Passport) Sessions(ctx context.Context, subject string) ([]SessionInfo,
 // all of a user's (Subject), the user's others (Subject and Except, with the
 // [Session.ID] to spare), or those of one Passport session (SID). The cost
 // follows the number of sessions ended. A match with neither Subject nor SID is
-// an error (storage.ErrEmptyMatch), and ends nothing.
+// an error (storage.ErrEmptyMatch), and ends nothing. Tenant and Kind of m are set
+// here: the sessions are those of this issuer and client, whoever else shares the
+// Store.
 //
 // The Passport sessions in the users' other browsers are out of reach: only
 // those browsers can end them.
@@ -115,8 +117,15 @@ func (p *Passport) EndSessions(ctx context.Context, m storage.Match) (Logout, er
 	return l, err
 }
 
+// ownSessions selects what m does, among the sessions of this client alone.
+func (p *Passport) ownSessions(m storage.Match) storage.Match {
+	m.Tenant, m.Kind = p.c.tenant.Name(), storage.KindSession
+	return m
+}
+
 // removeMatching is remove for many.
 func (p *Passport) removeMatching(ctx context.Context, m storage.Match) ([]storage.Revocation, error) {
+	m = p.ownSessions(m)
 	debts, err := p.ledger.DeleteMatchingAndEnqueue(ctx, m, revocationHold)
 	if !errors.Is(err, storage.ErrFull) {
 		return debts, err

@@ -166,6 +166,15 @@ func (c Config) engine(store storage.TokenStore, keys ...[]byte) passport.Config
 	}
 }
 
+// issuer is what the engine makes of c, which has been checked.
+func (c Config) issuer() string {
+	if c.Issuer != "" {
+		return c.Issuer
+	}
+	origin, _ := authdomain.Origin(cmp.Or(c.AuthDomain, authdomain.Default))
+	return origin + "/"
+}
+
 // authenticationDomain is what pages with the JavaScript SDK have under that name.
 func (c Config) authenticationDomain() string {
 	switch {

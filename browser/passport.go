@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/internal/seal"
 	"github.com/passport-go/passport/storage/localstorage"
 )
@@ -58,7 +59,7 @@ func New(c Config) (*Passport, error) {
 		return nil, ErrPopup
 	}
 	c = c.withDefaults()
-	kept := &sessions{now: c.Now}
+	kept := &sessions{now: c.Now, tenant: envelope.NewTenant(c.issuer(), c.ClientID)}
 	store, err := localstorage.New(localstorage.Options{
 		AuthenticationDomain: c.authenticationDomain(),
 		ClientID:             c.ClientID,

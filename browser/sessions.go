@@ -19,13 +19,13 @@ import (
 
 // sessions is the store that the engine sees. The one session is that which is
 // shared with the JavaScript SDK: what the engine has sealed is stored in that
-// SDK's format, and sealed again for the engine to read. Records without a
-// subject (logins that are done with, marks), and all revocations, are stored as
-// they are.
+// SDK's format, and sealed again for the engine to read. Records of other kinds
+// (logins that are done with, marks), and all revocations, are stored as they are.
 type sessions struct {
 	*localstorage.Store
-	keys *seal.Keys
-	now  func() time.Time
+	keys   *seal.Keys
+	tenant *envelope.Tenant
+	now    func() time.Time
 
 	mu    sync.Mutex
 	known map[string]bool // IDs of sessions that this tab has seen; see Listen
@@ -69,7 +69,7 @@ type beside struct {
 	Spilled *spilled `json:"spilled,omitempty"`
 }
 
-func (b beside) id() string { return envelope.ID(envelope.SpaceSession, b.Secret) }
+func (s *sessions) id(b beside) string { return s.tenant.ID(storage.KindSession, b.Secret) }
 
 func (b beside) marshal() []byte {
 	data, _ := json.Marshal(b) // texts and numbers: cannot fail
@@ -104,7 +104,7 @@ func (s *sessions) current(ctx context.Context) (localstorage.User, beside, erro
 		}
 		var b beside
 		if json.Unmarshal(u.Extra, &b) == nil && b.Secret != "" {
-			s.saw(b.id())
+			s.saw(s.id(b))
 			u, b = s.withSpilled(u, b)
 			return u, b, nil
 		}
@@ -124,7 +124,7 @@ func (s *sessions) currentOrLast(ctx context.Context) (string, error) {
 	_, b, err := s.current(ctx)
 	switch {
 	case err == nil:
-		return b.id(), nil
+		return s.id(b), nil
 	case errors.Is(err, storage.ErrNotFound):
 		return "", nil
 	}
@@ -139,7 +139,7 @@ func (s *sessions) find(ctx context.Context, id string) (localstorage.User, besi
 	if errors.Is(err, storage.ErrNotFound) {
 		return u, b, false, nil
 	}
-	return u, b, err == nil && id != "" && (id == b.id() || id == b.Begun || id == currentID), err
+	return u, b, err == nil && id != "" && (id == s.id(b) || id == b.Begun || id == currentID), err
 }
 
 // Load implements storage.TokenStore.
@@ -157,7 +157,7 @@ func (s *sessions) Load(ctx context.Context, id string) (storage.Record, error) 
 // Save implements storage.TokenStore. A new session takes the place of the one
 // before, which is revoked.
 func (s *sessions) Save(ctx context.Context, r storage.Record) (storage.Record, error) {
-	if r.Subject == "" {
+	if r.Kind != storage.KindSession {
 		return s.Store.Save(ctx, r)
 	}
 	u, head, userInfo, err := s.user(r)
@@ -197,7 +197,7 @@ func (s *sessions) begin(ctx context.Context, u localstorage.User, b beside) (st
 	for {
 		saved, err := s.SaveUser(ctx, u)
 		if err == nil {
-			s.saw(b.id())
+			s.saw(s.id(b))
 			return s.record(saved, b, b.Begun), nil
 		}
 		if !errors.Is(err, storage.ErrConflict) {
@@ -241,7 +241,7 @@ func (s *sessions) Delete(ctx context.Context, id string) (storage.Record, error
 		}
 		if err == nil {
 			s.letGo()
-			return s.record(u, b, b.id()), nil
+			return s.record(u, b, s.id(b)), nil
 		}
 		if !again(err) {
 			return storage.Record{}, err
@@ -265,7 +265,7 @@ func (s *sessions) DeleteAndEnqueue(ctx context.Context, id string, lease time.D
 		revision, err := s.stored(u.Revision)
 		var owed storage.Revocation
 		if err == nil {
-			owed, err = s.DeleteUserAndEnqueue(ctx, revision, s.record(u, b, b.id()), lease)
+			owed, err = s.DeleteUserAndEnqueue(ctx, revision, s.record(u, b, s.id(b)), lease)
 		}
 		if err == nil {
 			s.letGo()
@@ -348,10 +348,10 @@ func (s *sessions) matching(ctx context.Context, m storage.Match) (string, error
 		return "", nil
 	case err != nil:
 		return "", err
-	case m.Subject != "" && m.Subject != u.Subject, m.SID != "" && m.SID != u.SID, m.Except == b.id():
+	case m.Tenant != s.tenant.Name(), m.Kind != storage.KindSession, m.Subject != "" && m.Subject != u.Subject, m.SID != "" && m.SID != u.SID, m.Except == s.id(b):
 		return "", nil
 	}
-	return b.id(), nil
+	return s.id(b), nil
 }
 
 // Listen implements storage.Notifier. What the JavaScript SDK has ended has no
@@ -386,7 +386,7 @@ func (s *sessions) gone(ctx context.Context) (ids []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id := range s.known {
-		if err != nil || id != b.id() {
+		if err != nil || id != s.id(b) {
 			ids = append(ids, id)
 			delete(s.known, id)
 		}
@@ -423,9 +423,12 @@ func (s *sessions) user(r storage.Record) (u localstorage.User, head envelope.He
 // record is what u is in the engine's terms, under one of its IDs.
 func (s *sessions) record(u localstorage.User, b beside, id string) storage.Record {
 	if id == currentID {
-		id = b.id()
+		id = s.id(b)
 	}
-	r := storage.Record{ID: id, Subject: u.Subject, SID: u.SID, Revision: u.Revision, Expiry: u.Expiry}
+	r := storage.Record{
+		ID: id, Tenant: s.tenant.Name(), Kind: storage.KindSession,
+		Subject: u.Subject, SID: u.SID, Revision: u.Revision, Expiry: u.Expiry,
+	}
 	t := tokensOf(u)
 	t.UserInfo = b.UserInfo
 	return envelope.Seal(s.keys, r, b.Head, t.Marshal())
@@ -459,7 +462,7 @@ func (s *sessions) taken(u localstorage.User) (storage.Record, error) {
 		b = beside{Secret: newSecret()}
 	}
 	u, b = s.withSpilled(u, b)
-	return s.record(u, b, b.id()), nil
+	return s.record(u, b, s.id(b)), nil
 }
 
 // writtenBack is the revocation for a session that the JavaScript SDK has written back

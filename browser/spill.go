@@ -54,7 +54,7 @@ func (s *sessions) spill(ctx context.Context, u localstorage.User, b beside) (lo
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b.Spilled = nil
-	s.held = &held{session: b.id(), base: u.Revision, user: u, beside: b}
+	s.held = &held{session: s.id(b), base: u.Revision, user: u, beside: b}
 	s.held.user.Revision++
 	return s.held.user, nil
 }
@@ -69,7 +69,7 @@ func (s *sessions) withSpilled(u localstorage.User, b beside) (localstorage.User
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if h := s.held; h != nil && h.session == b.id() && h.base == u.Revision {
+	if h := s.held; h != nil && h.session == s.id(b) && h.base == u.Revision {
 		return h.user, h.beside
 	}
 	return u, b

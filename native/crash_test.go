@@ -66,7 +66,7 @@ func (m *mortal) Claim(ctx context.Context, tenant string, n int, hold time.Dura
 	if m.steps.Load() > m.life {
 		return nil, errDead
 	}
-	return m.disk.Claim(ctx, "", n, hold)
+	return m.disk.Claim(ctx, tenant, n, hold)
 }
 
 func (m *mortal) Retry(ctx context.Context, debt storage.Revocation, due time.Time) error {

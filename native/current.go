@@ -115,7 +115,7 @@ func (c *current) load(ctx context.Context) (userState, error) {
 func (c *current) read(ctx context.Context) (userState, storage.Record, error) {
 	rec, err := c.store.Load(ctx, c.id)
 	if errors.Is(err, storage.ErrNotFound) {
-		return userState{}, storage.Record{ID: c.id}, nil
+		return userState{}, storage.Record{ID: c.id, Kind: storage.KindBrowser}, nil
 	}
 	if err != nil {
 		return userState{}, rec, storeError(err)

@@ -46,14 +46,16 @@ type Kind string
 
 // The kinds of package passport's records.
 const (
-	KindSession     Kind = "session"      // a user's session; the only kind with a Subject
-	KindLogin       Kind = "login"        // a login in progress
-	KindToken       Kind = "token"        // a refresh token that has no session, to be revoked
-	KindLogoutMark  Kind = "logout-mark"  // when the provider ended a user's sessions
-	KindLogoutToken Kind = "logout-token" // a logout token that has been used (its jti)
-	KindLogoutPage  Kind = "logout-page"  // a page that posts the browser to the provider
-	KindLogoutDone  Kind = "logout-done"  // a logout that the provider has confirmed
-	KindBrowser     Kind = "browser"      // what a driver keeps for its one browser or user
+	KindSession       Kind = "session"        // a user's session
+	KindLogin         Kind = "login"          // a login that has been used; its SID is the browser's binding
+	KindLoginStopped  Kind = "login-stopped"  // a binding whose logins a logout has stopped
+	KindSuccessor     Kind = "successor"      // which session took the place of another
+	KindToken         Kind = "token"          // a refresh token without a session, to be revoked
+	KindLogoutMark    Kind = "logout-mark"    // when the provider ended a user's sessions
+	KindLogoutToken   Kind = "logout-token"   // a logout token that has been used (its jti)
+	KindLogoutRequest Kind = "logout-request" // a logout request that its browser is to post
+	KindLogoutDone    Kind = "logout-done"    // a Passport session that is known to have ended
+	KindBrowser       Kind = "browser"        // what a driver keeps for its one browser or user
 )
 
 // MaxTenant and MaxKind bound a record's Tenant and Kind, in bytes.

@@ -5,7 +5,7 @@
 //	Record.Data  format (1 byte) | length of head (2 bytes) | head | body
 //
 // head and body are sealed one by one, and each is bound to the record's ID,
-// subject and sid, so that neither the index nor the place of a record can be
+// tenant, kind, subject and sid, so that neither the index nor the place of a record can be
 // altered unnoticed. The head is small and opened with every request; the body
 // holds the tokens and is opened when somebody asks for them.
 package envelope
@@ -55,7 +55,7 @@ func parseHead(b []byte) (Head, error) {
 	return Head{Begun: at(0), End: at(1), Seen: at(2), RefreshBy: at(3), Label: string(b[headTimes*8:])}, nil
 }
 
-// Seal puts h and body into r, bound to its ID, subject and sid.
+// Seal puts h and body into r, bound to all that the store indexes it by.
 func Seal(keys *seal.Keys, r storage.Record, h Head, body []byte) storage.Record {
 	var buf [256]byte
 	return withHead(keys, r, h, keys.Seal(nil, body, place(buf[:0], 'b', r)))
@@ -131,7 +131,7 @@ func split(data []byte) (head, body []byte, err error) {
 // the record stands. Lengths keep the parts apart.
 func place(dst []byte, part byte, r storage.Record) []byte {
 	dst = append(dst, part)
-	for _, s := range [...]string{r.ID, r.Subject, r.SID} {
+	for _, s := range [...]string{r.ID, r.Tenant, string(r.Kind), r.Subject, r.SID} {
 		dst = binary.BigEndian.AppendUint32(dst, uint32(len(s)))
 		dst = append(dst, s...)
 	}

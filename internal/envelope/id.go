@@ -1,28 +1,11 @@
 package envelope
 
 import (
-	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base64"
 	"sync/atomic"
+
+	"github.com/passport-go/passport/storage"
 )
-
-// SpaceSession is the name space of sessions; see ID.
-const SpaceSession = "session:" // short enough for one block of SHA-256
-
-// IDLength is that of 32 random or hashed bytes in unpadded base64url.
-const IDLength = 43
-
-// ID derives the key of a record from a secret that only a browser holds. Every
-// use of the store has its own name space, so that the key of one can never be
-// taken for that of another.
-func ID(space, secret string) string {
-	var buf [64]byte
-	sum := sha256.Sum256(append(append(buf[:0], space...), secret...))
-	var text [IDLength]byte
-	base64.RawURLEncoding.Encode(text[:], sum[:])
-	return string(text[:])
-}
 
 // IDs remembers the IDs of sessions that are in use, for with a store in this
 // process the hash is the better part of a look-up. What it holds are secrets:
@@ -45,14 +28,15 @@ func (d *derived) isFrom(secret string) bool {
 	return d != nil && subtle.ConstantTimeCompare(d.secret[:], []byte(secret)) == 1
 }
 
-// Session returns ID(SpaceSession, secret), and whether it was remembered.
-func (m *IDs) Session(secret string) (id string, remembered bool) {
+// Session returns the ID of t's session with that secret, and whether it was
+// remembered. All calls have the same t.
+func (m *IDs) Session(t *Tenant, secret string) (id string, remembered bool) {
 	if m != nil {
 		if d := m.slots[memoSlot(secret)].Load(); d.isFrom(secret) {
 			return d.id, true
 		}
 	}
-	return ID(SpaceSession, secret), false
+	return t.ID(storage.KindSession, secret), false
 }
 
 // Remember keeps the id of a session that lives.

@@ -20,10 +20,12 @@ type Memo struct {
 
 // opened is a head, and all that it depends on.
 type opened struct {
-	id, subject, sid string
-	first            weak.Pointer[byte]
-	length           int
-	head             Head
+	id, tenant   string
+	kind         storage.Kind
+	subject, sid string
+	first        weak.Pointer[byte]
+	length       int
+	head         Head
 }
 
 // OpenHead is the function of that name, and as strict. A nil Memo remembers
@@ -38,7 +40,7 @@ func (m *Memo) OpenHead(keys *seal.Keys, r storage.Record) (Head, error) {
 	}
 	h, err := OpenHead(keys, r)
 	if err == nil {
-		slot.Store(&opened{r.ID, r.Subject, r.SID, weak.Make(&r.Data[0]), len(r.Data), h})
+		slot.Store(&opened{r.ID, r.Tenant, r.Kind, r.Subject, r.SID, weak.Make(&r.Data[0]), len(r.Data), h})
 	}
 	return h, err
 }
@@ -57,5 +59,5 @@ func memoSlot(key string) uint {
 
 func (o *opened) isOf(r *storage.Record) bool {
 	return o.first.Value() == &r.Data[0] && o.length == len(r.Data) &&
-		o.id == r.ID && o.subject == r.Subject && o.sid == r.SID
+		o.id == r.ID && o.tenant == r.Tenant && o.kind == r.Kind && o.subject == r.Subject && o.sid == r.SID
 }

@@ -50,6 +50,8 @@ func TestAMemoIsAsStrictAsTheSeal(t *testing.T) {
 	require.NoError(t, err)
 	for name, alter := range map[string]func(*storage.Record){
 		"under another id":      func(r *storage.Record) { r.ID = "an id of another" },
+		"of another tenant":     func(r *storage.Record) { r.Tenant = "another" },
+		"of another kind":       func(r *storage.Record) { r.Kind = storage.KindLogin },
 		"of another subject":    func(r *storage.Record) { r.Subject = "mallory" },
 		"of another sid":        func(r *storage.Record) { r.SID = "" },
 		"cut":                   func(r *storage.Record) { r.Data = r.Data[:20] },

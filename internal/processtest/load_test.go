@@ -108,16 +108,13 @@ func populate(t *testing.T, auth *passporttest.Server, address string, n int) {
 	body, err := envelope.OpenBody(keys, model)
 	require.NoError(t, err)
 
+	tenant := envelope.NewTenant(auth.URL+"/", config(auth.URL).ClientID)
 	var savers sync.WaitGroup
 	for saver := range 16 {
 		savers.Go(func() {
 			for i := saver; i < n; i += 16 {
-				r := storage.Record{
-					ID:      envelope.ID(envelope.SpaceSession, secretOf(i)),
-					Subject: fmt.Sprintf("auth0|%024d", i/3),
-					SID:     fmt.Sprintf("%032d", i),
-					Expiry:  model.Expiry,
-				}
+				r := tenant.Record(storage.KindSession, secretOf(i))
+				r.Subject, r.SID, r.Expiry = fmt.Sprintf("auth0|%024d", i/3), fmt.Sprintf("%032d", i), model.Expiry
 				if _, err := s.Save(context.Background(), envelope.Seal(keys, r, head, body)); err != nil {
 					t.Error(err)
 					return

@@ -623,7 +623,7 @@ var queueMutants = []mutant{
 		b.claim = func(ctx context.Context, tenant string, n int, lease time.Duration) ([]storage.Revocation, error) {
 			now := b.sound.now
 			early := &reference{now: func() time.Time { return now().Add(time.Millisecond) }, revocations: b.sound.revocations}
-			return early.Claim(ctx, "", n, lease)
+			return early.Claim(ctx, tenant, n, lease)
 		}
 	}, "a revocation is leased until its Due"),
 
