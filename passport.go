@@ -102,6 +102,7 @@ func (p *Passport) Close(ctx context.Context) error {
 		p.revoker.drain(ctx)
 	}
 	p.tasks.Finish(ctx)
+	p.provider.Close()
 	var errs []error
 	if n := p.retries.left(); n > 0 {
 		errs = append(errs, fmt.Errorf("passport: %d sessions could not be ended, and live until they expire", n))

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-
-	"github.com/passport-go/passport/internal/authdomain"
 )
 
 // Device is a login that its user finishes on another device (RFC 8628 §3.2).
@@ -66,10 +64,10 @@ func (c *Client) AuthorizeDevice(ctx context.Context, life time.Duration) (Devic
 	if res.status != http.StatusOK {
 		return Device{}, res.err()
 	}
-	return deviceFrom(res, begun, life)
+	return c.deviceFrom(res, begun, life)
 }
 
-func deviceFrom(res response, begun time.Time, life time.Duration) (Device, error) {
+func (c *Client) deviceFrom(res response, begun time.Time, life time.Duration) (Device, error) {
 	o, err := res.object()
 	if err != nil {
 		return Device{}, err
@@ -90,11 +88,11 @@ func deviceFrom(res response, begun time.Time, life time.Duration) (Device, erro
 	if page == "" {
 		page, _ = o.Text("verification_url") // of drafts, and of some providers still
 	}
-	if d.VerificationURI, err = displayURL(page); err != nil {
+	if d.VerificationURI, err = c.displayURL(page); err != nil {
 		return Device{}, err
 	}
 	if complete, _ := o.Text("verification_uri_complete"); complete != "" {
-		if d.VerificationURIComplete, err = displayURL(complete); err != nil {
+		if d.VerificationURIComplete, err = c.displayURL(complete); err != nil {
 			return Device{}, err
 		}
 	}
@@ -104,8 +102,8 @@ func deviceFrom(res response, begun time.Time, life time.Duration) (Device, erro
 func unprintable(r rune) bool { return !unicode.IsPrint(r) }
 
 // displayURL makes an address fit to be shown in a terminal and to be opened.
-func displayURL(raw string) (string, error) {
-	u, err := authdomain.ParseHTTP(raw)
+func (c *Client) displayURL(raw string) (string, error) {
+	u, err := c.parseURL(raw)
 	if err != nil {
 		return "", fmt.Errorf("passport: the provider's verification_uri %w", err)
 	}

@@ -151,7 +151,7 @@ func FuzzDeviceResponse(f *testing.F) {
 	f.Add([]byte(`{"device_code":"d","user_code":"ABCD","verification_uri":"https://a/b","expires_in":5,"interval":"7"}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		begun := time.Unix(1_800_000_000, 0)
-		d, err := deviceFrom(response{http.StatusOK, http.Header{}, body}, begun, 10*time.Minute)
+		d, err := fuzzed().deviceFrom(response{http.StatusOK, http.Header{}, body}, begun, 10*time.Minute)
 		if err != nil {
 			told(t, err)
 			return

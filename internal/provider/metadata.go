@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -195,12 +196,15 @@ func (c *Client) checkURL(address string) error {
 	if address == "" {
 		return errors.New("is missing")
 	}
-	parse := authdomain.ParseHTTP
-	if c.c.InsecureHTTP {
-		parse = authdomain.ParseInsecureHTTP
-	}
-	_, err := parse(address)
+	_, err := c.parseURL(address)
 	return err
+}
+
+func (c *Client) parseURL(address string) (*url.URL, error) {
+	if c.c.InsecureHTTP {
+		return authdomain.ParseInsecureHTTP(address)
+	}
+	return authdomain.ParseHTTP(address)
 }
 
 // defaultScopes are those of Passport.
