@@ -131,3 +131,25 @@ func examples(t *testing.T, dir string) []*doc.Example {
 	}
 	return doc.Examples(files...)
 }
+
+// docComments are the comments that the documentation of a package shows, without
+// those of fields.
+func docComments(pkg *doc.Package) []string {
+	texts := []string{pkg.Doc}
+	for _, v := range slices.Concat(pkg.Consts, pkg.Vars) {
+		texts = append(texts, v.Doc)
+	}
+	for _, f := range pkg.Funcs {
+		texts = append(texts, f.Doc)
+	}
+	for _, typ := range pkg.Types {
+		texts = append(texts, typ.Doc)
+		for _, v := range slices.Concat(typ.Consts, typ.Vars) {
+			texts = append(texts, v.Doc)
+		}
+		for _, f := range slices.Concat(typ.Funcs, typ.Methods) {
+			texts = append(texts, f.Doc)
+		}
+	}
+	return texts
+}
