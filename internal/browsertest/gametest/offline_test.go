@@ -94,6 +94,7 @@ func TestIsolatedPageGoesStraightToWhatWorks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, "auth.localhost")
 			s.headers = headers
+			s.config["LogoutRedirectURI"] = s.origin + "/wasm-callback" // which hands on what came back
 			g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
 			got := g.logout()
 			assert.Equal(t, "done", got.App)
