@@ -53,6 +53,7 @@ func (s *sessions) spill(ctx context.Context, u localstorage.User, b beside) (lo
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	u.Subject, u.SID = old.Subject, old.SID
 	b.Spilled = nil
 	s.held = &held{session: s.id(b), base: u.Revision, user: u, beside: b}
 	s.held.user.Revision++
