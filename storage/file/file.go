@@ -28,7 +28,7 @@
 //   - A copy of the file that is put back, from a backup or by another program of
 //     the user: its sessions are back, unless the provider has ended them, also
 //     those that were logged out since. Nothing in a file can tell that it is an
-//     old one. A logout that has revoked its refresh token leaves such a session
+//     old one; Options.Pin can, in the keyring. A logout that has revoked its refresh token leaves such a session
 //     with what its access token has left to live, an hour or so.
 //
 // When the last record is gone and no revocation is pending, the file is removed.
@@ -61,6 +61,10 @@ type Options struct {
 	// Now tells the time by which records expire and revocations fall due. Nil means
 	// time.Now.
 	Now func() time.Time
+
+	// Pin notices an old copy of the file that somebody has put back, which then
+	// counts as damaged. Each call asks it. Nil means that nobody notices.
+	Pin Pin
 
 	// Logger is told of a damaged file. Nil means silence.
 	Logger *slog.Logger
@@ -104,6 +108,7 @@ func New(path string, opts Options) (*Store, error) {
 	}
 	opts = opts.withDefaults()
 	f := newFile(path, filelock.New(path+".lock", opts.LockTimeout))
+	f.pin, f.logger = opts.Pin, opts.Logger
 	store, err := document.New(context.Background(), f, document.Options{
 		Name:   "storage/file: " + path,
 		Now:    opts.Now,

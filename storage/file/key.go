@@ -23,7 +23,8 @@ const keySize = 32
 // A key beside the sessions that it seals keeps them from whoever gets to see
 // their file and not the key's, in a backup or a bug report, and a session that
 // was changed is not accepted. It does not tell an old session from the current
-// one: whoever can write to the file can put back a copy of it. Nor does it keep
+// one: whoever can write to the file can put back a copy of it; see Options.Pin.
+// Nor does it keep
 // sessions from programs that run as the same user, or from somebody who copies
 // both files: for that, put the key in the system's keyring, with Key of
 // storage/keyring.

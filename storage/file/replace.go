@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,15 +22,18 @@ type file struct {
 	path string
 	lock *filelock.Lock
 	open func(name string, flag int) (*os.File, error) // privatefile.Open
+
+	pin    Pin // or nil
+	logger *slog.Logger
 }
 
 func newFile(path string, lock *filelock.Lock) *file {
-	return &file{path: path, lock: lock, open: privatefile.Open}
+	return &file{path: path, lock: lock, open: privatefile.Open, logger: slog.New(slog.DiscardHandler)}
 }
 
 // Read needs no lock: what has the name is always a whole file.
-func (f *file) Read(context.Context) ([]byte, error) {
-	contents, err := f.read()
+func (f *file) Read(ctx context.Context) ([]byte, error) {
+	contents, err := f.readCurrent(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("storage/file: %w", err)
 	}
@@ -62,10 +66,13 @@ func (f *file) Update(ctx context.Context, change func([]byte) ([]byte, error)) 
 	if err != nil || bytes.Equal(old, contents) {
 		return err
 	}
-	err = f.replace(contents)
-	if privatefile.IsFull(err) && len(contents) <= len(old) {
-		err = f.overwrite(contents, len(old))
-	}
+	err = f.pinned(ctx, old, contents, func() error {
+		err := f.replace(contents)
+		if privatefile.IsFull(err) && len(contents) <= len(old) {
+			err = f.overwrite(contents, len(old))
+		}
+		return err
+	})
 	switch {
 	case privatefile.IsFull(err):
 		return fmt.Errorf("storage/file: %w: %w", storage.ErrFull, err)
