@@ -2,6 +2,7 @@ package filelock_test
 
 import (
 	"context"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -95,7 +96,9 @@ func TestADirectoryThatIsMissingIsMade(t *testing.T) {
 		acquire(t, lock)()
 		info, err := os.Stat(dir)
 		require.NoError(t, err)
-		assert.Zero(t, info.Mode().Perm()&0o077)
+		if runtime.GOOS != "windows" { // where a mode says nothing of who may enter
+			assert.Zero(t, info.Mode().Perm()&0o077)
+		}
 		require.NoError(t, os.RemoveAll(dir))
 	}
 }
@@ -104,5 +107,6 @@ func TestAFileThatCannotBeMadeIsAnError(t *testing.T) {
 	file := tempPath(t)
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	_, err := filelock.New(filepath.Join(file, "none", "lock"), time.Minute).Acquire(t.Context())
-	assert.ErrorContains(t, err, "not a directory")
+	var refused *fs.PathError
+	assert.ErrorAs(t, err, &refused)
 }
