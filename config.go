@@ -1,11 +1,13 @@
 package passport
 
 import (
+	"bytes"
 	"crypto"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -400,28 +402,57 @@ func (s *settled) settleLogout(p *problems) {
 }
 
 func (s *settled) settleStore(p *problems) {
-	raw := make([][]byte, len(s.EncryptionKeys))
-	usable := true
-	for i, key := range s.EncryptionKeys {
-		raw[i] = append([]byte(nil), key...)
-		if len(key) != seal.KeySize {
-			usable = false
-			p.add("EncryptionKeys", "key %d is %d bytes long: each must be 32 random bytes; make one with: openssl rand -base64 32", i+1, len(key))
-		}
-	}
-	s.EncryptionKeys = nil // not needed again, and not to be found
+	given := len(s.EncryptionKeys) > 0
+	keys := s.settleKeys(p)
 	if s.Store == nil {
 		s.Store = memory.New(memory.Options{Now: s.Now})
 	}
-	if _, inProcess := s.Store.(*memory.Store); !inProcess && len(raw) == 0 {
+	if _, inProcess := s.Store.(*memory.Store); !inProcess && !given {
 		p.add("EncryptionKeys", "is empty, but the Store keeps sessions outside this process: add a key of 32 random bytes, the same on every instance; make one with: openssl rand -base64 32")
 	}
-	if usable {
-		var err error
-		if s.keys, err = seal.New(raw); err != nil {
-			p.add("EncryptionKeys", "%v", err)
+	var err error
+	if s.keys, err = seal.New(keys); err != nil {
+		p.add("EncryptionKeys", "%v", err)
+	}
+}
+
+// settleKeys takes the keys out of the Config, and returns copies of the usable
+// ones.
+func (s *settled) settleKeys(p *problems) [][]byte {
+	var usable [][]byte
+	for i, key := range s.EncryptionKeys {
+		if problem := keyProblem(key, s.EncryptionKeys[:i]); problem != "" {
+			p.add("EncryptionKeys", "key %d %s: each must be 32 random bytes of its own; make one with: openssl rand -base64 32", i+1, problem)
+			continue
+		}
+		usable = append(usable, bytes.Clone(key))
+	}
+	s.EncryptionKeys = nil // not needed again, and not to be found
+	return usable
+}
+
+// keyProblem says what is wrong with a key, without its value. That a key was drawn
+// at random cannot be seen, only that it was not.
+func keyProblem(key []byte, before [][]byte) string {
+	switch {
+	case len(key) != seal.KeySize:
+		return fmt.Sprintf("is %d bytes long", len(key))
+	case repeats(key):
+		return "is one byte, or a few, repeated"
+	case slices.ContainsFunc(before, func(other []byte) bool { return bytes.Equal(other, key) }):
+		return "is there twice"
+	}
+	return ""
+}
+
+// repeats reports whether a key is a shorter one over and over: zeros, most often.
+func repeats(key []byte) bool {
+	for n := 1; n <= len(key)/2; n++ {
+		if bytes.Equal(key[n:], key[:len(key)-n]) {
+			return true
 		}
 	}
+	return false
 }
 
 func (s *settled) settleDurations(p *problems) {

@@ -1,6 +1,7 @@
 package passport_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -30,7 +31,7 @@ func TestNewTakesTheSmallestConfig(t *testing.T) {
 }
 
 func TestNewNamesTheFieldOfEachProblemAndTheWayOut(t *testing.T) {
-	key := make([]byte, 32)
+	key := []byte("a key of exactly thirty-two byte")
 	for _, row := range []struct {
 		field, says string
 		edit        func(*passport.Config)
@@ -107,7 +108,7 @@ func TestNewCopiesWhatItIsGiven(t *testing.T) {
 	client := &http.Client{}
 	c := least()
 	c.Scopes = []string{"openid", "email"}
-	c.EncryptionKeys = [][]byte{make([]byte, 32)}
+	c.EncryptionKeys = [][]byte{[]byte("a key of exactly thirty-two byte")}
 	c.HTTPClient = client
 	store := memory.New(memory.Options{})
 	c.Store = store
@@ -159,4 +160,37 @@ func TestCloseIsQuickWhenThereIsNothingToDo(t *testing.T) {
 	assert.NoError(t, p.Close(ctx))
 	assert.NoError(t, p.Close(ctx), "twice does no harm")
 	assert.NoError(t, ctx.Err())
+}
+
+// A key that was not drawn at random is refused as far as that can be seen, and
+// without being shown.
+func TestKeysThatAreNotRandomAreRefused(t *testing.T) {
+	good, other := []byte("a key of exactly thirty-two byte"), []byte("another key of thirty-two bytes!")
+	for name, row := range map[string]struct {
+		keys [][]byte
+		says string
+	}{
+		"zeros":        {[][]byte{make([]byte, 32)}, "key 1 is one byte"},
+		"one byte":     {[][]byte{good, bytes.Repeat([]byte{7}, 32)}, "key 2 is one byte"},
+		"a word":       {[][]byte{bytes.Repeat([]byte("changeme"), 4)}, "repeated"},
+		"two halves":   {[][]byte{bytes.Repeat([]byte("sixteen bytes xx"), 2)}, "repeated"},
+		"an odd word":  {[][]byte{bytes.Repeat([]byte("secret"), 6)[:32]}, "repeated"},
+		"twice":        {[][]byte{good, other, good}, "key 3 is there twice"},
+		"short":        {[][]byte{good[:31]}, "key 1 is 31 bytes long"},
+		"none":         {[][]byte{{}}, "key 1 is 0 bytes long"},
+		"two problems": {[][]byte{make([]byte, 32), make([]byte, 16)}, "key 2 is 16 bytes long"},
+	} {
+		c := least()
+		c.EncryptionKeys = row.keys
+		_, err := passport.New(c)
+		require.Error(t, err, name)
+		assert.Contains(t, err.Error(), row.says, name)
+		assert.Contains(t, err.Error(), "openssl rand -base64 32", name)
+		for _, secret := range []string{"changeme", "secret", "sixteen bytes", "a key of exactly"} {
+			assert.NotContains(t, err.Error(), secret, name)
+		}
+	}
+	c := least()
+	c.EncryptionKeys = [][]byte{good, other}
+	newPassport(t, c)
 }

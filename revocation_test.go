@@ -219,7 +219,7 @@ func TestWhatAnEarlierRunOwedIsPaidByTheNext(t *testing.T) {
 		down := &revocations{answer: always(http.StatusServiceUnavailable)}
 		c := Config{
 			ClientID: "client", RedirectURI: "https://app.example.com/",
-			Store: store, EncryptionKeys: [][]byte{make([]byte, 32)}, HTTPClient: &http.Client{Transport: down},
+			Store: store, EncryptionKeys: [][]byte{[]byte("a key of exactly thirty-two byte")}, HTTPClient: &http.Client{Transport: down},
 		}
 		first, err := New(c)
 		require.NoError(t, err)
@@ -244,7 +244,7 @@ func TestALedgerThatDoesNotAnswerDoesNotLoseTheToken(t *testing.T) {
 		v := &revocations{answer: failing(http.StatusServiceUnavailable, 3, "")}
 		p, err := New(Config{
 			ClientID: "client", RedirectURI: "https://app.example.com/",
-			Store: noLedger{memory.New(memory.Options{})}, EncryptionKeys: [][]byte{make([]byte, 32)}, HTTPClient: &http.Client{Transport: v},
+			Store: noLedger{memory.New(memory.Options{})}, EncryptionKeys: [][]byte{[]byte("a key of exactly thirty-two byte")}, HTTPClient: &http.Client{Transport: v},
 		})
 		require.NoError(t, err)
 		p.oweToken(storage.Record{Subject: "alice"}, tokens{RefreshToken: "rt"})
@@ -275,7 +275,9 @@ func TestALedgerThatIsDownIsNotAskedAllTheTime(t *testing.T) {
 		time.Sleep(firstRetry)
 		synctest.Wait()
 		assert.Equal(t, 2, v.calls(), "soon after it is up again")
-	}, func(c *Config) { c.Store, c.EncryptionKeys = store, [][]byte{make([]byte, 32)} })
+	}, func(c *Config) {
+		c.Store, c.EncryptionKeys = store, [][]byte{[]byte("a key of exactly thirty-two byte")}
+	})
 }
 
 // downLedger is a store whose ledger hands nothing out while it is down.
@@ -302,7 +304,7 @@ func TestAStoreWithoutALedgerIsGivenOne(t *testing.T) {
 		assert.Equal(t, 3, v.calls())
 	}, func(c *Config) {
 		c.Store = plainStore{memory.New(memory.Options{})}
-		c.EncryptionKeys = [][]byte{make([]byte, 32)}
+		c.EncryptionKeys = [][]byte{[]byte("a key of exactly thirty-two byte")}
 	})
 }
 
@@ -315,7 +317,7 @@ func TestADebtWhoseKeyIsMissingWaitsForIt(t *testing.T) {
 		v := &revocations{answer: always(http.StatusServiceUnavailable)}
 		c := Config{
 			ClientID: "client", RedirectURI: "https://app.example.com/", Store: store,
-			EncryptionKeys: [][]byte{make([]byte, 32)}, HTTPClient: &http.Client{Transport: v},
+			EncryptionKeys: [][]byte{[]byte("a key of exactly thirty-two byte")}, HTTPClient: &http.Client{Transport: v},
 		}
 		first, err := New(c)
 		require.NoError(t, err)

@@ -8,8 +8,15 @@ import (
 )
 
 // Secret is a string that must not be seen: a session id, a client secret, a
-// token. Whatever prints, logs or encodes it gets a placeholder; [Secret.Reveal]
-// is the one way to the value.
+// token. What prints, logs or encodes it gets a placeholder; [Secret.Reveal] is
+// the way to the value.
+//
+// It is a string, and two places of the standard library do not ask a string that
+// is a type of its own how it wants to be shown. Keep a Secret out of them:
+//
+//   - package fmt, of a field that is not exported in a struct of yours (give the
+//     struct a Format or a String method),
+//   - encoding/json, of the keys of a map.
 type Secret string
 
 const redacted = "[redacted]"
@@ -28,6 +35,15 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // MarshalText returns a placeholder, so that JSON and the like do.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// GobEncode returns a placeholder.
+func (s Secret) GobEncode() ([]byte, error) { return []byte(redacted), nil }
+
+// GobDecode takes what GobEncode, or another program, has written.
+func (s *Secret) GobDecode(b []byte) error {
+	*s = Secret(b)
+	return nil
+}
 
 // Format prints nothing of what the browser holds, whatever the verb.
 func (b BrowserState) Format(f fmt.State, _ rune) {

@@ -2,6 +2,7 @@ package passport_test
 
 import (
 	"bytes"
+	"encoding/gob"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -50,4 +51,26 @@ func printed(v any) []string {
 		all = append(all, fmt.Sprintf(verb, v), fmt.Sprintf(verb, []any{v}))
 	}
 	return all
+}
+
+func TestASecretIsNotEncoded(t *testing.T) {
+	type holder struct {
+		Token passport.Secret
+		List  []passport.Secret
+		By    map[string]passport.Secret
+	}
+	h := holder{"hush", []passport.Secret{"hush"}, map[string]passport.Secret{"a": "hush"}}
+	var text bytes.Buffer
+	require.NoError(t, gob.NewEncoder(&text).Encode(h))
+	assert.NotContains(t, text.String(), "hush")
+	var back holder
+	require.NoError(t, gob.NewDecoder(&text).Decode(&back))
+	assert.Equal(t, "[redacted]", back.Token.Reveal())
+
+	encoded, err := json.Marshal(h)
+	require.NoError(t, err)
+	assert.NotContains(t, string(encoded), "hush")
+	for _, shown := range printed(h) {
+		assert.NotContains(t, shown, "hush")
+	}
 }

@@ -29,7 +29,7 @@ func TestARequestDoesNotWaitForeverForItsUseToBeWrittenDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, err := New(Config{
 			ClientID: "client", RedirectURI: "https://app.example.com/",
-			Store: readOnly{memory.New(memory.Options{})}, EncryptionKeys: [][]byte{make([]byte, 32)},
+			Store: readOnly{memory.New(memory.Options{})}, EncryptionKeys: [][]byte{[]byte("a key of exactly thirty-two byte")},
 		})
 		require.NoError(t, err)
 		id := p.storeSession(t, "rt")

@@ -37,7 +37,7 @@ func passportSessions(b owner, store storage.TokenStore, idle time.Duration) con
 		AuthDomain:     auth.URL,
 		RedirectURI:    app.URL + "/redirect",
 		Store:          store,
-		EncryptionKeys: [][]byte{make([]byte, 32)},
+		EncryptionKeys: [][]byte{[]byte("a key of exactly thirty-two byte")},
 		IdleTimeout:    idle,
 		HTTPClient:     auth.Client(),
 	})

@@ -109,7 +109,7 @@ func (w *world) instance(store Store, n uint64) (*passport.Passport, error) {
 		AuthDomain:     "http://127.0.0.1",
 		RedirectURI:    redirectURI,
 		Store:          slow{Store: store, pace: pace},
-		EncryptionKeys: [][]byte{make([]byte, 32)},
+		EncryptionKeys: [][]byte{[]byte("a key of exactly thirty-two byte")},
 		HTTPClient:     &http.Client{Transport: direct{handler: w.auth, pace: pace}},
 		IdleTimeout:    longestWait, // written down every ten seconds
 		Now:            func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load()) + time.Duration(n)*skew) },

@@ -122,7 +122,7 @@ func (in *instance) serve(s *site, set setup, name string) {
 		LogoutRedirectURI: in.url + "/",
 		Scopes:            []string{"openid", "profile", "email", "offline_access"},
 		Store:             s.store,
-		EncryptionKeys:    [][]byte{make([]byte, 32)},
+		EncryptionKeys:    [][]byte{[]byte("a key of exactly thirty-two byte")},
 		CookieName:        name,
 		HTTPClient:        &http.Client{Transport: in.wire, Timeout: patience},
 		OnEvent:           in.note,

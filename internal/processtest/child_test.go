@@ -92,7 +92,7 @@ func config(auth string) passport.Config {
 		ClientID:       passporttest.ClientID,
 		AuthDomain:     auth,
 		RedirectURI:    "http://127.0.0.1/redirect",
-		EncryptionKeys: [][]byte{make([]byte, 32)},
+		EncryptionKeys: [][]byte{[]byte("a key of exactly thirty-two byte")},
 	}
 }
 
