@@ -16,17 +16,17 @@ import (
 // auth domain's logout, and comes back, which is waited for until
 // Config.LogoutTimeout or ctx is over.
 //
-// Logout.Passport is Done if that browser is the one that the user signed in
-// with, and Unconfirmed otherwise: if it does not come back, if it is another
-// one, if the provider may have asked the user. It is Pending if no browser could
-// be opened; somebody has to visit Logout.URL then. Unless it is Done the next
-// Login asks for credentials. Calling Logout again tries again, also if the user
+// Logout.Passport is passport.OutcomeDone if that browser is the one that the user
+// signed in with, and OutcomeUnconfirmed otherwise: if it does not come back, if it
+// is another one, if the provider may have asked the user. It is OutcomePending if
+// no browser could be opened; somebody has to visit Logout.URL then. Unless it is
+// OutcomeDone the next Login asks for credentials. Calling Logout again tries again, also if the user
 // is signed out.
 //
 // The error joins what went wrong: the Store did not answer, and App is Failed;
 // ErrNoBrowser; the port of Config.LogoutRedirectURI is taken; ctx was done
-// before the browser came back. A browser that does not come back in time is not
-// an error.
+// before the browser came back; another browser than the one that was opened has
+// interfered. A browser that does not come back in time is not an error.
 func (p *Passport) Logout(ctx context.Context) (passport.Logout, error) {
 	engine := p.engine
 	loop, portErr := p.openLoopback(p.logout)
@@ -107,8 +107,8 @@ func explainLogoutWait(ctx context.Context, err error) error {
 
 // LogoutLocal signs the user out of the program alone: the session is gone from
 // the store, and its refresh token is revoked. The Passport session in the
-// browser lives on, so Logout.Passport is Pending; Logout.URL is empty, for
-// Logout visits it. The next Login asks for credentials.
+// browser lives on, so Logout.Passport is passport.OutcomePending; Logout.URL is
+// empty, for Logout visits it. The next Login asks for credentials.
 func (p *Passport) LogoutLocal(ctx context.Context) (passport.Logout, error) {
 	l, _, err := p.end(ctx, p.engine)
 	l.URL, l.State, l.Passport = "", "", passport.OutcomePending

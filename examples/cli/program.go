@@ -61,7 +61,7 @@ func (p *program) openBrowser(ctx context.Context, address string) error {
 	said := "Your browser opens. If it does not, open this page on this machine:"
 	err := native.OpenBrowser(ctx, address)
 	if errors.Is(err, native.ErrNoBrowser) {
-		said = "No browser could be opened. Open this page in one on this machine, or press Ctrl-C:"
+		said = "No browser could be opened. Open this page in one on this machine; or press Ctrl-C, and sign in by a code: " + self + " login --device"
 		err = nil
 	}
 	if err == nil {

@@ -79,19 +79,50 @@ func TestAnOldCopyThatIsPutBackIsNotAccepted(t *testing.T) {
 	require.ErrorIs(t, err, storage.ErrNotFound)
 }
 
-// A crash before the file is replaced, and one after it.
-func TestAPinThatIsBehindCostsNoSession(t *testing.T) {
-	for sets, want := range map[int]string{1: "a", 2: "a"} {
+// A crash at any point of a write: before the file is replaced, when the pin has
+// the next version already, and after it.
+func TestAPinThatIsNotThatOfTheFileCostsNoSession(t *testing.T) {
+	for sets := range 2 {
 		path, pin := tempPath(t), &memoryPin{sets: -1}
 		s := newStore(t, path, file.Options{Pin: pin})
-		r := save(t, s, record(want))
-		pin.sets = sets - 1
+		r := save(t, s, record("a"))
+		pin.sets = sets
 		_, err := s.Save(t.Context(), r)
 		require.ErrorIs(t, err, errPin)
-		pin.sets = -1
-		got, err := newStore(t, path, file.Options{Pin: pin}).Load(t.Context(), want)
+		_, err = newStore(t, path, file.Options{Pin: pin}).Load(t.Context(), "a")
 		require.NoError(t, err, sets)
-		_, err = s.Delete(t.Context(), got.ID)
-		require.NoError(t, err)
 	}
+	path, pin := tempPath(t), &memoryPin{sets: -1}
+	s := newStore(t, path, file.Options{Pin: pin})
+	r := save(t, s, record("a"))
+	require.NoError(t, os.MkdirAll(path+".new/in the way", 0o700))
+	_, err := s.Save(t.Context(), r)
+	require.Error(t, err)
+	assertStored(t, newStore(t, path, file.Options{Pin: pin}), r)
+}
+
+// slowPin has another process write between a look at the file and one at the pin.
+type slowPin struct {
+	*memoryPin
+	meanwhile func()
+}
+
+func (p *slowPin) Get(ctx context.Context) (string, error) {
+	if meanwhile := p.meanwhile; meanwhile != nil {
+		p.meanwhile = nil
+		meanwhile()
+	}
+	return p.memoryPin.Get(ctx)
+}
+
+func TestAVersionThatIsReplacedMeanwhileIsNoOldCopy(t *testing.T) {
+	path, pin := tempPath(t), &memoryPin{sets: -1}
+	other := newStore(t, path, file.Options{Pin: pin})
+	slow := &slowPin{memoryPin: pin}
+	s := newStore(t, path, file.Options{Pin: slow})
+	r := save(t, other, record("a"))
+	slow.meanwhile = func() { r = save(t, other, save(t, other, r)) }
+	got, err := s.Load(t.Context(), "a")
+	require.NoError(t, err)
+	assert.Equal(t, r, got)
 }
