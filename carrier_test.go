@@ -52,6 +52,9 @@ func eachCarrier(t *testing.T, test func(t *testing.T, s *site, c carrier), edit
 	for name, carry := range map[string]func(*site) carrier{
 		"verbs":    func(s *site) carrier { return &verbCarrier{s: s, p: s.p} },
 		"handlers": func(s *site) carrier { return &cookieCarrier{s: s, p: s.p, cookies: map[string]string{}} },
+		"a callback of the program's own": func(s *site) carrier {
+			return &cookieCarrier{s: s, p: s.p, cookies: map[string]string{}, own: true}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, edit...)
@@ -162,10 +165,11 @@ type cookieCarrier struct {
 	s       *site
 	p       *passport.Passport
 	cookies map[string]string
+	own     bool // the program has a callback handler of its own
 }
 
 func (c *cookieCarrier) copied() carrier {
-	return &cookieCarrier{s: c.s, p: c.p, cookies: maps.Clone(c.cookies)}
+	return &cookieCarrier{s: c.s, p: c.p, cookies: maps.Clone(c.cookies), own: c.own}
 }
 
 func (c *cookieCarrier) forget() {
@@ -178,7 +182,25 @@ func (c *cookieCarrier) login(o passport.LoginOptions) reply {
 	return c.send(func(w http.ResponseWriter, r *http.Request) { c.p.StartLogin(w, r, o) }, "GET", "/login")
 }
 
-func (c *cookieCarrier) callback(link string) reply { return c.send(c.p.LoginCallback, "GET", link) }
+func (c *cookieCarrier) callback(link string) reply {
+	if c.own {
+		return c.send(c.finishLogin, "GET", link)
+	}
+	return c.send(c.p.LoginCallback, "GET", link)
+}
+
+// finishLogin is the handler of a program that does something of its own between the
+// login and its response.
+func (c *cookieCarrier) finishLogin(w http.ResponseWriter, r *http.Request) {
+	before := c.p.BrowserState(r)
+	in, after, err := c.p.FinishLogin(r.Context(), before, r.URL.Query())
+	c.p.SetBrowserState(w, before, after)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusForbidden)
+		return
+	}
+	http.Redirect(w, r, in.ReturnTo, http.StatusSeeOther)
+}
 
 func (c *cookieCarrier) logout() reply {
 	r := c.send(c.p.Logout, "POST", "/logout")

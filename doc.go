@@ -39,32 +39,58 @@
 //
 // In a handler, [SessionFrom] returns the user's [Session], or nil. Its tokens
 // are decrypted, and refreshed, when they are asked for; [Session.Client] makes
-// calls to Immutable's API with them. [Passport.RequireLogin] keeps strangers
-// out.
+// calls to Immutable's API with them. [Passport.RequireLogin] sends those who are
+// not signed in to the login.
 //
 // A page signs the user out by a form that posts to /logout, by passport.js
 // (passport.logout(), or <form data-passport-logout>), or by a fetch of its own;
 // [Passport.Logout] answers each in kind.
 //
-// # Without net/http
+// # Verbs
 //
-// Beside each handler stands the verb that it uses, for other frameworks and
-// for programs that are no servers: [Passport.BeginLogin] and
-// [Passport.FinishLogin], [Passport.Session], [Passport.EndSession] and
-// [Passport.EndSessions], [Passport.EndByLogoutToken], [Passport.LogoutURL].
+// The handlers only translate. What they promise is kept by verbs, which are free of
+// HTTP types: for other frameworks, for handlers of your own, and for programs that
+// are not servers. What a browser brings along and has to keep is a [BrowserState];
+// the verbs take it and return it.
+//
+//	Login                  [Passport.BeginLogin]
+//	LoginCallback          [Passport.FinishLogin], [Passport.PostedLogout]
+//	Handler                [Passport.Session], [Passport.CheckLogoutReturn]
+//	Logout                 [Passport.EndBrowserSession]
+//	LogoutSilentCallback   [Passport.CheckLogoutReturn], [Passport.UnfinishedLogout]
+//	BackChannelLogout      [Passport.EndByLogoutToken]
+//
+// A handler of your own on net/http, such as a login callback that creates your
+// user, reads and writes the same cookies as the handlers of this package, with
+// [Passport.BrowserState] and [Passport.SetBrowserState], so that both can be mixed.
+//
+// Some verbs have no handler. [Passport.EndSession] and [Passport.EndSessions] end
+// sessions by their ID or by their user, wherever the browsers are.
 // [Passport.BeginDeviceLogin] and [Passport.FinishDeviceLogin] sign in by a code
 // where there is no browser. Package native does all of that for desktop programs,
 // and package browser for programs that are compiled to WebAssembly.
 //
+// # Logins and logouts that overtake each other
+//
+// A login never undoes a logout of its browser that came after it was begun,
+// whichever tab or instance it was in: it ends with [ErrNoLogin]. A login is good for
+// one use, by one code.
+//
 // # What a logout says
 //
-// A [Logout] accounts for each layer. The app session is gone at once, whatever
+// A [Logout] says what became of each layer. The app session is gone at once, whatever
 // the network does. A revocation that fails is kept, sealed, and tried again
 // until it is done. The Passport session is reported as [OutcomeUnconfirmed] unless it
 // is known to have ended: browsers that block third-party cookies make a silent
-// logout look like a success that it is not. The next login from that browser
-// then asks for credentials again, and [Passport.UnfinishedLogout] has the URL
-// with which the user can finish it.
+// logout look like a success that it is not. The next login from that browser then
+// asks for credentials (prompt=login and max_age), and [Passport.UnfinishedLogout] has
+// the URL with which the user can finish it.
+//
+// Whether the provider has asked is read from the ID token's auth_time. If that lies
+// before the logout, the login is refused ([ErrNotReauthenticated]), for it would sign
+// straight back in whoever sits there now. If the token does not say, the user is let
+// in, the logout stays unfinished, and the app is told (LoginResult.Reauthentication,
+// [EventLoginUnconfirmed]).
 //
 // # Logged out from elsewhere
 //

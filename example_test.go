@@ -158,6 +158,67 @@ func visit(auth *passporttest.Server, to string) url.Values {
 	return back.Query()
 }
 
+// A callback of your own, which creates your user, on net/http and with the cookies
+// of this package's handlers. What the verb returns is written with an error too.
+func ExamplePassport_SetBrowserState() {
+	var p *passport.Passport // from New
+	createUser := func(context.Context, string) error { return nil }
+
+	http.HandleFunc("GET /login", p.Login)
+	http.HandleFunc("POST /logout", p.Logout)
+	http.HandleFunc("GET /redirect", func(w http.ResponseWriter, r *http.Request) {
+		before := p.BrowserState(r)
+		in, after, err := p.FinishLogin(r.Context(), before, r.URL.Query())
+		p.SetBrowserState(w, before, after)
+		if err == nil {
+			err = createUser(r.Context(), in.Session.Subject())
+		}
+		if err != nil {
+			http.Error(w, "The sign-in did not work.", http.StatusBadGateway)
+			return
+		}
+		http.Redirect(w, r, in.ReturnTo, http.StatusSeeOther)
+	})
+}
+
+// A logout in a framework without net/http: the browser's state goes in and comes
+// out, and the browser goes to the URL.
+func ExamplePassport_EndBrowserSession() {
+	auth := passporttest.NewServer(passporttest.Options{AutoLogin: true})
+	defer auth.Close()
+	p, err := passport.New(passport.Config{
+		ClientID:    passporttest.ClientID,
+		AuthDomain:  auth.URL,
+		RedirectURI: "http://localhost:3000/redirect",
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx := context.Background()
+	defer p.Close(ctx)
+	address, b, err := p.BeginLogin(ctx, passport.BrowserState{}, passport.LoginOptions{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, b, err = p.FinishLogin(ctx, b, visit(auth, address))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	l, b, err := p.EndBrowserSession(ctx, b)
+	fmt.Println("app session:", l.App, err)
+	fmt.Println("Passport session:", l.Passport)
+	_, unfinished := p.UnfinishedLogout(ctx, b)
+	fmt.Println("asks again:", unfinished)
+	// Output:
+	// app session: done <nil>
+	// Passport session: pending
+	// asks again: true
+}
+
 // EndSession does all that a server can, and says what is left for the browser.
 func ExamplePassport_EndSession() {
 	auth := passporttest.NewServer(passporttest.Options{AutoLogin: true})

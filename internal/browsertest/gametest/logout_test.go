@@ -64,16 +64,21 @@ func TestSilentLogoutSaysWhatIsKnown(t *testing.T) {
 			assert.Zero(t, g.frames())
 
 			assert.Equal(t, in.passport == passport.OutcomeUnconfirmed, g.unfinished())
-			g.signIn()
 			prompt := ""
 			if in.passport == passport.OutcomeUnconfirmed {
 				prompt = "login"
+				passSeconds()
 			}
+			g.signIn()
 			assert.Equal(t, prompt, s.prompts()[1])
 			assert.False(t, g.unfinished(), "a login with a password has settled it")
 		})
 	}
 }
+
+// passSeconds lets so much time pass that an auth_time, which has whole seconds, is
+// certainly later than what has happened so far.
+func passSeconds() { time.Sleep(3 * time.Second) }
 
 func (g game) frames() int {
 	g.s.t.Helper()
@@ -134,6 +139,7 @@ func TestLogoutStopsALoginThatIsUnderWay(t *testing.T) {
 	assert.Equal(t, nobody, other.who())
 	assert.Empty(t, g.stored())
 	s.revoked()
+	passSeconds()
 	g.signIn()
 	assert.Equal(t, []string{"", "login", "login"}, s.prompts())
 	assert.Nil(t, browsertest.Eval[*account](g.Tab, `game.unfinished()`), "and that is the end of it")
