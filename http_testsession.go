@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/passport-go/passport/internal/provider"
 	"github.com/passport-go/passport/internal/testsession"
 )
 
@@ -26,7 +25,7 @@ func beginTestSession(ctx context.Context, passport any, issue func(testsession.
 		Scope:       issued.Scope,
 		Expiry:      issued.Expiry,
 	}
-	in, err := p.beginSession(ctx, t, &provider.IDToken{Subject: issued.Subject, SID: issued.SID})
+	in, err := p.beginSession(ctx, t, issued.Subject, issued.SID)
 	if err != nil {
 		return testsession.Session{}, err
 	}

@@ -280,7 +280,7 @@ func (p *Passport) reauthentication(l loginState, id *provider.IDToken) Outcome 
 // welcome begins the session of a login that was begun at a moment, as a mark
 // counts them, and whose tokens have been verified.
 func (p *Passport) welcome(ctx context.Context, t tokens, id *provider.IDToken, begun int64) (LoginResult, error) {
-	in, err := p.beginSession(ctx, t, id)
+	in, err := p.beginSession(ctx, t, id.Subject, id.SID)
 	if err != nil {
 		p.oweToken(storage.Record{Subject: id.Subject}, t)
 		return LoginResult{}, err
@@ -293,20 +293,21 @@ func (p *Passport) welcome(ctx context.Context, t tokens, id *provider.IDToken, 
 	return in, nil
 }
 
-// beginSession stores a new session.
-func (p *Passport) beginSession(ctx context.Context, t tokens, id *provider.IDToken) (LoginResult, error) {
+// beginSession stores a new session of the user subject, in the Passport session
+// sid, which may be empty.
+func (p *Passport) beginSession(ctx context.Context, t tokens, subject, sid string) (LoginResult, error) {
 	now := p.c.Now()
 	h := head{Begun: now.Unix(), Seen: now.Unix(), End: now.Add(p.c.SessionLifetime).Unix()}
 	secret := newID()
 	rec := p.newRecord(storage.KindSession, secret)
-	rec.Subject, rec.SID, rec.Expiry = id.Subject, id.SID, p.expiry(h)
+	rec.Subject, rec.SID, rec.Expiry = subject, sid, p.expiry(h)
 	rec = envelope.Seal(p.c.keys, rec, h, t.marshal())
 	saved, err := p.store.Save(ctx, rec)
 	if err != nil {
 		return LoginResult{}, errors.Join(storeError(err), p.undo(ctx, rec))
 	}
 	return LoginResult{
-		Session:   &Session{p: p, rec: saved, head: h, tokens: &t},
+		Session:   &Session{p: p, rec: saved, head: &h, tokens: &t},
 		SessionID: secret,
 	}, nil
 }

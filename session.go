@@ -17,7 +17,7 @@ import (
 // goroutines at once.
 type Session struct {
 	p    *Passport
-	head head
+	head *head // not to be changed
 
 	mu     sync.Mutex
 	rec    storage.Record

@@ -44,16 +44,16 @@ func (p *Passport) find(ctx context.Context, secret Secret, s *Session) error {
 // findByID looks a session up into s, and writes down now and then that it was
 // seen.
 func (p *Passport) findByID(ctx context.Context, id string, s *Session) error {
-	rec, err := p.loadForRequest(ctx, id)
-	if err != nil {
+	var err error
+	if s.rec, err = p.loadForRequest(ctx, id); err != nil {
 		return storeError(err)
 	}
-	s.p, s.rec = p, rec
-	if s.head, err = p.heads.OpenHead(p.c.keys, rec); err != nil {
-		return p.unreadable(ctx, rec, err)
+	s.p = p
+	if s.head, err = p.heads.OpenHead(p.c.keys, &s.rec); err != nil {
+		return p.unreadable(ctx, s.rec, err)
 	}
 	now := p.c.Now().Unix()
-	if now >= p.end(s.head) {
+	if now >= p.end(*s.head) {
 		return ErrNoSession
 	}
 	if p.c.IdleTimeout > 0 && now-s.head.Seen >= int64(p.touchEvery()/time.Second) {
@@ -66,7 +66,7 @@ func (p *Passport) findByID(ctx context.Context, id string, s *Session) error {
 // refresh got in first is as good; that the session is gone is the news of the
 // day; and a store that cannot write now can do so at the next request.
 func (p *Passport) touch(ctx context.Context, s *Session, now int64) error {
-	h, rec := s.head, s.rec
+	h, rec := *s.head, s.rec
 	h.Seen = now
 	rec.Expiry = p.expiry(h)
 	rec, err := envelope.SealHead(p.c.keys, rec, h)
@@ -76,7 +76,7 @@ func (p *Passport) touch(ctx context.Context, s *Session, now int64) error {
 	saved, err := p.save(ctx, rec)
 	switch {
 	case err == nil:
-		s.rec, s.head = saved, h
+		s.rec, s.head = saved, &h
 	case errors.Is(err, storage.ErrNotFound):
 		return ErrNoSession
 	case !errors.Is(err, storage.ErrConflict):
@@ -153,7 +153,7 @@ func (c *unreadSession) look() *Session {
 	var err error
 	if removed != nil {
 		s.rec = *removed
-		s.head, err = c.p.heads.OpenHead(c.p.c.keys, s.rec)
+		s.head, err = c.p.heads.OpenHead(c.p.c.keys, &s.rec)
 	} else {
 		err = c.p.find(c.Context, c.secret, s)
 	}

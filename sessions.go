@@ -37,7 +37,7 @@ type SessionInfo struct {
 func (s *Session) Info() SessionInfo {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return infoOf(s.rec, s.head)
+	return infoOf(s.rec, *s.head)
 }
 
 func infoOf(r storage.Record, h head) SessionInfo {
@@ -154,7 +154,7 @@ func (s *Session) SetLabel(ctx context.Context, label string) error {
 		return true
 	})
 	if err == nil {
-		s.rec, s.head = rec, set
+		s.rec, s.head = rec, &set
 	}
 	return err
 }

@@ -28,21 +28,24 @@ type opened struct {
 	head         Head
 }
 
-// OpenHead is the function of that name, and as strict. A nil Memo remembers
-// nothing.
-func (m *Memo) OpenHead(keys *seal.Keys, r storage.Record) (Head, error) {
+// OpenHead is the function of that name, and as strict. What it returns is shared,
+// and must not be changed. A nil Memo remembers nothing.
+func (m *Memo) OpenHead(keys *seal.Keys, r *storage.Record) (*Head, error) {
 	if m == nil || len(r.Data) == 0 {
-		return OpenHead(keys, r)
+		h, err := OpenHead(keys, *r)
+		return &h, err
 	}
 	slot := &m.slots[memoSlot(r.ID)]
-	if o := slot.Load(); o != nil && o.isOf(&r) {
-		return o.head, nil
+	if o := slot.Load(); o != nil && o.isOf(r) {
+		return &o.head, nil
 	}
-	h, err := OpenHead(keys, r)
-	if err == nil {
-		slot.Store(&opened{r.ID, r.Tenant, r.Kind, r.Subject, r.SID, weak.Make(&r.Data[0]), len(r.Data), h})
+	h, err := OpenHead(keys, *r)
+	if err != nil {
+		return nil, err
 	}
-	return h, err
+	o := &opened{r.ID, r.Tenant, r.Kind, r.Subject, r.SID, weak.Make(&r.Data[0]), len(r.Data), h}
+	slot.Store(o)
+	return &o.head, nil
 }
 
 // memoSlots bounds what a memo holds.

@@ -28,17 +28,17 @@ func TestAMemoOpensTheSameBytesOnce(t *testing.T) {
 	keys, memo := keysOf(t, 1), new(Memo)
 	r := Seal(keys, aRecord, Head{Begun: 1, Label: "first"}, nil)
 	for range 2 {
-		h, err := memo.OpenHead(keys, r)
+		h, err := memo.OpenHead(keys, &r)
 		require.NoError(t, err)
-		assert.Equal(t, Head{Begun: 1, Label: "first"}, h)
+		assert.Equal(t, Head{Begun: 1, Label: "first"}, *h)
 	}
-	h, err := memo.OpenHead(keysOf(t, 2), r)
+	h, err := memo.OpenHead(keysOf(t, 2), &r)
 	require.NoError(t, err, "it was not opened a second time")
 	assert.Equal(t, "first", h.Label)
 
 	r, err = SealHead(keys, r, Head{Begun: 1, Label: "second"})
 	require.NoError(t, err)
-	h, err = memo.OpenHead(keys, r)
+	h, err = memo.OpenHead(keys, &r)
 	require.NoError(t, err)
 	assert.Equal(t, "second", h.Label, "what was written since is what counts")
 }
@@ -46,7 +46,7 @@ func TestAMemoOpensTheSameBytesOnce(t *testing.T) {
 func TestAMemoIsAsStrictAsTheSeal(t *testing.T) {
 	keys, memo := keysOf(t, 1), new(Memo)
 	r := Seal(keys, aRecord, Head{Begun: 1}, []byte("tokens"))
-	_, err := memo.OpenHead(keys, r)
+	_, err := memo.OpenHead(keys, &r)
 	require.NoError(t, err)
 	for name, alter := range map[string]func(*storage.Record){
 		"under another id":      func(r *storage.Record) { r.ID = "an id of another" },
@@ -60,7 +60,7 @@ func TestAMemoIsAsStrictAsTheSeal(t *testing.T) {
 	} {
 		altered := r
 		alter(&altered)
-		_, err := memo.OpenHead(keys, altered)
+		_, err := memo.OpenHead(keys, &altered)
 		assert.ErrorIs(t, err, ErrBroken, name)
 	}
 }
@@ -68,7 +68,7 @@ func TestAMemoIsAsStrictAsTheSeal(t *testing.T) {
 func TestAMemoKeepsNothingAlive(t *testing.T) {
 	keys, memo := keysOf(t, 1), new(Memo)
 	r := Seal(keys, aRecord, Head{Begun: 1}, make([]byte, 4096))
-	_, err := memo.OpenHead(keys, r)
+	_, err := memo.OpenHead(keys, &r)
 	require.NoError(t, err)
 	data := weak.Make(&r.Data[0])
 	r = storage.Record{}
@@ -82,9 +82,10 @@ func TestAMemoIsForManyAtOnce(t *testing.T) {
 		wg.Go(func() {
 			for n := range 500 {
 				want := Head{Begun: int64(i), Seen: int64(n)}
-				h, err := memo.OpenHead(keys, Seal(keys, aRecord, want, nil)) // all in one slot
+				r := Seal(keys, aRecord, want, nil) // all in one slot
+				h, err := memo.OpenHead(keys, &r)
 				assert.NoError(t, err)
-				assert.Equal(t, want, h)
+				assert.Equal(t, want, *h)
 			}
 		})
 	}
@@ -101,7 +102,7 @@ func BenchmarkOpenHead(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := c.memo.OpenHead(keys, r); err != nil {
+				if _, err := c.memo.OpenHead(keys, &r); err != nil {
 					b.Fatal(err)
 				}
 			}
