@@ -183,7 +183,7 @@ type Config struct {
 	// the end first, for whoever lacks it takes the users of the others for
 	// strangers until it restarts. The old one is dropped after
 	// SessionLifetime, or after 30 days if that is longer, for revocations
-	// that are still owed. A key is good for 2^32 records: where sessions are
+	// that are pending. A key is good for 2^32 records: where sessions are
 	// written more often than a thousand times a second, replace it monthly.
 	// Required for every Store but memory.Store, for which the default is a
 	// random key.

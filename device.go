@@ -75,7 +75,7 @@ func (p *Passport) FinishDeviceLogin(ctx context.Context, d DeviceLogin) (LoginR
 	issued, id, err := p.provider.RedeemDevice(ctx, d.grant)
 	t := tokensOf(issued)
 	if err != nil {
-		p.oweToken(storage.Record{}, t)
+		p.enqueueToken(storage.Record{}, t)
 		return LoginResult{}, providerError(err)
 	}
 	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), exchangeTimeout)

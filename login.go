@@ -233,12 +233,12 @@ func (p *Passport) signIn(ctx context.Context, code string, l loginState) (Login
 	})
 	t := tokensOf(issued)
 	if err != nil {
-		p.oweToken(storage.Record{}, t)
+		p.enqueueToken(storage.Record{}, t)
 		return LoginResult{}, providerError(err)
 	}
 	proved := p.reauthentication(l, id)
 	if proved == OutcomeFailed {
-		p.oweToken(storage.Record{Subject: id.Subject}, t)
+		p.enqueueToken(storage.Record{Subject: id.Subject}, t)
 		return LoginResult{}, ErrNotReauthenticated
 	}
 	in, err := p.welcome(ctx, t, id, l.Order)
@@ -282,7 +282,7 @@ func (p *Passport) reauthentication(l loginState, id *provider.IDToken) Outcome 
 func (p *Passport) welcome(ctx context.Context, t tokens, id *provider.IDToken, begun int64) (LoginResult, error) {
 	in, err := p.beginSession(ctx, t, id.Subject, id.SID)
 	if err != nil {
-		p.oweToken(storage.Record{Subject: id.Subject}, t)
+		p.enqueueToken(storage.Record{Subject: id.Subject}, t)
 		return LoginResult{}, err
 	}
 	if err := p.confirmLogin(ctx, in.Session, id, begun); err != nil {

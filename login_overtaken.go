@@ -199,6 +199,6 @@ func (p *Passport) replace(ctx context.Context, old Secret, next string) {
 		p.c.Logger.WarnContext(ctx, "passport: the session before this login could not be ended", "error", err)
 	}
 	if l.App == OutcomeDone {
-		p.revoker.pay(revocation)
+		p.revoker.revoke(revocation)
 	}
 }

@@ -93,10 +93,10 @@ func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
 	if !p.c.tenant.Owns(id) { // maybe of another client that shares the store
 		id = ""
 	}
-	l, debt, err := p.endSession(ctx, id, EventLogout)
-	p.sendTo(ctx, &l, debt.Record, p.newLogoutState(debt.Record.SID))
+	l, revocation, err := p.endSession(ctx, id, EventLogout)
+	p.sendTo(ctx, &l, revocation.Record, p.newLogoutState(revocation.Record.SID))
 	if l.App == OutcomeDone {
-		l.Revocation = p.payAndWait(ctx, debt)
+		l.Revocation = p.revokeAndWait(ctx, revocation)
 	}
 	return l, err
 }
@@ -109,24 +109,24 @@ func (p *Passport) endOwn(ctx context.Context, secret Secret, event EventName) (
 }
 
 // endSession removes a session from the store. If it was there, App is OutcomeDone and
-// the caller is left with the debt to pay.
+// the caller is left with the revocation.
 func (p *Passport) endSession(ctx context.Context, id string, event EventName) (Logout, storage.Revocation, error) {
 	p.revoker.begin()
 	l := p.newLogout()
 	call, cancel := p.storeCall(ctx)
 	defer cancel()
-	debt, err := p.remove(call, id)
+	revocation, err := p.remove(call, id)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
-		return l, debt, nil
+		return l, revocation, nil
 	case err != nil:
 		l.App, l.Revocation = OutcomeFailed, OutcomePending
 		p.retries.addSession(id, event)
-		return l, debt, storeError(err)
+		return l, revocation, storeError(err)
 	}
-	p.ended(Event{Name: event, Context: ctx}, debt.Record)
+	p.ended(Event{Name: event, Context: ctx}, revocation.Record)
 	l.App, l.Revocation, l.Ended = OutcomeDone, OutcomePending, 1
-	return l, debt, nil
+	return l, revocation, nil
 }
 
 // ended tells everybody that sessions have ended: about has what their events have
@@ -143,29 +143,29 @@ func (p *Passport) ended(about Event, records ...storage.Record) {
 	}
 }
 
-// remove takes a session out of the store and enters its debt. A ledger that is
-// full must not keep anybody signed in: the debt stays in hand then.
+// remove takes a session out of the store and enqueues its revocation. If the queue is
+// full, the session is ended all the same, and this process keeps the revocation.
 func (p *Passport) remove(ctx context.Context, id string) (storage.Revocation, error) {
-	debt, err := p.ledger.DeleteAndEnqueue(ctx, id, revocationHold)
+	revocation, err := p.queue.DeleteAndEnqueue(ctx, id, revocationLease)
 	if !errors.Is(err, storage.ErrFull) {
-		return debt, err
+		return revocation, err
 	}
 	rec, err := p.store.Delete(ctx, id)
 	if err != nil {
 		return storage.Revocation{}, err
 	}
-	return p.revoker.stray(rec), nil
+	return p.revoker.unqueued(rec), nil
 }
 
-// payAndWait has debts paid and waits for the outcomes, but not for long. It sums
+// revokeAndWait has tokens revoked and waits for the outcomes, but not for long. It sums
 // them up by the worst.
-func (p *Passport) payAndWait(ctx context.Context, debts ...storage.Revocation) Outcome {
-	revoked := make(chan Outcome, len(debts))
-	p.revoker.payTo(revoked, debts, p.c.Now().Add(patience))
+func (p *Passport) revokeAndWait(ctx context.Context, revocations ...storage.Revocation) Outcome {
+	revoked := make(chan Outcome, len(revocations))
+	p.revoker.revokeTo(revoked, revocations, p.c.Now().Add(patience))
 	timer := time.NewTimer(p.c.RevocationWait)
 	defer timer.Stop()
 	sum := OutcomeSkipped
-	for range debts {
+	for range revocations {
 		select {
 		case o := <-revoked:
 			sum = worse(sum, o)
@@ -213,7 +213,7 @@ func (p *Passport) EndBrowserSession(ctx context.Context, b BrowserState) (Logou
 	}
 	if l.App == OutcomeDone {
 		l.Revocation = p.expectedRevocation(removed.Record)
-		p.revoker.pay(removed)
+		p.revoker.revoke(removed)
 		tellRemoved(ctx, b.Session, removed.Record)
 	}
 	stopped, stopErr := p.stopLogins(ctx, b, l.App, removed.Record.ID)
@@ -291,7 +291,7 @@ func (p *Passport) stopLogin(ctx context.Context, binding Secret, app Outcome, e
 		}
 		l, removed, endErr := p.endSession(ctx, id, EventLogout)
 		if l.App == OutcomeDone {
-			p.revoker.pay(removed)
+			p.revoker.revoke(removed)
 			sessions++
 		}
 		err = errors.Join(err, endErr)

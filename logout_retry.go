@@ -109,7 +109,7 @@ func (r *logoutRetries) end(ctx context.Context, id string, what unended) error 
 		return err
 	}
 	r.p.ended(Event{Name: what.event}, removed.Record)
-	r.p.revoker.pay(removed)
+	r.p.revoker.revoke(removed)
 	return nil
 }
 

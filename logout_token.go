@@ -141,17 +141,17 @@ func (p *Passport) endMatching(ctx context.Context, m storage.Match) (ended int,
 		p.ended(Event{Name: EventLogout, Context: ctx}, records...)
 		return len(records), OutcomeSkipped, err
 	}
-	debts, err := p.removeMatching(ctx, m)
-	if len(debts) == 0 {
+	revocations, err := p.removeMatching(ctx, m)
+	if len(revocations) == 0 {
 		return 0, OutcomeSkipped, err
 	}
-	records := make([]storage.Record, len(debts))
-	for i, d := range debts {
+	records := make([]storage.Record, len(revocations))
+	for i, d := range revocations {
 		records[i] = d.Record
 	}
 	p.ended(Event{Name: EventLogout, Context: ctx}, records...)
-	p.revoker.pay(debts...)
-	return len(debts), OutcomePending, err
+	p.revoker.revoke(revocations...)
+	return len(revocations), OutcomePending, err
 }
 
 // endFramed ends the session of a browser whose Passport session the provider is
@@ -162,7 +162,7 @@ func (p *Passport) endFramed(ctx context.Context, b BrowserState) (BrowserState,
 	}
 	l, removed, err := p.endOwn(ctx, b.Session, EventLogout)
 	if l.App == OutcomeDone {
-		p.revoker.pay(removed)
+		p.revoker.revoke(removed)
 	}
 	b.Session = ""
 	return b, err

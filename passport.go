@@ -26,7 +26,7 @@ import (
 type Passport struct {
 	c        *settled
 	store    storage.TokenStore
-	ledger   storage.RevocationQueue // of the store, or one in memory beside it
+	queue    storage.RevocationQueue // of the store, or one in memory beside it
 	notifier storage.Notifier        // of the store, or nil
 
 	inProcess bool // the store is the one in memory
@@ -59,14 +59,14 @@ func New(c Config) (*Passport, error) {
 	}
 	p := &Passport{c: s, store: s.Store, notices: &notices{Board: notice.NewBoard()}, tasks: tasks.New(), flights: &singleflight.Group{}}
 	p.provider = newProvider(s, p.tasks)
-	ledger, own := s.Store.(storage.RevocationQueue)
+	queue, own := s.Store.(storage.RevocationQueue)
 	if !own {
-		ledger = besideStore{TokenStore: s.Store, RevocationQueue: memory.New(memory.Options{Now: s.Now, RevocationLimit: -1})}
+		queue = besideStore{TokenStore: s.Store, RevocationQueue: memory.New(memory.Options{Now: s.Now, RevocationLimit: -1})}
 	}
 	if _, p.inProcess = s.Store.(*memory.Store); p.inProcess {
 		p.ids, p.heads = new(envelope.IDs), new(envelope.Memo)
 	}
-	p.ledger = ledger
+	p.queue = queue
 	p.retries, p.anonymousMarks = newLogoutRetries(p), &budget{}
 	p.notifier, _ = s.Store.(storage.Notifier)
 	p.revoker = newRevoker(p, p.inProcess || !own)
@@ -93,7 +93,7 @@ func (p *Passport) begin() { p.revoker.begin() }
 //
 // The error says what is left undone and known to nobody else: sessions that the
 // store could not end, and refresh tokens that could not be revoked and stand in
-// no ledger that survives the process. A durable ledger keeps its debts for the
+// no queue that survives the process. A durable queue keeps its revocations for the
 // next start, which is no error.
 func (p *Passport) Close(ctx context.Context) error {
 	if p.tasks.Stopping().Err() == nil { // else there are no goroutines left to try it in
@@ -121,33 +121,33 @@ func (p *Passport) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "passport.Passport("+p.c.ClientID+")")
 }
 
-// besideStore gives a store that has no ledger one in memory, without a limit.
-// Its two halves are not one atomic step: a crash between them loses the debt.
+// besideStore gives a store that has no queue one in memory, without a limit.
+// Its two halves are not one atomic step: a crash between them loses the revocation.
 type besideStore struct {
 	storage.TokenStore
 	storage.RevocationQueue
 }
 
-func (b besideStore) DeleteAndEnqueue(ctx context.Context, id string, hold time.Duration) (storage.Revocation, error) {
+func (b besideStore) DeleteAndEnqueue(ctx context.Context, id string, lease time.Duration) (storage.Revocation, error) {
 	r, err := b.TokenStore.Delete(ctx, id)
 	if err != nil {
 		return storage.Revocation{}, err
 	}
-	return b.RevocationQueue.Enqueue(context.WithoutCancel(ctx), r, hold)
+	return b.RevocationQueue.Enqueue(context.WithoutCancel(ctx), r, lease)
 }
 
-func (b besideStore) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, hold time.Duration) ([]storage.Revocation, error) {
+func (b besideStore) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, lease time.Duration) ([]storage.Revocation, error) {
 	records, err := b.TokenStore.DeleteMatching(ctx, m)
-	var debts []storage.Revocation
+	var revocations []storage.Revocation
 	for _, r := range records {
-		d, oweErr := b.RevocationQueue.Enqueue(context.WithoutCancel(ctx), r, hold)
-		if oweErr != nil {
-			err = errors.Join(err, oweErr)
+		d, enqueueErr := b.RevocationQueue.Enqueue(context.WithoutCancel(ctx), r, lease)
+		if enqueueErr != nil {
+			err = errors.Join(err, enqueueErr)
 			continue
 		}
-		debts = append(debts, d)
+		revocations = append(revocations, d)
 	}
-	return debts, err
+	return revocations, err
 }
 
 // WithPort returns p as it is for a program that has no port of its own and listens

@@ -105,7 +105,7 @@ func (p *Passport) refreshLeased(ctx context.Context, rec storage.Record, old to
 	renewed, err := tokensOf(issued), providerError(err)
 	switch {
 	case errors.Is(err, provider.ErrOtherSubject):
-		p.oweToken(rec, renewed)
+		p.enqueueToken(rec, renewed)
 		return tokens{}, p.lose(ctx, rec, old, err)
 	case provider.InvalidGrant(err):
 		return tokens{}, p.lose(ctx, rec, old, err)
@@ -114,7 +114,7 @@ func (p *Passport) refreshLeased(ctx context.Context, rec storage.Record, old to
 		return tokens{}, errors.Join(err, p.release(ctx, rec))
 	}
 	if err := p.keep(ctx, rec, old, renewed); err != nil {
-		p.oweToken(rec, renewed)
+		p.enqueueToken(rec, renewed)
 		return tokens{}, err
 	}
 	return renewed, nil

@@ -21,7 +21,7 @@ import (
 	"github.com/passport-go/passport/storage/memory"
 )
 
-func TestAFullLedgerKeepsNobodySignedIn(t *testing.T) {
+func TestAFullQueueKeepsNobodySignedIn(t *testing.T) {
 	s := newSite(t, func(c *passport.Config) { c.Store = memory.New(memory.Options{RevocationLimit: 1}) })
 	a, b, all := s.signedIn(), s.signedIn(), s.signedIn()
 	lift := s.auth.Inject(passporttest.Fault{Path: "/oauth/revoke", Status: 503})
@@ -34,7 +34,7 @@ func TestAFullLedgerKeepsNobodySignedIn(t *testing.T) {
 	require.Eventually(t, func() bool { return len(s.events.named("revocation.retry")) == 3 }, 10*time.Second, time.Millisecond)
 	lift()
 	assert.NoError(t, s.p.Close(t.Context()))
-	assert.Empty(t, s.auth.RefreshTokens(passporttest.Live), "and loses no debt")
+	assert.Empty(t, s.auth.RefreshTokens(passporttest.Live), "and loses no revocation")
 }
 
 func TestALogoutAfterCloseRevokesBeforeItAnswers(t *testing.T) {
@@ -333,7 +333,7 @@ func TestASessionThatCannotBeReadIsReportedAsLostOnceItIs(t *testing.T) {
 	assert.Len(t, s.events.named("session.lost"), 1)
 }
 
-func TestASessionThatCannotBeReadEndsThoughTheLedgerIsFull(t *testing.T) {
+func TestASessionThatCannotBeReadEndsThoughTheQueueIsFull(t *testing.T) {
 	store := memory.New(memory.Options{RevocationLimit: 1})
 	s := newSite(t, func(c *passport.Config) { c.Store = store })
 	a, b := s.signedIn(), s.signedIn()
@@ -347,7 +347,7 @@ func TestASessionThatCannotBeReadEndsThoughTheLedgerIsFull(t *testing.T) {
 	require.Eventually(t, func() bool { return len(s.events.named("revocation.retry")) == 2 }, 10*time.Second, time.Millisecond)
 	lift()
 	assert.NoError(t, s.p.Close(t.Context()))
-	assert.Empty(t, s.auth.RefreshTokens(passporttest.Live), "and loses no debt")
+	assert.Empty(t, s.auth.RefreshTokens(passporttest.Live), "and loses no revocation")
 }
 
 func TestALoginWhoseBeginningMayOrMayNotBeNotedIsFinishedByAReload(t *testing.T) {

@@ -16,9 +16,9 @@ import (
 )
 
 const (
-	// revocationHold is how long a debt is ours to work on. It is longer than
+	// revocationLease is how long a revocation is ours to work on. It is longer than
 	// everything that is done in that time.
-	revocationHold = time.Minute
+	revocationLease = time.Minute
 
 	// revocationTimeout bounds one call to the auth domain.
 	revocationTimeout = 15 * time.Second
@@ -29,68 +29,68 @@ const (
 	longestRetry = time.Hour
 	longestAsked = 24 * time.Hour
 
-	// revocationAge is when a debt is given up. Auth0 lets a refresh token
+	// revocationAge is when a revocation is given up. Auth0 lets a refresh token
 	// live 30 days by default.
 	revocationAge = 30 * 24 * time.Hour
 
-	// ledgerPoll is how often the ledger is looked through for debts of other
-	// instances, or of an earlier run; claimAtOnce how many are taken at a time.
-	ledgerPoll  = 30 * time.Second
+	// queuePoll is how often the queue is looked through for revocations of other
+	// instances, or of an earlier run; claimAtOnce how many are claimed at a time.
+	queuePoll   = 30 * time.Second
 	claimAtOnce = 16
 
 	// leastPause lies between two looks at what is due, and firstRetry at a
-	// ledger that does not answer: a debt in hand stays due for as long as that
+	// queue that does not answer: a tracked revocation stays due for as long as that
 	// lasts.
 	leastPause = 10 * time.Millisecond
 )
 
-// revoker pays the debts of logouts: refresh tokens that are owed a revocation.
-// The ledger is the truth. In hand is what this process knows of besides: what
-// it postponed, to be there in time, and what the ledger could not take.
+// revoker works off the queue of refresh tokens that have yet to be revoked. The
+// queue is the truth. This process tracks, besides, what it is to retry, so as to be
+// there in time, and what the queue could not take.
 type revoker struct {
 	p        *Passport
-	volatile bool          // the ledger ends with the process
+	volatile bool          // the queue ends with the process
 	once     sync.Once     // starts the loop
 	wake     chan struct{} // there may be something to do sooner
 
-	mu      sync.Mutex
-	hand    map[string]inHand // by Record.ID
-	strays  int               // of them
-	next    time.Time         // when the loop will look again
-	queue   []payment         // for the next worker that is free
-	workers int               // revocationsAtOnce at most
-	closing bool              // nothing is claimed any more
-	left    map[string]bool   // what this process cannot read, and has told of
+	mu            sync.Mutex
+	tracked       map[string]trackedRevocation // by Record.ID
+	unqueuedCount int                          // of them
+	next          time.Time                    // when the loop will look again
+	jobs          []job                        // for the next worker that is free
+	workers       int                          // revocationsAtOnce at most
+	closing       bool                         // nothing is claimed any more
+	left          map[string]bool              // what this process cannot read, and has told of
 }
 
-type inHand struct {
-	debt  storage.Revocation
-	stray bool // in no ledger
+type trackedRevocation struct {
+	revocation storage.Revocation
+	unqueued   bool // in no queue
 
-	payments int // of it that wait or are under way
+	jobs int // of it that wait or are under way
 }
 
-// handful bounds what is in hand of debts that are safe in a durable ledger. The
-// rest is paid as well, but not remembered: the loop finds it there.
-const handful = 10_000
+// mostTracked bounds how many revocations are tracked that are safe in a durable queue.
+// The rest is worked off too, but not remembered: the loop finds it there.
+const mostTracked = 10_000
 
 func newRevoker(p *Passport, volatile bool) *revoker {
 	return &revoker{
 		p:        p,
 		volatile: volatile,
 		wake:     make(chan struct{}, 1),
-		hand:     map[string]inHand{},
+		tracked:  map[string]trackedRevocation{},
 		left:     map[string]bool{},
 	}
 }
 
-// attempt asks the auth domain once and enters in the ledger what came of it. It
+// attempt asks the auth domain once and tells the queue what came of it. It
 // returns the event to tell of, if there is one.
 func (v *revoker) attempt(ctx context.Context, d storage.Revocation) (Outcome, Event) {
 	about := Event{Session: d.Record.ID, Subject: d.Record.Subject, SID: d.Record.SID}
 	t, err := openTokens(v.p.c.keys, d.Record)
 	if err != nil {
-		err = fmt.Errorf("passport: a refresh token that is owed a revocation cannot be read: %w", err)
+		err = fmt.Errorf("passport: a refresh token that is enqueued a revocation cannot be read: %w", err)
 		later := errors.Is(err, seal.ErrNoKey) || errors.Is(err, envelope.ErrLater)
 		if later && v.p.c.Now().Sub(d.Since) < revocationAge {
 			return OutcomePending, v.leave(d, about, err)
@@ -98,7 +98,7 @@ func (v *revoker) attempt(ctx context.Context, d storage.Revocation) (Outcome, E
 		return v.giveUp(ctx, d, about, err)
 	}
 	if t.RefreshToken == "" {
-		v.settle(ctx, d)
+		v.complete(ctx, d)
 		return OutcomeSkipped, Event{}
 	}
 	call, cancel := context.WithTimeout(ctx, revocationTimeout)
@@ -107,10 +107,10 @@ func (v *revoker) attempt(ctx context.Context, d storage.Revocation) (Outcome, E
 	var answer *provider.RevocationError
 	switch {
 	case errors.Is(err, provider.ErrNoRevocation):
-		v.settle(ctx, d)
+		v.complete(ctx, d)
 		return OutcomeUnsupported, Event{}
 	case err == nil:
-		v.settle(ctx, d)
+		v.complete(ctx, d)
 		about.Name = EventRevocationDone
 		return OutcomeDone, about
 	case errors.As(err, &answer) && answer.Final, v.p.c.Now().Sub(d.Since) >= revocationAge:
@@ -120,7 +120,7 @@ func (v *revoker) attempt(ctx context.Context, d storage.Revocation) (Outcome, E
 	if answer != nil {
 		wait = max(wait, min(answer.Err.RetryAfter, longestAsked))
 	}
-	return v.postpone(ctx, d, wait, about, err)
+	return v.retry(ctx, d, wait, about, err)
 }
 
 // backOff is how long to wait after a number of failed attempts before.
@@ -139,7 +139,7 @@ func (v *revoker) leave(d storage.Revocation, about Event, err error) Event {
 	v.forget(d)
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.left[d.Record.ID] || len(v.left) >= handful {
+	if v.left[d.Record.ID] || len(v.left) >= mostTracked {
 		return Event{}
 	}
 	v.left[d.Record.ID] = true
@@ -147,11 +147,11 @@ func (v *revoker) leave(d storage.Revocation, about Event, err error) Event {
 	return about
 }
 
-func (v *revoker) settle(ctx context.Context, d storage.Revocation) {
+func (v *revoker) complete(ctx context.Context, d storage.Revocation) {
 	v.forget(d)
 	ctx, cancel := v.p.storeCall(ctx)
 	defer cancel()
-	err := v.p.ledger.Complete(ctx, d)
+	err := v.p.queue.Complete(ctx, d)
 	if err != nil && !errors.Is(err, storage.ErrNotFound) && !errors.Is(err, storage.ErrConflict) {
 		// It will be claimed once more, and revoking twice does no harm.
 		v.p.c.Logger.Warn("passport: a revocation that is done could not be struck off", "error", err)
@@ -159,37 +159,37 @@ func (v *revoker) settle(ctx context.Context, d storage.Revocation) {
 }
 
 func (v *revoker) giveUp(ctx context.Context, d storage.Revocation, about Event, err error) (Outcome, Event) {
-	v.settle(ctx, d)
+	v.complete(ctx, d)
 	about.Name, about.Err = EventRevocationFailed, err
 	return OutcomeFailed, about
 }
 
-func (v *revoker) postpone(ctx context.Context, d storage.Revocation, wait time.Duration, about Event, reason error) (Outcome, Event) {
-	postponed := d
-	postponed.Due = v.p.c.Now().Add(wait).Truncate(time.Millisecond)
-	postponed.Attempts++
-	if v.isStray(d) {
-		v.take(postponed, true)
+func (v *revoker) retry(ctx context.Context, d storage.Revocation, wait time.Duration, about Event, reason error) (Outcome, Event) {
+	retried := d
+	retried.Due = v.p.c.Now().Add(wait).Truncate(time.Millisecond)
+	retried.Attempts++
+	if v.isUnqueued(d) {
+		v.take(retried, true)
 	} else {
 		ctx, cancel := v.p.storeCall(ctx)
 		defer cancel()
-		switch err := v.p.ledger.Retry(ctx, d, postponed.Due); {
+		switch err := v.p.queue.Retry(ctx, d, retried.Due); {
 		case err == nil:
-			v.take(postponed, false)
+			v.take(retried, false)
 		case errors.Is(err, storage.ErrConflict), errors.Is(err, storage.ErrNotFound):
-			v.forget(d) // another has it, or has paid it
+			v.forget(d) // another has claimed or completed it
 		}
-		// Else it is ours until the hold ends, and then anybody's.
+		// Else it is ours until the lease ends, and then anybody's.
 	}
 	about.Name, about.Err = EventRevocationRetry, reason
 	v.begin()
 	return OutcomePending, about
 }
 
-// oweToken enters the refresh token of t, which belongs to no stored session,
-// as a debt and begins to pay it. Should the ledger not answer, the token stays
-// in hand, so that it is lost only with the process.
-func (p *Passport) oweToken(from storage.Record, t tokens) {
+// enqueueToken enqueues the refresh token of t, which belongs to no stored session,
+// and begins to revoke it. If the queue does not answer, this process keeps the
+// token, so that it is lost only with the process.
+func (p *Passport) enqueueToken(from storage.Record, t tokens) {
 	if t.RefreshToken == "" {
 		return
 	}
@@ -198,23 +198,23 @@ func (p *Passport) oweToken(from storage.Record, t tokens) {
 	r = envelope.Seal(p.c.keys, r, head{}, tokens{RefreshToken: t.RefreshToken}.marshal())
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
-	d, err := p.ledger.Enqueue(ctx, r, revocationHold)
+	d, err := p.queue.Enqueue(ctx, r, revocationLease)
 	if err != nil {
-		d = p.revoker.stray(r)
+		d = p.revoker.unqueued(r)
 	}
-	p.revoker.pay(d)
+	p.revoker.revoke(d)
 }
 
-// stray makes a debt of a record that no ledger takes.
-func (v *revoker) stray(r storage.Record) storage.Revocation {
+// unqueued makes a revocation of a record that the queue could not take.
+func (v *revoker) unqueued(r storage.Record) storage.Revocation {
 	now := v.p.c.Now()
-	d := storage.Revocation{Record: r, Since: now, Due: now.Add(revocationHold)}
+	d := storage.Revocation{Record: r, Since: now, Due: now.Add(revocationLease)}
 	v.take(d, true)
 	return d
 }
 
-// begin starts the loop that works off the ledger; at the first use of the
-// Passport, so that what an earlier run still owed is paid too.
+// begin starts the loop that works off the queue; at the first use of the
+// Passport, so that what an earlier run has left is revoked too.
 func (v *revoker) begin() {
 	v.once.Do(func() { v.p.tasks.Loop(v.loop) })
 }
@@ -244,29 +244,29 @@ func (v *revoker) loop(ctx context.Context) {
 	}
 }
 
-// claim takes what is due and works it off. It reports whether the ledger
+// claim takes what is due and works it off. It reports whether the queue
 // answered.
 func (v *revoker) claim(ctx context.Context) bool {
 	for v.mayClaim() {
 		asked := v.p.c.Now()
 		// Not with the loop's context: what a cancelled call has claimed, nobody
-		// would revoke until its hold is over.
+		// would revoke until its lease ends.
 		call, cancel := context.WithTimeout(v.p.tasks.Last(), storeTimeout)
-		debts, err := v.p.ledger.Claim(call, v.p.c.tenant.Name(), claimAtOnce, revocationHold)
+		revocations, err := v.p.queue.Claim(call, v.p.c.tenant.Name(), claimAtOnce, revocationLease)
 		cancel()
 		if err != nil {
-			v.p.c.Logger.Warn("passport: the ledger of revocations could not be read", "error", err)
+			v.p.c.Logger.Warn("passport: the queue of revocations could not be read", "error", err)
 		}
-		debts = append(debts, v.dueStrays(asked)...)
-		if len(debts) == 0 {
+		revocations = append(revocations, v.dueUnqueued(asked)...)
+		if len(revocations) == 0 {
 			if err == nil {
-				v.dropForeign(asked)
+				v.dropClaimedElsewhere(asked)
 			}
 			return err == nil
 		}
-		outcomes := make(chan Outcome, len(debts))
-		v.payTo(outcomes, debts, v.p.c.Now().Add(patience))
-		for range debts {
+		outcomes := make(chan Outcome, len(revocations))
+		v.revokeTo(outcomes, revocations, v.p.c.Now().Add(patience))
+		for range revocations {
 			<-outcomes
 		}
 	}
@@ -276,7 +276,7 @@ func (v *revoker) claim(ctx context.Context) bool {
 func (v *revoker) mayClaim() bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return !v.closing && !v.queueIsFull()
+	return !v.closing && !v.jobsAreFull()
 }
 
 func (v *revoker) isClosing() bool {
@@ -285,16 +285,16 @@ func (v *revoker) isClosing() bool {
 	return v.closing
 }
 
-// untilNext is how long the loop may sleep: until the first debt in hand falls
-// due, but not so long that debts which only the ledger knows of wait for ever.
+// untilNext is how long the loop may sleep: until the first tracked revocation falls
+// due, but not so long that revocations which only the queue knows of wait for ever.
 func (v *revoker) untilNext() time.Duration {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	now := v.p.c.Now()
-	v.next = now.Add(ledgerPoll)
-	for _, h := range v.hand {
-		if h.payments == 0 && h.debt.Due.Before(v.next) {
-			v.next = h.debt.Due
+	v.next = now.Add(queuePoll)
+	for _, h := range v.tracked {
+		if h.jobs == 0 && h.revocation.Due.Before(v.next) {
+			v.next = h.revocation.Due
 		}
 	}
 	return v.next.Sub(now)
@@ -308,12 +308,12 @@ func (v *revoker) claimOnce(ctx context.Context) {
 	}
 	call, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	due, err := v.p.ledger.Claim(call, v.p.c.tenant.Name(), claimAtOnce, revocationHold)
+	due, err := v.p.queue.Claim(call, v.p.c.tenant.Name(), claimAtOnce, revocationLease)
 	if err != nil {
 		v.p.c.Logger.Warn("passport: the queue of revocations could not be read", "error", err)
 	}
 	outcomes := make(chan Outcome, len(due))
-	v.payTo(outcomes, due, time.Time{})
+	v.revokeTo(outcomes, due, time.Time{})
 	for range due {
 		select {
 		case <-outcomes:
@@ -323,28 +323,28 @@ func (v *revoker) claimOnce(ctx context.Context) {
 	}
 }
 
-// drain tries everything in hand once more, at the beginning of Close. What
+// drain tries everything that is tracked once more, at the beginning of Close. What
 // would end with the process waits for a worker for as long as it takes now, and
 // is no longer claimed anew meanwhile.
 func (v *revoker) drain(ctx context.Context) {
 	v.mu.Lock()
 	v.closing = true
 	v.nudge()
-	for i, a := range v.queue {
-		if v.volatile || v.hand[a.debt.Record.ID].stray {
-			v.queue[i].until = time.Time{}
+	for i, a := range v.jobs {
+		if v.volatile || v.tracked[a.revocation.Record.ID].unqueued {
+			v.jobs[i].until = time.Time{}
 		}
 	}
-	var debts []storage.Revocation
-	for _, h := range v.hand {
-		if h.payments == 0 {
-			debts = append(debts, h.debt)
+	var revocations []storage.Revocation
+	for _, h := range v.tracked {
+		if h.jobs == 0 {
+			revocations = append(revocations, h.revocation)
 		}
 	}
 	v.mu.Unlock()
-	outcomes := make(chan Outcome, len(debts))
-	v.payTo(outcomes, debts, time.Time{})
-	for range debts {
+	outcomes := make(chan Outcome, len(revocations))
+	v.revokeTo(outcomes, revocations, time.Time{})
+	for range revocations {
 		select {
 		case <-outcomes:
 		case <-ctx.Done():
@@ -353,81 +353,81 @@ func (v *revoker) drain(ctx context.Context) {
 	}
 }
 
-// lost counts the debts that end with this process.
+// lost counts the revocations that end with this process.
 func (v *revoker) lost() (n int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for _, h := range v.hand {
-		if h.stray || v.volatile {
+	for _, h := range v.tracked {
+		if h.unqueued || v.volatile {
 			n++
 		}
 	}
 	return n
 }
 
-// dueStrays are the debts that no ledger hands out, and whose time has come.
-func (v *revoker) dueStrays(now time.Time) (due []storage.Revocation) {
+// dueUnqueued are the revocations that no queue hands out, and whose time has come.
+func (v *revoker) dueUnqueued(now time.Time) (due []storage.Revocation) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.strays == 0 {
+	if v.unqueuedCount == 0 {
 		return nil // there may be very many others
 	}
-	for id, h := range v.hand {
-		if h.stray && h.payments == 0 && !h.debt.Due.After(now) {
-			h.debt.Due = now.Add(revocationHold)
-			v.hand[id] = h
-			due = append(due, h.debt)
+	for id, h := range v.tracked {
+		if h.unqueued && h.jobs == 0 && !h.revocation.Due.After(now) {
+			h.revocation.Due = now.Add(revocationLease)
+			v.tracked[id] = h
+			due = append(due, h.revocation)
 		}
 	}
 	return due
 }
 
-// dropForeign forgets debts that were due and that the ledger did not hand out:
+// dropClaimedElsewhere forgets revocations that were due and that the queue did not return:
 // another Passport with the same store has them.
-func (v *revoker) dropForeign(asked time.Time) {
+func (v *revoker) dropClaimedElsewhere(asked time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for id, h := range v.hand {
-		if !h.stray && h.payments == 0 && !h.debt.Due.After(asked) {
-			delete(v.hand, id)
+	for id, h := range v.tracked {
+		if !h.unqueued && h.jobs == 0 && !h.revocation.Due.After(asked) {
+			delete(v.tracked, id)
 		}
 	}
 }
 
-// take notes a debt.
-func (v *revoker) take(d storage.Revocation, stray bool) {
+// take notes a revocation.
+func (v *revoker) take(d storage.Revocation, unqueued bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	h, known := v.hand[d.Record.ID]
-	if known || stray || v.mayTakeMore() {
-		if stray && !h.stray {
-			v.strays++
+	h, known := v.tracked[d.Record.ID]
+	if known || unqueued || v.mayTrackMore() {
+		if unqueued && !h.unqueued {
+			v.unqueuedCount++
 		}
-		h.debt, h.stray = d, stray || h.stray
-		v.hand[d.Record.ID] = h
+		h.revocation, h.unqueued = d, unqueued || h.unqueued
+		v.tracked[d.Record.ID] = h
 	}
 }
 
-// mayTakeMore is for the holder of mu.
-func (v *revoker) mayTakeMore() bool { return v.volatile || len(v.hand) < handful }
+// mayTrackMore is for the holder of mu.
+func (v *revoker) mayTrackMore() bool { return v.volatile || len(v.tracked) < mostTracked }
 
-// forget drops a debt that is paid, or that another has; unless it has been
+// forget drops a revocation that is done, or that another has; unless it has been
 // claimed anew since.
 func (v *revoker) forget(d storage.Revocation) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	h := v.hand[d.Record.ID]
-	if !h.debt.Due.Equal(d.Due) {
+	h := v.tracked[d.Record.ID]
+	if !h.revocation.Due.Equal(d.Due) {
 		return
 	}
-	delete(v.hand, d.Record.ID)
-	if h.stray {
-		v.strays--
+	delete(v.tracked, d.Record.ID)
+	if h.unqueued {
+		v.unqueuedCount--
 	}
 }
 
-func (v *revoker) isStray(d storage.Revocation) bool {
+func (v *revoker) isUnqueued(d storage.Revocation) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.hand[d.Record.ID].stray
+	return v.tracked[d.Record.ID].unqueued
 }

@@ -239,32 +239,32 @@ func TestWhatAnEarlierRunOwedIsPaidByTheNext(t *testing.T) {
 	})
 }
 
-func TestALedgerThatDoesNotAnswerDoesNotLoseTheToken(t *testing.T) {
+func TestAQueueThatDoesNotAnswerDoesNotLoseTheToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := &revocations{answer: failing(http.StatusServiceUnavailable, 3, "")}
 		p, err := New(Config{
 			ClientID: "client", RedirectURI: "https://app.example.com/",
-			Store: noLedger{memory.New(memory.Options{})}, EncryptionKeys: [][]byte{[]byte("a key of exactly thirty-two byte")}, HTTPClient: &http.Client{Transport: v},
+			Store: noQueue{memory.New(memory.Options{})}, EncryptionKeys: [][]byte{[]byte("a key of exactly thirty-two byte")}, HTTPClient: &http.Client{Transport: v},
 		})
 		require.NoError(t, err)
-		p.oweToken(storage.Record{Subject: "alice"}, tokens{RefreshToken: "rt"})
+		p.enqueueToken(storage.Record{Subject: "alice"}, tokens{RefreshToken: "rt"})
 		time.Sleep(5 * time.Minute)
 		assert.Equal(t, 3, v.calls())
 		assert.NoError(t, p.Close(t.Context()))
 	})
 }
 
-// noLedger is a store whose ledger takes nothing.
-type noLedger struct{ *memory.Store }
+// noQueue is a store whose queue takes nothing.
+type noQueue struct{ *memory.Store }
 
-func (noLedger) Enqueue(context.Context, storage.Record, time.Duration) (storage.Revocation, error) {
+func (noQueue) Enqueue(context.Context, storage.Record, time.Duration) (storage.Revocation, error) {
 	return storage.Revocation{}, storage.ErrFull
 }
 
-// TestALedgerThatIsDownIsNotAskedAllTheTime has a debt in hand that is due, and
-// that nobody can take from the ledger.
-func TestALedgerThatIsDownIsNotAskedAllTheTime(t *testing.T) {
-	store := &downLedger{Store: memory.New(memory.Options{})}
+// TestALedgerThatIsDownIsNotAskedAllTheTime has a revocation in hand that is due, and
+// that nobody can take from the queue.
+func TestAQueueThatIsDownIsNotAskedAllTheTime(t *testing.T) {
+	store := &downQueue{Store: memory.New(memory.Options{})}
 	bubble(t, failing(http.StatusServiceUnavailable, 2, ""), func(t *testing.T, p *Passport, v *revocations) {
 		_, err := p.EndSession(t.Context(), p.storeSession(t, "rt"))
 		require.NoError(t, err)
@@ -280,22 +280,22 @@ func TestALedgerThatIsDownIsNotAskedAllTheTime(t *testing.T) {
 	})
 }
 
-// downLedger is a store whose ledger hands nothing out while it is down.
-type downLedger struct {
+// downQueue is a store whose queue hands nothing out while it is down.
+type downQueue struct {
 	*memory.Store
 	down  atomic.Bool
 	asked atomic.Int32 // meanwhile
 }
 
-func (l *downLedger) Claim(ctx context.Context, tenant string, n int, hold time.Duration) ([]storage.Revocation, error) {
+func (l *downQueue) Claim(ctx context.Context, tenant string, n int, lease time.Duration) ([]storage.Revocation, error) {
 	if l.down.Load() {
 		l.asked.Add(1)
 		return nil, io.ErrUnexpectedEOF
 	}
-	return l.Store.Claim(ctx, tenant, n, hold)
+	return l.Store.Claim(ctx, tenant, n, lease)
 }
 
-func TestAStoreWithoutALedgerIsGivenOne(t *testing.T) {
+func TestAStoreWithoutAQueueIsGivenOne(t *testing.T) {
 	bubble(t, failing(http.StatusServiceUnavailable, 3, ""), func(t *testing.T, p *Passport, v *revocations) {
 		l, err := p.EndSession(t.Context(), p.storeSession(t, "rt"))
 		require.NoError(t, err)
@@ -311,7 +311,7 @@ func TestAStoreWithoutALedgerIsGivenOne(t *testing.T) {
 // plainStore is a store of somebody else's, with the contract and no more.
 type plainStore struct{ storage.TokenStore }
 
-func TestADebtWhoseKeyIsMissingWaitsForIt(t *testing.T) {
+func TestARevocationWhoseKeyIsMissingWaitsForIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := memory.New(memory.Options{})
 		v := &revocations{answer: always(http.StatusServiceUnavailable)}

@@ -99,13 +99,13 @@ func (p *Passport) EndSessions(ctx context.Context, m storage.Match) (Logout, er
 	}
 	call, cancel := p.storeCall(ctx)
 	defer cancel()
-	debts, err := p.removeMatching(call, m)
-	records := make([]storage.Record, len(debts))
-	for i, d := range debts {
+	revocations, err := p.removeMatching(call, m)
+	records := make([]storage.Record, len(revocations))
+	for i, d := range revocations {
 		records[i] = d.Record
 	}
 	p.ended(Event{Name: EventLogout, Context: ctx}, records...)
-	l.Ended = len(debts)
+	l.Ended = len(revocations)
 	switch {
 	case err != nil:
 		l.App, err = OutcomeFailed, storeError(err)
@@ -113,7 +113,7 @@ func (p *Passport) EndSessions(ctx context.Context, m storage.Match) (Logout, er
 		l.App = OutcomeDone
 	}
 	p.sendTo(ctx, &l, storage.Record{}, p.newLogoutState(""))
-	l.Revocation = p.payAndWait(ctx, debts...)
+	l.Revocation = p.revokeAndWait(ctx, revocations...)
 	return l, err
 }
 
@@ -126,15 +126,15 @@ func (p *Passport) ownSessions(m storage.Match) storage.Match {
 // removeMatching is remove for many.
 func (p *Passport) removeMatching(ctx context.Context, m storage.Match) ([]storage.Revocation, error) {
 	m = p.ownSessions(m)
-	debts, err := p.ledger.DeleteMatchingAndEnqueue(ctx, m, revocationHold)
+	revocations, err := p.queue.DeleteMatchingAndEnqueue(ctx, m, revocationLease)
 	if !errors.Is(err, storage.ErrFull) {
-		return debts, err
+		return revocations, err
 	}
 	records, err := p.store.DeleteMatching(ctx, m)
 	for _, r := range records {
-		debts = append(debts, p.revoker.stray(r))
+		revocations = append(revocations, p.revoker.unqueued(r))
 	}
-	return debts, err
+	return revocations, err
 }
 
 // maxLabel bounds a label, in bytes.

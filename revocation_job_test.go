@@ -80,8 +80,8 @@ func TestManyLogoutsDoNotOverrunTheAuthDomain(t *testing.T) {
 }
 
 // TestADebtThatWaitsTooLongIsClaimedAnew has more to revoke than can be done
-// while the debts are held.
-func TestADebtThatWaitsTooLongIsClaimedAnew(t *testing.T) {
+// while the revocations are held.
+func TestARevocationThatWaitsTooLongIsClaimedAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &slowDomain{takes: 9 * time.Second}
 		revoked := logOutMany(t, 10*revocationsAtOnce, d, 10*time.Minute)
@@ -93,22 +93,22 @@ func TestADebtThatWaitsTooLongIsClaimedAnew(t *testing.T) {
 	})
 }
 
-// TestADurableLedgerKeepsWhatIsTooMuchForTheProcess has more debts than may
+// TestADurableLedgerKeepsWhatIsTooMuchForTheProcess has more revocations than may
 // wait in a process.
-func TestADurableLedgerKeepsWhatIsTooMuchForTheProcess(t *testing.T) {
+func TestADurableQueueKeepsWhatIsTooMuchForTheProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &slowDomain{takes: time.Millisecond, revoked: map[string]int{}}
 		p := benchPassport(t, func(c *Config) { c.HTTPClient = &http.Client{Transport: d} })
 		p.revoker.volatile = false // as if the memory store outlived the process
 		var outcomes []<-chan Outcome
 		for i := range longestQueue + 50 {
-			_, debt, err := p.endSession(t.Context(), p.storeSession(t, Secret(fmt.Sprint("token ", i))), "logout")
+			_, revocation, err := p.endSession(t.Context(), p.storeSession(t, Secret(fmt.Sprint("token ", i))), "logout")
 			require.NoError(t, err)
 			outcome := make(chan Outcome, 1)
-			p.revoker.payTo(outcome, []storage.Revocation{debt}, p.c.Now().Add(patience))
+			p.revoker.revokeTo(outcome, []storage.Revocation{revocation}, p.c.Now().Add(patience))
 			outcomes = append(outcomes, outcome)
 		}
-		assert.Equal(t, OutcomePending, <-outcomes[longestQueue+49], "left to the ledger")
+		assert.Equal(t, OutcomePending, <-outcomes[longestQueue+49], "left to the queue")
 		time.Sleep(5 * time.Minute)
 		synctest.Wait()
 		assert.Len(t, d.revoked, longestQueue+50, "and revoked all the same")
@@ -117,13 +117,13 @@ func TestADurableLedgerKeepsWhatIsTooMuchForTheProcess(t *testing.T) {
 }
 
 // TestDebtsThatWaitForTheirTimeKeepNoOtherFromBeingPaid has as many postponed
-// debts as a process keeps in hand.
-func TestDebtsThatWaitForTheirTimeKeepNoOtherFromBeingPaid(t *testing.T) {
+// revocations as a process keeps in hand.
+func TestRevocationsThatWaitForTheirTimeKeepNoOtherFromBeingPaid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v := &revocations{answer: failing(http.StatusServiceUnavailable, handful+1, "86400")}
+		v := &revocations{answer: failing(http.StatusServiceUnavailable, mostTracked+1, "86400")}
 		p := benchPassport(t, func(c *Config) { c.HTTPClient = &http.Client{Transport: v} })
 		p.revoker.volatile = false // as if the memory store outlived the process
-		for i := range handful {
+		for i := range mostTracked {
 			_, err := p.EndSession(t.Context(), p.storeSession(t, Secret(fmt.Sprint("old ", i))))
 			require.NoError(t, err)
 		}
@@ -154,34 +154,34 @@ func TestCloseGoesOnUntilItsContextIsDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &onceWell{slowDomain: slowDomain{takes: time.Second, revoked: map[string]int{}}}
 		p := benchPassport(t, func(c *Config) { c.HTTPClient = &http.Client{Transport: d} })
-		const debts = 100 * revocationsAtOnce
-		for i := range debts {
+		const revocations = 100 * revocationsAtOnce
+		for i := range revocations {
 			_, err := p.EndSession(t.Context(), p.storeSession(t, Secret(fmt.Sprint("token ", i))))
 			require.NoError(t, err)
 		}
 		d.well.Store(true)
 		begun := time.Now()
 		require.NoError(t, p.Close(t.Context()))
-		assert.Len(t, d.revoked, debts)
+		assert.Len(t, d.revoked, revocations)
 		assert.Equal(t, 100*time.Second, time.Since(begun))
 	})
 }
 
 // TestCloseWaitsForWhatWaitsAlready begins while more is under way than can be
-// done while the debts are held.
+// done while the revocations are held.
 func TestCloseWaitsForWhatWaitsAlready(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &slowDomain{takes: time.Second, revoked: map[string]int{}}
 		p := benchPassport(t, func(c *Config) {
 			c.HTTPClient, c.RevocationWait = &http.Client{Transport: d}, time.Millisecond
 		})
-		const debts = 100 * revocationsAtOnce
-		for i := range debts {
+		const revocations = 100 * revocationsAtOnce
+		for i := range revocations {
 			_, err := p.EndSession(t.Context(), p.storeSession(t, Secret(fmt.Sprint("token ", i))))
 			require.NoError(t, err)
 		}
 		require.NoError(t, p.Close(t.Context()))
-		assert.Len(t, d.revoked, debts)
+		assert.Len(t, d.revoked, revocations)
 		for token, times := range d.revoked {
 			assert.Equal(t, 1, times, token)
 		}
