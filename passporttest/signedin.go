@@ -2,6 +2,7 @@ package passporttest
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -88,7 +89,12 @@ func (s *SignedIn) Request(method, target string, body io.Reader) *http.Request 
 
 // Cookies returns what the user's browser sends to the program, for requests that
 // a test makes itself.
-func (s *SignedIn) Cookies() []*http.Cookie { return s.session.Cookies }
+func (s *SignedIn) Cookies() []*http.Cookie {
+	return []*http.Cookie{{Name: s.session.Cookie, Value: s.session.ID}}
+}
+
+// Format prints nothing of the session, whatever the verb.
+func (s *SignedIn) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "passporttest.SignedIn") }
 
 // Context returns a copy of ctx in which passport.SessionFrom finds the session,
 // for handlers that are called without Passport.Handler around them.

@@ -65,6 +65,9 @@ func TestASignedInRequestNeedsNoLogin(t *testing.T) {
 	handler.ServeHTTP(w, user.Request("GET", "/inventory", nil))
 	assert.Equal(t, alice.Subject+" "+alice.Email, w.Body.String())
 
+	shown := fmt.Sprintf("%v %+v %#v", user, user, user)
+	assert.NotContains(t, shown, user.Cookies()[0].Value)
+
 	other := passporttest.NewSession(t, p, passporttest.User{Subject: "bob", Email: "bob@example.com"})
 	w = httptest.NewRecorder()
 	handler.ServeHTTP(w, other.Request("GET", "/inventory", nil))

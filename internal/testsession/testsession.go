@@ -5,7 +5,6 @@ package testsession
 
 import (
 	"context"
-	"net/http"
 	"time"
 )
 
@@ -28,8 +27,8 @@ type Tokens struct {
 
 // Session is one that has begun.
 type Session struct {
-	// Cookies are what a browser sends.
-	Cookies []*http.Cookie
+	// Cookie is the name of the cookie that holds ID, the secret id.
+	Cookie, ID string
 
 	// In returns ctx with the session in it, as handlers see it.
 	In func(ctx context.Context) context.Context

@@ -3,7 +3,6 @@ package passport
 import (
 	"context"
 	"errors"
-	"net/http"
 
 	"github.com/passport-go/passport/internal/testsession"
 )
@@ -30,7 +29,8 @@ func beginTestSession(ctx context.Context, passport any, issue func(testsession.
 		return testsession.Session{}, err
 	}
 	return testsession.Session{
-		Cookies: []*http.Cookie{{Name: p.http.session, Value: in.SessionID.Reveal()}},
+		Cookie: p.http.session,
+		ID:     in.SessionID.Reveal(),
 		In: func(ctx context.Context) context.Context {
 			return context.WithValue(ctx, sessionKey{}, in.Session)
 		},
