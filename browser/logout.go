@@ -120,7 +120,7 @@ func (p *Passport) endSession(ctx context.Context, taken bool) (passport.Logout,
 	if !taken {
 		return p.endStored(ctx)
 	}
-	l, err := p.engine.EndSession(ctx, takenID)
+	l, err := p.engine.EndSession(ctx, p.sessions.takenID())
 	if err == nil {
 		return l, nil
 	}

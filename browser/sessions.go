@@ -40,14 +40,12 @@ var (
 	_ storage.Notifier        = (*sessions)(nil)
 )
 
-const (
-	// currentID stands for the session that is there, whichever it is.
-	currentID = "current"
+// currentID stands for the session that is there, whichever it is.
+const currentID = "current"
 
-	// takenID stands for the one that a logout has taken out of its place, and
-	// whose end is yet to be noted.
-	takenID = "taken"
-)
+// takenID stands for the session that a logout has taken out of its place, and whose
+// end is yet to be noted. The engine asks for it, so it is one of the tenant's.
+func (s *sessions) takenID() string { return s.tenant.ID(storage.KindSession, "taken") }
 
 // beside is what stands beside a session: what the JavaScript SDK's format has
 // no room for.
@@ -251,7 +249,7 @@ func (s *sessions) Delete(ctx context.Context, id string) (storage.Record, error
 
 // DeleteAndEnqueue implements storage.RevocationQueue.
 func (s *sessions) DeleteAndEnqueue(ctx context.Context, id string, lease time.Duration) (storage.Revocation, error) {
-	if id == takenID {
+	if id == s.takenID() {
 		return s.SettleSignOut(ctx, s.taken, lease)
 	}
 	for {
