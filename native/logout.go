@@ -120,16 +120,19 @@ func (p *Passport) LogoutLocal(ctx context.Context) (passport.Logout, error) {
 // before, so that another process can do it if this one dies.
 func (p *Passport) end(ctx context.Context, engine *passport.Passport) (_ passport.Logout, browserID string, _ error) {
 	before, err := p.current.update(ctx, func(s *userState) { s.Ending = true })
+	if err != nil { // nothing more can be written down, but the session can be ended perhaps
+		l, _, endErr := p.endBrowserSession(ctx, engine, before)
+		if l.App == passport.OutcomeSkipped {
+			l.App = passport.OutcomeFailed // there may be a session, and nobody could say which
+		}
+		return l, before.BrowserID, errors.Join(err, endErr)
+	}
 	l, endErr := p.carryOut(ctx, engine, before)
 	p.endReplaced(ctx, before.Replaced)
-	switch {
-	case l.App != passport.OutcomeSkipped:
-	case err != nil:
-		l.App = passport.OutcomeFailed // there may be a session, and nobody could say which
-	case before.ID != "":
+	if l.App == passport.OutcomeSkipped && before.ID != "" {
 		l.App = passport.OutcomeDone // by another process, which has read what was written down
 	}
-	return l, before.BrowserID, errors.Join(err, endErr)
+	return l, before.BrowserID, endErr
 }
 
 // carryOut carries out the logout that has begun in s, and writes down what the

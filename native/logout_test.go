@@ -16,6 +16,7 @@ import (
 	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/native"
 	"github.com/passport-go/passport/passporttest"
+	"github.com/passport-go/passport/storage"
 	"github.com/passport-go/passport/storage/file"
 )
 
@@ -554,4 +555,35 @@ func TestALogoutEndsTheSessionOfALoginThatDied(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, passport.OutcomeDone, l.App, "although nobody has ever seen it")
 	assert.Eventually(t, func() bool { return d.live() == 0 }, patience, time.Millisecond)
+}
+
+// hangingDisk answers nothing, as a keyring that is locked.
+type hangingDisk struct{ *disk }
+
+func (hangingDisk) Load(ctx context.Context, _ string) (storage.Record, error) {
+	<-ctx.Done()
+	return storage.Record{}, ctx.Err()
+}
+
+func TestAStoreThatHangsHoldsNobody(t *testing.T) {
+	d := newDesktop(t)
+	d.login(d.p)
+	p := d.run(func(c *native.Config) { c.Store = hangingDisk{d.store} })
+	for name, call := range map[string]func(context.Context) error{
+		"Session":     func(ctx context.Context) error { _, err := p.Session(ctx); return err },
+		"Login":       func(ctx context.Context) error { _, err := p.Login(ctx, passport.LoginOptions{}); return err },
+		"LogoutLocal": func(ctx context.Context) error { _, err := p.LogoutLocal(ctx); return err },
+		"Logout": func(ctx context.Context) error {
+			l, err := p.Logout(ctx)
+			assert.Equal(t, passport.OutcomeFailed, l.App)
+			return err
+		},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		begun := time.Now()
+		err := call(ctx)
+		cancel()
+		require.ErrorIs(t, err, passport.ErrStoreUnavailable, name)
+		assert.Less(t, time.Since(begun), 8*time.Second, name)
+	}
 }
