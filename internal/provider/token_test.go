@@ -83,7 +83,7 @@ func TestATokenResponseNeedsNoMoreThanAnIDToken(t *testing.T) {
 	}
 	for _, kind := range []string{"DPoP", "mac", "N_A", strings.Repeat("x", 5000)} {
 		tokens, _, err := o.login(o.tokenResponse(map[string]any{"token_type": kind}))
-		assert.ErrorContains(t, err, "token_type", kind)
+		require.ErrorContains(t, err, "token_type", kind)
 		assert.Less(t, len(err.Error()), 300)
 		assert.Equal(t, "refresh", tokens.RefreshToken, "to be revoked")
 	}
