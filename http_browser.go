@@ -65,24 +65,21 @@ func newHTTPDriver(c *settled) httpDriver {
 // the program's own that uses the verbs in the place of one of this package's.
 func (p *Passport) BrowserState(r *http.Request) BrowserState {
 	b := BrowserState{Session: p.http.sessionID(r), Logins: p.http.bindings(r)}
-	if state := p.http.Get(r, p.http.logout, logoutstate.Length, logoutstate.Plausible); state != "" {
+	if state := p.http.Get(r, p.http.logout, logoutstate.Length); state != "" {
 		b.Logout = Secret(state)
 		return b
 	}
-	finished := p.http.Get(r, p.http.logout, logoutstate.Length+1, isFinished)
-	if finished != "" {
-		b.Logout, b.LogoutFinished = Secret(finished[:logoutstate.Length]), true
+	for _, c := range r.CookiesNamed(p.http.logout) {
+		if state, ok := strings.CutSuffix(c.Value, finishedMark); ok && logoutstate.Plausible(state) {
+			b.Logout, b.LogoutFinished = Secret(state), true
+			break
+		}
 	}
 	return b
 }
 
 // finishedMark follows the state of a finished logout in its cookie.
 const finishedMark = "."
-
-func isFinished(value string) bool {
-	state, ok := strings.CutSuffix(value, finishedMark)
-	return ok && logoutstate.Plausible(state)
-}
 
 // SetBrowserState writes cookies for what has changed between the BrowserState that
 // a browser brought and the one that a verb returned. Call it before the response's
@@ -132,7 +129,7 @@ func (d *httpDriver) isOwn(r *http.Request) bool {
 }
 
 func (d *httpDriver) sessionID(r *http.Request) Secret {
-	return Secret(d.Get(r, d.session, idLength, plausibleID))
+	return Secret(d.Get(r, d.session, idLength))
 }
 
 // Each binding has a cookie of its own: under one name, of tabs that begin at the

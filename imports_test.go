@@ -54,7 +54,7 @@ var walls = map[string][]string{
 	"internal/notice":       {},
 	"internal/strictbase64": {},
 	"internal/tasks":        {},
-	"internal/web":          {},
+	"internal/web":          {module + "/internal/strictbase64"},
 	"internal/envelope":     {module + "/storage", module + "/internal/seal"},
 	"internal/pages":        {},
 	"internal/jwt":          {module + "/internal/strictbase64", "github.com/go-jose/go-jose/v4/json"},

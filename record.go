@@ -2,11 +2,11 @@ package passport
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/internal/seal"
+	"github.com/passport-go/passport/internal/strictbase64"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -38,27 +38,9 @@ func (p *Passport) newRecord(kind storage.Kind, secret Secret) storage.Record {
 }
 
 // plausibleID tells what we issued from what cannot be ours, at no cost.
-func plausibleID(s string) bool {
-	if len(s) != idLength {
-		return false
-	}
-	var foreign byte
-	for i := range idLength {
-		foreign |= notBase64URL[s[i]]
-	}
-	return foreign == 0
-}
+func plausibleID(s string) bool { return len(s) == idLength && strictbase64.IsURL(s) }
 
 const base64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-
-var notBase64URL = func() (not [256]byte) {
-	for c := range not {
-		if !strings.ContainsRune(base64URL, rune(c)) {
-			not[c] = 1
-		}
-	}
-	return not
-}()
 
 // tokens are the body of a session.
 type tokens struct {

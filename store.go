@@ -35,12 +35,8 @@ func storeError(err error) error {
 // requestTimeout bounds how long a request waits for the store to find its session.
 const requestTimeout = 5 * time.Second
 
-// loadForRequest is load for a request that waits. A store in this process keeps
-// nobody waiting, and is spared the timer.
+// loadForRequest is load for a request that waits.
 func (p *Passport) loadForRequest(ctx context.Context, id string) (storage.Record, error) {
-	if p.inProcess {
-		return p.store.Load(ctx, id)
-	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	return p.store.Load(ctx, id)

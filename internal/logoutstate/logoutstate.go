@@ -101,15 +101,4 @@ func (s State) Finish(name string) State {
 func (s State) Overtook(begun string) bool { return s.Name != "" && s.Name != begun }
 
 // Plausible tells what can be a name from what cannot.
-func Plausible(s string) bool {
-	if len(s) != Length {
-		return false
-	}
-	for i := range len(s) {
-		c := s[i]
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' {
-			return false
-		}
-	}
-	return true
-}
+func Plausible(s string) bool { return len(s) == Length && strictbase64.IsURL(s) }

@@ -26,3 +26,22 @@ func decode(e *base64.Encoding, s string) ([]byte, error) {
 	}
 	return e.DecodeString(s)
 }
+
+// IsURL reports whether s consists of characters of the URL-safe form alone. It
+// takes the same time wherever another one is.
+func IsURL(s string) bool {
+	var foreign byte
+	for i := range len(s) {
+		foreign |= notURL[s[i]]
+	}
+	return foreign == 0
+}
+
+var notURL = func() (not [256]byte) {
+	for c := range not {
+		if !strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", rune(c)) {
+			not[c] = 1
+		}
+	}
+	return not
+}()
