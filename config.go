@@ -2,6 +2,7 @@ package passport
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"errors"
 	"fmt"
@@ -276,6 +277,14 @@ type Config struct {
 	// OnEvent is told what happens to sessions; see [Event]. It is called from
 	// many goroutines at once and must not block. Default: none.
 	OnEvent func(Event) `json:"-" yaml:"-"`
+
+	// OnSignIn decides about each login, after its ID token is verified and before
+	// its session exists: the place to create the user, to refuse one with a
+	// [SignInRefused], or to put data into the session. ctx has the values of the
+	// callback's request, is not cancelled with it, and ends after 30 s. With any
+	// error no session begins, the refresh token is revoked, and the session that
+	// the browser had lives on. Default: everybody may sign in.
+	OnSignIn func(ctx context.Context, a *SignInAttempt) error `json:"-" yaml:"-"`
 
 	// OnError answers requests that a handler of this package could not
 	// serve; status is the HTTP status that fits, and err says why, without

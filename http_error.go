@@ -37,6 +37,9 @@ func (p *Passport) refuse(w http.ResponseWriter, r *http.Request, status int, er
 	if what.again {
 		page.Links = append(page.Links, pages.Link{URL: p.c.LoginPath, Text: "Sign in again"})
 	}
+	if what.another {
+		page.Links = append(page.Links, pages.Link{URL: p.c.LoginPath + "?prompt=login", Text: "Use another account"})
+	}
 	page.Links = append(page.Links, pages.Link{URL: "/", Text: "Go to the start page"})
 	page.Serve(w)
 }
@@ -44,30 +47,38 @@ func (p *Passport) refuse(w http.ResponseWriter, r *http.Request, status int, er
 type explanation struct {
 	title, text string
 	again       bool // a new login may help
+	another     bool // one with another account may
 }
 
 // explain says in a user's words what an error means for them.
 func explain(status int, err error) explanation {
 	var provider *ProviderError
+	var refused *SignInRefused
 	switch {
+	case errors.As(err, &refused):
+		return explanation{
+			title:   either(refused.Title, "You cannot sign in here"),
+			text:    either(refused.Text, "This site does not admit your account."),
+			another: true,
+		}
 	case errors.As(err, &provider) && provider.Code == "access_denied":
-		return explanation{"You are not signed in", "The sign-in was cancelled or refused. You can try again whenever you like.", true}
+		return explanation{title: "You are not signed in", text: "The sign-in was cancelled or refused. You can try again whenever you like.", again: true, another: true}
 	case errors.As(err, &provider):
-		return explanation{"The sign-in did not work", "Passport answered with an error: " + either(provider.Code, "no further word") + ".", true}
+		return explanation{title: "The sign-in did not work", text: "Passport answered with an error: " + either(provider.Code, "no further word") + ".", again: true}
 	case errors.Is(err, ErrNotReauthenticated):
-		return explanation{"You have not been asked who you are", "The last sign-out from here is not finished, and the sign-in service would sign in whoever was signed in before. Finish signing out, then sign in again.", true}
+		return explanation{title: "You have not been asked who you are", text: "The last sign-out from here is not finished, and the sign-in service would sign in whoever was signed in before. Finish signing out, then sign in again.", again: true}
 	case errors.Is(err, ErrNoLogin):
-		return explanation{"This sign-in is no longer valid", "It took too long, was used already, was begun in another browser, or you have signed out since.", true}
+		return explanation{title: "This sign-in is no longer valid", text: "It took too long, was used already, was begun in another browser, or you have signed out since.", again: true}
 	case errors.Is(err, errPrefetch):
-		return explanation{"Not ahead of time", "This page is for when you go there yourself.", false}
+		return explanation{title: "Not ahead of time", text: "This page is for when you go there yourself."}
 	case errors.Is(err, errCrossOrigin):
-		return explanation{"This request came from another site", "Nothing was changed. Sign out from the site itself.", false}
+		return explanation{title: "This request came from another site", text: "Nothing was changed. Sign out from the site itself."}
 	case status == http.StatusUnauthorized:
-		return explanation{"You are not signed in", "Sign in to see this.", true}
+		return explanation{title: "You are not signed in", text: "Sign in to see this.", again: true}
 	case status == http.StatusServiceUnavailable:
-		return explanation{"This does not work at the moment", "The sessions of this site cannot be reached. Please try again in a moment.", false}
+		return explanation{title: "This does not work at the moment", text: "The sessions of this site cannot be reached. Please try again in a moment."}
 	case status >= 500:
-		return explanation{"This did not work", "Something went wrong on the way to Passport. Please try again.", true}
+		return explanation{title: "This did not work", text: "Something went wrong on the way to Passport. Please try again.", again: true}
 	}
-	return explanation{"This did not work", "The request cannot be answered here.", false}
+	return explanation{title: "This did not work", text: "The request cannot be answered here."}
 }

@@ -15,13 +15,20 @@ import (
 //
 // A user who is signed in and follows another site's link here stays signed in, and
 // goes to return_to at once: nobody else's link replaces a session.
+//
+// The request's parameter prompt may be login or select_account, for a link with
+// which users choose another account.
 func (p *Passport) Login(w http.ResponseWriter, r *http.Request) {
 	if web.IsForeignNavigation(r) && p.isSignedIn(r) {
 		web.NoStore(w)
 		http.Redirect(w, r, web.LocalPath(r.URL.Query().Get("return_to"), "/"), http.StatusSeeOther)
 		return
 	}
-	p.StartLogin(w, r, LoginOptions{})
+	var o LoginOptions
+	if prompt := r.URL.Query().Get("prompt"); prompt == "login" || prompt == "select_account" {
+		o.Prompt = prompt
+	}
+	p.StartLogin(w, r, o)
 }
 
 // isSignedIn reports whether a request has a live session, inside [Passport.Handler]
@@ -109,6 +116,10 @@ func (p *Passport) servePostedLogout(w http.ResponseWriter, r *http.Request, b B
 func loginStatus(err error) int {
 	var refused *ProviderError
 	switch {
+	case errors.As(err, new(*SignInRefused)):
+		return http.StatusForbidden
+	case errors.Is(err, ErrSignIn):
+		return http.StatusInternalServerError
 	case errors.Is(err, ErrNoLogin):
 		return http.StatusBadRequest
 	case errors.Is(err, ErrNotReauthenticated):

@@ -152,7 +152,8 @@ func (b BrowserState) withLogin(binding Secret) BrowserState {
 // ErrNoLogin: there is no such login in this browser, or it was finished with another
 // code, or the browser has logged out since it was begun, in whichever tab: start a
 // new login. ErrNotReauthenticated: the login follows an unfinished logout, and the
-// provider has not asked the user who they are. A *ProviderError: the provider, or
+// provider has not asked the user who they are. A *[SignInRefused], or ErrSignIn: so
+// Config.OnSignIn decided. A *ProviderError: the provider, or
 // the user there, refused. ErrStoreUnavailable: the Store could not answer. Other
 // errors: the provider could not be reached, or the ID token is not valid. In each
 // case the session that the browser had before lives on.
@@ -280,6 +281,9 @@ func (p *Passport) reauthentication(l loginState, id *provider.IDToken) Outcome 
 // welcome begins the session of a login that was begun at a moment, as a mark
 // counts them, and whose tokens have been verified.
 func (p *Passport) welcome(ctx context.Context, t tokens, id *provider.IDToken, begun int64) (LoginResult, error) {
+	if err := p.admit(ctx, &t, id); err != nil {
+		return LoginResult{}, err
+	}
 	in, err := p.beginSession(ctx, t, id.Subject, id.SID)
 	if err != nil {
 		p.enqueueToken(storage.Record{Subject: id.Subject}, t)

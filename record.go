@@ -51,6 +51,7 @@ type tokens struct {
 	Scope        string
 	Expiry       time.Time // of the access token; zero if the provider did not say
 	UserInfo     Secret    // claims of the UserInfo endpoint, a JSON object; mostly empty
+	Data         Secret    // the program's own, JSON; mostly empty
 }
 
 func (t tokens) marshal() []byte {
@@ -61,6 +62,7 @@ func (t tokens) marshal() []byte {
 		TokenType:    t.TokenType,
 		Scope:        t.Scope,
 		UserInfo:     t.UserInfo.Reveal(),
+		Data:         t.Data.Reveal(),
 	}
 	if !t.Expiry.IsZero() {
 		j.ExpiresAt = t.Expiry.Unix()
@@ -80,6 +82,7 @@ func parseTokens(b []byte) (tokens, error) {
 		TokenType:    j.TokenType,
 		Scope:        j.Scope,
 		UserInfo:     Secret(j.UserInfo),
+		Data:         Secret(j.Data),
 	}
 	if j.ExpiresAt != 0 {
 		t.Expiry = time.Unix(j.ExpiresAt, 0)

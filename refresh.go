@@ -113,6 +113,7 @@ func (p *Passport) refreshLeased(ctx context.Context, rec storage.Record, old to
 		p.emit(Event{Name: EventRefreshFailed, Session: rec.ID, Subject: rec.Subject, SID: rec.SID, Err: err})
 		return tokens{}, errors.Join(err, p.release(ctx, rec))
 	}
+	renewed.Data = old.Data
 	if err := p.keep(ctx, rec, old, renewed); err != nil {
 		p.enqueueToken(rec, renewed)
 		return tokens{}, err
@@ -152,6 +153,7 @@ func (p *Passport) keep(ctx context.Context, rec storage.Record, old, renewed to
 		taken := false
 		_, err := p.update(context.WithoutCancel(ctx), rec, func(h *head, t *tokens) bool {
 			taken = t.RefreshToken == ""
+			renewed.Data, old.Data = t.Data, t.Data // the program may set it at any time
 			if *t != old {
 				return false
 			}

@@ -63,6 +63,9 @@ type beside struct {
 	// UserInfo are claims of the UserInfo endpoint, a JSON object; mostly empty.
 	UserInfo string `json:"user_info,omitempty"`
 
+	// Data is the program's own, JSON; mostly empty.
+	Data string `json:"data,omitempty"`
+
 	// Spilled are tokens for which there is no room in their place, or nil.
 	Spilled *spilled `json:"spilled,omitempty"`
 }
@@ -158,12 +161,12 @@ func (s *sessions) Save(ctx context.Context, r storage.Record) (storage.Record, 
 	if r.Kind != storage.KindSession {
 		return s.Store.Save(ctx, r)
 	}
-	u, head, userInfo, err := s.user(r)
+	u, head, own, err := s.user(r)
 	if err != nil {
 		return storage.Record{}, err
 	}
 	if r.Revision == 0 {
-		return s.begin(ctx, u, beside{Secret: newSecret(), Begun: r.ID, Head: head, UserInfo: userInfo})
+		return s.begin(ctx, u, beside{Secret: newSecret(), Begun: r.ID, Head: head, UserInfo: own.UserInfo, Data: own.Data})
 	}
 	_, b, found, err := s.find(ctx, r.ID)
 	if err != nil {
@@ -175,7 +178,7 @@ func (s *sessions) Save(ctx context.Context, r storage.Record) (storage.Record, 
 	if u.Revision, err = s.stored(u.Revision); err != nil {
 		return storage.Record{}, err
 	}
-	b.Head, b.UserInfo, b.Spilled = head, userInfo, nil
+	b.Head, b.UserInfo, b.Data, b.Spilled = head, own.UserInfo, own.Data, nil
 	u.Extra = b.marshal()
 	saved, err := s.SaveUser(ctx, u)
 	if err == nil {
@@ -393,17 +396,17 @@ func (s *sessions) gone(ctx context.Context) (ids []string) {
 }
 
 // user is what r is in the JavaScript SDK's terms, and what these have no room for.
-func (s *sessions) user(r storage.Record) (u localstorage.User, head envelope.Head, userInfo string, err error) {
+func (s *sessions) user(r storage.Record) (u localstorage.User, head envelope.Head, own envelope.Tokens, err error) {
 	if head, err = envelope.OpenHead(s.keys, r); err != nil {
-		return u, head, "", err
+		return u, head, own, err
 	}
 	body, err := envelope.OpenBody(s.keys, r)
 	if err != nil {
-		return u, head, "", err
+		return u, head, own, err
 	}
 	t, err := envelope.ParseTokens(body)
 	if err != nil {
-		return u, head, "", fmt.Errorf("browser: the session to be stored: %w", err)
+		return u, head, own, fmt.Errorf("browser: the session to be stored: %w", err)
 	}
 	u = localstorage.User{
 		IDToken:      t.IDToken,
@@ -415,7 +418,7 @@ func (s *sessions) user(r storage.Record) (u localstorage.User, head envelope.He
 		Expiry:       r.Expiry,
 		TokenExpiry:  expiryOf(t),
 	}
-	return u, head, t.UserInfo, nil
+	return u, head, t, nil
 }
 
 // record is what u is in the engine's terms, under one of its IDs.
@@ -428,7 +431,7 @@ func (s *sessions) record(u localstorage.User, b beside, id string) storage.Reco
 		Subject: u.Subject, SID: u.SID, Revision: u.Revision, Expiry: u.Expiry,
 	}
 	t := tokensOf(u)
-	t.UserInfo = b.UserInfo
+	t.UserInfo, t.Data = b.UserInfo, b.Data
 	return envelope.Seal(s.keys, r, b.Head, t.Marshal())
 }
 

@@ -22,13 +22,15 @@ type Tokens struct {
 	Scope        string `json:"scope"`
 	ExpiresAt    int64  `json:"expires_at"` // in Unix seconds; 0 if the provider did not say
 	UserInfo     string `json:"-"`          // claims of the UserInfo endpoint, a JSON object; mostly empty
+	Data         string `json:"-"`          // the program's own, JSON; mostly empty
 }
 
-// The formats. The latest has UserInfo as its last string, and is written only if
-// there is one: earlier versions do not read it.
+// The formats. The latest has UserInfo and Data as its last strings, and is written
+// only if there is one of them: earlier versions do not read it.
 const (
-	tokensFormat      = 2
-	tokensPlainFormat = 1
+	tokensFormat      = 3
+	tokensInfoFormat  = 2 // without Data
+	tokensPlainFormat = 1 // with neither
 )
 
 var errTokens = errors.New("the stored tokens are not readable")
@@ -39,18 +41,18 @@ var ErrLater = errors.New("the stored session is in the form of a later version"
 
 // strings are those of a format, in order.
 func (t *Tokens) strings(format byte) []*string {
-	all := []*string{&t.IDToken, &t.AccessToken, &t.RefreshToken, &t.TokenType, &t.Scope, &t.UserInfo}
-	if format == tokensFormat {
-		return all
-	}
-	return all[:5]
+	all := []*string{&t.IDToken, &t.AccessToken, &t.RefreshToken, &t.TokenType, &t.Scope, &t.UserInfo, &t.Data}
+	return all[:4+format]
 }
 
 // Marshal writes t in the form of a body.
 func (t Tokens) Marshal() []byte {
 	format := byte(tokensPlainFormat)
-	if t.UserInfo != "" {
+	switch {
+	case t.Data != "":
 		format = tokensFormat
+	case t.UserInfo != "":
+		format = tokensInfoFormat
 	}
 	size := 1 + 8
 	for _, s := range t.strings(format) {
