@@ -179,9 +179,10 @@ func TestALogoutThatTheStoreCannotCarryOutStopsTheLoginsWhenItIsBack(t *testing.
 	eachCarrier(t, func(t *testing.T, s *site, c carrier) {
 		faulty.fail()
 		b := s.browser()
+		left := delivered(c.login(plain)) // of a browser that had no session yet
 		b.signInWith(c)
 		codes := s.codes()
-		link := b.link(delivered(c.login(plain)))
+		link := b.link(left)
 		before := c.copied()
 		faulty.fail("DeleteAndEnqueue", "Delete", "DeleteMatching", "Save")
 		assert.Equal(t, passport.OutcomeFailed, delivered(c.logout()).app)
