@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/passporttest"
 	"github.com/passport-go/passport/storage"
 	"github.com/passport-go/passport/storage/memory"
@@ -203,7 +204,10 @@ func TestCorruptSessionCanBeLoggedOut(t *testing.T) {
 
 func (s *site) records(store *memory.Store) []storage.Record {
 	s.t.Helper()
-	records, err := store.List(s.t.Context(), storage.Match{Subject: passporttest.DefaultUser().Subject})
+	tenant := envelope.NewTenant(s.auth.URL+"/", passporttest.ClientID)
+	records, err := store.List(s.t.Context(), storage.Match{
+		Tenant: tenant.Name(), Kind: storage.KindSession, Subject: passporttest.DefaultUser().Subject,
+	})
 	require.NoError(s.t, err)
 	for i := range records {
 		records[i].Data = append([]byte(nil), records[i].Data...)

@@ -106,6 +106,7 @@ func (s *site) assertLoggedOut(tab *Tab, ended bool) {
 	assert.Equal(s.t, ended, len(s.auth.Sessions()) == 0, "Passport session ended")
 	s.revoked()
 
+	s.later()
 	s.signIn(tab)
 	assert.Equal(s.t, 2, s.auth.Logins(), "nobody is signed straight back in")
 	s.signIn(tab)

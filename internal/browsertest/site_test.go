@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,7 +26,12 @@ type site struct {
 	mux    *http.ServeMux
 	p      *passport.Passport
 	policy string
+	ahead  atomic.Int64 // by how much the program's clock is, in nanoseconds
 }
+
+// later moves the program's clock on. The auth domain keeps whole seconds, so of a
+// login within a second of a logout nobody can tell which came first.
+func (s *site) later() { s.ahead.Add(int64(3 * time.Second)) }
 
 // newSite starts a site in silent mode. authHost says whether the auth domain is
 // of the same site; edit may change the Config before it is built.
@@ -49,6 +55,7 @@ func newSite(t testing.TB, authHost string, edit ...func(*site, *passport.Config
 		SilentTimeout:     patience,
 		SilentFallback:    passport.FallbackReport,
 		HTTPClient:        client,
+		Now:               func() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) },
 	}
 	s.policy = "default-src 'none'; script-src 'self'; connect-src 'self'; frame-src 'self' " + s.auth.URL +
 		"; form-action 'self' " + s.auth.URL
