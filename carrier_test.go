@@ -2,11 +2,14 @@ package passport_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -22,6 +25,8 @@ type carrier interface {
 	login(passport.LoginOptions) reply
 	callback(link string) reply
 	logout() reply
+	returned(link string) reply // from the auth domain's logout
+	session() (*passport.Session, error)
 	signedIn() bool
 	unfinished() bool
 
@@ -37,7 +42,7 @@ type reply struct {
 	failed   bool
 	text     string // why
 	location string
-	app      passport.Outcome // of a logout
+	account  passport.Logout // of a logout
 	deliver  func()
 }
 
@@ -91,73 +96,145 @@ func (s *site) codes() (n int) {
 	return n
 }
 
+// verbCarrier is a program on a framework without net/http: a request brings a jar
+// of strings, and a response says what changes in it.
 type verbCarrier struct {
-	s *site
-	p *passport.Passport
-	b passport.BrowserState
+	s   *site
+	p   *passport.Passport
+	jar jar
 }
 
-func (v *verbCarrier) copied() carrier { c := *v; return &c }
-func (v *verbCarrier) forget()         { v.b = passport.BrowserState{Session: v.b.Session} }
+type jar map[string]string
 
+type request struct {
+	query url.Values
+	jar   jar
+}
+
+type response struct {
+	location string
+	account  passport.Logout
+	err      error
+	set      jar // "" removes
+}
+
+// jarOf has an entry for each thing that can change by itself, so that responses
+// that overtake each other do not undo each other's.
+func jarOf(b passport.BrowserState) jar {
+	j := jar{"session": b.Session.Reveal(), "logout": b.Logout.Reveal()}
+	if b.LogoutFinished {
+		j["logout"] += " finished"
+	}
+	for _, binding := range b.Logins {
+		j["login "+binding.Reveal()] = binding.Reveal()
+	}
+	return j
+}
+
+func (j jar) state() passport.BrowserState {
+	b := passport.BrowserState{Session: passport.Secret(j["session"])}
+	logout, finished := strings.CutSuffix(j["logout"], " finished")
+	b.Logout, b.LogoutFinished = passport.Secret(logout), finished
+	for _, name := range slices.Sorted(maps.Keys(j)) {
+		if strings.HasPrefix(name, "login ") {
+			b.Logins = append(b.Logins, passport.Secret(j[name]))
+		}
+	}
+	return b
+}
+
+// keep sets what has changed.
+func (r *response) keep(before, after passport.BrowserState) {
+	was, is := jarOf(before), jarOf(after)
+	r.set = jar{}
+	for name, value := range was {
+		if value != "" && is[name] == "" {
+			r.set[name] = ""
+		}
+	}
+	for name, value := range is {
+		if was[name] != value {
+			r.set[name] = value
+		}
+	}
+}
+
+func (v *verbCarrier) send(handle func(request) response, link string) reply {
+	u, err := url.Parse(link)
+	require.NoError(v.s.t, err)
+	res := handle(request{query: u.Query(), jar: maps.Clone(v.jar)})
+	r := reply{location: res.location, account: res.account, deliver: func() { v.keep(res.set) }}
+	if res.err != nil {
+		r.failed, r.text = true, res.err.Error()
+	}
+	return r
+}
+
+func (v *verbCarrier) keep(set jar) {
+	now := maps.Clone(v.jar)
+	if now == nil {
+		now = jar{}
+	}
+	maps.Copy(now, set)
+	maps.DeleteFunc(now, func(_, value string) bool { return value == "" })
+	v.jar = now
+}
+
+func (v *verbCarrier) copied() carrier         { c := *v; return &c }
+func (v *verbCarrier) forget()                 { v.jar = jar{"session": v.jar["session"]} }
 func (v *verbCarrier) at(p *passport.Passport) { v.p = p }
 
 func (v *verbCarrier) login(o passport.LoginOptions) reply {
-	before := v.b
-	address, after, err := v.p.BeginLogin(v.s.t.Context(), before, o)
-	return v.reply(before, after, err, address)
+	return v.send(func(r request) (w response) {
+		before := r.jar.state()
+		address, after, err := v.p.BeginLogin(v.s.t.Context(), before, o)
+		w.location, w.err = address, err
+		w.keep(before, after)
+		return w
+	}, "")
 }
 
 func (v *verbCarrier) callback(link string) reply {
-	u, err := url.Parse(link)
-	require.NoError(v.s.t, err)
-	before := v.b
-	in, after, err := v.p.FinishLogin(v.s.t.Context(), before, u.Query())
-	return v.reply(before, after, err, in.ReturnTo)
+	return v.send(func(r request) (w response) {
+		before := r.jar.state()
+		in, after, err := v.p.FinishLogin(v.s.t.Context(), before, r.query)
+		w.location, w.err = in.ReturnTo, err
+		w.keep(before, after)
+		return w
+	}, link)
 }
 
 func (v *verbCarrier) logout() reply {
-	before := v.b
-	l, after, err := v.p.EndBrowserSession(v.s.t.Context(), before)
-	r := v.reply(before, after, err, l.URL)
-	r.app = l.App
-	return r
+	return v.send(func(r request) (w response) {
+		before := r.jar.state()
+		l, after, err := v.p.EndBrowserSession(v.s.t.Context(), before)
+		w.location, w.account, w.err = l.URL, l, err
+		w.keep(before, after)
+		return w
+	}, "")
 }
 
-func (v *verbCarrier) reply(before, after passport.BrowserState, err error, location string) reply {
-	r := reply{location: location, deliver: func() { v.b = changed(v.b, before, after) }}
-	if err != nil {
-		r.failed, r.text = true, err.Error()
-	}
-	return r
+func (v *verbCarrier) returned(link string) reply {
+	return v.send(func(r request) (w response) {
+		before := r.jar.state()
+		_, after := v.p.CheckLogoutReturn(v.s.t.Context(), before,
+			passport.LogoutReturn{Query: r.query, Way: passport.ReturnTopLevel})
+		w.keep(before, after)
+		return w
+	}, link)
 }
 
-// changed is now, with what has changed between before and after.
-func changed(now, before, after passport.BrowserState) passport.BrowserState {
-	if after.Session != before.Session {
-		now.Session = after.Session
-	}
-	if after.Logout != before.Logout || after.LogoutFinished != before.LogoutFinished {
-		now.Logout, now.LogoutFinished = after.Logout, after.LogoutFinished
-	}
-	now.Logins = slices.DeleteFunc(slices.Clone(now.Logins), func(b passport.Secret) bool {
-		return slices.Contains(before.Logins, b) && !slices.Contains(after.Logins, b)
-	})
-	for _, b := range after.Logins {
-		if !slices.Contains(before.Logins, b) {
-			now.Logins = append(now.Logins, b)
-		}
-	}
-	return now
+func (v *verbCarrier) session() (*passport.Session, error) {
+	return v.p.Session(v.s.t.Context(), v.jar.state().Session)
 }
 
 func (v *verbCarrier) signedIn() bool {
-	_, err := v.p.Session(v.s.t.Context(), v.b.Session)
+	_, err := v.session()
 	return err == nil
 }
 
 func (v *verbCarrier) unfinished() bool {
-	_, unfinished := v.p.UnfinishedLogout(context.Background(), v.b)
+	_, unfinished := v.p.UnfinishedLogout(context.Background(), v.jar.state())
 	return unfinished
 }
 
@@ -203,13 +280,29 @@ func (c *cookieCarrier) finishLogin(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *cookieCarrier) logout() reply {
-	r := c.send(c.p.Logout, "POST", "/logout")
-	r.app = map[bool]passport.Outcome{true: passport.OutcomeFailed}[r.failed]
+	r := c.send(c.p.Logout, "POST", "/logout", "Accept", "application/json")
+	var answer struct{ URL, App, Revocation, Passport string }
+	require.NoError(c.s.t, json.Unmarshal([]byte(r.text), &answer), r.text)
+	r.location = answer.URL
+	r.account = passport.Logout{
+		URL:        answer.URL,
+		App:        passport.Outcome(answer.App),
+		Revocation: passport.Outcome(answer.Revocation),
+		Passport:   passport.Outcome(answer.Passport),
+	}
 	return r
 }
 
-func (c *cookieCarrier) send(h http.HandlerFunc, method, target string) reply {
+func (c *cookieCarrier) returned(link string) reply {
+	return c.send(c.p.Handler(http.NotFoundHandler()).ServeHTTP, "GET", link,
+		"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "cross-site")
+}
+
+func (c *cookieCarrier) send(h http.HandlerFunc, method, target string, header ...string) reply {
 	r := httptest.NewRequest(method, target, nil)
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
 	for name, value := range c.cookies {
 		r.AddCookie(&http.Cookie{Name: name, Value: value})
 	}
@@ -233,8 +326,20 @@ func (c *cookieCarrier) deliver(cookies []*http.Cookie) {
 	}
 }
 
+func (c *cookieCarrier) session() (s *passport.Session, err error) {
+	page := func(_ http.ResponseWriter, r *http.Request) { s = passport.SessionFrom(r.Context()) }
+	r := c.send(c.p.Handler(http.HandlerFunc(page)).ServeHTTP, "GET", "/page")
+	switch {
+	case r.failed:
+		return nil, errors.New(r.text)
+	case s == nil:
+		return nil, passport.ErrNoSession
+	}
+	return s, nil
+}
+
 func (c *cookieCarrier) signedIn() bool {
-	_, err := c.p.Session(c.s.t.Context(), passport.Secret(c.cookies["passport"]))
+	_, err := c.session()
 	return err == nil
 }
 

@@ -124,7 +124,7 @@ func TestALogoutWithoutASessionSaysThatItHasEndedOneWhoseResponseIsUnderWay(t *t
 	b := s.browser()
 	v := &verbCarrier{s: s, p: s.p}
 	require.False(t, v.callback(b.link(delivered(v.login(plain)))).failed)
-	l, after, err := s.p.EndBrowserSession(t.Context(), v.b)
+	l, after, err := s.p.EndBrowserSession(t.Context(), v.jar.state())
 	require.NoError(t, err)
 	assert.Equal(t, passport.OutcomeDone, l.App)
 	assert.Equal(t, 1, l.Ended)
@@ -185,7 +185,7 @@ func TestALogoutThatTheStoreCannotCarryOutStopsTheLoginsWhenItIsBack(t *testing.
 		link := b.link(left)
 		before := c.copied()
 		faulty.fail("DeleteAndEnqueue", "Delete", "DeleteMatching", "Save")
-		assert.Equal(t, passport.OutcomeFailed, delivered(c.logout()).app)
+		assert.Equal(t, passport.OutcomeFailed, delivered(c.logout()).account.App)
 		assert.False(t, before.signedIn() && c.signedIn(), "the browser has forgotten its session")
 
 		faulty.fail() // and nobody has tried again yet

@@ -100,9 +100,12 @@ func TestALoginResultSaysWhetherTheUserProvedWhoTheyAre(t *testing.T) {
 	finish := func() passport.LoginResult {
 		u, err := url.Parse(b.link(delivered(v.login(plain))))
 		require.NoError(t, err)
-		in, after, err := s.p.FinishLogin(t.Context(), v.b, u.Query())
+		before := v.jar.state()
+		in, after, err := s.p.FinishLogin(t.Context(), before, u.Query())
 		require.NoError(t, err)
-		v.b = after
+		var w response
+		w.keep(before, after)
+		v.keep(w.set)
 		return in
 	}
 	assert.Equal(t, passport.OutcomeSkipped, finish().Reauthentication)
