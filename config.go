@@ -249,10 +249,27 @@ type Config struct {
 	// to the provider.
 	UILocales string `json:"ui_locales" yaml:"ui_locales"`
 
+	// BaseURL is the public URL that the program is served below, such as
+	// https://example.com/shop, if it does not have its host to itself. The path is
+	// a prefix of the other paths: each may be written with it or without it, and
+	// requests may arrive with it or without it, behind [http.StripPrefix] or a
+	// proxy that takes it off. return_to and ReturnTo are paths that browsers see,
+	// and have it. The origin is RedirectURI's, which is below BaseURL.
+	//
+	// The cookies belong to the host all the same, for __Host- does not go with a
+	// path: give programs that share a host a CookieName each.
+	//
+	// Default: the root of RedirectURI's origin.
+	BaseURL string `json:"base_url" yaml:"base_url"`
+
+	// HomePath is where logins and logouts end that do not say where, and where the
+	// error pages lead. Default: the path of BaseURL with a slash at the end.
+	HomePath string `json:"home_path" yaml:"home_path"`
+
 	// LoginPath and LogoutPath are where the app serves Login and Logout.
 	// RequireLogin sends people to the first; passport.js posts to the second,
 	// and [Passport.Handler] lets requests for it pass even when the Store is
-	// down. Default: /login and /logout.
+	// down. Default: /login and /logout below BaseURL.
 	LoginPath  string `json:"login_path" yaml:"login_path"`
 	LogoutPath string `json:"logout_path" yaml:"logout_path"`
 
@@ -312,6 +329,7 @@ type settled struct {
 	endpoints  authdomain.Endpoints
 	keys       *seal.Keys
 	tenant     *envelope.Tenant
+	place      place // LoginPath, LogoutPath and HomePath are those that browsers see
 }
 
 const (
@@ -344,6 +362,7 @@ func (c Config) settle() (*settled, error) {
 		p.add("ClientID", "begins or ends with white space, which is no part of the ID: take it off")
 	}
 	s.settleURLs(p)
+	s.settlePlace(p)
 	s.settleLogout(p)
 	s.settleScopes(p)
 	s.settleStore(p)
@@ -401,12 +420,6 @@ func (s *settled) settleLogout(p *problems) {
 	s.SilentFallback = either(s.SilentFallback, FallbackRedirect)
 	if s.SilentFallback != FallbackRedirect && s.SilentFallback != FallbackReport {
 		p.add("SilentFallback", "%q is unknown: use passport.FallbackRedirect or passport.FallbackReport", s.SilentFallback)
-	}
-	s.LoginPath, s.LogoutPath = either(s.LoginPath, "/login"), either(s.LogoutPath, "/logout")
-	for field, path := range map[string]string{"LoginPath": s.LoginPath, "LogoutPath": s.LogoutPath} {
-		if !web.IsLocalPath(path) || strings.ContainsAny(path, "?#") {
-			p.add(field, "must be a path of this site that begins with a single slash, without query or fragment")
-		}
 	}
 }
 

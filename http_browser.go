@@ -21,10 +21,20 @@ type httpDriver struct {
 
 	crossOrigin    *http.CrossOriginProtection
 	callbackOrigin string // of LogoutRedirectURI
-	logoutReturn   string // its path, for Handler to watch
 
-	loginReturn string   // the path of RedirectURI
-	paths       []string // of this package's own handlers, as far as the Config names them
+	place  place
+	origin string // of RedirectURI, and so of the program
+	host   string // the same without the scheme
+
+	home, loginAt string // as browsers see them
+
+	// Paths below the place.
+	logoutPath   string
+	logoutReturn string   // of LogoutRedirectURI, for Handler to watch
+	loginReturn  string   // of RedirectURI
+	paths        []string // of this package's own handlers, as far as the Config names them
+
+	logoutReturnURI string // the path of LogoutRedirectURI as it is written there
 }
 
 func newHTTPDriver(c *settled) httpDriver {
@@ -35,17 +45,23 @@ func newHTTPDriver(c *settled) httpDriver {
 		logout:      c.CookieName + "-logout",
 		Cookies:     web.NewCookies(scheme),
 		crossOrigin: http.NewCrossOriginProtection(),
+		place:       c.place,
+		home:        c.HomePath,
+		loginAt:     c.LoginPath,
+		logoutPath:  c.place.localOf(c.LogoutPath),
 	}
 	if scheme == "https" {
 		for _, name := range []*string{&d.session, &d.login, &d.logout} {
 			*name = "__Host-" + *name
 		}
 	}
-	d.paths = []string{c.LoginPath, c.LogoutPath}
+	d.paths = []string{c.place.localOf(c.LoginPath), d.logoutPath}
 	if u, err := url.Parse(c.RedirectURI); err == nil {
-		d.loginReturn = either(u.Path, "/")
+		d.loginReturn = c.place.local(u.Path)
+		d.origin = authdomain.OriginOf(u)
+		_, d.host, _ = strings.Cut(d.origin, "://")
 		// Behind a proxy that rewrites Host, the request does not say where it is.
-		_ = d.crossOrigin.AddTrustedOrigin(authdomain.OriginOf(u))
+		_ = d.crossOrigin.AddTrustedOrigin(d.origin)
 	}
 	u, err := url.Parse(c.LogoutRedirectURI)
 	if err != nil || c.LogoutRedirectURI == "" {
@@ -53,10 +69,10 @@ func newHTTPDriver(c *settled) httpDriver {
 	}
 	d.callbackOrigin = authdomain.OriginOf(u)
 	if c.LogoutMode == LogoutSilent {
-		d.paths = append(d.paths, either(u.Path, "/"))
+		d.paths = append(d.paths, c.place.local(u.Path))
 	}
 	if c.LogoutMode == LogoutRedirect { // else LogoutSilentCallback is served there, which looks itself
-		d.logoutReturn = either(u.Path, "/")
+		d.logoutReturn, d.logoutReturnURI = c.place.local(u.Path), u.EscapedPath()
 	}
 	return d
 }
@@ -116,16 +132,6 @@ func (p *Passport) SetBrowserState(w http.ResponseWriter, before, after BrowserS
 	default:
 		d.Set(w, d.logout, after.Logout.Reveal(), logoutstate.Life)
 	}
-}
-
-// isOwn reports whether a request is for one of this package's own handlers. A
-// callback may share its path with a page.
-func (d *httpDriver) isOwn(r *http.Request) bool {
-	if slices.Contains(d.paths, r.URL.Path) {
-		return true
-	}
-	query := r.URL.Query()
-	return r.URL.Path == d.loginReturn && (query.Has("state") || query.Has(postedParam))
 }
 
 func (d *httpDriver) sessionID(r *http.Request) Secret {

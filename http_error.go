@@ -40,7 +40,7 @@ func (p *Passport) refuse(w http.ResponseWriter, r *http.Request, status int, er
 	if what.another {
 		page.Links = append(page.Links, pages.Link{URL: p.c.LoginPath + "?prompt=login", Text: "Use another account"})
 	}
-	page.Links = append(page.Links, pages.Link{URL: "/", Text: "Go to the start page"})
+	page.Links = append(page.Links, pages.Link{URL: p.http.home, Text: "Go to the start page"})
 	page.Serve(w)
 }
 

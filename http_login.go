@@ -21,7 +21,7 @@ import (
 func (p *Passport) Login(w http.ResponseWriter, r *http.Request) {
 	if web.IsForeignNavigation(r) && p.isSignedIn(r) {
 		web.NoStore(w)
-		http.Redirect(w, r, web.LocalPath(r.URL.Query().Get("return_to"), "/"), http.StatusSeeOther)
+		http.Redirect(w, r, web.LocalPath(r.URL.Query().Get("return_to"), p.http.home), http.StatusSeeOther)
 		return
 	}
 	var o LoginOptions
@@ -55,6 +55,10 @@ func (p *Passport) StartLogin(w http.ResponseWriter, r *http.Request, o LoginOpt
 	}
 	if p.http.crossOrigin.Check(r) != nil || web.IsForeignSubrequest(r) {
 		p.refuse(w, r, http.StatusForbidden, errCrossOrigin)
+		return
+	}
+	if to := p.http.elsewhere(r); to != "" {
+		http.Redirect(w, r, to, http.StatusSeeOther)
 		return
 	}
 	o.ReturnTo = either(o.ReturnTo, r.URL.Query().Get("return_to"))
@@ -102,7 +106,7 @@ func (p *Passport) servePostedLogout(w http.ResponseWriter, r *http.Request, b B
 	}
 	to, params, err := p.PostedLogout(r.Context(), b, r.URL.Query())
 	if errors.Is(err, ErrNoLogout) {
-		http.Redirect(w, r, "/", http.StatusSeeOther) // loaded again: it has been posted
+		http.Redirect(w, r, p.http.home, http.StatusSeeOther) // loaded again: it has been posted
 		return
 	}
 	if err != nil {

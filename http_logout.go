@@ -89,7 +89,7 @@ func (p *Passport) answerLogout(w http.ResponseWriter, r *http.Request, l Logout
 		w.Header().Set("HX-Redirect", l.URL)
 		w.WriteHeader(status) // htmx follows it whatever the status
 	case l.Mode == LogoutSilent:
-		a.ReturnTo = either(p.returnTo(w, r), "/")
+		a.ReturnTo = either(p.returnTo(w, r), p.http.home)
 		if err := pages.ServeSilent(w, a, p.postedTo(r.Context(), l)...); err != nil {
 			p.refuse(w, r, http.StatusInternalServerError, err)
 		}
@@ -98,7 +98,7 @@ func (p *Passport) answerLogout(w http.ResponseWriter, r *http.Request, l Logout
 			Status: status,
 			Title:  "You are signed out in this browser",
 			Text:   "The session itself could not be ended yet, and will be as soon as possible. Your Passport session is still open.",
-			Links:  []pages.Link{{URL: l.URL, Text: "Sign out of Passport"}, {URL: "/", Text: "Go to the start page"}},
+			Links:  []pages.Link{{URL: l.URL, Text: "Sign out of Passport"}, {URL: p.http.home, Text: "Go to the start page"}},
 		}.Serve(w)
 	default:
 		http.Redirect(w, r, l.URL, http.StatusSeeOther)
@@ -115,7 +115,7 @@ func (p *Passport) returnTo(w http.ResponseWriter, r *http.Request) string {
 		return to
 	}
 	from, err := url.Parse(r.Referer())
-	if err != nil || from.Host != r.Host || from.Path == r.URL.Path {
+	if err != nil || from.Host != r.Host && from.Host != p.http.host || p.http.place.local(from.Path) == p.http.place.local(r.URL.Path) {
 		return ""
 	}
 	return web.LocalPath(from.RequestURI(), "")
@@ -188,13 +188,4 @@ func (p *Passport) returnWay(r *http.Request) ReturnWay {
 		}
 	}
 	return ReturnUnknown
-}
-
-// tidyReturn takes our parameter out of the address that the user sees.
-func tidyReturn(w http.ResponseWriter, r *http.Request) {
-	query := r.URL.Query()
-	query.Del(returnParam)
-	tidy := url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: query.Encode()}
-	web.NoStore(w)
-	http.Redirect(w, r, web.LocalPath(tidy.String(), "/"), http.StatusSeeOther)
 }

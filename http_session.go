@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 
 	"github.com/passport-go/passport/internal/web"
 )
@@ -25,9 +24,9 @@ import (
 func (p *Passport) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.begin()
-		if r.URL.Path == p.http.logoutReturn {
+		if p.http.isLogoutReturn(r) {
 			if p.noticeReturn(w, r); r.URL.Query().Has(returnParam) {
-				tidyReturn(w, r)
+				p.http.tidyReturn(w, r)
 				return
 			}
 		}
@@ -42,7 +41,7 @@ func (p *Passport) lookUp(w http.ResponseWriter, r *http.Request, next http.Hand
 		next.ServeHTTP(w, r)
 		return
 	}
-	if r.URL.Path == p.c.LogoutPath {
+	if p.http.isLogout(r) {
 		web.NoStore(w)
 		next.ServeHTTP(w, r.WithContext(&unreadSession{Context: r.Context(), p: p, secret: id}))
 		return
@@ -92,6 +91,10 @@ func (c *sessionContext) String() string { return "passport.sessionContext" }
 // It may stand around a whole program: requests for Config.LoginPath and
 // LogoutPath, returns to RedirectURI and, in silent mode, LogoutRedirectURI are passed
 // on without a session, for nobody could sign in or out otherwise.
+//
+// A logout does not end at the login: for ten minutes after it, a page that says so
+// stands in the place of LogoutRedirectURI and of Config.HomePath, if they are for
+// users alone. A return_to that a silent logout goes to should be for everybody.
 func (p *Passport) RequireLogin(next http.Handler) http.Handler {
 	only := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if SessionFrom(r.Context()) != nil || p.http.isOwn(r) {
@@ -103,8 +106,11 @@ func (p *Passport) RequireLogin(next http.Handler) http.Handler {
 			p.refuse(w, r, http.StatusUnauthorized, ErrNoSession)
 			return
 		}
-		to := p.c.LoginPath + "?" + url.Values{"return_to": {web.LocalPath(r.RequestURI, web.LocalPath(r.URL.RequestURI(), "/"))}}.Encode()
-		http.Redirect(w, r, to, http.StatusSeeOther)
+		if p.endsLogout(r) {
+			p.serveSignedOut(w, r)
+			return
+		}
+		http.Redirect(w, r, p.http.loginFor(p.http.requested(r)), http.StatusSeeOther)
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if SessionFrom(r.Context()) != nil {

@@ -66,8 +66,9 @@ func (p *Passport) newLoginState(ctx context.Context, b BrowserState, binding Se
 		binding: binding,
 	}
 	l.Session, l.SessionEnd = p.presentSession(ctx, b.Session)
+	l.ReturnTo = p.c.HomePath
 	if len(returnTo) <= longestReturnTo {
-		l.ReturnTo = web.LocalPath(returnTo, "/")
+		l.ReturnTo = web.LocalPath(returnTo, p.c.HomePath)
 	}
 	return l
 }

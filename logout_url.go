@@ -62,7 +62,7 @@ func (p *Passport) sendTo(ctx context.Context, l *Logout, rec storage.Record, st
 	at, err := p.lookForLogout(ctx)
 	if err != nil || at.Endpoints.Logout == "" {
 		// There is nowhere to go, and the provider's session lives on.
-		l.Mode, l.URL, l.Passport = LogoutRedirect, either(p.c.LogoutRedirectURI, p.ownOrigin()+"/"), OutcomeUnconfirmed
+		l.Mode, l.URL, l.Passport = LogoutRedirect, either(p.c.LogoutRedirectURI, p.ownOrigin()+p.c.HomePath), OutcomeUnconfirmed
 		return
 	}
 	var hint Secret

@@ -1,0 +1,112 @@
+package passport
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/passport-go/passport/internal/logoutstate"
+	"github.com/passport-go/passport/internal/pages"
+	"github.com/passport-go/passport/internal/web"
+)
+
+// requested returns the path and the query that the browser has asked for, whatever
+// http.StripPrefix or a proxy has taken off.
+func (d *httpDriver) requested(r *http.Request) string {
+	if web.IsLocalPath(r.RequestURI) && d.place.holds(r.RequestURI) {
+		return r.RequestURI
+	}
+	return d.place.public(web.LocalPath(r.URL.RequestURI(), "/"))
+}
+
+// isOwn reports whether a request is for one of this package's own handlers. A
+// callback may share its path with a page. It goes by the path that the browser has
+// asked for: /login below an http.StripPrefix of the program's own is another page.
+func (d *httpDriver) isOwn(r *http.Request) bool {
+	path := d.place.localOf(d.requested(r))
+	if slices.Contains(d.paths, path) {
+		return true
+	}
+	query := r.URL.Query()
+	return path == d.loginReturn && (query.Has("state") || query.Has(postedParam))
+}
+
+// isLogout reports whether a request is for Config.LogoutPath.
+func (d *httpDriver) isLogout(r *http.Request) bool {
+	return d.place.local(r.URL.Path) == d.logoutPath
+}
+
+// isLogoutReturn reports whether a request is for LogoutRedirectURI, if Handler has to
+// look at it there. It may be below an http.StripPrefix that BaseURL does not know.
+func (d *httpDriver) isLogoutReturn(r *http.Request) bool {
+	return d.logoutReturn != "" &&
+		(d.place.local(r.URL.Path) == d.logoutReturn || r.RequestURI[:pathLength(r.RequestURI)] == d.logoutReturnURI)
+}
+
+// tidyReturn takes our parameter out of the address that the user sees.
+func (d *httpDriver) tidyReturn(w http.ResponseWriter, r *http.Request) {
+	to := d.requested(r)
+	if u, err := url.Parse(to); err == nil {
+		query := u.Query()
+		query.Del(returnParam)
+		u.RawQuery = query.Encode()
+		to = u.String()
+	}
+	web.NoStore(w)
+	http.Redirect(w, r, web.LocalPath(to, d.home), http.StatusSeeOther)
+}
+
+// hostParam is in the address of a login that was sent here from another host.
+const hostParam = "passport_host"
+
+// elsewhere returns the address at RedirectURI's host of a login that the user is
+// about to begin at another name of it, such as www. or 127.0.0.1: the cookies of
+// that name would not come back. It is "" if the host is right, or if the login has
+// been sent on before: then a proxy rewrites Host.
+func (d *httpDriver) elsewhere(r *http.Request) string {
+	if !web.IsNavigation(r) || r.URL.Query().Has(hostParam) || d.host == "" || strings.EqualFold(r.Host, d.host) {
+		return ""
+	}
+	u, err := url.Parse(d.requested(r))
+	if err != nil {
+		return ""
+	}
+	query := u.Query()
+	query.Set(hostParam, "1")
+	u.RawQuery = query.Encode()
+	return d.origin + u.String()
+}
+
+// endsLogout reports whether a logout of this browser has just ended at the page that
+// it asks for.
+func (p *Passport) endsLogout(r *http.Request) bool {
+	d := &p.http
+	path := d.place.localOf(d.requested(r))
+	if path != d.logoutReturn && path != d.place.localOf(d.home) {
+		return false
+	}
+	logout := logoutstate.Time(p.BrowserState(r).Logout.Reveal())
+	return !logout.IsZero() && p.c.Now().Sub(logout) < loginLife
+}
+
+// serveSignedOut is in the place of a page for users alone, which would send a user
+// who has just signed out to sign in.
+func (p *Passport) serveSignedOut(w http.ResponseWriter, r *http.Request) {
+	page := pages.Message{
+		Status: http.StatusOK,
+		Title:  "You are signed out",
+		Text:   "Sign in again to see this page.",
+		Links:  []pages.Link{{URL: p.http.loginFor(p.http.requested(r)), Text: "Sign in again"}},
+	}
+	if l, unfinished := p.UnfinishedLogout(r.Context(), p.BrowserState(r)); unfinished {
+		page.Text = "Your session at the sign-in service may still be open."
+		page.Links = append([]pages.Link{{URL: l.URL, Text: "Finish signing out"}}, page.Links...)
+	}
+	page.Serve(w)
+}
+
+// loginFor is the address of the login that comes back to a path.
+func (d *httpDriver) loginFor(returnTo string) string {
+	return d.loginAt + "?" + url.Values{"return_to": {returnTo}}.Encode()
+}
