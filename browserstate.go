@@ -7,32 +7,31 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// BrowserState is what one browser brings along and keeps: its session, its logins
-// in progress, and its last logout. [Passport.BeginLogin], [Passport.FinishLogin],
-// [Passport.EndBrowserSession] and [Passport.CheckLogoutReturn] take it as the
-// browser brought it, and return it as the browser has to keep it; they keep every
-// promise of this package for the programs that carry it.
+// BrowserState is what one browser sends and keeps: its session, its logins in
+// progress, and its last logout. [Passport.BeginLogin], [Passport.FinishLogin],
+// [Passport.EndBrowserSession] and [Passport.CheckLogoutReturn] take the state that
+// the browser sent, and return the state that it has to keep.
 //
-// The handlers of this package carry it in cookies, which [Passport.BrowserState]
+// The handlers of this package keep it in cookies, which [Passport.BrowserState]
 // reads and [Passport.SetBrowserState] writes. A program without net/http keeps it
-// wherever only that browser can reach it: in cookies of its own, or in the user's
-// files. The zero value is a browser that is not known yet.
+// where only that browser can reach it: in its own cookies, or in the user's files.
+// The zero value is a new browser.
 type BrowserState struct {
 	// Session is the secret id of the session. Empty: the user is not signed in.
 	Session Secret
 
-	// Logins bind the logins in progress to this browser, each for as long as it
-	// takes, ten minutes at most. Tabs that begin at the same time have one each;
-	// otherwise they share one.
+	// Logins bind the logins in progress to this browser, for at most ten minutes
+	// each. Tabs that start at the same time have one each; otherwise they share
+	// one.
 	Logins []Secret
 
-	// Logout is the [Logout.State] of the last logout. Empty: there was none, or
-	// it was longer ago than it matters: 30 days, or ten minutes if it is finished.
+	// Logout is the [Logout.State] of the last logout. Empty: there was none within
+	// the last 30 days, or, if it was finished, within the last ten minutes.
 	Logout Secret
 
 	// LogoutFinished says that the Passport session is known to have ended, or that
-	// the user has proved who they are since then. Until then the next login asks
-	// for credentials.
+	// the user has since given credentials. Until then, the next login asks for
+	// credentials.
 	LogoutFinished bool
 
 	begun Secret // the one of Logins that BeginLogin has just used
@@ -64,9 +63,9 @@ func (p *Passport) logoutUnfinished(ctx context.Context, b BrowserState) bool {
 	return err != nil
 }
 
-// UnfinishedLogout returns the last logout of a browser if it is not known to have
-// ended the Passport session, so that the program can offer the URL that does. It
-// costs nothing for a browser without one.
+// UnfinishedLogout returns a browser's last logout if it is not known to have ended
+// the Passport session, so that the program can offer the URL that does. It is free
+// for a browser without one.
 func (p *Passport) UnfinishedLogout(ctx context.Context, b BrowserState) (Logout, bool) {
 	if !p.logoutUnfinished(ctx, b) {
 		return Logout{}, false

@@ -44,33 +44,32 @@ const (
 	LogoutSilent LogoutMode = "silent"
 )
 
-// SilentFallback says what happens when a silent logout does not come to its
-// end: it was refused, lost, or took longer than SilentTimeout.
+// SilentFallback says what happens if a silent logout does not complete: it was
+// refused, lost, or took longer than SilentTimeout.
 type SilentFallback string
 
 // The fallbacks. The default is FallbackRedirect.
 const (
-	// FallbackRedirect makes up for it with a top-level redirect through the
-	// same LogoutRedirectURI.
+	// FallbackRedirect replaces it by a top-level redirect through the same
+	// LogoutRedirectURI.
 	FallbackRedirect SilentFallback = "redirect"
 
-	// FallbackReport leaves the browser where it is and hands the failure to
-	// the caller of passport.logout(), with the URL that finishes the logout.
+	// FallbackReport stays on the page and reports the failure to the caller of
+	// passport.logout(), with the URL that finishes the logout.
 	FallbackReport SilentFallback = "report"
 )
 
 // Config is what [New] builds a [Passport] from. ClientID and RedirectURI are
-// required; for all else the zero value is a good default. New copies it, so
-// later changes have no effect.
+// required; for all other fields the zero value is a good default. New copies it,
+// so later changes have no effect.
 //
-// Of the durations, 0 means the default and a negative one means off.
+// For durations, 0 means the default and a negative value means off.
 type Config struct {
 	// Environment is Sandbox or Production. Default: Sandbox.
 	Environment Environment `json:"environment" yaml:"environment"`
 
-	// PublishableKey is the publishable API key from Hub. It goes out as
-	// x-immutable-publishable-key with calls through [Session.Client].
-	// Default: none.
+	// PublishableKey is the publishable API key from Hub. [Session.Client] sends it
+	// as x-immutable-publishable-key. Default: none.
 	PublishableKey string `json:"publishable_key" yaml:"publishable_key"`
 
 	// ClientID is the Passport client's ID from Hub. Required.
@@ -81,9 +80,9 @@ type Config struct {
 	ClientSecret Secret `json:"client_secret" yaml:"client_secret" file:"client_secret_file"`
 
 	// ClientAuth is how the client authenticates; see [ClientAuth]. Default:
-	// private_key_jwt with a ClientKey, nothing without a ClientSecret, and else
-	// client_secret_basic or client_secret_post, whichever the provider lists;
-	// the Passport auth domain gets client_secret_post.
+	// private_key_jwt with a ClientKey; none without a ClientSecret; otherwise
+	// client_secret_basic or client_secret_post, whichever the provider lists; for
+	// the Passport auth domain, client_secret_post.
 	ClientAuth ClientAuth `json:"client_auth" yaml:"client_auth"`
 
 	// ClientKey is the key of private_key_jwt (OpenID Connect Core 1.0 §9): RSA of
@@ -113,9 +112,9 @@ type Config struct {
 	Audience string `json:"audience" yaml:"audience"`
 
 	// Scopes default to openid, profile, email, offline_access and transact. With
-	// Discover they default to openid, profile and email, without those that the
-	// provider's scopes_supported leaves out, and offline_access if that is
-	// listed. openid is required; without offline_access most providers issue no
+	// Discover they default to those of openid, profile, email and offline_access
+	// that the provider's scopes_supported lists; without that list, to the first
+	// three. openid is required; without offline_access most providers issue no
 	// refresh token, and a session cannot call the API once its access token has
 	// expired.
 	Scopes []string `json:"scopes" yaml:"scopes"`
@@ -126,42 +125,42 @@ type Config struct {
 	AuthDomain string `json:"auth_domain" yaml:"auth_domain"`
 
 	// Issuer is the iss of its ID tokens. For a provider of many tenants it may
-	// contain {tenantid}, as the discovery documents of Microsoft Entra do: each
-	// token's own tid stands in its place. Default: AuthDomain and a slash, as on
+	// contain {tenantid}, as the discovery documents of Microsoft Entra do: it
+	// stands for each token's own tid. Default: AuthDomain and a slash, as on
 	// Auth0.
 	Issuer string `json:"issuer" yaml:"issuer"`
 
-	// Discover makes Issuer any OpenID provider, and not only an Auth0 one: the
-	// endpoints are read from its discovery document when they are first
-	// needed, and logout is OpenID Connect RP-Initiated Logout 1.0 instead of
-	// Auth0's /v2/logout. It requires Issuer, and no AuthDomain; Audience has
-	// no default then. Default: the endpoints of the Passport auth domain.
+	// Discover supports any OpenID provider as the Issuer, not only Auth0: the
+	// endpoints are read from its discovery document when they are first needed,
+	// and logout is OpenID Connect RP-Initiated Logout 1.0 instead of Auth0's
+	// /v2/logout. It requires Issuer and excludes AuthDomain; Audience then has no
+	// default. Default: the endpoints of the Passport auth domain.
 	Discover bool `json:"discover" yaml:"discover"`
 
-	// DiscoveryURL is the address of the discovery document, where that is not
-	// below the issuer, as at Azure AD B2C. The issuer that the document names
-	// has to be Issuer all the same. It goes with Discover. Default: Issuer and
+	// DiscoveryURL is the address of the discovery document if it is not below the
+	// issuer, as with Azure AD B2C. The issuer in the document must still be
+	// Issuer. It requires Discover. Default: Issuer and
 	// /.well-known/openid-configuration.
 	DiscoveryURL string `json:"discovery_url" yaml:"discovery_url"`
 
-	// InsecureProviderHTTP lets a discovered provider be reached by plain http on
-	// any host, inside a cluster, say. Whoever can listen there reads every code
-	// and token, and whoever can interfere signs in as anybody. Default: http on
+	// InsecureProviderHTTP allows plain http to a discovered provider on any host,
+	// for example inside a cluster. Whoever can read that traffic sees every code
+	// and token, and whoever can change it can sign in as anybody. Default: http on
 	// loopback hosts only.
 	InsecureProviderHTTP bool `json:"insecure_provider_http" yaml:"insecure_provider_http"`
 
-	// LoginParams and LogoutParams are the provider's own parameters for each
-	// login and logout: access_type=offline at Google, say, or logout_uri at
-	// Amazon Cognito. Names that the protocol or another field uses are refused.
-	// Default: none.
+	// LoginParams and LogoutParams are additional parameters for each login and
+	// logout, such as access_type=offline for Google or logout_uri for Amazon
+	// Cognito. Names that the protocol or another field uses are refused. Default:
+	// none.
 	LoginParams  map[string]string `json:"login_params" yaml:"login_params"`
 	LogoutParams map[string]string `json:"logout_params" yaml:"logout_params"`
 
-	// UserInfo makes each login read the provider's UserInfo endpoint too, for
-	// providers whose ID tokens lack the e-mail address or the profile. The
-	// claims of the ID token come first. A login fails if that cannot be read, or
-	// is about another user (OpenID Connect Core 1.0 §5.3). Default: the ID token
-	// alone.
+	// UserInfo makes each login also read the provider's UserInfo endpoint, for
+	// providers whose ID tokens lack the e-mail address or the profile. Claims of
+	// the ID token take precedence. A login fails if the endpoint cannot be read,
+	// or is about another user (OpenID Connect Core 1.0 §5.3). Default: the ID
+	// token alone.
 	UserInfo bool `json:"user_info" yaml:"user_info"`
 
 	// ClockLeeway is by how much the provider's clock may differ from ours when
@@ -174,79 +173,77 @@ type Config struct {
 	// or https://api.sandbox.immutable.com in the sandbox.
 	APIDomain string `json:"api_domain" yaml:"api_domain"`
 
-	// Store keeps the app sessions. Default: a new memory.Store, which is
-	// bounded, and empty after a restart.
+	// Store keeps the app sessions. Default: a new memory.Store, which is bounded
+	// and empty after a restart.
 	Store storage.TokenStore `json:"-" yaml:"-"`
 
 	// EncryptionKeys seal what goes into the Store: 32 random bytes each, the
-	// newest first. The first seals, all of them open, so a key is replaced by
-	// putting the new one in front. Instances that restart one by one get it at
-	// the end first, for whoever lacks it takes the users of the others for
-	// strangers until it restarts. The old one is dropped after
-	// SessionLifetime, or after 30 days if that is longer, for revocations
-	// that are pending. A key is good for 2^32 records: where sessions are
-	// written more often than a thousand times a second, replace it monthly.
-	// Required for every Store but memory.Store, for which the default is a
+	// newest first. The first one seals, and all of them open, so put a new key in
+	// front to replace the old one. If instances restart one by one, append it at
+	// the end first: an instance without the key treats sessions sealed by the
+	// others as absent. Drop the old key after SessionLifetime, but not before 30
+	// days, because of pending revocations. A key is good for 2^32 records: if
+	// sessions are written more than a thousand times a second, replace it monthly.
+	// Required for every Store except memory.Store, for which the default is a
 	// random key.
 	EncryptionKeys [][]byte `json:"encryption_keys" yaml:"encryption_keys" file:"encryption_keys_file"`
 
-	// SessionLifetime is how long after the login a session ends whatever
-	// happens. Default: 30 days. It cannot be off.
+	// SessionLifetime is how long a session lives after the login, even if it is
+	// used. Default: 30 days. It cannot be off.
 	SessionLifetime time.Duration `json:"session_lifetime" yaml:"session_lifetime"`
 
-	// IdleTimeout is how long after the last request a session ends. It is
-	// written down now and then, not with each request: a session ends between
-	// one and one and a sixtieth times IdleTimeout (at most a minute late).
-	// Default: 7 days. Negative: sessions end by SessionLifetime alone.
+	// IdleTimeout is how long a session lives after the last request. The last
+	// request is not stored each time, so a session may outlive IdleTimeout by up
+	// to 1/60, at most a minute. Default: 7 days. Negative: sessions end by
+	// SessionLifetime alone.
 	IdleTimeout time.Duration `json:"idle_timeout" yaml:"idle_timeout"`
 
 	// MaxSessionsPerUser is how many sessions one user may have. A login beyond it
-	// ends the user's oldest, with EventSessionEvicted. Keep it well below the limit
-	// of a bounded Store, which one account could fill for everybody otherwise.
-	// It takes a Store that can list sessions. Default: 100. Negative: no limit.
+	// ends the user's oldest session, with EventSessionEvicted. Keep it well below
+	// the limit of a bounded Store, or one account could fill the Store for
+	// everybody. It requires a Store that can list sessions. Default: 100.
+	// Negative: no limit.
 	MaxSessionsPerUser int `json:"max_sessions_per_user" yaml:"max_sessions_per_user"`
 
-	// SilentTimeout bounds a silent logout in the browser. Default: 10 s, as
-	// in the JavaScript SDK. It cannot be off: a logout is never stuck.
+	// SilentTimeout bounds a silent logout in the browser. Default: 10 s, as in the
+	// JavaScript SDK. It cannot be off, so that no logout gets stuck.
 	SilentTimeout time.Duration `json:"silent_timeout" yaml:"silent_timeout"`
 
 	// SilentFallback is FallbackRedirect or FallbackReport. Default:
 	// FallbackRedirect.
 	SilentFallback SilentFallback `json:"silent_fallback" yaml:"silent_fallback"`
 
-	// StrictLogoutTokens makes BackChannelLogout insist on typ logout+jwt and
-	// on exp, as the specification recommends. Auth0 says typ JWT, and other
-	// providers leave exp out. Default: both are accepted, and iat must be
-	// within five minutes of now in any case.
+	// StrictLogoutTokens makes BackChannelLogout require typ logout+jwt and exp, as
+	// the specification recommends. Auth0 sends typ JWT, and other providers omit
+	// exp. Default: both are accepted. iat must always be within five minutes of
+	// now.
 	StrictLogoutTokens bool `json:"strict_logout_tokens" yaml:"strict_logout_tokens"`
 
-	// RevokeOnProviderLogout has refresh tokens revoked after a back-channel
-	// logout, or a front-channel logout that names the Passport session.
-	// Default: they are dropped and not revoked (Back-Channel Logout 1.0 §2.7).
-	// A front-channel logout that names none ends the session of its browser,
-	// whose refresh token is revoked in any case, as by Logout.
+	// RevokeOnProviderLogout revokes refresh tokens after a back-channel logout, or
+	// a front-channel logout with a sid. Default: they are deleted without being
+	// revoked (Back-Channel Logout 1.0 §2.7). A front-channel logout without a sid
+	// ends the session of its browser, and always revokes its refresh token, as
+	// Logout does.
 	RevokeOnProviderLogout bool `json:"revoke_on_provider_logout" yaml:"revoke_on_provider_logout"`
 
 	// RevocationWait bounds how long EndSession waits for the auth domain to
-	// confirm that the refresh token is revoked. When it is over the outcome
-	// is OutcomePending, and the revocation goes on by itself. The handler Logout
-	// never waits. Default: 1 s. Negative: do not wait.
+	// confirm that the refresh token is revoked. After that the outcome is
+	// OutcomePending, and the revocation continues in the background. The handler
+	// Logout never waits. Default: 1 s. Negative: do not wait.
 	RevocationWait time.Duration `json:"revocation_wait" yaml:"revocation_wait"`
 
-	// Federated makes a logout end the session at the upstream provider too,
-	// such as the Google account that the user signed in with. It is for
-	// Auth0's /v2/logout alone. Default: it does not.
+	// Federated makes a logout also end the session at the upstream provider, such
+	// as the Google account that the user signed in with. It works only with
+	// Auth0's /v2/logout. Default: false.
 	Federated bool `json:"federated" yaml:"federated"`
 
-	// OmitIDTokenHint leaves the ID token out of the logout request to a
-	// discovered provider, which may then ask the user, or end nothing.
-	// Default: it is sent.
+	// OmitIDTokenHint omits the ID token from the logout request to a discovered
+	// provider, which may then ask the user, or end nothing. Default: it is sent.
 	OmitIDTokenHint bool `json:"omit_id_token_hint" yaml:"omit_id_token_hint"`
 
-	// UILocales are the languages in which the user wants to be asked, in the
-	// order of preference and separated by spaces, such as "fr-CA fr en": the
-	// ui_locales of logins and of discovered providers' logouts. Default: left
-	// to the provider.
+	// UILocales are the user's languages for the provider's pages, in order of
+	// preference and separated by spaces, such as "fr-CA fr en": the ui_locales of
+	// logins and of discovered providers' logouts. Default: the provider decides.
 	UILocales string `json:"ui_locales" yaml:"ui_locales"`
 
 	// BaseURL is the public URL that the program is served below, such as
@@ -267,45 +264,44 @@ type Config struct {
 	HomePath string `json:"home_path" yaml:"home_path"`
 
 	// LoginPath and LogoutPath are where the app serves Login and Logout.
-	// RequireLogin sends people to the first; passport.js posts to the second,
-	// and [Passport.Handler] lets requests for it pass even when the Store is
-	// down. Default: /login and /logout below BaseURL.
+	// RequireLogin redirects users to the first. passport.js posts to the second,
+	// and [Passport.Handler] passes requests for it on even when the Store is down.
+	// Default: /login and /logout below BaseURL.
 	LoginPath  string `json:"login_path" yaml:"login_path"`
 	LogoutPath string `json:"logout_path" yaml:"logout_path"`
 
-	// LogoutByGET lets Logout answer GET requests too, if the browser says
-	// that they are navigations begun by the same origin or by its user. Any
-	// other GET, and any prefetch, is refused either way. Default: POST only.
+	// LogoutByGET makes Logout also accept GET requests, if the browser says that
+	// they are navigations from the same origin or by its user. Other GET requests,
+	// and all prefetches, are still refused. Default: POST only.
 	LogoutByGET bool `json:"logout_by_get" yaml:"logout_by_get"`
 
-	// CookieName is the session cookie's name, before the prefix. Programs
-	// that share a host, such as localhost, need names of their own. Default:
-	// passport.
+	// CookieName is the session cookie's name, before the prefix. Programs that
+	// share a host, such as localhost, need different names. Default: passport.
 	CookieName string `json:"cookie_name" yaml:"cookie_name"`
 
-	// HTTPClient makes the calls to the auth domain and the API. It is copied,
-	// not changed. Default: a client with a time-out of 10 s.
+	// HTTPClient makes the calls to the auth domain and the API. It is copied, not
+	// changed. Default: a client with a timeout of 10 s.
 	HTTPClient *http.Client `json:"-" yaml:"-"`
 
-	// Logger gets what an operator wants to know, never a secret. Default:
-	// nothing is logged.
+	// Logger receives messages for operators, without secrets. Default: nothing is
+	// logged.
 	Logger *slog.Logger `json:"-" yaml:"-"`
 
 	// OnEvent is told what happens to sessions; see [Event]. It is called from
 	// many goroutines at once and must not block. Default: none.
 	OnEvent func(Event) `json:"-" yaml:"-"`
 
-	// OnSignIn decides about each login, after its ID token is verified and before
-	// its session exists: the place to create the user, to refuse one with a
-	// [SignInRefused], or to put data into the session. ctx has the values of the
-	// callback's request, is not cancelled with it, and ends after 30 s. With any
-	// error no session begins, the refresh token is revoked, and the session that
-	// the browser had lives on. Default: everybody may sign in.
+	// OnSignIn is called for each login, after its ID token is verified and before
+	// its session begins. It can create the user, refuse one with a
+	// [SignInRefused], or add data to the session. ctx has the values of the
+	// callback's request, is not cancelled with it, and ends after 30 s. After an
+	// error no session begins, the refresh token is revoked, and the browser's
+	// previous session goes on. Default: everybody may sign in.
 	OnSignIn func(ctx context.Context, a *SignInAttempt) error `json:"-" yaml:"-"`
 
-	// OnError answers requests that a handler of this package could not
-	// serve; status is the HTTP status that fits, and err says why, without
-	// secrets. Default: a short page for people, JSON for programs.
+	// OnError answers requests that a handler of this package could not serve;
+	// status is the suggested HTTP status, and err says why, without secrets.
+	// Default: a short page for browsers, JSON for programs.
 	OnError ErrorHandler `json:"-" yaml:"-"`
 
 	// Now is the clock. Default: time.Now.

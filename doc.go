@@ -1,15 +1,14 @@
-// Package passport signs users in to Immutable Passport, and above all out of
-// it: an OpenID Connect provider at auth.immutable.com.
+// Package passport signs users in to and, above all, out of Immutable Passport, an
+// OpenID Connect provider at auth.immutable.com.
 //
 // # Two sessions
 //
-// A Passport user has two sessions. The app session is yours: the tokens, kept
-// in a [storage.TokenStore] under a random id that the browser has in a cookie,
-// and nothing else. The Passport session is a cookie of the auth domain in the
-// user's browser. A logout has to end both, and only the browser can end the
-// second, by visiting the auth domain's logout URL. This package ends the first,
-// has the refresh token revoked, and makes the browser do the rest, in one of
-// two modes:
+// A Passport user has two sessions. The app session is yours: the tokens, kept in a
+// [storage.TokenStore] under a random id. The browser holds only this id, in a
+// cookie. The Passport session is a cookie of the auth domain in the user's
+// browser. A logout has to end both, and only the browser can end the second, by
+// visiting the auth domain's logout URL. This package ends the first, revokes the
+// refresh token, and has the browser do the rest, in one of two modes:
 //
 //   - [LogoutRedirect], the default: the browser goes to the auth domain and
 //     comes back to Config.LogoutRedirectURI.
@@ -37,21 +36,21 @@
 //	mux.HandleFunc("GET /", home) // passport.SessionFrom(r.Context())
 //	http.ListenAndServe("localhost:3000", p.Handler(mux))
 //
-// In a handler, [SessionFrom] returns the user's [Session], or nil. Its tokens
-// are decrypted, and refreshed, when they are asked for; [Session.Client] makes
-// calls to Immutable's API with them. [Passport.RequireLogin] sends those who are
-// not signed in to the login.
+// In a handler, [SessionFrom] returns the user's [Session], or nil. Its tokens are
+// decrypted, and refreshed, when they are needed; [Session.Client] calls
+// Immutable's API with them. [Passport.RequireLogin] sends users who are not signed
+// in to the login.
 //
-// A page signs the user out by a form that posts to /logout, by passport.js
-// (passport.logout(), or <form data-passport-logout>), or by a fetch of its own;
-// [Passport.Logout] answers each in kind.
+// A page signs the user out with a form that posts to /logout, with passport.js
+// (passport.logout(), or <form data-passport-logout>), or with its own fetch;
+// [Passport.Logout] answers each in the matching form.
 //
 // # Verbs
 //
-// The handlers only translate. What they promise is kept by verbs, which are free of
-// HTTP types: for other frameworks, for handlers of your own, and for programs that
-// are not servers. What a browser brings along and has to keep is a [BrowserState];
-// the verbs take it and return it.
+// The handlers only translate HTTP. The work is done by methods without HTTP types,
+// for other frameworks, for your own handlers, and for programs that are not
+// servers. They take and return a [BrowserState]: what a browser sends and has to
+// keep.
 //
 //	Login                  [Passport.BeginLogin]
 //	LoginCallback          [Passport.FinishLogin], [Passport.PostedLogout]
@@ -60,56 +59,56 @@
 //	LogoutSilentCallback   [Passport.CheckLogoutReturn], [Passport.UnfinishedLogout]
 //	BackChannelLogout      [Passport.EndByLogoutToken]
 //
-// A handler of your own on net/http, such as a login callback that creates your
-// user, reads and writes the same cookies as the handlers of this package, with
-// [Passport.BrowserState] and [Passport.SetBrowserState], so that both can be mixed.
+// Your own net/http handlers, such as a login callback that creates your user, can
+// read and write the same cookies with [Passport.BrowserState] and
+// [Passport.SetBrowserState], so you can combine both kinds.
 //
-// Some verbs have no handler. [Passport.EndSession] and [Passport.EndSessions] end
-// sessions by their ID or by their user, wherever the browsers are.
-// [Passport.BeginDeviceLogin] and [Passport.FinishDeviceLogin] sign in by a code
-// where there is no browser. Package native does all of that for desktop programs,
-// and package browser for programs that are compiled to WebAssembly.
+// Some methods have no handler. [Passport.EndSession] and [Passport.EndSessions]
+// end sessions by their ID or their user, wherever the browsers are.
+// [Passport.BeginDeviceLogin] and [Passport.FinishDeviceLogin] sign users in with a
+// code where there is no browser. Package native does all of this for desktop
+// programs, and package browser for programs compiled to WebAssembly.
 //
 // # Logins and logouts that overtake each other
 //
-// A login never undoes a logout of its browser that came after it was begun,
-// whichever tab or instance it was in: it ends with [ErrNoLogin]. A login is good for
-// one use, by one code.
+// A login that started before a logout of its browser never completes after it,
+// whichever tab or instance the logout was in: it fails with [ErrNoLogin]. Each
+// login can be used once, with one code.
 //
 // # What a logout says
 //
-// A [Logout] says what became of each layer. The app session is gone at once, whatever
-// the network does. A revocation that fails is kept, sealed, and tried again
-// until it is done. The Passport session is reported as [OutcomeUnconfirmed] unless it
-// is known to have ended: browsers that block third-party cookies make a silent
-// logout look like a success that it is not. The next login from that browser then
-// asks for credentials (prompt=login and max_age), and [Passport.UnfinishedLogout] has
-// the URL with which the user can finish it.
+// A [Logout] reports the outcome of each layer. The app session ends at once, even
+// if the network is down. A failed revocation is stored, sealed, and retried until
+// it succeeds. The Passport session is reported as [OutcomeUnconfirmed] unless it
+// is known to have ended: in browsers that block third-party cookies, a silent
+// logout appears to succeed and does nothing. The next login from that browser then
+// asks for credentials (prompt=login and max_age), and [Passport.UnfinishedLogout]
+// has the URL with which the user can finish it.
 //
-// Whether the provider has asked is read from the ID token's auth_time. If that lies
-// before the logout, the login is refused ([ErrNotReauthenticated]), for it would sign
-// straight back in whoever sits there now. If the token does not say, the user is let
-// in, the logout stays unfinished, and the app is told (LoginResult.Reauthentication,
-// [EventLoginUnconfirmed]).
+// The ID token's auth_time shows whether the provider has asked. If it is earlier
+// than the logout, the login is refused ([ErrNotReauthenticated]), because it would
+// sign the previous user straight back in. If the token has no auth_time, the user
+// is signed in, the logout stays unfinished, and the app is told
+// (LoginResult.Reauthentication, [EventLoginUnconfirmed]).
 //
 // # Logged out from elsewhere
 //
-// A provider that knows of a logout first tells the app so at
-// [Passport.BackChannelLogout] or [Passport.FrontChannelLogout]. Requests that
-// live long, such as server-sent events, watch [Session.Done].
+// If a user logs out at the provider or in another app, the provider tells the app
+// through [Passport.BackChannelLogout] or [Passport.FrontChannelLogout]. Long-lived
+// requests, such as server-sent events, should watch [Session.Done].
 //
 // # Stores
 //
-// The default store is in memory, bounded, and gone after a restart. Those beside
-// it, below storage, keep sessions in a bbolt database, Redis or PostgreSQL; and
-// one user's in a file or the system's keyring. What goes there is sealed with
-// Config.EncryptionKeys and bound to its place, and the id in it is a hash. There
-// is no store that keeps the session in the cookie itself, on purpose: a copied
-// one outlives its logout.
+// The default store is in memory: it is bounded, and empty after a restart. The
+// other packages below storage keep sessions in a bbolt database, Redis or
+// PostgreSQL, and a single user's in a file or the system's keyring. Records are
+// sealed with Config.EncryptionKeys and bound to their place, and their ID is a
+// hash. No store keeps the session in the cookie itself, on purpose: a copied
+// cookie would outlive its logout.
 //
 // # Tests
 //
-// Package passporttest stands in for the auth domain.
+// Package passporttest is a stand-in for the auth domain.
 package passport
 
 import _ "github.com/passport-go/passport/storage" // for the links above

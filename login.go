@@ -18,66 +18,64 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// LoginOptions are what one login asks for beyond the Config. The zero value is
-// a plain login.
+// LoginOptions are the options of one login. The zero value is a plain login.
 type LoginOptions struct {
-	// ReturnTo is where the user goes after the login: a path of this site, of
-	// at most 1000 bytes. Default: /. Anything else counts as the default.
+	// ReturnTo is where the user goes after the login: a path of this site, of at
+	// most 1000 bytes. Default: /, also for anything else.
 	ReturnTo string
 
 	// Prompt is the OpenID Connect prompt parameter: login, none, consent or
-	// select_account, or some of them separated by spaces. A discovered
-	// provider may give a refresh token only to a login that asks for consent
-	// (OpenID Connect Core 1.0 §11). Default: left to the auth domain.
+	// select_account, or some of them separated by spaces. A discovered provider
+	// may give a refresh token only to a login that asks for consent (OpenID
+	// Connect Core 1.0 §11). Default: the auth domain decides.
 	Prompt string
 
-	// Direct names a login method, such as google, apple or email, to go to
-	// without the page on which the user chooses. Default: the user chooses.
+	// Direct is a login method, such as google, apple or email, that skips the page
+	// on which the user chooses. Default: the user chooses.
 	Direct string
 
-	// Email is the address for Direct: email. Default: the user types it.
+	// Email is the address if Direct is email. Default: the user types it.
 	Email string
 
-	// MarketingConsent is what the user chose before a direct login: opted_in
-	// or unsubscribed. Default: not said.
+	// MarketingConsent is what the user chose before a direct login: opted_in or
+	// unsubscribed. Default: not sent.
 	MarketingConsent string
 }
 
-// LoginResult is a login that has succeeded.
+// LoginResult is the result of a successful login.
 type LoginResult struct {
 	// Session is the new session.
 	Session *Session
 
-	// SessionID is its secret id, for the browser and nobody else to keep. FinishLogin
-	// puts it into the BrowserState.
+	// SessionID is its secret id, which only the browser may keep. FinishLogin puts
+	// it into the BrowserState.
 	SessionID Secret
 
 	// ReturnTo is where the user wanted to go: a path of this site.
 	ReturnTo string
 
-	// Reauthentication says whether a login after an unfinished logout has made the
-	// user prove who they are, as it has asked the provider to: OutcomeDone, by the
-	// ID token's auth_time; or OutcomeUnconfirmed, if the token does not say, or not
-	// clearly enough. The logout then stays unfinished. OutcomeSkipped: the login
-	// has not asked.
+	// Reauthentication says whether the user gave credentials in a login after an
+	// unfinished logout: OutcomeDone, according to the ID token's auth_time;
+	// OutcomeUnconfirmed, if the token does not say so clearly, and then the logout
+	// stays unfinished; or OutcomeSkipped, if the login did not ask for
+	// credentials.
 	Reauthentication Outcome
 }
 
 // exchangeTimeout bounds the work of FinishLogin.
 const exchangeTimeout = 30 * time.Second
 
-// BeginLogin starts a login by the browser b: authorization code with PKCE S256 (RFC
-// 7636), with a state and a nonce that are good for one use within ten minutes. Send
-// the browser to the URL that it returns, and have it keep the BrowserState. It
-// stores nothing.
+// BeginLogin starts a login by the browser b: authorization code with PKCE S256
+// (RFC 7636), with a state and a nonce for one use within ten minutes. Send the
+// browser to the returned URL, and have it keep the returned BrowserState.
+// BeginLogin stores nothing.
 //
 // If the browser's last logout is not known to have ended the Passport session, the
-// login asks for credentials (prompt=login and max_age=1 beside what o asks for), so
-// that nobody is signed straight back in; with Prompt none it does not go out at
-// all: the error is the *ProviderError login_required.
+// login also asks for credentials (prompt=login and max_age=1), so that nobody is
+// signed straight back in. With Prompt none it does not ask the provider: the error
+// is the *ProviderError login_required.
 //
-// Otherwise it fails only with Config.Discover, if the provider cannot be
-// discovered.
+// The only other error is a failed discovery, with Config.Discover.
 func (p *Passport) BeginLogin(ctx context.Context, b BrowserState, o LoginOptions) (string, BrowserState, error) {
 	unfinished := p.logoutUnfinished(ctx, b)
 	if unfinished && o.Prompt == "none" {
@@ -142,21 +140,21 @@ func (b BrowserState) withLogin(binding Secret) BrowserState {
 	return b
 }
 
-// FinishLogin ends a login when the browser b is back at RedirectURI, with that
-// query: it checks that this browser began it, trades the code for tokens, verifies
-// the ID token and begins a new session under a new id. The session that the browser
-// had before is ended. A callback that comes again, because the page was loaded
-// again, gets the same session, for as long as it lives; the code is not used twice.
-// Have the browser keep the BrowserState that it returns, with an error too.
+// FinishLogin finishes a login when the browser b is back at RedirectURI with that
+// query: it checks that this browser started the login, exchanges the code for
+// tokens, verifies the ID token and begins a new session under a new id. The
+// browser's previous session ends. If the page is loaded again, the callback
+// returns the same session while it lives; the code is not used twice. Have the
+// browser keep the returned BrowserState, even with an error.
 //
-// ErrNoLogin: there is no such login in this browser, or it was finished with another
-// code, or the browser has logged out since it was begun, in whichever tab: start a
-// new login. ErrNotReauthenticated: the login follows an unfinished logout, and the
-// provider has not asked the user who they are. A *[SignInRefused], or ErrSignIn: so
-// Config.OnSignIn decided. A *ProviderError: the provider, or
-// the user there, refused. ErrStoreUnavailable: the Store could not answer. Other
-// errors: the provider could not be reached, or the ID token is not valid. In each
-// case the session that the browser had before lives on.
+// ErrNoLogin: there is no such login in this browser, it was finished with another
+// code, or the browser has since logged out in any tab: start a new login.
+// ErrNotReauthenticated: the login follows an unfinished logout, and the provider
+// did not ask for credentials. A *[SignInRefused] or ErrSignIn: Config.OnSignIn
+// refused or failed. A *ProviderError: the provider, or the user there, refused.
+// ErrStoreUnavailable: the Store could not answer. Other errors: the provider could
+// not be reached, or the ID token is invalid. After any error, the browser's
+// previous session goes on.
 func (p *Passport) FinishLogin(ctx context.Context, b BrowserState, query url.Values) (LoginResult, BrowserState, error) {
 	p.revoker.begin()
 	l, err := p.openLogin(Secret(query.Get("state")), b)
@@ -183,7 +181,7 @@ func (p *Passport) finishLogin(ctx context.Context, b BrowserState, l loginState
 	if err != nil {
 		return LoginResult{}, providerError(err)
 	}
-	// From here on there is something to lose if the browser goes away.
+	// From here on, tokens would be lost if the browser went away.
 	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), exchangeTimeout)
 	defer cancel()
 	used, err := p.use(work, l, code)
@@ -217,14 +215,14 @@ func (p *Passport) finishLogin(ctx context.Context, b BrowserState, l loginState
 	return in, nil
 }
 
-// refusedCode reports whether the auth domain would not take a code.
+// refusedCode reports whether the auth domain rejected a code.
 func refusedCode(err error) bool {
 	var refused *ProviderError
 	return errors.As(err, &refused) && refused.Status >= 400 && refused.Status < 500
 }
 
-// signIn trades a code for a session. Whatever goes wrong, a refresh token that
-// has been issued is not left behind alive.
+// signIn exchanges a code for a session. If anything fails, an issued refresh token
+// is revoked.
 func (p *Passport) signIn(ctx context.Context, code string, l loginState) (LoginResult, error) {
 	issued, id, err := p.provider.Exchange(ctx, provider.CodeGrant{
 		Code:        code,
@@ -253,10 +251,10 @@ func (p *Passport) signIn(ctx context.Context, code string, l loginState) (Login
 	return in, nil
 }
 
-// reauthentication judges whether the user has proved who they are after the logout
-// that was unfinished when the login was begun. The age of their proof is by the
-// provider's clock alone, and its times are whole seconds; the time since the logout
-// is by ours. OutcomeFailed: certainly not.
+// reauthentication decides whether the user gave credentials after the logout that
+// was unfinished when the login began. Their age is measured by the provider's
+// clock, in whole seconds; the time since the logout by ours. OutcomeFailed:
+// certainly not.
 func (p *Passport) reauthentication(l loginState, id *provider.IDToken) Outcome {
 	if !l.Asked {
 		return OutcomeSkipped
@@ -316,8 +314,8 @@ func (p *Passport) beginSession(ctx context.Context, t tokens, subject, sid stri
 	}, nil
 }
 
-// confirmLogin ends a new session again if the provider ended it before it was
-// stored, or if that cannot be found out.
+// confirmLogin ends a new session again if the provider logged the user out before
+// it was stored, or if that is unknown.
 func (p *Passport) confirmLogin(ctx context.Context, s *Session, id *provider.IDToken, begun int64) error {
 	overtaken, err := p.overtaken(ctx, begun, id, s.rec.SID)
 	if err == nil && !overtaken {
@@ -346,8 +344,8 @@ func newBinding() Secret {
 	return Secret(string(first) + newID().Reveal()[1:])
 }
 
-// newID makes a secret that cannot be guessed: 32 random bytes, in characters
-// that survive every URL and cookie.
+// newID returns an unguessable secret: 32 random bytes, in characters that are safe
+// in URLs and cookies.
 func newID() Secret {
 	var b [32]byte
 	_, _ = rand.Read(b[:]) // never fails

@@ -8,7 +8,7 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// Outcome says what became of one layer of a logout.
+// Outcome is the result of a logout for one layer.
 type Outcome string
 
 // The outcomes.
@@ -16,8 +16,8 @@ const (
 	// OutcomeDone: it is known to have ended.
 	OutcomeDone Outcome = "done"
 
-	// OutcomePending: it is under way and goes on by itself. Of the Passport session:
-	// the browser has yet to visit Logout.URL.
+	// OutcomePending: it is in progress and continues in the background. For the
+	// Passport session: the browser has yet to visit Logout.URL.
 	OutcomePending Outcome = "pending"
 
 	// OutcomeFailed: it could not be done; see the error.
@@ -26,69 +26,67 @@ const (
 	// OutcomeSkipped: there was nothing to do.
 	OutcomeSkipped Outcome = "skipped"
 
-	// OutcomeUnsupported: the provider cannot do it. Of the revocation: it has no
-	// revocation endpoint, so the refresh token lives on until it expires.
+	// OutcomeUnsupported: the provider cannot do it. For the revocation: it has no
+	// revocation endpoint, so the refresh token stays valid until it expires.
 	OutcomeUnsupported Outcome = "unsupported"
 
-	// OutcomeUnconfirmed: the browser went through the motions, but nothing proves
-	// that the Passport session has ended: browsers that block third-party
-	// cookies make a silent logout look just the same. The user can finish it
-	// at Logout.URL, and the next login from that browser asks for
-	// credentials again.
+	// OutcomeUnconfirmed: the browser made the visit, but nothing proves that the
+	// Passport session has ended. In browsers that block third-party cookies, a
+	// silent logout looks just the same and does nothing. The user can finish it at
+	// Logout.URL, and the next login from that browser asks for credentials.
 	OutcomeUnconfirmed Outcome = "unconfirmed"
 )
 
-// Logout is an account of a logout, layer by layer, and what is left to do.
+// Logout is the result of a logout, layer by layer, and what is left to do.
 type Logout struct {
-	// Mode is how the browser is to visit URL.
+	// Mode is how the browser should visit URL.
 	Mode LogoutMode
 
-	// URL is the address that the user's browser must visit, for nothing else
-	// can end the Passport session. It is for that browser alone: with
+	// URL is the address that the user's browser must visit, because nothing else
+	// can end the Passport session. It is for that browser only: with
 	// Config.Discover it may carry the user's ID token as a hint.
 	URL string
 
-	// State comes back with the browser, for [Passport.CheckLogoutReturn] to recognise.
-	// A program that is not served by [Passport.Logout] keeps it with its
-	// browser until the logout is known to be complete, or a login with
-	// Prompt login has succeeded: as long as it is there, any other login may
-	// sign the user straight back in.
+	// State identifies the browser's return to [Passport.CheckLogoutReturn]. A
+	// program that does not use [Passport.Logout] keeps it for its browser until
+	// the logout is known to be complete, or a login with Prompt login has
+	// succeeded: until then, any other login may sign the user straight back in.
 	State Secret
 
-	// App is the app session in the store: OutcomeDone, OutcomeSkipped (there was none), or
-	// OutcomeFailed (the store did not answer). A logout of one session that failed
-	// is tried again in the background for as long as the process lives;
-	// EndSessions is to be called again.
+	// App is the app session in the store: OutcomeDone, OutcomeSkipped (there was
+	// none), or OutcomeFailed (the store did not answer). A logout of one session
+	// that failed is retried in the background while the process runs; if
+	// EndSessions failed, call it again.
 	App Outcome
 
-	// Revocation is the refresh token: OutcomeDone, OutcomeSkipped (there was none), OutcomePending
-	// (it is tried again until it is done) or OutcomeFailed (the auth domain refuses).
+	// Revocation is the refresh token: OutcomeDone, OutcomeSkipped (there was
+	// none), OutcomePending (it is retried until it succeeds), OutcomeFailed (the
+	// auth domain refused) or OutcomeUnsupported (the provider cannot revoke).
 	Revocation Outcome
 
-	// Passport is the Passport session: OutcomePending; OutcomeDone; or OutcomeUnconfirmed, if a
-	// discovered provider has no end-session endpoint, or could not be asked
-	// where it is. URL then leads back to the app.
+	// Passport is the Passport session: OutcomePending; OutcomeDone; or
+	// OutcomeUnconfirmed, if a discovered provider has no end-session endpoint, or
+	// its metadata could not be fetched. URL then leads back to the app.
 	Passport Outcome
 
 	// Ended is how many app sessions were ended.
 	Ended int
 }
 
-// newLogout is the account of a logout of which nothing is done yet. It lacks
-// the URL.
+// newLogout is the result of a logout before anything is done. It lacks the URL.
 func (p *Passport) newLogout() Logout {
 	return Logout{Mode: p.c.LogoutMode, App: OutcomeSkipped, Revocation: OutcomeSkipped, Passport: OutcomePending}
 }
 
-// EndSession logs out one session, by its [Session.ID]: it removes the app
-// session from the store, has the refresh token revoked, and says what the
-// user's browser must visit to end the Passport session. An unknown ID is no
-// error: App is OutcomeSkipped, and the browser has to visit the URL all the same.
+// EndSession logs out one session, by its [Session.ID]: it removes the app session
+// from the store, revokes the refresh token, and returns the URL that the user's
+// browser must visit to end the Passport session. An unknown ID is not an error:
+// App is OutcomeSkipped, and the browser still has to visit the URL.
 //
-// The session is gone from the store, or the error says that it is not,
-// whatever the auth domain does, and whether or not ctx is cancelled on the
-// way. The revocation is waited for up to Config.RevocationWait; one that fails
-// is tried again, with back-off, and is not an error.
+// Unless an error is returned, the session is gone from the store, whatever the
+// auth domain does and even if ctx is cancelled. EndSession waits for the
+// revocation up to Config.RevocationWait. A failed revocation is retried with
+// back-off, and is not an error.
 func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
 	if !p.c.tenant.Owns(id) { // maybe of another client that shares the store
 		id = ""
@@ -157,8 +155,8 @@ func (p *Passport) remove(ctx context.Context, id string) (storage.Revocation, e
 	return p.revoker.unqueued(rec), nil
 }
 
-// revokeAndWait has tokens revoked and waits for the outcomes, but not for long. It sums
-// them up by the worst.
+// revokeAndWait revokes tokens and waits briefly for the outcomes. It returns the
+// worst one.
 func (p *Passport) revokeAndWait(ctx context.Context, revocations ...storage.Revocation) Outcome {
 	revoked := make(chan Outcome, len(revocations))
 	p.revoker.revokeTo(revoked, revocations, p.c.Now().Add(patience))
@@ -178,7 +176,7 @@ func (p *Passport) revokeAndWait(ctx context.Context, revocations ...storage.Rev
 	return sum
 }
 
-// worse returns the outcome that leaves more to worry about.
+// worse returns the worse of two outcomes.
 func worse(a, b Outcome) Outcome {
 	for _, o := range []Outcome{OutcomeFailed, OutcomePending, OutcomeUnsupported, OutcomeDone} {
 		if a == o || b == o {
@@ -188,22 +186,22 @@ func worse(a, b Outcome) Outcome {
 	return a
 }
 
-// EndBrowserSession logs out a browser: it ends the session that the browser has,
-// and every login that was begun there before, in whichever tab and however far it
-// has come. It says what the browser must visit to end the Passport session, and
-// returns what the browser has to keep: no session, and the state of this logout,
-// which [Passport.CheckLogoutReturn] recognises and which makes the next login ask
-// for credentials. It is what [Passport.Logout] does.
+// EndBrowserSession logs out a browser: it ends the browser's session and every
+// login in progress there, in all its tabs. It returns the URL that the browser
+// must visit to end the Passport session, and what the browser has to keep: no
+// session, and the state of this logout, which [Passport.CheckLogoutReturn]
+// recognises and which makes the next login ask for credentials. [Passport.Logout]
+// uses it.
 //
-// A browser without a session is no error: App is OutcomeSkipped, and the browser
-// has to visit the URL all the same. The revocation is not waited for: Revocation is
-// OutcomePending, OutcomeSkipped if the session had no refresh token, or
-// OutcomeUnsupported.
+// A browser without a session is not an error: App is OutcomeSkipped, and the
+// browser still has to visit the URL. EndBrowserSession does not wait for the
+// revocation: Revocation is OutcomePending, OutcomeSkipped if the session had no
+// refresh token, or OutcomeUnsupported.
 //
 // If the Store cannot answer, App is OutcomeFailed and the error is
-// ErrStoreUnavailable. The browser has to forget its session and its logins all the
-// same; what is in the store is ended in the background, for as long as the process
-// lives. The call is not cancelled with ctx, and takes no longer than ten seconds.
+// ErrStoreUnavailable. The browser still has to forget its session and its logins;
+// what is in the store is ended in the background while the process runs.
+// Cancelling ctx does not stop the call, which takes at most ten seconds.
 func (p *Passport) EndBrowserSession(ctx context.Context, b BrowserState) (Logout, BrowserState, error) {
 	l := p.newLogout()
 	var removed storage.Revocation
@@ -240,8 +238,8 @@ func (p *Passport) stateOfLogout(b BrowserState, l Logout, sid string) Secret {
 	return p.newLogoutState(sid)
 }
 
-// expectedRevocation says what will become of the refresh token of a session that
-// has been removed.
+// expectedRevocation is the expected outcome for the refresh token of a removed
+// session.
 func (p *Passport) expectedRevocation(rec storage.Record) Outcome {
 	if t, err := openTokens(p.c.keys, rec); err == nil && t.RefreshToken == "" {
 		return OutcomeSkipped

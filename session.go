@@ -12,9 +12,9 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// Session is a user's app session, as it was when it was looked up. The tokens
-// in it are decrypted when they are first asked for. It may be used from many
-// goroutines at once.
+// Session is a user's app session, as it was when it was looked up. Its tokens are
+// decrypted when they are first needed. It may be used from many goroutines at
+// once.
 type Session struct {
 	p    *Passport
 	head *head // not to be changed
@@ -25,9 +25,9 @@ type Session struct {
 	watch  *watch  // nil until somebody asks
 }
 
-// ID names the session to the app: for [Passport.EndSession], for a list of
-// sessions, for a log. It is derived from the secret id in the browser's cookie
-// and does not lead back to it.
+// ID identifies the session within the app: for [Passport.EndSession], lists of
+// sessions and logs. It is a hash of the secret id in the browser's cookie, and
+// does not reveal it.
 func (s *Session) ID() string { return s.record().ID }
 
 // Subject is the user: the sub of the ID token.
@@ -40,7 +40,7 @@ func (s *Session) record() storage.Record {
 	return s.rec
 }
 
-// Profile is what the ID token says of the user. Fields that the token does not
+// Profile is the user's profile from the ID token. Fields that the token does not
 // have are empty.
 type Profile struct {
 	Subject  string `json:"sub"`
@@ -53,10 +53,10 @@ type Profile struct {
 	ZkEVMUserAdminAddress string `json:"zkevm_user_admin_address,omitempty"`
 }
 
-// Profile reads the ID token that the session holds; it makes no call to the
-// network. An error means that the stored session cannot be read. ErrNoSession:
-// it was tampered with, and has been ended; or its key is not among
-// Config.EncryptionKeys, and it is left alone, for the key may yet come.
+// Profile reads the session's ID token, without a network call. An error means that
+// the stored session cannot be read. ErrNoSession: it was tampered with, and has
+// been ended; or its key is not in Config.EncryptionKeys, and it is kept in case
+// the key is added later.
 func (s *Session) Profile(ctx context.Context) (Profile, error) {
 	t, err := s.read(ctx)
 	if err != nil {
@@ -77,23 +77,22 @@ func (s *Session) Profile(ctx context.Context) (Profile, error) {
 	return claims.Profile, nil
 }
 
-// IDToken is the ID token of the login, or of a later refresh that brought a
-// new one. It was verified when it came, and may have expired since. Errors as
-// for [Session.Profile].
+// IDToken is the ID token of the login, or of a later refresh that returned a new
+// one. It was verified on receipt, and may have expired since. Errors are as for
+// [Session.Profile].
 func (s *Session) IDToken(ctx context.Context) (Secret, error) {
 	t, err := s.read(ctx)
 	return t.IDToken, err
 }
 
-// AccessToken is an access token that lives for 30 s at least, or for whatever
-// is left of that if it cannot be refreshed now. A refresh is done once for all
-// who ask at the same time, on this instance and on others, and the new tokens
-// are stored before they are handed out. ctx bounds the caller's wait, not the
-// refresh.
+// AccessToken returns an access token that is valid for at least 30 s, or for less
+// if it cannot be refreshed now. Concurrent callers share one refresh, on this
+// instance and on others, and the new tokens are stored before they are returned.
+// ctx bounds the caller's wait, not the refresh.
 //
-// ErrNoSession: the session has ended, maybe just now, because the auth domain
-// refused the refresh token for good. ErrTokenExpired: there is no refresh
-// token. Any other error is a passing one, and the session lives on.
+// ErrNoSession: the session has ended, possibly just now, because the auth domain
+// rejected the refresh token. ErrTokenExpired: there is no refresh token. Any other
+// error is temporary, and the session goes on.
 func (s *Session) AccessToken(ctx context.Context) (Secret, error) {
 	t, err := s.read(ctx)
 	if err != nil {
@@ -111,7 +110,7 @@ func (s *Session) AccessToken(ctx context.Context) (Secret, error) {
 	}
 	renewed, err := s.refresh(ctx, t, now)
 	if err != nil {
-		// The last 30 s are for such a moment.
+		// The margin of 30 s is for this case.
 		if !errors.Is(err, ErrNoSession) && s.p.c.Now().Before(t.Expiry) {
 			return t.AccessToken, nil
 		}
@@ -123,8 +122,8 @@ func (s *Session) AccessToken(ctx context.Context) (Secret, error) {
 	return renewed.AccessToken, nil
 }
 
-// refreshPatience is how long a caller waits for a refresh while the token that it
-// has is still good. The refresh goes on.
+// refreshPatience is how long a caller waits for a refresh while its current token
+// is still valid. The refresh goes on.
 const refreshPatience = time.Second
 
 func (s *Session) refresh(ctx context.Context, t tokens, now time.Time) (tokens, error) {
@@ -142,8 +141,8 @@ func (s *Session) refresh(ctx context.Context, t tokens, now time.Time) (tokens,
 // expiryMargin is how early a token counts as expired.
 const expiryMargin = 30 * time.Second
 
-// fresh reports whether the access token may be handed out as it is. One that
-// does not say when it expires counts as expired.
+// fresh reports whether the access token can be returned without a refresh. A token
+// without an expiry counts as expired.
 func (t tokens) fresh(now time.Time) bool {
 	return t.AccessToken != "" && now.Add(expiryMargin).Before(t.Expiry)
 }
