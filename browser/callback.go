@@ -8,19 +8,18 @@ import (
 	"github.com/passport-go/passport/internal/dom"
 )
 
-// LogoutSilentCallback is for the page at Config.LogoutRedirectURI in silent
-// mode. In the hidden iframe it tells the page around it that the logout is
-// complete, the JavaScript SDK's too; the message goes to the origin of parentURL
-// and to no other. At top level, where a silent logout that did not come through
-// has fallen back to, it goes on to parentURL.
+// LogoutSilentCallback is for the page at Config.LogoutRedirectURI in silent mode.
+// In the hidden iframe it tells the parent page that the logout is complete, also
+// for the JavaScript SDK; the message goes only to the origin of parentURL. At top
+// level, after the fallback of a failed silent logout, it navigates to parentURL.
 //
-// parentURL is absolute, http or https, and may be on another origin than the
-// page. It needs neither storage nor a Passport, and works in any frame. The
-// browser has to load the whole program into the iframe for it: a page with a
-// few lines of JavaScript, or one from LogoutSilentCallback of package passport,
-// is much quicker.
+// parentURL is an absolute http or https URL, and may be on another origin than the
+// page. LogoutSilentCallback needs neither storage nor a Passport, and works in any
+// frame. But the browser has to load the whole program into the iframe: a page with
+// a few lines of JavaScript, or the one from LogoutSilentCallback of package
+// passport, is much faster.
 //
-// On other platforms than js/wasm the error wraps errors.ErrUnsupported.
+// On platforms other than js/wasm the error wraps errors.ErrUnsupported.
 func LogoutSilentCallback(parentURL string) error {
 	if window.Err() != nil {
 		return noBrowser("LogoutSilentCallback")

@@ -13,12 +13,12 @@ import (
 )
 
 // Config is what [New] builds a [Passport] from. ClientID and RedirectURI are
-// required; for all else the zero value is a good default. Fields of the same name
-// as in passport.Config mean the same. There is no ClientSecret, Store or
-// EncryptionKeys: a page can keep no secret, and the browser's storage is the only
-// place.
+// required; for all other fields the zero value is a good default. Fields have the
+// same meaning as in passport.Config. There is no ClientSecret, Store or
+// EncryptionKeys, because a page cannot keep a secret, and the browser's storage is
+// the only store.
 //
-// Of the durations, 0 means the default and a negative one means off.
+// For durations, 0 means the default and a negative value means off.
 type Config struct {
 	// Environment is passport.Sandbox or passport.Production. Default: Sandbox.
 	Environment passport.Environment
@@ -49,28 +49,28 @@ type Config struct {
 	// Scopes default to openid, profile, email, offline_access and transact.
 	Scopes []string
 
-	// AuthDomain is the origin of the auth domain. To share the session with
-	// pages that use the JavaScript SDK, it must equal their
-	// authenticationDomain, to the letter. Default: https://auth.immutable.com.
+	// AuthDomain is the origin of the auth domain. To share the session with pages
+	// that use the JavaScript SDK, it must equal their authenticationDomain
+	// exactly. Default: https://auth.immutable.com.
 	AuthDomain string
 
 	// Issuer is the iss of its ID tokens. Default: AuthDomain and a slash.
 	Issuer string
 
-	// Discover makes Issuer any OpenID provider. It must allow calls from
-	// scripts of this origin (CORS) to its discovery document, keys and token
-	// endpoint. Default: the endpoints of the Passport auth domain.
+	// Discover supports any OpenID provider as the Issuer. It must allow calls from
+	// this origin (CORS) to its discovery document, keys and token endpoint.
+	// Default: the endpoints of the Passport auth domain.
 	Discover bool
 
 	// APIDomain is the origin of Immutable's API. Default: that of Environment.
 	APIDomain string
 
-	// SessionLifetime is how long after the login a session ends whatever
-	// happens. Default: 30 days. It cannot be off.
+	// SessionLifetime is how long a session lives after the login, even if it is
+	// used. Default: 30 days. It cannot be off.
 	SessionLifetime time.Duration
 
-	// IdleTimeout is how long after its last use a session ends. Default: 7
-	// days. Negative: sessions end by SessionLifetime alone.
+	// IdleTimeout is how long a session lives after its last use. Default: 7 days.
+	// Negative: sessions end by SessionLifetime alone.
 	IdleTimeout time.Duration
 
 	// SilentTimeout bounds a silent logout. Default: 10 s. It cannot be off.
@@ -78,33 +78,33 @@ type Config struct {
 
 	// SilentFallback is what Logout does after a silent logout that failed:
 	// passport.FallbackRedirect leaves the page for the auth domain,
-	// passport.FallbackReport returns an error. In an embedded page, and while
-	// the auth domain cannot be reached, it is always an error: nothing would be
-	// gained by leaving the page. Default: passport.FallbackRedirect.
+	// passport.FallbackReport returns an error. In an embedded page, and while the
+	// auth domain cannot be reached, it is always an error, because leaving the
+	// page would not help. Default: passport.FallbackRedirect.
 	SilentFallback passport.SilentFallback
 
 	// RevocationWait bounds how long Logout waits for the auth domain to confirm
 	// that the refresh token is revoked. Default: 1 s. Negative: do not wait.
 	RevocationWait time.Duration
 
-	// Federated makes a logout end the session at the upstream provider too.
-	// Default: it does not.
+	// Federated makes a logout also end the session at the upstream provider.
+	// Default: false.
 	Federated bool
 
-	// OmitIDTokenHint leaves the ID token out of the logout request to a
-	// discovered provider. Default: it is sent.
+	// OmitIDTokenHint omits the ID token from the logout request to a discovered
+	// provider. Default: it is sent.
 	OmitIDTokenHint bool
 
-	// UILocales are the languages of the auth domain's pages, in the order of
-	// preference, such as "fr-CA fr en". Default: left to the auth domain.
+	// UILocales are the user's languages for the auth domain's pages, in order of
+	// preference, such as "fr-CA fr en". Default: the auth domain decides.
 	UILocales string
 
-	// HTTPClient makes the calls to the auth domain and the API, by way of the
+	// HTTPClient makes the calls to the auth domain and the API, through the
 	// browser's fetch. It is copied. Default: a client with a timeout of 10 s.
 	HTTPClient *http.Client
 
-	// Logger gets what a developer wants to know, never a secret. Default:
-	// nothing is logged.
+	// Logger receives messages for developers, without secrets. Default: nothing is
+	// logged.
 	Logger *slog.Logger
 
 	// OnEvent is told what happens to sessions. It is called from many

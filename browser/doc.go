@@ -22,29 +22,29 @@
 //
 // # The callback page
 //
-// LogoutRedirectURI of a silent logout had better be a page of its own: the browser
+// Use a separate page as the LogoutRedirectURI of a silent logout: the browser
 // loads it into the hidden iframe, and a page that loads a Go program takes ten
-// times as long. A server in Go serves [passport.Passport.LogoutSilentCallback]; a
-// site of files, a page with the script examples/wasm/static/logout.js; and
-// [LogoutSilentCallback] is for a site that can have neither.
+// times as long. A Go server serves [passport.Passport.LogoutSilentCallback]; a
+// static site, a page with the script examples/wasm/static/logout.js.
+// [LogoutSilentCallback] is for sites that can have neither.
 //
 // # Portals
 //
-// A game that is embedded in another site's page, as portals such as itch.io do,
-// may not show the auth domain's pages in its frame. Login says so, with
-// ErrEmbedded, and [Passport.LoginPopup] signs the user in in a window of its own,
-// as it does at top level. No method leaves the frame.
+// A game that is embedded in another site's page, for example in a portal such as
+// itch.io, may not show the auth domain's pages in its frame. Login then returns
+// ErrEmbedded, and [Passport.LoginPopup] signs the user in in a separate window. No
+// method navigates the frame.
 //
-// Browsers give an embedded page a storage of its own for each site around it: a
-// user who has signed in on the game's own page is not signed in in the portal, nor
-// the other way round, and a logout is for one of them. The auth domain's cookie is
-// kept from frames there, so a silent logout stays unconfirmed, whatever else it
-// says; [Passport.LogoutPopup] ends the Passport session for certain. For a silent
-// logout, the callback page's frame-ancestors has to name the portal too: see the
-// embedders of passport.Passport.LogoutSilentCallback.
+// Browsers give an embedded page separate storage for each embedding site: a user
+// who has signed in on the game's own page is not signed in in the portal, and vice
+// versa, and a logout affects only one of them. Frames there do not get the auth
+// domain's cookie, so a silent logout is always unconfirmed; [Passport.LogoutPopup]
+// ends the Passport session reliably. For a silent logout, the callback page's
+// frame-ancestors must also name the portal: see the embedders of
+// passport.Passport.LogoutSilentCallback.
 //
-// The window closes itself as soon as its page calls LoginCallback. To be quick, a
-// page at RedirectURI hands over before it loads the program; see
+// The window closes itself as soon as its page calls LoginCallback. For speed, the
+// page at RedirectURI can hand the login over before it loads the program; see
 // examples/wasm/static/start.js.
 //
 // # Cross-origin isolated pages
@@ -58,56 +58,55 @@
 //
 // # Offline
 //
-// Where the auth domain cannot be reached, no method leaves the page for it: Login
-// and Logout return ErrOffline. The logout ends the session all the same; the
-// revocation and, in silent mode, the Passport session follow when the network is
-// back. A Content-Security-Policy must let connect-src name the auth domain.
+// If the auth domain cannot be reached, no method leaves the page for it: Login and
+// Logout return ErrOffline. The logout still ends the session; the revocation and,
+// in silent mode, the end of the Passport session follow when the network is back.
+// The connect-src of a Content-Security-Policy must include the auth domain.
 //
 // # One session with the JavaScript SDK
 //
-// The session is kept by package storage/localstorage, where Immutable's
-// JavaScript SDK keeps its own, and in its format. So the program and pages with
-// that SDK, on one origin, share a session: whoever signs the user in or out does
-// so for both. For that, Config.AuthDomain has to be what those pages have as
-// authenticationDomain, to the letter.
+// Package storage/localstorage keeps the session where Immutable's JavaScript SDK
+// keeps its own, and in its format. So the program and pages with that SDK on the
+// same origin share a session: a login or logout in one applies to both. For this,
+// Config.AuthDomain must equal the authenticationDomain of those pages exactly.
 //
-// The price is that every script of the origin can read the tokens, as it can read
-// that SDK's. Refresh tokens that are yet to be revoked are sealed, with a key that
-// lies beside them: a browser has no better place, so the seal keeps nothing from
-// such a script.
+// As with that SDK, every script of the origin can read the tokens. Refresh tokens
+// that are yet to be revoked are sealed, but their key is stored beside them,
+// because a browser has no better place; this does not protect them from such a
+// script.
 //
-// That SDK does not know of a logout here: an answer that it is waiting for can
-// write the session back. An open page with a Passport ends it again at once, and
-// [New] before it returns.
+// That SDK does not notice a logout here, and a response that it is waiting for can
+// write the session back. An open page with a Passport then ends it again at once;
+// otherwise [New] does, before it returns.
 //
 // # Tabs
 //
-// All tabs share the session. Two that need a fresh access token at once refresh
-// it once; a logout in one closes [passport.Session.Done] in the others; a login
-// that was begun in one may come back in another, as with a link in a mail; and
-// neither a refresh nor a login that was begun before a logout, in whichever tab,
+// All tabs share the session. Tabs that need a fresh access token at the same time
+// share one refresh. A logout in one tab closes [passport.Session.Done] in the
+// others. A login that started in one tab may finish in another, for example
+// through a link in a mail. After a logout in any tab, no earlier refresh or login
 // brings a session back.
 //
 // # What survives
 //
-// A logout ends the session as soon as Logout is called, before it waits for
-// anything: a page that is left in the next moment has signed the user out, and the
-// next page does the rest. Tokens for which localStorage has no room are kept in
-// IndexedDB, or else in the page, so that a refresh loses none.
+// Logout ends the session before it waits for anything: if the page is left in the
+// next moment, the user is signed out, and the next page does the rest. If
+// localStorage is full, tokens are kept in IndexedDB, or else in the page, so that
+// a refresh does not lose them.
 //
 // # What a logout can know
 //
-// A redirect that came back from the auth domain's logout has ended the Passport
-// session: [New] notices it, on the page at LogoutRedirectURI. A hidden iframe
-// proves nothing, because browsers keep third-party cookies from it, unless the
-// page is on the auth domain's own host, or a server with package passport has
-// seen the iframe's way and says so. Otherwise the outcome is
-// passport.OutcomeUnconfirmed, [Passport.UnfinishedLogout] has the URL that finishes it,
-// and the next login asks for credentials.
+// A redirect back from the auth domain's logout proves that it has ended the
+// Passport session; [New] notices it on the page at LogoutRedirectURI. A hidden
+// iframe proves nothing, because browsers may block its third-party cookies, unless
+// the page is on the auth domain's own host, or a server with package passport has
+// seen the iframe's redirects and confirms it. Otherwise the outcome is
+// passport.OutcomeUnconfirmed, [Passport.UnfinishedLogout] has the URL that
+// finishes it, and the next login asks for credentials.
 //
 // # Goroutines
 //
-// Calls wait for the browser, and so must not be made from the goroutine of an
-// event handler (js.FuncOf): let it start another one, as for every blocking call
-// on this platform.
+// Calls wait for the browser, so do not make them from the goroutine of an event
+// handler (js.FuncOf): start another one, as for every blocking call on this
+// platform.
 package browser

@@ -7,51 +7,51 @@ import (
 	"github.com/passport-go/passport"
 )
 
-// Why a silent logout did not come to its end. Logout returns them, wrapped, if
-// the page was not left to make up for it; see Config.SilentFallback. Each leaves
-// the Passport session in doubt; the app session is gone.
+// Why a silent logout did not complete. Logout returns them, wrapped, unless it
+// left the page as a fallback; see Config.SilentFallback. The app session has
+// ended; whether the Passport session has is unknown.
 var (
 	// ErrBlocked: a Content-Security-Policy forbids the iframe. Its frame-src
 	// must allow the auth domain and the origin of LogoutRedirectURI.
 	ErrBlocked = errors.New("browser: the page's Content-Security-Policy forbids the iframe of a silent logout: let frame-src allow the auth domain and the origin of LogoutRedirectURI")
 
-	// ErrRefused: a page came that is not the callback: an error page, or one
-	// that may not be framed.
+	// ErrRefused: the iframe showed a page other than the callback: an error page,
+	// or one that may not be framed.
 	ErrRefused = errors.New("browser: another page than the callback came in the iframe of a silent logout: check that LogoutRedirectURI is registered, that LogoutSilentCallback is served there and, if the page is embedded, that the callback's frame-ancestors name every page around it")
 
-	// ErrTimeout: nothing came within Config.SilentTimeout.
+	// ErrTimeout: no page arrived within Config.SilentTimeout.
 	ErrTimeout = errors.New("browser: nothing came in the iframe of a silent logout")
 
-	// ErrIsolated: the page is cross-origin isolated, as games with threads are. Its
-	// Cross-Origin-Embedder-Policy keeps the auth domain out of an iframe, and its
-	// Cross-Origin-Opener-Policy cuts it off from a popup. Login and a logout by
-	// redirect work.
+	// ErrIsolated: the page is cross-origin isolated, as games with threads are.
+	// Its Cross-Origin-Embedder-Policy blocks the auth domain in iframes, and its
+	// Cross-Origin-Opener-Policy disconnects popups. Login and a logout by redirect
+	// work.
 	ErrIsolated = errors.New("browser: the page is cross-origin isolated (Cross-Origin-Embedder-Policy), which keeps the auth domain out of iframes and popups: use Login and passport.LogoutRedirect, or serve the page that signs in and out without that header")
 )
 
-// What keeps a page from being left, or a window from being opened.
+// Why a page was not left, or a window not opened.
 var (
-	// ErrEmbedded: the page is in another one's frame, as games in portals are,
-	// and the auth domain's pages may not be shown there. LoginPopup and
-	// LogoutPopup work. The frame is left alone.
+	// ErrEmbedded: the page is in another page's frame, as games in portals are,
+	// where the auth domain's pages may not be shown. Use LoginPopup and
+	// LogoutPopup.
 	ErrEmbedded = errors.New("browser: the page is embedded in another one, where the auth domain's pages may not be shown: use LoginPopup or LogoutPopup")
 
 	// ErrOffline: the auth domain cannot be reached: there is no network, or it
-	// does not answer. The page is not left for it. What a logout owes it is
-	// made up for when it can be reached again.
+	// does not answer. The page is not left. The rest of a logout follows when it
+	// can be reached again.
 	ErrOffline = errors.New("browser: offline: the auth domain cannot be reached")
 
-	// ErrPopupBlocked: the browser opens no window. It does so in a user's click or
-	// key press, and if an iframe's sandbox has allow-popups and
-	// allow-popups-to-escape-sandbox.
+	// ErrPopupBlocked: the browser blocked the window. It allows windows only
+	// during a click or key press and, in a sandboxed iframe, only with
+	// allow-popups and allow-popups-to-escape-sandbox.
 	ErrPopupBlocked = errors.New("browser: the popup is blocked: call from the handler of a click, or offer a link to the game's own page (target=_blank)")
 
-	// ErrPopupClosed: the user has closed the window, or a page in it has cut it
-	// off with a Cross-Origin-Opener-Policy.
+	// ErrPopupClosed: the user closed the window, or a page in it disconnected it
+	// with a Cross-Origin-Opener-Policy.
 	ErrPopupClosed = errors.New("browser: the popup was closed before it came back")
 
-	// ErrPopup: this page is the popup, and the page that opened it goes on from
-	// here. There is nothing to be done, and nothing to be drawn.
+	// ErrPopup: this page is the popup; the page that opened it continues. Do
+	// nothing and show nothing.
 	ErrPopup = errors.New("browser: this window is a popup, and what it brought back is for the page that opened it")
 )
 

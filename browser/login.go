@@ -8,17 +8,17 @@ import (
 	"github.com/passport-go/passport"
 )
 
-// Login leaves the page for the auth domain, to sign the user in; the browser
-// comes back to Config.RedirectURI, in this tab or another one. It returns before the
+// Login leaves the page for the auth domain to sign the user in; the browser comes
+// back to Config.RedirectURI, in this tab or another one. Login returns before the
 // page is gone.
 //
 // After a logout that is not known to have ended the Passport session, it asks
 // for credentials, so that nobody is signed straight back in.
 //
-// An error means that the page stays. ErrEmbedded: the page is in another one's
-// frame, where the auth domain's pages may not be shown: use [Passport.LoginPopup].
-// ErrOffline: the auth domain cannot be reached. Others are those of BeginLogin of
-// package passport, or mean that the browser's storage could not answer.
+// After an error the page stays. ErrEmbedded: the page is in another page's frame,
+// where the auth domain's pages may not be shown: use [Passport.LoginPopup].
+// ErrOffline: the auth domain cannot be reached. Other errors are those of
+// BeginLogin of package passport, or the browser's storage did not answer.
 func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) error {
 	if !atTop() {
 		return ErrEmbedded

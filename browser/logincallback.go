@@ -19,18 +19,18 @@ type logins struct {
 	returnTo string // of a login that was finished and that nobody has heard of
 }
 
-// LoginCallback finishes a login, on the page at Config.RedirectURI: it trades
-// the code in the page's address for a session, which takes the place of the one
-// before, and takes code and state out of the address. It returns the session,
-// and LoginOptions.ReturnTo: a path of the site, for the program to go to or to
-// show. In the window of [Passport.LoginPopup] it hands the login over to the page
-// that opened it, closes the window and returns ErrPopup.
+// LoginCallback finishes a login on the page at Config.RedirectURI: it exchanges
+// the code in the page's address for a session, which replaces the previous one,
+// and removes code and state from the address. It returns the session and
+// LoginOptions.ReturnTo, a path of the site. In the window of [Passport.LoginPopup]
+// it passes the login to the page that opened it, closes the window and returns
+// ErrPopup.
 //
-// It may be called more than once, as by components that mount twice: a login goes
-// on when ctx is done, and the next call gets it. Loading the page again does no
-// harm. A page whose address has no state in it, such as that of a mail's
-// ?code=success, is not the return from a login: LoginCallback leaves the address
-// alone and returns the session that is there, and "/".
+// It may be called more than once, for example by components that mount twice: a
+// login continues when ctx is done, and the next call returns it. Reloading the
+// page is harmless. If the address has no state, such as ?code=success from a mail,
+// the page is not the return from a login: LoginCallback leaves the address alone
+// and returns the current session and "/".
 //
 // Errors are those of FinishLogin of package passport, or of Session.
 // passport.ErrNoLogin may also mean that the user was signed out, in another tab,

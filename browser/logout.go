@@ -15,29 +15,29 @@ import (
 // the session.
 const stateTimeout = 5 * time.Second
 
-// Logout signs the user out: it removes the app session, has its refresh token
-// revoked, and ends the Passport session as Config.LogoutMode says. The other
-// tabs are told. Calls that overlap are one logout.
+// Logout signs the user out: it removes the app session, revokes its refresh token,
+// and ends the Passport session as Config.LogoutMode says. It notifies the other
+// tabs. Concurrent calls are one logout.
 //
 // In mode passport.LogoutRedirect the page is being left for Logout.URL when it
-// returns. Logout.Passport is passport.OutcomePending then, and known on the page
-// that the browser comes back to; see [Passport.UnfinishedLogout].
+// returns. Logout.Passport is then passport.OutcomePending; the page to which the
+// browser comes back knows the outcome, see [Passport.UnfinishedLogout].
 //
 // In mode passport.LogoutSilent the page stays, and the outcome is
-// passport.OutcomeDone or passport.OutcomeUnconfirmed. Should the hidden iframe be
-// refused or lost, Logout.Mode is passport.LogoutRedirect and the page is being left,
-// or with passport.FallbackReport there is an error that says why, and Logout.URL is
-// where the user can finish it.
+// passport.OutcomeDone or passport.OutcomeUnconfirmed. If the hidden iframe is
+// refused or lost, Logout.Mode is passport.LogoutRedirect and the page is being
+// left; with passport.FallbackReport, the error says why, and the user can finish
+// the logout at Logout.URL.
 //
-// A page that is embedded in another one is never left, nor any page while the auth
-// domain cannot be reached: that is an error, ErrEmbedded or ErrOffline. A silent
-// logout that was offline is tried again when the network is back.
+// Logout never leaves an embedded page, nor any page while the auth domain cannot
+// be reached: it returns ErrEmbedded or ErrOffline. A silent logout that was
+// offline is retried when the network is back.
 //
-// The app session is gone as soon as Logout is called, even if the page is left in
-// the next moment; the next page makes up for the rest. Otherwise the error says that
-// it is not, and Logout.App is passport.OutcomeFailed. That nobody was signed in is
-// no error: the Passport session is ended all the same. The logout goes on when ctx
-// is done; Close ends its wait.
+// The app session ends as soon as Logout is called, even if the page is left in the
+// next moment; the next page does the rest. If it could not be ended, Logout.App is
+// passport.OutcomeFailed and there is an error. If nobody was signed in, the
+// Passport session is still ended, without an error. The logout continues when ctx
+// is done; Close stops its wait.
 func (p *Passport) Logout(ctx context.Context) (passport.Logout, error) {
 	done := p.logouts.DoChan("", func() (any, error) {
 		p.work.Add(1)

@@ -15,9 +15,9 @@ import (
 	"github.com/passport-go/passport/storage/localstorage"
 )
 
-// Passport signs the user of a browser in and out. [New] makes one, which a
-// program keeps for as long as its page lives. All of its methods may be called
-// from many goroutines, and in many tabs, at once.
+// Passport signs the user of a browser in and out. [New] creates one, which a
+// program keeps for as long as its page lives. All methods are safe for concurrent
+// use, also in several tabs.
 type Passport struct {
 	c        Config
 	engine   *passport.Passport
@@ -37,17 +37,16 @@ type Passport struct {
 	work sync.WaitGroup
 }
 
-// New checks c and builds a Passport from it. It reads what the browser has
-// stored, and makes up for what an earlier page was left in the middle of: a user
-// who was signed out is signed out when New returns, whatever another script has
-// written since. It makes no call to the network. If the page is where the browser
-// came back to from a logout, New takes note of that and tidies the page's
-// address.
+// New checks c and creates a Passport from it. It reads what the browser has
+// stored, and completes what an earlier page did not finish: a user who was signed
+// out is signed out when New returns, whatever another script has written since. It
+// makes no network calls. On the return from a logout, New records it and cleans up
+// the page's address.
 //
-// The error joins every problem of c, each with the name of its field, or says
-// that the browser has no storage for the page, and why. It is ErrPopup in the
-// window of [Passport.LogoutPopup], which is about to close. On other platforms than
-// js/wasm it wraps errors.ErrUnsupported.
+// The error joins every problem of c, each with the name of its field, or says why
+// the browser has no storage for the page. It is ErrPopup in the window of
+// [Passport.LogoutPopup], which is about to close. On platforms other than js/wasm
+// it wraps errors.ErrUnsupported.
 func New(c Config) (*Passport, error) {
 	if window.Err() != nil {
 		return nil, noBrowser("New")
@@ -143,9 +142,9 @@ func (p *Passport) IDToken(ctx context.Context) (passport.Secret, error) {
 	return s.IDToken(ctx)
 }
 
-// AccessToken is an access token that lives for 30 s at least, or for whatever is
-// left of that if it cannot be refreshed now; see AccessToken of passport.Session.
-// One tab refreshes it for all. Errors as for Session, and of that method.
+// AccessToken returns an access token that is valid for at least 30 s, or for less
+// if it cannot be refreshed now; see AccessToken of passport.Session. One tab
+// refreshes it for all. Errors are as for Session and that method.
 func (p *Passport) AccessToken(ctx context.Context) (passport.Secret, error) {
 	s, err := p.Session(ctx)
 	if err != nil {
@@ -154,9 +153,9 @@ func (p *Passport) AccessToken(ctx context.Context) (passport.Secret, error) {
 	return s.AccessToken(ctx)
 }
 
-// Close ends what p has under way, as Close of package passport does. Revocations
-// that are not done then stand in the browser's storage, for the next page. A page
-// that is simply left needs no Close.
+// Close finishes the background work, as Close of package passport does.
+// Revocations that are still pending stay in the browser's storage for the next
+// page. You need not call Close when the page is left.
 func (p *Passport) Close(ctx context.Context) error {
 	p.end()
 	p.work.Wait()

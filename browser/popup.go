@@ -30,15 +30,15 @@ const (
 	closedGrace = 2 * time.Second
 )
 
-// LoginPopup signs the user in in a window of its own, and returns the session.
-// The page stays as it is; so it also works for a page that is embedded in
-// another one, such as a game in a portal.
+// LoginPopup signs the user in in a separate window, and returns the session. The
+// page stays as it is, so this also works for embedded pages, such as a game in a
+// portal.
 //
-// Call it in the user's gesture, from the handler of a click (by way of a
-// goroutine, at once), for browsers block windows that open at other times:
-// ErrPopupBlocked. Config.RedirectURI must be on the origin of the page; LoginCallback
-// in the window hands the login over and closes it. ctx bounds the wait for the
-// user; the window is closed when it is done.
+// Call it from the handler of a click (in a goroutine, at once), because browsers
+// block windows that open at other times: ErrPopupBlocked. Config.RedirectURI must
+// be on the page's origin; LoginCallback in the window passes the login on and
+// closes the window. ctx bounds the wait for the user; the window is closed when
+// ctx is done.
 //
 // Other errors: ErrPopupClosed, ErrOffline, ErrIsolated, and those of Login and of
 // LoginCallback.
@@ -68,11 +68,11 @@ func (p *Passport) LoginPopup(ctx context.Context, o passport.LoginOptions) (*pa
 }
 
 // LogoutPopup signs the user out as Logout does, and ends the Passport session in a
-// window of its own, which returns to Config.LogoutRedirectURI: the way for a page
-// that is embedded in another one, where a hidden iframe is not given the auth
-// domain's cookie. Like LoginPopup it is called in the user's gesture.
+// separate window, which returns to Config.LogoutRedirectURI. Use it in embedded
+// pages, where a hidden iframe does not get the auth domain's cookie. Like
+// LoginPopup, call it from the handler of a click.
 //
-// The app session is gone, or the error says that it is not, whatever becomes of
+// Unless the error says otherwise, the app session has ended, whatever happens to
 // the window. Logout.Passport is passport.OutcomeDone if it came back, and else
 // unconfirmed, with an error as for LoginPopup, and Logout.URL is where the user
 // can finish it.

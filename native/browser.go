@@ -12,30 +12,30 @@ import (
 )
 
 // ErrNoBrowser reports that no browser could be opened: there is none, or no
-// display to show it on. Errors that wrap it say what was tried.
+// display. Errors that wrap it say what was tried.
 var ErrNoBrowser = errors.New("native: no browser could be opened: set BROWSER to the command of one, or sign in with a code (LoginWithDevice)")
 
 // startTime is how long a command that is to open a browser may take to fail.
 const startTime = 2 * time.Second
 
-// OpenBrowser shows an http or https URL in the user's browser. It returns once
-// the browser is starting, and ctx does not end the browser.
+// OpenBrowser opens an http or https URL in the user's browser. It returns once the
+// browser is starting; ctx does not stop the browser.
 //
 // BROWSER in the environment names the commands to try, in order: separated by
 // colons (by semicolons on Windows), each with arguments if it has any, quoted as
-// in a shell. %s stands for the URL, which is the last argument otherwise. After
-// those it tries the system's own: xdg-open, open or rundll32, and wslview first
-// in the Windows Subsystem for Linux.
+// in a shell. %s stands for the URL, which is the last argument otherwise. Then it
+// tries the system's own: xdg-open, open or rundll32, preceded by wslview in the
+// Windows Subsystem for Linux.
 //
-// The browser does not inherit what a launcher (Steam, an AppImage) has set for
-// the program alone, such as LD_LIBRARY_PATH and LD_PRELOAD: its libraries are
-// others. Any user of the machine can see the command line.
+// The browser does not inherit variables that a launcher (Steam, an AppImage) set
+// for the program, such as LD_LIBRARY_PATH and LD_PRELOAD, because it needs other
+// libraries. Any user of the machine can see the command line.
 //
 // ErrNoBrowser: none could be opened. In an SSH session without a display, the
 // error says so.
 //
-// It is the default of Config.OpenBrowser. Call it from a function of your own to
-// do something besides, such as to print the URL in case no browser comes up.
+// It is the default of Config.OpenBrowser. Call it from your own function to do
+// more, such as to print the URL in case no browser appears.
 func OpenBrowser(ctx context.Context, address string) error {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" {

@@ -11,22 +11,22 @@ import (
 	"github.com/passport-go/passport"
 )
 
-// Login signs the user in: it opens the browser, waits until that comes back,
-// and begins a new session, which replaces the one before. If the last logout is
-// not known to be complete, the login asks for credentials, as BeginLogin of
-// package passport does; [Passport.UnfinishedLogout] says whether that has
-// finished it. o.ReturnTo has no meaning here.
+// Login signs the user in: it opens the browser, waits until it comes back, and
+// begins a new session, which replaces the previous one. If the last logout is not
+// known to be complete, the login asks for credentials, as BeginLogin of package
+// passport does; [Passport.UnfinishedLogout] says whether that has finished it.
+// o.ReturnTo is ignored.
 //
-// passport.ErrNoLogin: the user was signed out meanwhile, here or in another
-// process, or another browser than the one that was opened has interfered.
+// passport.ErrNoLogin: the user was signed out in the meantime, here or in another
+// process, or a browser other than the one that was opened interfered.
 // ErrNoBrowser: no browser could be opened; use LoginWithDevice. A
-// *passport.ProviderError, whose Code is access_denied if the user chose not to:
-// the auth domain refused. context.DeadlineExceeded: the browser did not come
-// back within Config.LoginTimeout. The error of ctx: it was done first. Otherwise
-// as for FinishLogin of package passport, or the port of Config.RedirectURI is
-// taken. None of them ends the session before.
+// *passport.ProviderError, whose Code is access_denied if the user declined: the
+// auth domain refused. context.DeadlineExceeded: the browser did not come back
+// within Config.LoginTimeout. The error of ctx: it was done first. Other errors are
+// as for FinishLogin of package passport, or the port of Config.RedirectURI is in
+// use. The previous session survives all of them.
 //
-// The browser ends at a page that says what has come of it.
+// At the end, the browser shows a page with the result.
 func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) (*passport.Session, error) {
 	before, err := p.settled(ctx)
 	if err != nil {
@@ -121,15 +121,14 @@ func stateOf(loginURL string) string {
 	return u.Query().Get("state")
 }
 
-// LoginWithDevice signs the user in where there is no browser: it has show tell
-// them where to enter which code, and waits until they have done so, in a browser
-// on any device. The new session replaces the one before. An error of show ends
-// the login.
+// LoginWithDevice signs the user in where there is no browser: it calls show with a
+// code and the page where the user enters it, in a browser on any device, and waits
+// until they have done so. The new session replaces the previous one. An error of
+// show ends the login.
 //
-// Nothing is known of the browser that they use, so a logout from such a session
-// is never more than passport.OutcomeUnconfirmed. Errors are those of
-// BeginDeviceLogin and FinishDeviceLogin of package passport, and
-// passport.ErrNoLogin as for Login.
+// Nothing is known of the browser that they use, so a logout from such a session is
+// at best passport.OutcomeUnconfirmed. Errors are those of BeginDeviceLogin and
+// FinishDeviceLogin of package passport, and passport.ErrNoLogin as for Login.
 func (p *Passport) LoginWithDevice(ctx context.Context, show func(passport.DeviceLogin) error) (*passport.Session, error) {
 	before, err := p.settled(ctx)
 	if err != nil {

@@ -10,23 +10,22 @@ import (
 	"github.com/passport-go/passport/internal/pages"
 )
 
-// Logout signs the user out of the program and of Passport. The session is gone
-// from the store first, whatever happens then. Its refresh token is revoked as
-// EndSession of package passport describes. Then the browser opens, visits the
-// auth domain's logout, and comes back, which is waited for until
-// Config.LogoutTimeout or ctx is over.
+// Logout signs the user out of the program and of Passport. It first removes the
+// session from the store, and revokes its refresh token as EndSession of package
+// passport describes. Then it opens the browser, which visits the auth domain's
+// logout, and waits for its return for Config.LogoutTimeout, or until ctx is done.
 //
 // Logout.Passport is passport.OutcomeDone if that browser is the one that the user
 // signed in with, and OutcomeUnconfirmed otherwise: if it does not come back, if it
-// is another one, if the provider may have asked the user. It is OutcomePending if
-// no browser could be opened; somebody has to visit Logout.URL then. Unless it is
-// OutcomeDone the next Login asks for credentials. Calling Logout again tries again, also if the user
-// is signed out.
+// is another one, or if the provider may have asked the user. It is OutcomePending
+// if no browser could be opened; the user then has to visit Logout.URL. Unless it
+// is OutcomeDone, the next Login asks for credentials. Call Logout again to retry,
+// even if the user is signed out.
 //
-// The error joins what went wrong: the Store did not answer, and App is Failed;
-// ErrNoBrowser; the port of Config.LogoutRedirectURI is taken; ctx was done
-// before the browser came back; another browser than the one that was opened has
-// interfered. A browser that does not come back in time is not an error.
+// The error joins what went wrong: the Store did not answer (App is OutcomeFailed);
+// ErrNoBrowser; the port of Config.LogoutRedirectURI is in use; ctx was done before
+// the browser came back; a browser other than the one that was opened interfered. A
+// browser that does not come back in time is not an error.
 func (p *Passport) Logout(ctx context.Context) (passport.Logout, error) {
 	engine := p.engine
 	loop, portErr := p.openLoopback(p.logout)
@@ -105,10 +104,10 @@ func explainLogoutWait(ctx context.Context, err error) error {
 	return err
 }
 
-// LogoutLocal signs the user out of the program alone: the session is gone from
-// the store, and its refresh token is revoked. The Passport session in the
-// browser lives on, so Logout.Passport is passport.OutcomePending; Logout.URL is
-// empty, for Logout visits it. The next Login asks for credentials.
+// LogoutLocal signs the user out of the program only: it removes the session from
+// the store and revokes its refresh token. The Passport session in the browser goes
+// on, so Logout.Passport is passport.OutcomePending; Logout.URL is empty, because
+// Logout visits it. The next Login asks for credentials.
 func (p *Passport) LogoutLocal(ctx context.Context) (passport.Logout, error) {
 	l, _, err := p.end(ctx, p.engine)
 	l.URL, l.State, l.Passport = "", "", passport.OutcomePending

@@ -17,34 +17,32 @@ import (
 
 // Config is what [New] builds a [Passport] from. Only ClientID is required.
 type Config struct {
-	// Config is that of package passport, with other defaults, and rules, for
-	// what follows.
+	// Config is the Config of package passport, with these differences.
 	//
-	// RedirectURI and LogoutRedirectURI are where the browser comes back. They
-	// are on 127.0.0.1, [::1] or localhost, with http, with different paths, and
-	// with the same host and port. Without a port, whichever is free is used,
-	// another each time. Default: http://127.0.0.1/callback and
-	// http://127.0.0.1/logout.
+	// RedirectURI and LogoutRedirectURI are where the browser comes back. They use
+	// http on 127.0.0.1, [::1] or localhost, the same host and port, and different
+	// paths. Without a port, each login and logout uses any free port. Default:
+	// http://127.0.0.1/callback and http://127.0.0.1/logout.
 	//
-	// Store keeps the session between runs: see storage/file and
-	// storage/keyring, and Key of both for EncryptionKeys. Default: a new
-	// memory.Store, so that each run begins signed out.
+	// Store keeps the session between runs: see storage/file and storage/keyring,
+	// and Key of both for EncryptionKeys. Default: a new memory.Store, so each run
+	// begins signed out.
 	//
-	// LogoutMode is passport.LogoutRedirect: there is no page for an iframe.
+	// LogoutMode must be passport.LogoutRedirect, because there is no page for an
+	// iframe.
 	passport.Config
 
-	// OpenBrowser shows a URL in the user's browser, and returns as soon as it
-	// is on its way. The URL is for that user's eyes: it is good for one login
-	// or logout. Default: the function [OpenBrowser].
+	// OpenBrowser opens a URL in the user's browser, and returns as soon as the
+	// browser starts. Show the URL only to that user: it works for one login or
+	// logout. Default: the function [OpenBrowser].
 	OpenBrowser func(ctx context.Context, url string) error
 
-	// LoginTimeout is how long Login waits for the browser, while the user
-	// types. Default: 5 min. At most 10 min, which is how long a login is good
-	// for.
+	// LoginTimeout is how long Login waits for the browser, while the user types.
+	// Default: 5 min. At most 10 min, the lifetime of a login.
 	LoginTimeout time.Duration
 
-	// LogoutTimeout is how long Logout waits for the browser. The user has
-	// nothing to do meanwhile, unless a discovered provider asks. Default: 30 s.
+	// LogoutTimeout is how long Logout waits for the browser. The user does not
+	// have to do anything, unless a discovered provider asks. Default: 30 s.
 	LogoutTimeout time.Duration
 }
 
@@ -56,9 +54,9 @@ const (
 	defaultLogoutTimeout = 30 * time.Second
 )
 
-// Passport signs one user in and out. [New] makes one. All of its methods may be
-// called from many goroutines and processes at once; with a registered port, one
-// login or logout at a time can wait for the browser.
+// Passport signs one user in and out. [New] creates one. All methods are safe for
+// concurrent use, also by several processes; with a fixed port, only one login or
+// logout at a time can wait for the browser.
 type Passport struct {
 	c       Config
 	engine  *passport.Passport
@@ -70,9 +68,8 @@ type Passport struct {
 	lingering *loopback // of the last login or logout, or nil
 }
 
-// New checks c and builds a Passport from it. It makes no call to the network
-// and opens no port. The error joins every problem of c, each with the name of
-// its field.
+// New checks c and creates a Passport from it. It makes no network calls and opens
+// no port. The error joins every problem of c, each with the name of its field.
 func New(c Config) (*Passport, error) {
 	p := &Passport{}
 	problems := c.settle()
@@ -167,7 +164,7 @@ func parseReturn(field, raw string) (*url.URL, error) {
 // p, and Close on either closes both.
 func (p *Passport) Engine() *passport.Passport { return p.engine }
 
-// Session returns the current session: of a login in this run or an earlier one,
+// Session returns the current session, from a login in this run or an earlier one,
 // in this process or another. passport.ErrNoSession: the user is signed out. Any
 // other error: the Store could not answer.
 func (p *Passport) Session(ctx context.Context) (*passport.Session, error) {
@@ -185,8 +182,8 @@ func (p *Passport) Session(ctx context.Context) (*passport.Session, error) {
 }
 
 // UnfinishedLogout returns the last logout if it is not known to have ended the
-// Passport session, so that the program can offer to finish it. Another Logout
-// does. A Store that does not answer finishes no logout.
+// Passport session, so that the program can offer to finish it. Calling Logout
+// again finishes it. If the Store does not answer, the logout counts as unfinished.
 func (p *Passport) UnfinishedLogout(ctx context.Context) (passport.Logout, bool) {
 	now, err := p.settled(ctx)
 	if err != nil && now.Logout == "" {
@@ -195,11 +192,10 @@ func (p *Passport) UnfinishedLogout(ctx context.Context) (passport.Logout, bool)
 	return p.engine.UnfinishedLogout(ctx, now.browserState())
 }
 
-// Close ends what the Passport has under way, as Close of package passport does:
-// refreshes come to their end, and revocations that have failed are tried once
-// more, until ctx is done. In a store that lasts, those that fail again are kept
-// for the next run. A Login or Logout that waits for the browser ends by its own
-// context.
+// Close finishes the background work, as Close of package passport does: it waits
+// for refreshes, and retries failed revocations once, until ctx is done. A durable
+// store keeps those that fail again for the next run. Close does not stop a Login
+// or Logout that waits for the browser; their contexts do.
 func (p *Passport) Close(ctx context.Context) error {
 	p.linger(nil)
 	return p.engine.Close(ctx)
