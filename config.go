@@ -96,7 +96,8 @@ type Config struct {
 	// RedirectURI is where the auth domain sends the browser after a login,
 	// one of the redirect URIs registered in Hub; LoginCallback is served
 	// there. Its scheme decides the cookies: https makes them Secure with the
-	// __Host- prefix; http is accepted on loopback hosts only. Required.
+	// __Host- prefix; http is accepted on loopback hosts only. Required, unless
+	// BearerTokens is set: an API that signs nobody in needs none.
 	RedirectURI string `json:"redirect_uri" yaml:"redirect_uri"`
 
 	// LogoutRedirectURI is where the auth domain sends the browser after a
@@ -219,6 +220,19 @@ type Config struct {
 	// now.
 	StrictLogoutTokens bool `json:"strict_logout_tokens" yaml:"strict_logout_tokens"`
 
+	// BearerTokens lets VerifyBearer and RequireBearer accept tokens, and makes every
+	// logout leave marks in the Store for the tokens that it ends: two more writes for
+	// each. Set it on every instance that shares the Store, whether it verifies tokens
+	// or only logs out. Default: bearer tokens are not verified, and logouts leave no
+	// marks.
+	BearerTokens bool `json:"bearer_tokens" yaml:"bearer_tokens"`
+
+	// BearerLifetime is how long after its iat a bearer token is accepted, even if its
+	// exp is later. The marks of logouts are kept for as long, so it bounds what they
+	// take in the Store. It must be the same on every instance. Default: 24 h. It
+	// cannot be off.
+	BearerLifetime time.Duration `json:"bearer_lifetime" yaml:"bearer_lifetime"`
+
 	// RevokeOnProviderLogout revokes refresh tokens after a back-channel logout, or
 	// a front-channel logout with a sid. Default: they are deleted without being
 	// revoked (Back-Channel Logout 1.0 §2.7). A front-channel logout without a sid
@@ -334,6 +348,8 @@ const (
 	defaultSilentTimeout   = 10 * time.Second
 	defaultRevocationWait  = time.Second
 
+	defaultBearerLifetime = 24 * time.Hour
+
 	defaultMaxSessionsPerUser = 100
 
 	defaultHTTPTimeout = 10 * time.Second
@@ -380,7 +396,9 @@ func (c Config) settle() (*settled, error) {
 }
 
 func (s *settled) settleURLs(p *problems) {
-	if s.RedirectURI == "" {
+	if s.RedirectURI == "" && s.BearerTokens {
+		// An API that only verifies.
+	} else if s.RedirectURI == "" {
 		p.add("RedirectURI", "is empty: set it to one of the redirect URIs of your Passport client in Hub")
 	} else if u, err := authdomain.ParseHTTP(s.RedirectURI); err != nil {
 		p.add("RedirectURI", "%v", err)
@@ -480,6 +498,7 @@ func (s *settled) settleDurations(p *problems) {
 		"SilentTimeout":   s.SilentTimeout,
 		"RevocationWait":  s.RevocationWait,
 		"ClockLeeway":     s.ClockLeeway,
+		"BearerLifetime":  s.BearerLifetime,
 	} {
 		if d > 0 && d < time.Millisecond {
 			p.add(field, "is %v, which can hardly be meant: give it a unit, such as 10*time.Second", d)
@@ -487,6 +506,9 @@ func (s *settled) settleDurations(p *problems) {
 	}
 	if s.SessionLifetime < 0 {
 		p.add("SessionLifetime", "is negative, but a session must end at some time: set a positive duration, or 0 for 30 days")
+	}
+	if s.BearerLifetime < 0 {
+		p.add("BearerLifetime", "is negative, but marks of logouts must end at some time: set a positive duration, or 0 for 24 h")
 	}
 	if s.SilentTimeout < 0 {
 		p.add("SilentTimeout", "is negative, but a silent logout must end at some time: set a positive duration, or 0 for 10 s")
@@ -497,6 +519,7 @@ func (s *settled) settleDurations(p *problems) {
 	s.ClockLeeway = max(either(s.ClockLeeway, defaultClockLeeway), 0)
 	s.SessionLifetime = either(s.SessionLifetime, defaultSessionLifetime)
 	s.IdleTimeout = max(either(s.IdleTimeout, defaultIdleTimeout), 0)
+	s.BearerLifetime = either(s.BearerLifetime, defaultBearerLifetime)
 	s.SilentTimeout = either(s.SilentTimeout, defaultSilentTimeout)
 	s.RevocationWait = max(either(s.RevocationWait, defaultRevocationWait), 0)
 	s.MaxSessionsPerUser = either(s.MaxSessionsPerUser, defaultMaxSessionsPerUser)

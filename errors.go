@@ -1,6 +1,9 @@
 package passport
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // Errors that callers act on, with errors.Is.
 var (
@@ -33,6 +36,21 @@ var (
 	// the session or login is unknown: try again later. It wraps the Store's own
 	// error.
 	ErrStoreUnavailable = errors.New("passport: the session store could not answer")
+
+	// ErrNoBearer reports a request without a bearer token.
+	ErrNoBearer = errors.New("passport: no bearer token")
+
+	// ErrBearerInvalid reports a bearer token that is not one of this client and its
+	// API, is badly signed, or has expired.
+	ErrBearerInvalid = errors.New("passport: the bearer token is not valid")
+
+	// ErrBearerSignedOut reports a bearer token whose user has signed out since it
+	// was issued. It is an ErrBearerInvalid too.
+	ErrBearerSignedOut = fmt.Errorf("%w: its user has signed out", ErrBearerInvalid)
+
+	// ErrKeysUnavailable reports that the provider's signing keys could not be
+	// fetched, so that nothing is known of a bearer token: try again later.
+	ErrKeysUnavailable = errors.New("passport: the provider's signing keys are not available")
 
 	// ErrClosed reports a refresh that was requested after Close.
 	ErrClosed = errors.New("passport: closed")
@@ -67,6 +85,12 @@ func (e *ProviderError) Error() string {
 func (e *ProviderError) Unwrap() error { return e.cause }
 
 var (
+	errBearerOff     = errors.New("passport: bearer tokens are not verified: set Config.BearerTokens on every instance, those that log out too")
+	errBearerRequest = errors.New("passport: the Authorization header has not one bearer token")
+	errMarkWaits     = errors.New("passport: a logout of this user or session waits for the store")
+	errScope         = errors.New("passport: the access token lacks a scope")
+	errNoRedirectURI = errors.New("passport: Config.RedirectURI is empty, so nobody can sign in here")
+
 	errPrefetch     = errors.New("passport: a login or logout is not for prefetching")
 	errCrossOrigin  = errors.New("passport: a login or logout must be asked for by this site itself")
 	errMethod       = errors.New("passport: a logout is a POST")

@@ -38,7 +38,7 @@ type httpDriver struct {
 }
 
 func newHTTPDriver(c *settled) httpDriver {
-	scheme, _, _ := strings.Cut(c.RedirectURI, ":")
+	scheme, _, _ := strings.Cut(either(c.RedirectURI, "https:"), ":")
 	d := httpDriver{
 		session:     c.CookieName,
 		login:       c.CookieName + "-login",
@@ -56,7 +56,7 @@ func newHTTPDriver(c *settled) httpDriver {
 		}
 	}
 	d.paths = []string{c.place.localOf(c.LoginPath), d.logoutPath}
-	if u, err := url.Parse(c.RedirectURI); err == nil {
+	if u, err := url.Parse(c.RedirectURI); err == nil && c.RedirectURI != "" {
 		d.loginReturn = c.place.local(u.Path)
 		d.origin = authdomain.OriginOf(u)
 		_, d.host, _ = strings.Cut(d.origin, "://")

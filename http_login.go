@@ -130,6 +130,8 @@ func loginStatus(err error) int {
 		return http.StatusForbidden
 	case errors.Is(err, ErrStoreUnavailable):
 		return http.StatusServiceUnavailable
+	case errors.Is(err, errNoRedirectURI):
+		return http.StatusInternalServerError
 	case !errors.As(err, &refused) || refused.Status != 0:
 		return http.StatusBadGateway
 	case refused.Code == "access_denied":

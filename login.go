@@ -77,6 +77,9 @@ const exchangeTimeout = 30 * time.Second
 //
 // The only other error is a failed discovery, with Config.Discover.
 func (p *Passport) BeginLogin(ctx context.Context, b BrowserState, o LoginOptions) (string, BrowserState, error) {
+	if p.c.RedirectURI == "" {
+		return "", b, errNoRedirectURI
+	}
 	unfinished := p.logoutUnfinished(ctx, b)
 	if unfinished && o.Prompt == "none" {
 		return "", b, errLoginRequired
@@ -289,6 +292,9 @@ func (p *Passport) welcome(ctx context.Context, t tokens, id *provider.IDToken, 
 	}
 	if err := p.confirmLogin(ctx, in.Session, id, begun); err != nil {
 		return LoginResult{}, err
+	}
+	if err := p.liftMarks(ctx, t, id.Subject, in.Session.record().SID, begun); err != nil {
+		p.c.Logger.WarnContext(ctx, "passport: the bearer tokens of a login may be refused until they are refreshed", "error", err)
 	}
 	p.endOldest(ctx, id.Subject, in.Session.ID())
 	p.emit(Event{Name: EventLogin, Session: in.Session.ID(), Subject: in.Session.Subject(), SID: in.Session.record().SID, Context: ctx})

@@ -122,9 +122,12 @@ func (p *Passport) endSession(ctx context.Context, id string, event EventName) (
 		p.retries.addSession(id, event)
 		return l, revocation, storeError(err)
 	}
+	if event == EventLogout {
+		err = p.endBearersOf(call, revocation.Record)
+	}
 	p.ended(Event{Name: event, Context: ctx}, revocation.Record)
 	l.App, l.Revocation, l.Ended = OutcomeDone, OutcomePending, 1
-	return l, revocation, nil
+	return l, revocation, err
 }
 
 // ended tells everybody that sessions have ended: about has what their events have

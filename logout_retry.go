@@ -25,7 +25,10 @@ type logoutRetries struct {
 // unended is what a logout could not end.
 type unended struct {
 	event   EventName // to tell of
-	binding Secret    // of logins; empty: it is a session
+	binding Secret    // of logins; empty: it is a session, or a mark
+
+	mark  Secret // the key of a mark for bearer tokens; empty: it is none
+	marks bearerMarks
 }
 
 const (
@@ -51,6 +54,14 @@ func (r *logoutRetries) addBindings(bindings []Secret) {
 			r.add(r.p.retiredID(b), unended{binding: b})
 		}
 	}
+}
+
+// addBearerMark is for a mark whose record has an ID, together with what waits there.
+func (r *logoutRetries) addBearerMark(id string, key Secret, m bearerMarks) {
+	r.mu.Lock()
+	there := r.waiting[id].marks
+	r.mu.Unlock()
+	r.add(id, unended{mark: key, marks: there.moved(m)})
 }
 
 func (r *logoutRetries) add(id string, what unended) {
@@ -101,12 +112,18 @@ func (r *logoutRetries) end(ctx context.Context, id string, what unended) error 
 		_, err := r.p.stopLogin(ctx, what.binding, OutcomeDone, "")
 		return err
 	}
+	if what.mark != "" {
+		return r.p.markBearer(ctx, what.mark, what.marks)
+	}
 	removed, err := r.p.remove(ctx, id)
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
+	}
+	if what.event == EventLogout {
+		_ = r.p.endBearersOf(ctx, removed.Record) // waits here in its turn
 	}
 	r.p.ended(Event{Name: what.event}, removed.Record)
 	r.p.revoker.revoke(removed)
@@ -126,7 +143,7 @@ func (r *logoutRetries) left() (n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, what := range r.waiting {
-		if what.binding == "" {
+		if what.binding == "" && what.mark == "" {
 			n++
 		}
 	}

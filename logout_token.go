@@ -12,15 +12,15 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// EndByLogoutToken ends the sessions that a provider's logout token names (OpenID
-// Connect Back-Channel Logout 1.0 §2.6, §2.7): those of its sid or, without one,
-// all of its sub. It is not an error if there are none. A login that started before
-// the token arrived and finishes after it is logged out too.
+// EndByLogoutToken logs out what a provider's logout token says (OpenID Connect
+// Back-Channel Logout 1.0 §2.6, §2.7): the sessions of its sid or, without one,
+// all of its sub. Nothing to log out is no error. A login that was begun before
+// the token came, and is finished after it, is logged out too.
 //
-// An invalid token, or one that was already used on any instance, is an error and
-// ends nothing. Refresh tokens are revoked only with Config.RevokeOnProviderLogout.
-// If the Store is full, sessions are still ended; what could not be stored about
-// the token is logged.
+// A token that breaks a rule, or was used before on any instance, is an error
+// and ends nothing. Refresh tokens are revoked only if
+// Config.RevokeOnProviderLogout says so. A Store that is full keeps nobody signed
+// in: the token takes effect, and what could not be noted of it is logged.
 func (p *Passport) EndByLogoutToken(ctx context.Context, token string) (Logout, error) {
 	p.revoker.begin()
 	t, err := p.provider.VerifyLogoutToken(ctx, token)
@@ -33,7 +33,7 @@ func (p *Passport) EndByLogoutToken(ctx context.Context, token string) (Logout, 
 	used.Expiry = p.c.Now().Add(2*provider.LogoutTokenWindow + provider.LogoutTokenLife)
 	used = envelope.Seal(p.c.keys, used, head{}, nil)
 	_, err = p.store.Save(work, used)
-	full := errors.Is(err, storage.ErrFull) // the sessions are still ended
+	full := errors.Is(err, storage.ErrFull) // which must not keep anybody signed in
 	switch {
 	case errors.Is(err, storage.ErrConflict):
 		return Logout{}, errors.New("passport: the logout token was used before")
@@ -51,14 +51,17 @@ func (p *Passport) EndByLogoutToken(ctx context.Context, token string) (Logout, 
 	return l, err
 }
 
-// endByToken first stores a mark, which every login that is stored later sees. If
-// the store is full, there is no room for the mark until the sessions have ended;
-// sessions stored meanwhile are ended then.
+// endByToken leaves a mark first: whichever login is stored after it sees it. In
+// a full store there is no room for it until the sessions have ended; those that
+// were stored meanwhile are ended then.
 func (p *Passport) endByToken(ctx context.Context, t provider.LogoutToken) (Logout, error) {
 	meant := matchOf(t.Subject, t.SID)
 	err := p.markEnded(ctx, meant, t.IssuedAt)
 	full := errors.Is(err, storage.ErrFull)
-	if err != nil && !full {
+	if err == nil || full {
+		err = errors.Join(err, p.endBearersByToken(ctx, t))
+	}
+	if err != nil && !errors.Is(err, storage.ErrFull) {
 		l := p.newLogout()
 		l.App = OutcomeFailed
 		return l, storeError(err)
@@ -89,9 +92,9 @@ func (p *Passport) endByToken(ctx context.Context, t provider.LogoutToken) (Logo
 	return l, nil
 }
 
-// complainOfFull logs the effect of a full store: an overtaken login may complete,
-// the token may be used again while it is fresh, or a browser is asked for
-// credentials once more.
+// complainOfFull says what a full store cost: a login that was overtaken may
+// stand, the token may be used again while it is fresh, or a browser is asked
+// for credentials once more.
 func (p *Passport) complainOfFull(err error) {
 	if err != nil {
 		p.c.Logger.Error("passport: a logout token took effect, but could not be noted", "error", err)
@@ -106,8 +109,8 @@ func matchOf(subject, sid string) storage.Match {
 	return storage.Match{Subject: subject}
 }
 
-// endByProvider ends the sessions that a provider has ended. It continues after the
-// provider's request has ended.
+// endByProvider ends what a provider has ended on its side. It goes on when the
+// provider's page has moved on.
 func (p *Passport) endByProvider(ctx context.Context, subject, sid string) (Logout, error) {
 	ctx, cancel := p.storeCall(ctx)
 	defer cancel()
@@ -125,9 +128,8 @@ func (p *Passport) endByProvider(ctx context.Context, subject, sid string) (Logo
 	return l, nil
 }
 
-// endByFrame ends the sessions of a Passport session on behalf of the provider's
-// logout page. Anybody can send such requests, so one that ends nothing emits no
-// event.
+// endByFrame ends the sessions of a Passport session whose logout page says so. Such
+// requests are anybody's, so one that ends nothing is no event.
 func (p *Passport) endByFrame(ctx context.Context, sid string) error {
 	l, err := p.endByProvider(ctx, "", sid)
 	if l.Ended > 0 {
@@ -139,6 +141,7 @@ func (p *Passport) endByFrame(ctx context.Context, sid string) error {
 func (p *Passport) endMatching(ctx context.Context, m storage.Match) (ended int, revocation Outcome, err error) {
 	if !p.c.RevokeOnProviderLogout {
 		records, err := p.store.DeleteMatching(ctx, p.ownSessions(m))
+		err = errors.Join(err, p.endBearersOf(ctx, records...))
 		p.ended(Event{Name: EventLogout, Context: ctx}, records...)
 		return len(records), OutcomeSkipped, err
 	}
@@ -150,6 +153,7 @@ func (p *Passport) endMatching(ctx context.Context, m storage.Match) (ended int,
 	for i, d := range revocations {
 		records[i] = d.Record
 	}
+	err = errors.Join(err, p.endBearersOf(ctx, records...))
 	p.ended(Event{Name: EventLogout, Context: ctx}, records...)
 	p.revoker.revoke(revocations...)
 	return len(revocations), OutcomePending, err
@@ -232,8 +236,8 @@ func (p *Passport) markEnded(ctx context.Context, m storage.Match, issued time.T
 	}
 }
 
-// overtaken reports whether the provider logged the user out after this login
-// began, and before the user last gave credentials.
+// overtaken reports whether a provider's logout came for this login after it
+// was begun. A user who proved who they are since then is not meant.
 func (p *Passport) overtaken(ctx context.Context, begun int64, id *provider.IDToken, sid string) (bool, error) {
 	matches := []storage.Match{{Subject: id.Subject}}
 	if sid != "" {
@@ -263,7 +267,7 @@ func (p *Passport) marked(ctx context.Context, match storage.Match) (mark, error
 	return p.readMark(rec), nil
 }
 
-// readMark reads a mark. One that cannot be read still counts.
+// readMark reads a mark. One that cannot be read is a mark all the same.
 func (p *Passport) readMark(rec storage.Record) mark {
 	var m mark
 	body, err := envelope.OpenBody(p.c.keys, rec)
@@ -273,8 +277,8 @@ func (p *Passport) readMark(rec storage.Record) mark {
 	return m
 }
 
-// authTime is when the user gave credentials, in Unix seconds, or 0 if the ID token
-// does not say.
+// authTime is when the user proved who they are, in Unix seconds, or 0 if the
+// ID token does not say.
 func authTime(id *provider.IDToken) int64 {
 	if id.AuthTime.IsZero() {
 		return 0

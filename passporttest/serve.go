@@ -42,6 +42,7 @@ func (d *AuthDomain) serve(w http.ResponseWriter, r *http.Request, e *entry) {
 	late.replace(a, r.URL.Path)
 	d.allowCORS(a.Header(), r)
 	a.Header().Set("X-Content-Type-Options", "nosniff")
+	a.Header().Set("Date", d.now().UTC().Format(http.TimeFormat))
 	effect.edit(a)
 
 	// Before the answer leaves, so that whoever has it finds it recorded.

@@ -52,6 +52,7 @@ const (
 	KindSuccessor     Kind = "successor"      // which session took the place of another
 	KindToken         Kind = "token"          // a refresh token without a session, to be revoked
 	KindLogoutMark    Kind = "logout-mark"    // when the provider ended a user's sessions
+	KindBearerMark    Kind = "bearer-mark"    // up to when the bearer tokens of a session or a user are dead
 	KindLogoutToken   Kind = "logout-token"   // a logout token that has been used (its jti)
 	KindLogoutRequest Kind = "logout-request" // a logout request that its browser is to post
 	KindLogoutDone    Kind = "logout-done"    // a Passport session that is known to have ended

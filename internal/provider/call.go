@@ -126,6 +126,7 @@ func (e *UnreachableError) Unwrap() error { return e.cause }
 func (c *Client) compareClocks(date string) {
 	if theirs, err := http.ParseTime(date); err == nil {
 		c.skew.Store(int64(theirs.Sub(c.c.Now())))
+		c.compared.Store(true)
 	}
 }
 

@@ -68,6 +68,8 @@ type Client struct {
 	keys    keySet
 	backOff backOff
 	skew    atomic.Int64 // of the provider's clock against ours, in nanoseconds
+
+	compared atomic.Bool // whether skew is known
 }
 
 // DefaultTimeout bounds a call if HTTPClient has no timeout.

@@ -62,7 +62,6 @@ func (c *Client) verifyIDToken(ctx context.Context, raw string) (*IDToken, error
 }
 
 func (c *Client) checkIDToken(claims jwt.Object) (*IDToken, error) {
-	id := &IDToken{claims: claims}
 	if err := c.checkIssuer(claims); err != nil {
 		return nil, err
 	}
@@ -72,6 +71,12 @@ func (c *Client) checkIDToken(claims jwt.Object) (*IDToken, error) {
 	if err := c.checkValidity(claims); err != nil {
 		return nil, err
 	}
+	return readIdentity(claims)
+}
+
+// readIdentity reads whom a token is about.
+func readIdentity(claims jwt.Object) (*IDToken, error) {
+	id := &IDToken{claims: claims}
 	id.Subject, _ = claims.Text("sub")
 	if !plausibleName(id.Subject) {
 		return nil, errors.New("its sub is missing, longer than 255 characters, or has control characters")

@@ -59,6 +59,7 @@ func (s *keySet) replace(keys []jose.JSONWebKey, due time.Time) {
 }
 
 var (
+	errAlgorithm   = errors.New("its alg is not one of those that are accepted")
 	errSignature   = errors.New("its signature is not by a key of the provider")
 	errRateLimited = errors.New("its key is unknown, and the provider's keys were fetched too often just now")
 )
@@ -69,7 +70,7 @@ var (
 func (c *Client) verifySignature(ctx context.Context, raw string, stranger bool) error {
 	token, err := jose.ParseSignedCompact(raw, signingAlgs)
 	if err != nil {
-		return errors.New("its alg is not one of those that are accepted")
+		return errAlgorithm
 	}
 	keys, due := c.keys.current()
 	known := signedByOneOf(token, keys)

@@ -1,0 +1,472 @@
+package passport_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/passporttest"
+	"github.com/passport-go/passport/storage"
+	"github.com/passport-go/passport/storage/memory"
+)
+
+// verifies lets a site, and other instances on its store, verify bearer tokens.
+func verifies(c *passport.Config) {
+	c.BearerTokens, c.EncryptionKeys = true, someKey()
+	if c.Store == nil {
+		c.Store = memory.New(memory.Options{Now: c.Now})
+	}
+}
+
+// api answers who is who with the middleware.
+func api(p *passport.Passport) http.Handler {
+	return p.RequireBearer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, _ := passport.BearerFrom(r.Context())
+		_, _ = io.WriteString(w, string(b.Kind)+" of "+b.Subject)
+	}))
+}
+
+func ask(h http.Handler, method string, header http.Header) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, "/api", nil)
+	for name, values := range header {
+		r.Header[name] = values
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func bearing(token passport.Secret) http.Header {
+	return http.Header{"Authorization": {"Bearer " + token.Reveal()}}
+}
+
+// accepts and refuses ask each instance, by the verb and by the middleware.
+func accepts(t *testing.T, token passport.Secret, instances ...*passport.Passport) {
+	t.Helper()
+	for i, p := range instances {
+		_, err := p.VerifyBearer(t.Context(), token)
+		assert.NoError(t, err, "instance %d", i)
+		assert.Equal(t, http.StatusOK, ask(api(p), http.MethodGet, bearing(token)).Code, "instance %d", i)
+	}
+}
+
+func refuses(t *testing.T, want error, token passport.Secret, instances ...*passport.Passport) {
+	t.Helper()
+	for i, p := range instances {
+		_, err := p.VerifyBearer(t.Context(), token)
+		assert.ErrorIs(t, err, want, "instance %d", i)
+		if err != nil {
+			assert.NotContains(t, err.Error(), token.Reveal()[:min(len(token), 20)])
+		}
+		w := ask(api(p), http.MethodGet, bearing(token))
+		assert.Equal(t, http.StatusUnauthorized, w.Code, "instance %d", i)
+		assert.Contains(t, w.Header().Get("WWW-Authenticate"), `Bearer error="invalid_token", error_description="`)
+		assert.Equal(t, "no-store", w.Header().Get("Cache-Control"))
+	}
+}
+
+// holder is a user who has signed in, and the tokens that somebody has copied.
+type holder struct {
+	*browser
+	session    *passport.Session
+	id, access passport.Secret
+}
+
+func (s *site) holder() holder {
+	s.t.Helper()
+	h := holder{browser: s.signedIn()}
+	h.session = sessionAt(s.t, s, h.cookie("passport"))
+	h.copyTokens()
+	return h
+}
+
+func (h *holder) copyTokens() {
+	h.s.t.Helper()
+	var err error
+	h.access, err = h.session.AccessToken(h.s.t.Context())
+	require.NoError(h.s.t, err)
+	h.id, err = h.session.IDToken(h.s.t.Context())
+	require.NoError(h.s.t, err)
+}
+
+func TestABearerSaysWhoseItIsAndWhatItWas(t *testing.T) {
+	s := newSite(t, verifies)
+	h := s.holder()
+	id, err := s.p.VerifyBearer(t.Context(), h.id)
+	require.NoError(t, err)
+	assert.Equal(t, passport.BearerIDToken, id.Kind)
+	assert.Equal(t, alice, id.Subject)
+	assert.Equal(t, h.session.Info().SID, id.SID)
+	assert.False(t, id.HasScope("openid"))
+	var claims struct{ Email string }
+	require.NoError(t, id.Claims(&claims))
+	assert.Empty(t, claims.Email, "names are exact")
+
+	access, err := s.p.VerifyAuthorization(t.Context(), "bearer "+h.access.Reveal())
+	require.NoError(t, err)
+	assert.Equal(t, passport.BearerAccessToken, access.Kind)
+	assert.Equal(t, alice, access.Subject)
+	assert.Empty(t, access.SID)
+	assert.True(t, access.HasScope("openid"))
+	assert.Equal(t, s.clock.Now().Unix(), access.Issued.Unix())
+	assert.Equal(t, "passport.Bearer(access_token of "+alice+")", fmt.Sprintf("%#v", access))
+	assert.Equal(t, "access_token of "+alice, ask(api(s.p), http.MethodGet, bearing(h.access)).Body.String())
+}
+
+// token signs an access token as Auth0 does, but for edit.
+func (s *site) token(edit func(header, claims map[string]any)) passport.Secret {
+	return passport.Secret(s.auth.SignLogoutToken(passporttest.LogoutToken{Subject: alice, Edit: func(header, claims map[string]any) {
+		delete(claims, "events")
+		claims["aud"], claims["azp"] = "platform_api", passporttest.ClientID
+		claims["exp"] = s.clock.Now().Add(time.Hour).Unix()
+		edit(header, claims)
+	}}))
+}
+
+type object = map[string]any
+
+func TestABearerTokenThatBreaksARuleIsRefused(t *testing.T) {
+	s := newSite(t, verifies)
+	accepts(t, s.token(func(_, _ object) {}), s.p)
+	accepts(t, s.token(func(h, c object) { h["typ"] = "at+jwt"; c["client_id"] = passporttest.ClientID; delete(c, "azp") }), s.p)
+	now := s.clock.Now()
+	for broken, edit := range map[string]func(header, claims object){
+		"a logout token":                      func(_, c object) { c["events"] = object{}; c["aud"] = passporttest.ClientID },
+		"a logout token by typ":               func(h, _ object) { h["typ"] = "logout+jwt" },
+		"another kind":                        func(h, _ object) { h["typ"] = "dpop+jwt" },
+		"another issuer":                      func(_, c object) { c["iss"] = "https://evil.example.com/" },
+		"another API":                         func(_, c object) { c["aud"] = "other_api" },
+		"another client":                      func(_, c object) { c["azp"] = "another" },
+		"another client_id":                   func(h, c object) { h["typ"] = "at+jwt"; c["client_id"] = "another" },
+		"no client":                           func(_, c object) { delete(c, "azp") },
+		"an ID token for another client":      func(_, c object) { c["nonce"] = "n" },
+		"an ID token that says at+jwt":        func(h, c object) { h["typ"] = "at+jwt"; c["aud"] = passporttest.ClientID },
+		"an ID token with another's azp":      func(_, c object) { c["aud"] = []string{passporttest.ClientID, "other"}; c["azp"] = "other" },
+		"no sub":                              func(_, c object) { delete(c, "sub") },
+		"no exp":                              func(_, c object) { delete(c, "exp") },
+		"no iat":                              func(_, c object) { delete(c, "iat") },
+		"iat in the future":                   func(_, c object) { c["iat"] = now.Add(2 * time.Minute).Unix() },
+		"expired":                             func(_, c object) { c["exp"] = now.Add(-2 * time.Minute).Unix() },
+		"issued longer ago than a mark lives": func(_, c object) { c["iat"] = now.Add(-25 * time.Hour).Unix() },
+		"not valid yet":                       func(_, c object) { c["nbf"] = now.Add(2 * time.Minute).Unix() },
+		"alg none":                            func(h, _ object) { h["alg"] = "none" },
+		"alg HS256":                           func(h, _ object) { h["alg"] = "HS256" },
+	} {
+		t.Run(broken, func(t *testing.T) { refuses(t, passport.ErrBearerInvalid, s.token(edit), s.p) })
+	}
+	good := s.token(func(_, _ object) {}).Reveal()
+	for broken, token := range map[string]string{
+		"another signature": good[:strings.LastIndex(good, ".")+1] + strings.Repeat("A", 342),
+		"too long":          strings.Repeat("a", 20_000), "no JWT": "abc",
+	} {
+		t.Run(broken, func(t *testing.T) { refuses(t, passport.ErrBearerInvalid, passport.Secret(token), s.p) })
+	}
+}
+
+func TestARequestWithoutATokenIsAnsweredAsRFC6750Says(t *testing.T) {
+	store := &faultyStore{Store: memory.New(memory.Options{})}
+	s := newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = store, someKey() }, verifies)
+	good := s.token(func(_, _ object) {})
+	for name, row := range map[string]struct {
+		authorization []string
+		status        int
+		challenge     string
+	}{
+		"no header":  {nil, 401, "Bearer"},
+		"Basic":      {[]string{"Basic YTpi"}, 401, "Bearer"},
+		"no token":   {[]string{"Bearer "}, 400, `Bearer error="invalid_request"`},
+		"two tokens": {[]string{"Bearer a b"}, 400, `Bearer error="invalid_request"`},
+		"twice":      {[]string{"Bearer " + good.Reveal(), "Bearer " + good.Reveal()}, 400, `Bearer error="invalid_request"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, h := range []http.Handler{api(s.p), http.HandlerFunc(s.p.BearerLogout)} {
+				w := ask(h, http.MethodPost, http.Header{"Authorization": row.authorization})
+				assert.Equal(t, row.status, w.Code)
+				got := w.Header().Get("WWW-Authenticate")
+				assert.True(t, strings.HasPrefix(got, row.challenge), got)
+				assert.Equal(t, row.status == 401, got == "Bearer", "RFC 6750 §3.1: no code if there was no token")
+			}
+			_, err := s.p.VerifyAuthorization(t.Context(), row.authorization...)
+			assert.Error(t, err)
+		})
+	}
+	_, err := s.p.VerifyBearer(t.Context(), "")
+	assert.ErrorIs(t, err, passport.ErrNoBearer)
+	w := ask(api(s.p), http.MethodGet, nil)
+	assert.Equal(t, "application/json", w.Header().Get("Content-Type"))
+	w = ask(http.HandlerFunc(s.p.BearerLogout), http.MethodGet, bearing(good))
+	assert.Equal(t, http.StatusMethodNotAllowed, w.Code)
+
+	preflight := http.Header{"Origin": {"https://game.example.com"}, "Access-Control-Request-Method": {"GET"}}
+	w = ask(api(s.p), http.MethodOptions, preflight)
+	assert.Equal(t, http.StatusNoContent, w.Code)
+	assert.Empty(t, w.Body.String(), "nobody gets behind the middleware without a token")
+	assert.Equal(t, http.StatusUnauthorized, ask(api(s.p), http.MethodOptions, nil).Code)
+
+	scoped := s.p.RequireBearer(s.p.RequireScope("write", api(s.p)))
+	w = ask(scoped, http.MethodGet, bearing(good))
+	assert.Equal(t, http.StatusForbidden, w.Code)
+	assert.Contains(t, w.Header().Get("WWW-Authenticate"), "insufficient_scope")
+	w = ask(scoped, http.MethodGet, bearing(s.token(func(_, c object) { c["scope"] = "read write" })))
+	assert.Equal(t, http.StatusOK, w.Code)
+
+	store.fail("Load")
+	_, err = s.p.VerifyBearer(t.Context(), good)
+	assert.ErrorIs(t, err, passport.ErrStoreUnavailable)
+	w = ask(api(s.p), http.MethodGet, bearing(good))
+	assert.Equal(t, http.StatusServiceUnavailable, w.Code)
+	assert.NotEmpty(t, w.Header().Get("Retry-After"))
+}
+
+func TestWithoutKeysNoTokenIsJudged(t *testing.T) {
+	s := newSite(t, verifies)
+	good := s.token(func(_, _ object) {})
+	lift := s.auth.Inject(passporttest.Fault{Path: "/.well-known/jwks.json", Status: http.StatusInternalServerError})
+	_, err := s.p.VerifyBearer(t.Context(), good)
+	assert.ErrorIs(t, err, passport.ErrKeysUnavailable)
+	assert.NotErrorIs(t, err, passport.ErrBearerInvalid)
+	assert.Equal(t, http.StatusServiceUnavailable, ask(api(s.p), http.MethodGet, bearing(good)).Code)
+	lift()
+	s.clock.add(time.Minute)
+	accepts(t, good, s.p)
+}
+
+func TestBearerTokensAreRefusedUnlessTheConfigTakesThem(t *testing.T) {
+	s := newSite(t)
+	h := s.holder()
+	_, err := s.p.VerifyBearer(t.Context(), h.id)
+	assert.ErrorContains(t, err, "Config.BearerTokens")
+	assert.Equal(t, http.StatusInternalServerError, ask(api(s.p), http.MethodGet, bearing(h.id)).Code)
+}
+
+// logouts are the ways to end alice's session at the first of two instances, with the
+// tokens that she holds.
+func logouts() map[string]func(s *site, h holder) {
+	post := func(token func(h holder) passport.Secret) func(s *site, h holder) {
+		return func(s *site, h holder) {
+			w := ask(http.HandlerFunc(s.p.BearerLogout), http.MethodPost, bearing(token(h)))
+			require.Equal(s.t, http.StatusNoContent, w.Code)
+		}
+	}
+	end := func(match func(i passport.SessionInfo) storage.Match) func(s *site, h holder) {
+		return func(s *site, h holder) {
+			_, err := s.p.EndSessions(s.t.Context(), match(h.session.Info()))
+			require.NoError(s.t, err)
+		}
+	}
+	tell := func(of func(i passport.SessionInfo) passporttest.LogoutToken) func(s *site, h holder) {
+		return func(s *site, h holder) {
+			_, err := s.p.EndByLogoutToken(s.t.Context(), s.auth.SignLogoutToken(of(h.session.Info())))
+			require.NoError(s.t, err)
+		}
+	}
+	return map[string]func(s *site, h holder){
+		"the browser's": func(s *site, h holder) { require.Equal(s.t, http.StatusSeeOther, h.logout().StatusCode) },
+		"EndSession": func(s *site, h holder) {
+			_, err := s.p.EndSession(s.t.Context(), h.session.ID())
+			require.NoError(s.t, err)
+		},
+		"EndSessions by sub":  end(func(i passport.SessionInfo) storage.Match { return storage.Match{Subject: i.Subject} }),
+		"EndSessions by sid":  end(func(i passport.SessionInfo) storage.Match { return storage.Match{SID: i.SID} }),
+		"back-channel by sid": tell(func(i passport.SessionInfo) passporttest.LogoutToken { return passporttest.LogoutToken{SID: i.SID} }),
+		"back-channel by sub": tell(func(i passport.SessionInfo) passporttest.LogoutToken {
+			return passporttest.LogoutToken{Subject: i.Subject}
+		}),
+		"back-channel by both": tell(func(i passport.SessionInfo) passporttest.LogoutToken {
+			return passporttest.LogoutToken{Subject: i.Subject, SID: i.SID}
+		}),
+		"a POST of the ID token":     post(func(h holder) passport.Secret { return h.id }),
+		"a POST of the access token": post(func(h holder) passport.Secret { return h.access }),
+	}
+}
+
+// The clocks stand still: everything happens within one second.
+func TestABearerTokenDiesWithTheLogoutAndTheNextLoginWorksAtOnce(t *testing.T) {
+	for name, offset := range map[string]time.Duration{"same clock": 0, "ours ahead": 30 * time.Second, "ours behind": -30 * time.Second} {
+		for way, logOut := range logouts() {
+			t.Run(name+"/"+way, func(t *testing.T) {
+				s := newSite(t, func(c *passport.Config) {
+					now := c.Now
+					c.Now = func() time.Time { return now().Add(offset) }
+				}, verifies)
+				second := newPassport(t, s.c)
+				h := s.holder()
+				accepts(t, h.id, s.p, second)
+				accepts(t, h.access, s.p, second)
+				logOut(s, h)
+				if way != "a POST of the access token" { // which has no sid
+					refuses(t, passport.ErrBearerSignedOut, h.id, s.p, second)
+				}
+				refuses(t, passport.ErrBearerSignedOut, h.access, s.p, second)
+
+				fresh := s.holder()
+				accepts(t, fresh.id, s.p, second)
+				accepts(t, fresh.access, s.p, second)
+				if way != "a POST of the access token" {
+					refuses(t, passport.ErrBearerSignedOut, h.id, s.p, second)
+				}
+				refuses(t, passport.ErrBearerSignedOut, h.access, s.p, second)
+
+				assert.NoError(t, s.p.EndBearer(t.Context(), h.access))
+				accepts(t, fresh.access, s.p, second)
+			})
+		}
+	}
+}
+
+func TestATokenThatWasRefreshedAfterTheLoginDiesToo(t *testing.T) {
+	s := newSite(t, verifies)
+	h := s.holder()
+	before := h.access
+	s.clock.add(25 * time.Hour)
+	h.copyTokens()
+	require.NotEqual(t, before, h.access)
+	accepts(t, h.access, s.p)
+	second := newPassport(t, s.c) // which does not know the provider's clock yet
+	_, err := second.EndSession(t.Context(), h.session.ID())
+	require.NoError(t, err)
+	for _, token := range []passport.Secret{h.id, h.access} {
+		refuses(t, passport.ErrBearerSignedOut, token, s.p)
+	}
+	refuses(t, passport.ErrBearerInvalid, before, s.p)
+}
+
+func TestALogoutOfOneSessionLeavesTheTokensOfOthersWithASID(t *testing.T) {
+	s := newSite(t, verifies)
+	a, b := s.holder(), s.holder()
+	a.logout()
+	refuses(t, passport.ErrBearerSignedOut, a.id, s.p)
+	accepts(t, b.id, s.p)
+	refuses(t, passport.ErrBearerSignedOut, b.access, s.p) // it could be a's
+}
+
+func TestTheSessionThatIsSparedKeepsItsTokens(t *testing.T) {
+	s := newSite(t, verifies)
+	a, b := s.holder(), s.holder()
+	_, err := s.p.EndSessions(t.Context(), storage.Match{Subject: alice, Except: b.session.ID()})
+	require.NoError(t, err)
+	for _, token := range []passport.Secret{a.id, a.access} {
+		refuses(t, passport.ErrBearerSignedOut, token, s.p)
+	}
+	accepts(t, b.id, s.p)
+	accepts(t, b.access, s.p)
+	b.logout()
+	refuses(t, passport.ErrBearerSignedOut, b.id, s.p)
+	refuses(t, passport.ErrBearerSignedOut, b.access, s.p)
+}
+
+func TestJunkDoesNotMakeUsFetchKeys(t *testing.T) {
+	s := newSite(t, verifies)
+	fetched := func() int { return len(s.auth.Requests("/.well-known/jwks.json")) }
+	accepts(t, s.token(func(_, _ object) {}), s.p)
+	require.Equal(t, 1, fetched())
+	for i := range 20 {
+		_, err := s.p.VerifyBearer(t.Context(), s.token(func(_, c object) { c["iss"] = fmt.Sprint("https://evil.example.com/", i) }))
+		require.ErrorIs(t, err, passport.ErrBearerInvalid)
+	}
+	assert.Equal(t, 1, fetched())
+	for i := range 20 {
+		_, err := s.p.VerifyBearer(t.Context(), s.token(func(h, _ object) { h["kid"] = fmt.Sprint("unknown ", i) }))
+		require.ErrorIs(t, err, passport.ErrBearerInvalid)
+	}
+	assert.LessOrEqual(t, fetched(), 5)
+	accepts(t, s.token(func(_, _ object) {}), s.p)
+
+	s.auth.RotateKeys()
+	s.clock.add(time.Minute)
+	accepts(t, s.token(func(_, _ object) {}), s.p)
+}
+
+func TestAMarkThatTheStoreCouldNotTakeIsTriedAgain(t *testing.T) {
+	store := &faultyStore{Store: memory.New(memory.Options{})}
+	s := newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = store, someKey() }, verifies)
+	h := s.holder()
+	store.fail("Save")
+	l, err := s.p.EndSession(t.Context(), h.session.ID())
+	assert.ErrorIs(t, err, passport.ErrStoreUnavailable)
+	assert.Equal(t, passport.OutcomeDone, l.App)
+	_, err = s.p.VerifyBearer(t.Context(), h.id)
+	assert.ErrorIs(t, err, passport.ErrStoreUnavailable, "this instance knows")
+	store.fail()
+	second := newPassport(t, s.c)
+	require.Eventually(t, func() bool {
+		_, err := second.VerifyBearer(t.Context(), h.id)
+		return errors.Is(err, passport.ErrBearerSignedOut)
+	}, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool {
+		_, err := s.p.VerifyBearer(t.Context(), h.access)
+		return errors.Is(err, passport.ErrBearerSignedOut)
+	}, 10*time.Second, 10*time.Millisecond)
+}
+
+// Programs without bearer tokens pay nothing for them.
+func TestALogoutLeavesMarksOnlyForThoseWhoVerifyBearers(t *testing.T) {
+	calls := func(edit ...func(*passport.Config)) (n int) {
+		store := &faultyStore{Store: memory.New(memory.Options{})}
+		s := newSite(t, append(edit, func(c *passport.Config) { c.Store, c.EncryptionKeys = store, someKey() })...)
+		h := s.holder()
+		s.clock.add(time.Hour) // past the login
+		store.hook(func(string, string) { n++ })
+		_, err := s.p.EndSession(t.Context(), h.session.ID())
+		require.NoError(t, err)
+		store.hook(nil)
+		return n
+	}
+	assert.Equal(t, 1, calls())
+	assert.Equal(t, 3, calls(verifies), "a mark for the sid, and one for the user")
+}
+
+func TestOneLookUpForATokenWithoutASIDAndTwoForOneWithIt(t *testing.T) {
+	store := &faultyStore{Store: memory.New(memory.Options{})}
+	s := newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = store, someKey() }, verifies)
+	h := s.holder()
+	for token, want := range map[passport.Secret]int{h.access: 1, h.id: 2} {
+		calls := make(chan string, 10)
+		store.hook(func(method, _ string) { calls <- method })
+		_, err := s.p.VerifyBearer(t.Context(), token)
+		require.NoError(t, err)
+		assert.Len(t, calls, want)
+	}
+	store.hook(nil)
+}
+
+func TestTenantsDoNotShareMarks(t *testing.T) {
+	withNeighbours(t, func(t *testing.T, n *neighbours) {
+		shared := func(c *passport.Config) { n.shared(c); verifies(c) }
+		a, b := newSite(t, shared), newSite(t, shared)
+		atA, atB := a.holder(), b.holder()
+		_, err := a.p.EndSessions(t.Context(), storage.Match{Subject: alice})
+		require.NoError(t, err)
+		refuses(t, passport.ErrBearerSignedOut, atA.access, a.p)
+		accepts(t, atB.access, b.p)
+		accepts(t, atB.id, b.p)
+		refuses(t, passport.ErrBearerInvalid, atB.id, a.p)
+	})
+}
+
+func TestAnAPIThatOnlyVerifiesNeedsNoRedirectURI(t *testing.T) {
+	s := newSite(t, verifies)
+	h := s.holder()
+	c := s.c
+	c.RedirectURI, c.LogoutRedirectURI = "", ""
+	p := newPassport(t, c)
+	accepts(t, h.id, p)
+	_, _, err := p.BeginLogin(t.Context(), passport.BrowserState{}, passport.LoginOptions{})
+	assert.ErrorContains(t, err, "Config.RedirectURI")
+	assert.Equal(t, http.StatusInternalServerError, record(p.Login, http.MethodGet, "/login").Code)
+	_, err = p.EndSessions(t.Context(), storage.Match{Subject: alice})
+	require.NoError(t, err)
+	refuses(t, passport.ErrBearerSignedOut, h.id, p, s.p)
+	c.BearerTokens = false
+	_, err = passport.New(c)
+	assert.ErrorContains(t, err, "Config.RedirectURI")
+}

@@ -1,0 +1,138 @@
+package passport
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/passport-go/passport/internal/web"
+)
+
+// RequireBearer passes on requests with a valid bearer token in their Authorization
+// header, for [BearerFrom] to find, and stops all others, as RFC 6750 §3 says:
+//
+//   - 401 with WWW-Authenticate: Bearer, if there is no token; with error
+//     invalid_token, if it is not valid, has expired, or its user has signed out;
+//   - 400 if the header is not one token;
+//   - 503 with Retry-After, if the Store or the provider's keys are not available;
+//   - 204 to a CORS preflight, which carries no token. It is not passed on. What
+//     answers preflights for the browser stands around RequireBearer.
+//
+// Tokens in the query or the body are not looked at. It carries VerifyAuthorization over
+// HTTP.
+func (p *Passport) RequireBearer(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isPreflight(r) {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		b, err := p.VerifyAuthorization(r.Context(), r.Header.Values("Authorization")...)
+		if err != nil {
+			p.refuseBearer(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), bearerKey{}, b)))
+	})
+}
+
+// RequireScope passes on requests whose access token has a scope, and answers others
+// with a 403 and insufficient_scope. It stands inside [Passport.RequireBearer].
+func (p *Passport) RequireScope(scope string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, ok := BearerFrom(r.Context())
+		if !ok {
+			p.refuseBearer(w, r, ErrNoBearer)
+			return
+		}
+		if !b.HasScope(scope) {
+			p.refuseBearer(w, r, errScope)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// BearerLogout is what an API serves for pages to POST to before they log out with the
+// JavaScript SDK: EndBearer over HTTP, with the token in the Authorization header. It
+// answers 204, or as RequireBearer does. No other site can make a browser send that
+// header without the CORS headers, which are the app's to give.
+func (p *Passport) BearerLogout(w http.ResponseWriter, r *http.Request) {
+	if isPreflight(r) {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	web.NoStore(w)
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		p.refuse(w, r, http.StatusMethodNotAllowed, errMethod)
+		return
+	}
+	token, err := bearerOf(r.Header.Values("Authorization"))
+	if err == nil {
+		err = p.EndBearer(r.Context(), token)
+	}
+	if err != nil {
+		p.refuseBearer(w, r, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+type bearerKey struct{}
+
+// BearerFrom returns the token of a request that [Passport.RequireBearer] has passed on.
+func BearerFrom(ctx context.Context) (Bearer, bool) {
+	b, ok := ctx.Value(bearerKey{}).(Bearer)
+	return b, ok
+}
+
+// isPreflight recognises what a browser asks before it sends a request with a token
+// to another origin (Fetch §4.9).
+func isPreflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" &&
+		r.Header.Get("Access-Control-Request-Method") != "" && r.Header.Get("Authorization") == ""
+}
+
+// refuseBearer answers a request whose token is not accepted.
+func (p *Passport) refuseBearer(w http.ResponseWriter, r *http.Request, err error) {
+	status, body := bearerAnswer(err)
+	switch {
+	case status == http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "5")
+		p.c.Logger.WarnContext(r.Context(), "passport: a bearer token could not be verified", "path", r.URL.Path, "error", err)
+	case status >= 500:
+		p.c.Logger.ErrorContext(r.Context(), "passport: bearer tokens cannot be verified", "path", r.URL.Path, "error", err)
+	case body.Error == "":
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		body = oauthError{"unauthorized", "send a bearer token"}
+	default:
+		w.Header().Set("WWW-Authenticate", `Bearer error="`+body.Error+`", error_description="`+body.Description+`"`)
+		p.c.Logger.DebugContext(r.Context(), "passport: bearer token refused", "path", r.URL.Path, "error", err)
+	}
+	web.NoStore(w)
+	if p.c.OnError != nil {
+		p.c.OnError(w, r, status, err)
+		return
+	}
+	web.WriteJSON(w, status, body)
+}
+
+// bearerAnswer is what RFC 6750 §3.1 calls an error. It is empty for a request without
+// a token.
+func bearerAnswer(err error) (status int, body oauthError) {
+	switch {
+	case errors.Is(err, ErrNoBearer):
+		return http.StatusUnauthorized, oauthError{}
+	case errors.Is(err, errBearerRequest):
+		return http.StatusBadRequest, oauthError{"invalid_request", "the Authorization header has not one bearer token"}
+	case errors.Is(err, ErrBearerSignedOut):
+		return http.StatusUnauthorized, oauthError{"invalid_token", "the user has signed out"}
+	case errors.Is(err, ErrBearerInvalid):
+		return http.StatusUnauthorized, oauthError{"invalid_token", "the token is not valid, or has expired"}
+	case errors.Is(err, errScope):
+		return http.StatusForbidden, oauthError{"insufficient_scope", "the token lacks a scope"}
+	case errors.Is(err, errBearerOff):
+		return http.StatusInternalServerError, oauthError{"server_error", "bearer tokens are not verified here"}
+	}
+	return http.StatusServiceUnavailable, oauthError{"temporarily_unavailable", "the token cannot be verified at the moment"}
+}
