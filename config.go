@@ -284,6 +284,13 @@ type Config struct {
 	LoginPath  string `json:"login_path" yaml:"login_path"`
 	LogoutPath string `json:"logout_path" yaml:"logout_path"`
 
+	// TrustedOrigins are the origins of other pages that may use Logout and
+	// [Passport.SessionInfo] with their users' cookies and read the answer (CORS), such
+	// as https://app.example.com if the program is at api.example.com. They have to be
+	// of the same site, for browsers send the cookies nowhere else. No wildcards;
+	// everything else stays refused to them. Default: none.
+	TrustedOrigins []string `json:"trusted_origins" yaml:"trusted_origins"`
+
 	// LogoutByGET makes Logout also accept GET requests, if the browser says that
 	// they are navigations from the same origin or by its user. Other GET requests,
 	// and all prefetches, are still refused. Default: POST only.

@@ -73,12 +73,27 @@ func (s *settled) settlePlace(p *problems) {
 	if !web.IsLocalPath(s.HomePath) {
 		p.add("HomePath", "must be a path of this site that begins with a single slash")
 	}
+	s.settleOrigins(p)
 	if s.BaseURL != "" {
 		s.settleBase(p)
 	}
 	for _, path := range []*string{&s.LoginPath, &s.LogoutPath, &s.HomePath} {
 		*path = s.place.public(*path)
 	}
+}
+
+// settleOrigins brings the trusted origins to the form in which browsers name them.
+func (s *settled) settleOrigins(p *problems) {
+	var origins []string
+	for _, raw := range s.TrustedOrigins {
+		origin, err := authdomain.Origin(raw)
+		if err != nil || !strings.Contains(raw, "://") {
+			p.add("TrustedOrigins", "%q is not an origin: write it in full, such as https://app.example.com; there are no wildcards", raw)
+			continue
+		}
+		origins = append(origins, origin)
+	}
+	s.TrustedOrigins = origins
 }
 
 func (s *settled) settleBase(p *problems) {

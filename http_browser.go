@@ -20,6 +20,8 @@ type httpDriver struct {
 	web.Cookies
 
 	crossOrigin    *http.CrossOriginProtection
+	fromTrusted    *http.CrossOriginProtection // the same, with trustedOrigins let in
+	trustedOrigins []string
 	callbackOrigin string // of LogoutRedirectURI
 
 	place  place
@@ -45,10 +47,14 @@ func newHTTPDriver(c *settled) httpDriver {
 		logout:      c.CookieName + "-logout",
 		Cookies:     web.NewCookies(scheme),
 		crossOrigin: http.NewCrossOriginProtection(),
-		place:       c.place,
-		home:        c.HomePath,
-		loginAt:     c.LoginPath,
-		logoutPath:  c.place.localOf(c.LogoutPath),
+		fromTrusted: http.NewCrossOriginProtection(),
+
+		trustedOrigins: c.TrustedOrigins,
+
+		place:      c.place,
+		home:       c.HomePath,
+		loginAt:    c.LoginPath,
+		logoutPath: c.place.localOf(c.LogoutPath),
 	}
 	if scheme == "https" {
 		for _, name := range []*string{&d.session, &d.login, &d.logout} {
@@ -62,6 +68,10 @@ func newHTTPDriver(c *settled) httpDriver {
 		_, d.host, _ = strings.Cut(d.origin, "://")
 		// Behind a proxy that rewrites Host, the request does not say where it is.
 		_ = d.crossOrigin.AddTrustedOrigin(d.origin)
+		_ = d.fromTrusted.AddTrustedOrigin(d.origin)
+	}
+	for _, origin := range c.TrustedOrigins {
+		_ = d.fromTrusted.AddTrustedOrigin(origin)
 	}
 	u, err := url.Parse(c.LogoutRedirectURI)
 	if err != nil || c.LogoutRedirectURI == "" {

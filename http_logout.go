@@ -21,7 +21,7 @@ import (
 //     site (default: the page that the form was on).
 //
 // It takes POST only (but see Config.LogoutByGET), and refuses requests that
-// other origins make. A user who is not signed in is no error: the browser
+// other origins make, except for those of Config.TrustedOrigins. A user who is not signed in is no error: the browser
 // visits the URL all the same. It carries EndBrowserSession over HTTP: a login that the
 // browser has begun in any tab ends with ErrNoLogin.
 //
@@ -29,6 +29,10 @@ import (
 // is deleted and the URL is given even so.
 func (p *Passport) Logout(w http.ResponseWriter, r *http.Request) {
 	web.NoStore(w)
+	if p.http.answerPreflight(w, r, http.MethodPost) {
+		return
+	}
+	p.http.allowOrigin(w, r)
 	if status, err := p.mayLogOut(r); err != nil {
 		if status == http.StatusMethodNotAllowed {
 			w.Header().Set("Allow", http.MethodPost)
@@ -51,7 +55,7 @@ func (p *Passport) mayLogOut(r *http.Request) (status int, err error) {
 	case web.IsPrefetch(r):
 		return http.StatusServiceUnavailable, errPrefetch
 	case r.Method == http.MethodPost:
-		if err := p.http.crossOrigin.Check(r); err != nil {
+		if err := p.http.fromTrusted.Check(r); err != nil {
 			return http.StatusForbidden, fmt.Errorf("%w: %w", errCrossOrigin, err)
 		}
 		return 0, nil

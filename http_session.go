@@ -30,6 +30,10 @@ func (p *Passport) Handler(next http.Handler) http.Handler {
 				return
 			}
 		}
+		// Here, for the program may have registered Logout for POST alone.
+		if r.Method == http.MethodOptions && p.http.isLogout(r) && p.http.answerPreflight(w, r, http.MethodPost) {
+			return
+		}
 		p.lookUp(w, r, next)
 	})
 }
@@ -88,6 +92,9 @@ func (c *sessionContext) String() string { return "passport.sessionContext" }
 // navigation is sent to Config.LoginPath, to come back after the login; any
 // other request gets a 401. It works inside [Passport.Handler] or by itself.
 //
+// A CORS preflight, which never has cookies, gets a 204 that allows nothing and is
+// not passed on: a program that lets other origins in answers preflights further out.
+//
 // It may stand around a whole program: requests for Config.LoginPath and
 // LogoutPath, returns to RedirectURI and, in silent mode, LogoutRedirectURI are passed
 // on without a session, for nobody could sign in or out otherwise.
@@ -102,6 +109,10 @@ func (p *Passport) RequireLogin(next http.Handler) http.Handler {
 			return
 		}
 		w.Header().Set("Cache-Control", "no-store")
+		if web.IsPreflight(r) {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
 		if !web.IsNavigation(r) {
 			p.refuse(w, r, http.StatusUnauthorized, ErrNoSession)
 			return
