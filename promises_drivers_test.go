@@ -198,7 +198,19 @@ func (d *nativeDriver) begin(ctx context.Context, o passport.LoginOptions) (link
 		_, err := d.p.Login(ctx, o)
 		ended <- err
 	}()
-	return d.next(d.next(<-d.opened)), ended
+	return d.next(d.next(d.address(ended))), ended
+}
+
+// address is what the browser is opened with, unless that comes to nothing.
+func (d *nativeDriver) address(ended <-chan error) string {
+	d.s.t.Helper()
+	select {
+	case address := <-d.opened:
+		return address
+	case err := <-ended:
+		require.FailNow(d.s.t, "no browser is opened", "%v", err)
+		return ""
+	}
 }
 
 // replay has another login wait, since nothing listens otherwise, and goes to its
@@ -224,7 +236,7 @@ func (d *nativeDriver) logout(v trip) (passport.Logout, error) {
 		l, err = d.p.Logout(ctx)
 		ended <- err
 	}()
-	address := <-d.opened
+	address := d.address(ended)
 	switch v {
 	case visited:
 		d.b.get(address)
