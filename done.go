@@ -24,11 +24,11 @@ type watch struct {
 	until    <-chan struct{} // when the listener loses interest
 }
 
-// Done returns a channel that is closed when the session ends: at once if it
-// ends on this instance, within a moment if it ends on another and the Store
+// Done returns a channel that is closed when the session ends: at once if it ends
+// on this instance, and shortly after if it ends on another instance and the Store
 // implements storage.Notifier. Use it to end server-sent events and WebSockets,
-// which would otherwise outlive a logout. A lost notice, and the end of a session
-// by expiry, are noticed within 15 s, by a look at the Store.
+// which would otherwise outlive a logout. If a notice is lost, or the session
+// expires, the channel is closed within 15 s.
 //
 // The watch lasts until ctx is done: pass the context of the request. Calls with
 // the same context return the same channel.

@@ -64,45 +64,45 @@ func (p *Passport) unconfirm(ctx context.Context, sid string) error {
 
 // LogoutReturn is a request to LogoutRedirectURI.
 type LogoutReturn struct {
-	// Query is that of the request.
+	// Query is the query of the request.
 	Query url.Values
 
-	// Way is what the browser says of its way there.
+	// Way is how the browser came there.
 	Way ReturnWay
 }
 
-// ReturnWay is how a browser came to LogoutRedirectURI, by its own account: whether
-// the auth domain, on the way, was given its cookie.
+// ReturnWay is how a browser says that it came to LogoutRedirectURI: it shows
+// whether the auth domain received its cookie.
 type ReturnWay string
 
 const (
-	// ReturnUnknown proves nothing: a visit that is not the end of a redirect, a
-	// request that is not a navigation, or a browser that does not say.
+	// ReturnUnknown proves nothing: the visit was not redirected, the request is
+	// not a navigation, or the browser does not say.
 	ReturnUnknown ReturnWay = ""
 
-	// ReturnTopLevel is a redirect at top level, which always has the cookies.
+	// ReturnTopLevel is a top-level redirect, which always carries the cookies.
 	ReturnTopLevel ReturnWay = "top-level"
 
-	// ReturnFramed is an iframe that other sites took part in, or may have. It may
-	// have been kept from its cookies, so it proves nothing.
+	// ReturnFramed is an iframe that was, or may have been, redirected across
+	// sites. Its cookies may have been blocked, so it proves nothing.
 	ReturnFramed ReturnWay = "framed"
 
-	// ReturnSameSite is an iframe whose whole way stayed on one site.
+	// ReturnSameSite is an iframe whose redirects all stayed on one site.
 	ReturnSameSite ReturnWay = "same-site"
 )
 
-// CheckLogoutReturn says what a request to LogoutRedirectURI proves of the last
-// logout of the browser that makes it:
+// CheckLogoutReturn reports what a request to LogoutRedirectURI proves about the
+// browser's last logout:
 //
-//   - OutcomeDone: the browser is back from the Passport auth domain's logout, which
-//     has ended its session. The logout is finished in the BrowserState that is
-//     returned.
-//   - OutcomeUnconfirmed: it is back, but that proves nothing. A hidden iframe may
-//     have been kept from its cookies; a discovered provider may have asked the user,
-//     who may have chosen to stay.
+//   - OutcomeDone: the browser is back from the Passport auth domain's logout,
+//     which has ended its session. The returned BrowserState marks the logout as
+//     finished.
+//   - OutcomeUnconfirmed: it is back, but that proves nothing. A hidden iframe's
+//     cookies may have been blocked; a discovered provider may have asked the user,
+//     who may have declined.
 //   - OutcomePending: it is not the return from that logout.
 //
-// [Passport.Handler] and [Passport.LogoutSilentCallback] do this by themselves.
+// [Passport.Handler] and [Passport.LogoutSilentCallback] call it.
 func (p *Passport) CheckLogoutReturn(ctx context.Context, b BrowserState, r LogoutReturn) (Outcome, BrowserState) {
 	name := returnParam
 	if p.c.Discover {

@@ -12,15 +12,15 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// EndByLogoutToken logs out what a provider's logout token says (OpenID Connect
-// Back-Channel Logout 1.0 §2.6, §2.7): the sessions of its sid or, without one,
-// all of its sub. Nothing to log out is no error. A login that was begun before
-// the token came, and is finished after it, is logged out too.
+// EndByLogoutToken ends the sessions that a provider's logout token names (OpenID
+// Connect Back-Channel Logout 1.0 §2.6, §2.7): those of its sid or, without one,
+// all of its sub. It is not an error if there are none. A login that started before
+// the token arrived and finishes after it is logged out too.
 //
-// A token that breaks a rule, or was used before on any instance, is an error
-// and ends nothing. Refresh tokens are revoked only if
-// Config.RevokeOnProviderLogout says so. A Store that is full keeps nobody signed
-// in: the token takes effect, and what could not be noted of it is logged.
+// An invalid token, or one that was already used on any instance, is an error and
+// ends nothing. Refresh tokens are revoked only with Config.RevokeOnProviderLogout.
+// If the Store is full, sessions are still ended; what could not be stored about
+// the token is logged.
 func (p *Passport) EndByLogoutToken(ctx context.Context, token string) (Logout, error) {
 	p.revoker.begin()
 	t, err := p.provider.VerifyLogoutToken(ctx, token)
@@ -33,7 +33,7 @@ func (p *Passport) EndByLogoutToken(ctx context.Context, token string) (Logout, 
 	used.Expiry = p.c.Now().Add(2*provider.LogoutTokenWindow + provider.LogoutTokenLife)
 	used = envelope.Seal(p.c.keys, used, head{}, nil)
 	_, err = p.store.Save(work, used)
-	full := errors.Is(err, storage.ErrFull) // which must not keep anybody signed in
+	full := errors.Is(err, storage.ErrFull) // the sessions are still ended
 	switch {
 	case errors.Is(err, storage.ErrConflict):
 		return Logout{}, errors.New("passport: the logout token was used before")
@@ -51,9 +51,9 @@ func (p *Passport) EndByLogoutToken(ctx context.Context, token string) (Logout, 
 	return l, err
 }
 
-// endByToken leaves a mark first: whichever login is stored after it sees it. In
-// a full store there is no room for it until the sessions have ended; those that
-// were stored meanwhile are ended then.
+// endByToken first stores a mark, which every login that is stored later sees. If
+// the store is full, there is no room for the mark until the sessions have ended;
+// sessions stored meanwhile are ended then.
 func (p *Passport) endByToken(ctx context.Context, t provider.LogoutToken) (Logout, error) {
 	meant := matchOf(t.Subject, t.SID)
 	err := p.markEnded(ctx, meant, t.IssuedAt)
@@ -92,9 +92,9 @@ func (p *Passport) endByToken(ctx context.Context, t provider.LogoutToken) (Logo
 	return l, nil
 }
 
-// complainOfFull says what a full store cost: a login that was overtaken may
-// stand, the token may be used again while it is fresh, or a browser is asked
-// for credentials once more.
+// complainOfFull logs the effect of a full store: an overtaken login may complete,
+// the token may be used again while it is fresh, or a browser is asked for
+// credentials once more.
 func (p *Passport) complainOfFull(err error) {
 	if err != nil {
 		p.c.Logger.Error("passport: a logout token took effect, but could not be noted", "error", err)
@@ -109,8 +109,8 @@ func matchOf(subject, sid string) storage.Match {
 	return storage.Match{Subject: subject}
 }
 
-// endByProvider ends what a provider has ended on its side. It goes on when the
-// provider's page has moved on.
+// endByProvider ends the sessions that a provider has ended. It continues after the
+// provider's request has ended.
 func (p *Passport) endByProvider(ctx context.Context, subject, sid string) (Logout, error) {
 	ctx, cancel := p.storeCall(ctx)
 	defer cancel()
@@ -128,8 +128,9 @@ func (p *Passport) endByProvider(ctx context.Context, subject, sid string) (Logo
 	return l, nil
 }
 
-// endByFrame ends the sessions of a Passport session whose logout page says so. Such
-// requests are anybody's, so one that ends nothing is no event.
+// endByFrame ends the sessions of a Passport session on behalf of the provider's
+// logout page. Anybody can send such requests, so one that ends nothing emits no
+// event.
 func (p *Passport) endByFrame(ctx context.Context, sid string) error {
 	l, err := p.endByProvider(ctx, "", sid)
 	if l.Ended > 0 {
@@ -236,8 +237,8 @@ func (p *Passport) markEnded(ctx context.Context, m storage.Match, issued time.T
 	}
 }
 
-// overtaken reports whether a provider's logout came for this login after it
-// was begun. A user who proved who they are since then is not meant.
+// overtaken reports whether the provider logged the user out after this login
+// began, and before the user last gave credentials.
 func (p *Passport) overtaken(ctx context.Context, begun int64, id *provider.IDToken, sid string) (bool, error) {
 	matches := []storage.Match{{Subject: id.Subject}}
 	if sid != "" {
@@ -267,7 +268,7 @@ func (p *Passport) marked(ctx context.Context, match storage.Match) (mark, error
 	return p.readMark(rec), nil
 }
 
-// readMark reads a mark. One that cannot be read is a mark all the same.
+// readMark reads a mark. One that cannot be read still counts.
 func (p *Passport) readMark(rec storage.Record) mark {
 	var m mark
 	body, err := envelope.OpenBody(p.c.keys, rec)
@@ -277,8 +278,8 @@ func (p *Passport) readMark(rec storage.Record) mark {
 	return m
 }
 
-// authTime is when the user proved who they are, in Unix seconds, or 0 if the
-// ID token does not say.
+// authTime is when the user gave credentials, in Unix seconds, or 0 if the ID token
+// does not say.
 func authTime(id *provider.IDToken) int64 {
 	if id.AuthTime.IsZero() {
 		return 0

@@ -19,8 +19,8 @@ import (
 // (OpenID Connect RP-Initiated Logout 1.0 §2).
 
 const (
-	// longestURL is what browsers, proxies and servers take without complaint.
-	// A logout request that is longer, because of its id_token_hint, is posted.
+	// longestURL is the length that browsers, proxies and servers accept. A longer
+	// logout request, because of its id_token_hint, is posted.
 	longestURL = 4000
 
 	// postLife is how long a request to be posted waits for its browser.
@@ -34,9 +34,9 @@ const (
 // from which it comes back to LogoutRedirectURI. Only the browser can do that:
 // fetching it from a server ends nothing.
 //
-// With Config.Discover it knows nothing of a session that is about to end, as
-// the URL of [Passport.EndSession] does, and some providers then ask the user;
-// it is empty if the provider has no end-session endpoint or could not be asked.
+// With Config.Discover it names no session, unlike the URL of
+// [Passport.EndSession], so some providers ask the user. It is empty if the
+// provider has no end-session endpoint or its metadata could not be fetched.
 func (p *Passport) LogoutURL() string {
 	if !p.c.Discover {
 		return p.c.endpoints.LogoutURL(p.c.ClientID, p.c.LogoutRedirectURI, p.c.Federated)
@@ -61,7 +61,7 @@ func (p *Passport) sendTo(ctx context.Context, l *Logout, rec storage.Record, st
 	}
 	at, err := p.lookForLogout(ctx)
 	if err != nil || at.Endpoints.Logout == "" {
-		// There is nowhere to go, and the provider's session lives on.
+		// There is no URL to visit, and the provider's session goes on.
 		l.Mode, l.URL, l.Passport = LogoutRedirect, either(p.c.LogoutRedirectURI, p.ownOrigin()+p.c.HomePath), OutcomeUnconfirmed
 		return
 	}
@@ -135,13 +135,13 @@ func (p *Passport) logoutRequest(id, state Secret) storage.Record {
 	return p.newRecord(storage.KindLogoutRequest, id+" "+state)
 }
 
-// PostedLogout returns the logout request that [Logout.URL] leads to if it is at
-// RedirectURI, with the parameter logout: it is too long for a URL, because of the
-// user's ID token, so the browser b has to post the form to the address. It is
-// there once, for the browser that logged out, for five minutes. ErrNoLogout: there
-// is none, or it was fetched before. Needed with Config.Discover alone.
+// PostedLogout returns a logout request that is too long for a URL, because of the
+// user's ID token. [Logout.URL] then leads to RedirectURI with the parameter
+// logout, and the browser b has to post the form to the address. The request can be
+// fetched once, by the browser that logged out, within five minutes. ErrNoLogout:
+// there is none, or it was already fetched. It is needed only with Config.Discover.
 //
-// [Passport.LoginCallback] does this by itself.
+// [Passport.LoginCallback] calls it.
 func (p *Passport) PostedLogout(ctx context.Context, b BrowserState, query url.Values) (address string, form url.Values, err error) {
 	id := Secret(query.Get(postedParam))
 	if !plausibleID(id.Reveal()) || b.Logout == "" {

@@ -21,8 +21,8 @@ import (
 	"github.com/passport-go/passport/storage/memory"
 )
 
-// Passport signs users in and out. [New] makes one, which a program keeps for
-// its lifetime. All of its methods may be called from many goroutines at once.
+// Passport signs users in and out. [New] creates one, which a program keeps for its
+// lifetime. All methods are safe for concurrent use.
 type Passport struct {
 	c        *settled
 	store    storage.TokenStore
@@ -50,10 +50,9 @@ type Passport struct {
 	logoutURL string // of the auth domain, up to the logout's state
 }
 
-// New checks c and builds a Passport from it. It makes no call to the network
-// and starts nothing; the goroutines that later calls start end with
-// [Passport.Close]. The error joins every problem of c, each with the name of
-// its field.
+// New checks c and creates a Passport from it. It makes no network calls and starts
+// no goroutines; those that later calls start end with [Passport.Close]. The error
+// joins every problem of c, each with the name of its field.
 func New(c Config) (*Passport, error) {
 	s, err := c.settle()
 	if err != nil {
@@ -87,17 +86,15 @@ func (p *Passport) setURLs() {
 // It is called at the first use of the Passport, so that New starts nothing.
 func (p *Passport) begin() { p.revoker.begin() }
 
-// Close ends what the Passport has under way: it lets refreshes come to their
-// end, and tries once more to end the sessions and to revoke the tokens that it
-// could not before, until ctx is done. From a durable store it takes once what an
-// earlier run has left, for programs whose runs are short. Call it after the HTTP server's Shutdown.
-// It closes neither the Store nor the HTTPClient, which are the caller's.
-// Calling it again is harmless, and tries nothing anew.
+// Close finishes the background work, until ctx is done: it waits for refreshes,
+// and retries once to end sessions and to revoke tokens that failed before. From a
+// durable store it also claims the revocations of earlier runs once, for programs
+// that run only briefly. Call it after the HTTP server's Shutdown. It does not
+// close the Store or the HTTPClient. Calling it again does nothing.
 //
-// The error says what is left undone and known to nobody else: sessions that the
-// store could not end, and refresh tokens that could not be revoked and stand in
-// no queue that survives the process. A durable queue keeps its revocations for the
-// next start, which is no error.
+// The error lists what is lost: sessions that the store could not end, and refresh
+// tokens that could not be revoked and are in no durable queue. Revocations that a
+// durable queue keeps for the next start are not an error.
 func (p *Passport) Close(ctx context.Context) error {
 	if p.tasks.Stopping().Err() == nil { // else there are no goroutines left to try it in
 		p.retries.try(ctx)
@@ -153,15 +150,13 @@ func (b besideStore) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Mat
 	return revocations, err
 }
 
-// WithPort returns p as it is for a program that has no port of its own and listens
-// on whichever is free, as a desktop program does while it waits for the
-// browser (RFC 8252 §7.3): RedirectURI and LogoutRedirectURI have this port,
-// each if it is on a loopback host and Config gave it none. Everything else is
-// p's own, and shared with it; Close on either closes both. A login that was begun
-// at one port is finished there.
+// WithPort returns a copy of p whose loopback URIs use port, for a program that
+// listens on any free port, as a desktop program does while it waits for the
+// browser (RFC 8252 §7.3). It applies to RedirectURI and LogoutRedirectURI if they
+// are on a loopback host and have no port. Everything else is shared with p; Close
+// on either closes both. A login has to finish at the port at which it started.
 //
-// The auth domain has to allow such URIs whatever their port. Like
-// regexp.MustCompile it panics at a mistake of the program's: a port that is
+// The auth domain has to allow these URIs with any port. WithPort panics if port is
 // not from 1 to 65535.
 func (p *Passport) WithPort(port int) *Passport {
 	if port < 1 || port > 65535 {
@@ -176,7 +171,7 @@ func (p *Passport) WithPort(port int) *Passport {
 	return &there
 }
 
-// addPort gives a loopback address a port, unless it has one.
+// addPort adds a port to a loopback address that has none.
 func addPort(address string, port int) string {
 	u, err := url.Parse(address)
 	if err != nil || u.Port() != "" || !authdomain.Loopback(u.Hostname()) {

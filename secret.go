@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// Secret is a string that must not be seen: a session id, a client secret, a
-// token. What prints, logs or encodes it gets a placeholder; [Secret.Reveal] is
-// the way to the value.
+// Secret is a string that must not be shown: a session id, a client secret, a
+// token. Printing, logging and encoding it yield a placeholder; [Secret.Reveal]
+// returns the value.
 //
-// It is a string, and two places of the standard library do not ask a string that
-// is a type of its own how it wants to be shown. Keep a Secret out of them:
+// In two places the standard library ignores these methods. Do not put a Secret
+// there:
 //
-//   - package fmt, of a field that is not exported in a struct of yours (give the
-//     struct a Format or a String method),
-//   - encoding/json, of the keys of a map.
+//   - an unexported field of a struct that package fmt prints (give the struct a
+//     Format or String method),
+//   - the keys of a map that encoding/json encodes.
 type Secret string
 
 const redacted = "[redacted]"
@@ -33,19 +33,19 @@ func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted)
 // LogValue returns a placeholder.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalText returns a placeholder, so that JSON and the like do.
+// MarshalText returns a placeholder, for JSON and other encodings.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // GobEncode returns a placeholder.
 func (s Secret) GobEncode() ([]byte, error) { return []byte(redacted), nil }
 
-// GobDecode takes what GobEncode, or another program, has written.
+// GobDecode reads what GobEncode, or another program, wrote.
 func (s *Secret) GobDecode(b []byte) error {
 	*s = Secret(b)
 	return nil
 }
 
-// Format prints nothing of what the browser holds, whatever the verb.
+// Format prints nothing secret, whatever the verb.
 func (b BrowserState) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "passport.BrowserState")
 }
@@ -58,9 +58,9 @@ func (r LogoutReturn) Format(f fmt.State, _ rune) {
 // MarshalText is Format for JSON and the like.
 func (r LogoutReturn) MarshalText() ([]byte, error) { return fmt.Append(nil, r), nil }
 
-// Format prints the account and not what is in the URL's query, which may be the
-// user's ID token, whatever the verb. JSON has it all, for the browser that has
-// to go there.
+// Format prints the outcomes and the URL without its query, which may contain the
+// user's ID token, whatever the verb. JSON contains the whole URL, for the browser
+// that has to visit it.
 func (l Logout) Format(f fmt.State, _ rune) {
 	address, _, _ := strings.Cut(l.URL, "?")
 	_, _ = fmt.Fprintf(f, "passport.Logout{Mode: %q, URL: %q, App: %q, Revocation: %q, Passport: %q, Ended: %d}",

@@ -10,14 +10,14 @@ import (
 // maxData bounds a program's own data in a session, as JSON, in bytes.
 const maxData = 8 << 10
 
-// ErrDataTooLarge reports data of a program's own that does not fit into a session:
-// it may be 8 KB as JSON. Keep the rest in a database of yours, under the subject.
+// ErrDataTooLarge reports that the program's data does not fit into a session: the
+// limit is 8 KB of JSON. Keep the rest in your own database, under the subject.
 var ErrDataTooLarge = errors.New("passport: the data is larger than 8 KB as JSON")
 
-// Claims decodes the session's claims into v, which is a pointer to a struct of the
-// program's with json tags, or to a map: those of the ID token and, with
-// Config.UserInfo, those of the UserInfo endpoint. Names are exact. A claim whose
-// type is not that of its field is left out. Errors as for [Session.Profile].
+// Claims decodes the session's claims into v, a pointer to a map or to a struct
+// with json tags: those of the ID token and, with Config.UserInfo, of the UserInfo
+// endpoint. Names are case-sensitive. A claim whose type does not match its field
+// is left out. Errors are as for [Session.Profile].
 func (s *Session) Claims(ctx context.Context, v any) error {
 	t, err := s.read(ctx)
 	if err != nil {
@@ -33,8 +33,8 @@ func (t tokens) claims(v any) error {
 	return nil
 }
 
-// Data decodes the data that [Session.SetData] has stored into v, as it was when the
-// session was looked up. Without any, v keeps its value. Errors as for
+// Data decodes the data that [Session.SetData] stored into v, as it was when the
+// session was looked up. If there is none, v is unchanged. Errors are as for
 // [Session.Profile].
 func (s *Session) Data(ctx context.Context, v any) error {
 	t, err := s.read(ctx)
@@ -47,13 +47,12 @@ func (s *Session) Data(ctx context.Context, v any) error {
 	return nil
 }
 
-// SetData stores v, as JSON, with the session: a few KB that are sealed like the
-// tokens, and end with the session. It replaces what was there; of two calls at the
-// same time the last counts. nil removes it. A login begins a session without data:
-// Config.OnSignIn can set some.
+// SetData stores v as JSON with the session, sealed like the tokens. It replaces
+// earlier data; of two concurrent calls the last one wins. nil removes the data. A
+// new session has no data unless Config.OnSignIn sets some.
 //
-// ErrDataTooLarge: v has more than 8 KB. ErrNoSession: the session has ended, and is
-// not brought back. ErrStoreUnavailable: the Store could not answer.
+// ErrDataTooLarge: v has more than 8 KB. ErrNoSession: the session has ended, and
+// stays so. ErrStoreUnavailable: the Store could not answer.
 func (s *Session) SetData(ctx context.Context, v any) error {
 	data, err := encodeData(v)
 	if err != nil {

@@ -176,8 +176,8 @@ func (c *unreadSession) Format(f fmt.State, _ rune) {
 
 type sessionKey struct{}
 
-// SessionFrom returns the session of a request that came through
-// [Passport.Handler], or nil if its user is not signed in.
+// SessionFrom returns the session of a request that passed [Passport.Handler], or
+// nil if the user is not signed in.
 func SessionFrom(ctx context.Context) *Session {
 	s, _ := ctx.Value(sessionKey{}).(*Session)
 	return s

@@ -12,7 +12,7 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// SessionInfo is what a list of a user's sessions shows of one of them.
+// SessionInfo describes one session in a list of a user's sessions.
 type SessionInfo struct {
 	// ID is for EndSession; see [Session.ID].
 	ID string
@@ -22,9 +22,9 @@ type SessionInfo struct {
 	Subject string
 	SID     string
 
-	// Begun is when the user signed in, Seen the last request, to within the
-	// precision of Config.IdleTimeout, and Expiry when the session will end if
-	// nothing more happens.
+	// Begun is when the user signed in, Seen the time of the last request, to the
+	// precision described at Config.IdleTimeout, and Expiry when the session ends
+	// if there are no more requests.
 	Begun  time.Time
 	Seen   time.Time
 	Expiry time.Time
@@ -52,9 +52,9 @@ func infoOf(r storage.Record, h head) SessionInfo {
 	}
 }
 
-// Sessions lists a user's live sessions, the latest login first. The cost
-// follows their number and not that of all sessions. A session that cannot be
-// read is left out. The error is errors.ErrUnsupported if the Store is no
+// Sessions lists a user's live sessions, the latest login first. The cost depends
+// on their number, not on that of all sessions. Sessions that cannot be read are
+// left out. The error is errors.ErrUnsupported if the Store does not implement
 // storage.Lister.
 func (p *Passport) Sessions(ctx context.Context, subject string) ([]SessionInfo, error) {
 	lister, ok := p.store.(storage.Lister)
@@ -80,16 +80,15 @@ func (p *Passport) Sessions(ctx context.Context, subject string) ([]SessionInfo,
 	return all, nil
 }
 
-// EndSessions logs out every session that m selects, as EndSession does one:
-// all of a user's (Subject), the user's others (Subject and Except, with the
-// [Session.ID] to spare), or those of one Passport session (SID). The cost
-// follows the number of sessions ended. A match with neither Subject nor SID is
-// an error (storage.ErrEmptyMatch), and ends nothing. Tenant and Kind of m are set
-// here: the sessions are those of this issuer and client, whoever else shares the
-// Store.
+// EndSessions logs out every session that m selects, as EndSession does one: all of
+// a user's (Subject), the user's others (Subject and Except, with the [Session.ID]
+// to keep), or those of one Passport session (SID). The cost depends on the number
+// of sessions ended. A match with neither Subject nor SID is an error
+// (storage.ErrEmptyMatch), and ends nothing. Tenant and Kind of m are ignored: only
+// sessions of this issuer and client are ended, even if others share the Store.
 //
-// The Passport sessions in the users' other browsers are out of reach: only
-// those browsers can end them.
+// It cannot end the Passport sessions in the users' other browsers: only those
+// browsers can.
 func (p *Passport) EndSessions(ctx context.Context, m storage.Match) (Logout, error) {
 	p.revoker.begin()
 	l := p.newLogout()
@@ -118,7 +117,7 @@ func (p *Passport) EndSessions(ctx context.Context, m storage.Match) (Logout, er
 	return l, errors.Join(err, markErr)
 }
 
-// ownSessions selects what m does, among the sessions of this client alone.
+// ownSessions restricts m to the sessions of this client.
 func (p *Passport) ownSessions(m storage.Match) storage.Match {
 	m.Tenant, m.Kind = p.c.tenant.Name(), storage.KindSession
 	return m
@@ -141,9 +140,9 @@ func (p *Passport) removeMatching(ctx context.Context, m storage.Match) ([]stora
 // maxLabel bounds a label, in bytes.
 const maxLabel = 200
 
-// SetLabel gives the session a text of the app's, such as "Firefox in Berlin",
-// for [Passport.Sessions] to show. It is cut to 200 bytes. ErrNoSession if the
-// session has ended; it is not brought back.
+// SetLabel gives the session a label, such as "Firefox in Berlin", which
+// [Passport.Sessions] returns. It is cut to 200 bytes. ErrNoSession: the session
+// has ended, and stays so.
 func (s *Session) SetLabel(ctx context.Context, label string) error {
 	label = text.Line(label, maxLabel)
 	s.mu.Lock()

@@ -11,8 +11,8 @@ import (
 )
 
 // SignInAttempt is a login whose ID token is verified, and which has no session
-// yet. [Config].OnSignIn decides about it. It is for the call alone, and not for
-// other goroutines.
+// yet. [Config].OnSignIn decides about it. It is valid only during that call, and
+// not for concurrent use.
 type SignInAttempt struct {
 	// Subject is the user, and SID the Passport session (the sid claim), or empty.
 	Subject string
@@ -28,8 +28,7 @@ type SignInAttempt struct {
 // Claims decodes the claims of the ID token into v, as [Session.Claims] does.
 func (a *SignInAttempt) Claims(v any) error { return a.tokens.claims(v) }
 
-// SetData gives the session data of the program's own, as [Session.SetData] does,
-// before it begins.
+// SetData sets the new session's data, as [Session.SetData] does.
 func (a *SignInAttempt) SetData(v any) error {
 	data, err := encodeData(v)
 	if err == nil {
@@ -43,22 +42,21 @@ func (a *SignInAttempt) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "passport.SignInAttempt("+a.Subject+")")
 }
 
-// SignInRefused is the error with which Config.OnSignIn refuses a user. Its texts
-// are for that user.
+// SignInRefused is the error with which Config.OnSignIn refuses a user. The user
+// sees its texts.
 type SignInRefused struct {
 	Title string // default: "You cannot sign in here"
 	Text  string // default: the program does not admit this account
 }
 
-// Error returns neither text: they may name the user.
+// Error returns neither text, because they may name the user.
 func (*SignInRefused) Error() string { return "passport: the program refused the sign-in" }
 
-// ErrSignIn reports a login that Config.OnSignIn has stopped with an error of its
-// own, which it wraps.
+// ErrSignIn reports that Config.OnSignIn returned another error, which it wraps.
 var ErrSignIn = errors.New("passport: the program could not sign the user in")
 
-// admit asks the program about a login. Should it refuse, fail or panic, the refresh
-// token is revoked.
+// admit calls Config.OnSignIn. If that refuses, fails or panics, the refresh token
+// is revoked.
 func (p *Passport) admit(ctx context.Context, t *tokens, id *provider.IDToken) error {
 	if p.c.OnSignIn == nil {
 		return nil
