@@ -214,7 +214,7 @@ func (s *sessions) begin(ctx context.Context, u localstorage.User, b beside) (st
 // whoever claims next.
 func (s *sessions) replace(ctx context.Context) error {
 	const lease = time.Nanosecond
-	owed, err := s.DeleteAndEnqueue(ctx, currentID, lease)
+	queued, err := s.DeleteAndEnqueue(ctx, currentID, lease)
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil
 	}
@@ -222,7 +222,7 @@ func (s *sessions) replace(ctx context.Context) error {
 		return err
 	}
 	// Who is not told looks again by and by.
-	_ = s.Notify(ctx, owed.Record.ID)
+	_ = s.Notify(ctx, queued.Record.ID)
 	return nil
 }
 
@@ -253,7 +253,7 @@ func (s *sessions) Delete(ctx context.Context, id string) (storage.Record, error
 // DeleteAndEnqueue implements storage.RevocationQueue.
 func (s *sessions) DeleteAndEnqueue(ctx context.Context, id string, lease time.Duration) (storage.Revocation, error) {
 	if id == s.takenID() {
-		return s.SettleSignOut(ctx, s.taken, lease)
+		return s.CompleteSignOut(ctx, s.taken, lease)
 	}
 	for {
 		u, b, found, err := s.find(ctx, id)
@@ -264,15 +264,15 @@ func (s *sessions) DeleteAndEnqueue(ctx context.Context, id string, lease time.D
 			return s.Store.DeleteAndEnqueue(ctx, id, lease)
 		}
 		revision, err := s.stored(u.Revision)
-		var owed storage.Revocation
+		var queued storage.Revocation
 		if err == nil {
-			owed, err = s.DeleteUserAndEnqueue(ctx, revision, s.record(u, b, s.id(b)), lease)
+			queued, err = s.DeleteUserAndEnqueue(ctx, revision, s.record(u, b, s.id(b)), lease)
 		}
 		if err == nil {
 			s.letGo()
 		}
 		if err == nil || !again(err) {
-			return owed, err
+			return queued, err
 		}
 	}
 }
@@ -312,14 +312,14 @@ func (s *sessions) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match
 	if id == "" || err != nil {
 		return others, err
 	}
-	owed, err := s.DeleteAndEnqueue(ctx, id, lease)
+	queued, err := s.DeleteAndEnqueue(ctx, id, lease)
 	if errors.Is(err, storage.ErrNotFound) {
 		return others, nil
 	}
 	if err != nil {
 		return others, err
 	}
-	return append(others, owed), nil
+	return append(others, queued), nil
 }
 
 // List implements storage.Lister.

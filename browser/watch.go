@@ -33,7 +33,7 @@ func (p *Passport) makeUp(ctx context.Context) error {
 		return err
 	}
 	const lease = time.Nanosecond // for whoever claims next
-	_, err = p.sessions.SettleSignOut(ctx, p.sessions.taken, lease)
+	_, err = p.sessions.CompleteSignOut(ctx, p.sessions.taken, lease)
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil
 	}

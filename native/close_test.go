@@ -40,8 +40,8 @@ func (s *slowDisk) Claim(ctx context.Context, tenant string, n int, lease time.D
 	}
 }
 
-// owing is a desktop on which an earlier run has left a revocation that is due.
-func owing(t *testing.T) (d *desktop, slow *slowDisk, later func(*native.Config)) {
+// withPendingRevocation is a desktop on which an earlier run has left a revocation that is due.
+func withPendingRevocation(t *testing.T) (d *desktop, slow *slowDisk, later func(*native.Config)) {
 	t.Helper()
 	d = newDesktop(t)
 	d.login(d.p)
@@ -59,13 +59,13 @@ func owing(t *testing.T) (d *desktop, slow *slowDisk, later func(*native.Config)
 }
 
 func TestARunThatDoesNothingRevokesWhatAnEarlierOneLeft(t *testing.T) {
-	d, _, later := owing(t)
+	d, _, later := withPendingRevocation(t)
 	require.NoError(t, d.run(later).Close(t.Context()))
 	assert.Zero(t, d.live())
 }
 
 func TestAShortRunRevokesWhatAnEarlierOneLeft(t *testing.T) {
-	d, slow, later := owing(t)
+	d, slow, later := withPendingRevocation(t)
 	p := d.run(later)
 	d.assertSignedOut(p)
 	<-slow.begun // in the background
@@ -74,7 +74,7 @@ func TestAShortRunRevokesWhatAnEarlierOneLeft(t *testing.T) {
 }
 
 func TestCloseTakesNoLongerThanItsContext(t *testing.T) {
-	d, _, later := owing(t)
+	d, _, later := withPendingRevocation(t)
 	lift := d.auth.Inject(passporttest.Fault{Path: "/oauth/revoke", Hang: true})
 	defer lift()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*aWhile)

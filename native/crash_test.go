@@ -55,11 +55,11 @@ func (m *mortal) DeleteAndEnqueue(ctx context.Context, id string, hold time.Dura
 	return m.disk.DeleteAndEnqueue(ctx, id, hold)
 }
 
-func (m *mortal) Complete(ctx context.Context, debt storage.Revocation) error {
+func (m *mortal) Complete(ctx context.Context, r storage.Revocation) error {
 	if err := m.step(); err != nil {
 		return err
 	}
-	return m.disk.Complete(ctx, debt)
+	return m.disk.Complete(ctx, r)
 }
 
 func (m *mortal) Claim(ctx context.Context, tenant string, n int, hold time.Duration) ([]storage.Revocation, error) {
@@ -69,11 +69,11 @@ func (m *mortal) Claim(ctx context.Context, tenant string, n int, hold time.Dura
 	return m.disk.Claim(ctx, tenant, n, hold)
 }
 
-func (m *mortal) Retry(ctx context.Context, debt storage.Revocation, due time.Time) error {
+func (m *mortal) Retry(ctx context.Context, r storage.Revocation, due time.Time) error {
 	if err := m.step(); err != nil {
 		return err
 	}
-	return m.disk.Retry(ctx, debt, due)
+	return m.disk.Retry(ctx, r, due)
 }
 
 func (m *mortal) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -95,7 +95,7 @@ func TestALogoutThatIsCutOffLosesNothing(t *testing.T) {
 		_, _ = dying.LogoutLocal(t.Context())
 		survived := m.steps.Load() <= life
 
-		// A debt is held for a minute by whoever entered it.
+		// A revocation is leased for a minute by whoever enqueued it.
 		later := func() time.Time { return time.Now().Add(2 * time.Minute) }
 		d.store.setNow(later)
 		next := d.run(func(c *native.Config) { c.Now = later })

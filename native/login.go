@@ -28,7 +28,7 @@ import (
 //
 // At the end, the browser shows a page with the result.
 func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) (*passport.Session, error) {
-	before, err := p.settled(ctx)
+	before, err := p.withoutPendingLogout(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func stateOf(loginURL string) string {
 // at best passport.OutcomeUnconfirmed. Errors are those of BeginDeviceLogin and
 // FinishDeviceLogin of package passport, and passport.ErrNoLogin as for Login.
 func (p *Passport) LoginWithDevice(ctx context.Context, show func(passport.DeviceLogin) error) (*passport.Session, error) {
-	before, err := p.settled(ctx)
+	before, err := p.withoutPendingLogout(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -172,9 +172,9 @@ func (p *Passport) endBrowserSession(ctx context.Context, engine *passport.Passp
 	return l, after, errors.Join(err, restErr)
 }
 
-// settled returns the state of the user once a logout that has begun, in a process
-// that did not live to see its end, is carried out.
-func (p *Passport) settled(ctx context.Context) (userState, error) {
+// withoutPendingLogout returns the state of the user after it has carried out a logout
+// that a process has begun and not finished.
+func (p *Passport) withoutPendingLogout(ctx context.Context) (userState, error) {
 	s, err := p.current.load(ctx)
 	if err != nil || !s.Ending {
 		return s, err

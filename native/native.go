@@ -72,7 +72,7 @@ type Passport struct {
 // no port. The error joins every problem of c, each with the name of its field.
 func New(c Config) (*Passport, error) {
 	p := &Passport{}
-	problems := c.settle()
+	problems := c.resolve()
 	var err error
 	if p.login, p.logout, err = returns(c.RedirectURI, c.LogoutRedirectURI); err != nil {
 		problems = append(problems, err)
@@ -93,8 +93,8 @@ func New(c Config) (*Passport, error) {
 	return p, nil
 }
 
-// settle fills in the defaults and returns the problems.
-func (c *Config) settle() (problems []error) {
+// resolve fills in the defaults and returns the problems.
+func (c *Config) resolve() (problems []error) {
 	add := func(field, text string) {
 		problems = append(problems, errors.New("native: Config."+field+" "+text))
 	}
@@ -185,7 +185,7 @@ func (p *Passport) Session(ctx context.Context) (*passport.Session, error) {
 // Passport session, so that the program can offer to finish it. Calling Logout
 // again finishes it. If the Store does not answer, the logout counts as unfinished.
 func (p *Passport) UnfinishedLogout(ctx context.Context) (passport.Logout, bool) {
-	now, err := p.settled(ctx)
+	now, err := p.withoutPendingLogout(ctx)
 	if err != nil && now.Logout == "" {
 		now.Logout = unreadable
 	}

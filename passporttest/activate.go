@@ -6,7 +6,7 @@ import "net/http"
 // whether that device may sign in.
 func (d *AuthDomain) activate(w http.ResponseWriter, r *http.Request) {
 	typed := r.URL.Query().Get("user_code")
-	g, ok := d.vault.device(typedCode(typed), d.now())
+	g, ok := d.db.device(typedCode(typed), d.now())
 	if !ok {
 		page(w, http.StatusOK, "activate.html", activateData{Title: "Connect a device", Code: typed, Unknown: typed != ""})
 		return
@@ -30,12 +30,12 @@ func (d *AuthDomain) activate(w http.ResponseWriter, r *http.Request) {
 // unless that is known, and whether the device may sign in.
 func (d *AuthDomain) submitActivate(w http.ResponseWriter, r *http.Request) {
 	code := typedCode(r.PostForm.Get("user_code"))
-	if _, ok := d.vault.device(code, d.now()); !ok {
+	if _, ok := d.db.device(code, d.now()); !ok {
 		errorPage(w, "Unknown code", "No device waits for this code any more.", r.PostForm.Get("user_code"))
 		return
 	}
 	if r.PostForm.Has("deny") {
-		d.vault.decideDevice(code, d.now(), Session{})
+		d.db.decideDevice(code, d.now(), Session{})
 		page(w, http.StatusOK, "activated.html", activatedData{Title: "The device is not signed in"})
 		return
 	}
@@ -44,7 +44,7 @@ func (d *AuthDomain) submitActivate(w http.ResponseWriter, r *http.Request) {
 		errorPage(w, "Unknown user", "Nobody has this subject.", r.PostForm.Get("user"))
 		return
 	}
-	d.vault.decideDevice(code, d.now(), session)
+	d.db.decideDevice(code, d.now(), session)
 	page(w, http.StatusOK, "activated.html", activatedData{Title: "Your device is signed in"})
 }
 

@@ -15,7 +15,7 @@ type AuthDomain struct {
 	options Options // never changed after New
 	mux     *http.ServeMux
 	keys    keyring
-	vault   vault
+	db      database
 	faults  faults
 	record  recorder
 	outbox  outbox

@@ -148,7 +148,7 @@ func (q *authRequest) answer(w http.ResponseWriter, r *http.Request, params url.
 // finishLogin sends the browser back to the client with a code.
 func (d *AuthDomain) finishLogin(w http.ResponseWriter, r *http.Request, req *authRequest, s Session) {
 	value := randomID()
-	d.vault.addCode(value, &code{
+	d.db.addCode(value, &code{
 		grant: grant{
 			clientID: req.client.ID,
 			user:     s.User,

@@ -44,7 +44,7 @@ func (d *AuthDomain) deviceAuthorization(w http.ResponseWriter, r *http.Request)
 		return
 	}
 	value, userCode := randomID(), newUserCode()
-	d.vault.addDevice(value, &deviceCode{
+	d.db.addDevice(value, &deviceCode{
 		grant:    grant{clientID: client.ID, scope: r.PostForm.Get("scope"), audience: r.PostForm.Get("audience")},
 		userCode: userCode,
 		expires:  d.now().Add(d.options.DeviceCodeLifetime),
@@ -80,7 +80,7 @@ func typedCode(text string) string {
 // exchangeDevice answers the question whether the user is done (RFC 8628 §3.4).
 func (d *AuthDomain) exchangeDevice(r *http.Request, client Client) (map[string]any, *oauthError) {
 	now := d.now()
-	g, refreshToken, err := d.vault.redeemDevice(r.PostForm.Get("device_code"), client.ID, now,
+	g, refreshToken, err := d.db.redeemDevice(r.PostForm.Get("device_code"), client.ID, now,
 		expiry(now, d.options.RefreshTokenLifetime), d.options.DeviceInterval)
 	if err != nil {
 		return nil, err
@@ -90,20 +90,20 @@ func (d *AuthDomain) exchangeDevice(r *http.Request, client Client) (map[string]
 	return answer, nil
 }
 
-func (v *vault) addDevice(value string, c *deviceCode) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.devices == nil {
-		v.devices = make(map[string]*deviceCode)
+func (db *database) addDevice(value string, c *deviceCode) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.devices == nil {
+		db.devices = make(map[string]*deviceCode)
 	}
-	v.devices[value] = c
+	db.devices[value] = c
 }
 
 // device returns what a user's code stands for, as long as it waits for one.
-func (v *vault) device(userCode string, now time.Time) (grant, bool) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	c, ok := v.waitingDevice(userCode, now)
+func (db *database) device(userCode string, now time.Time) (grant, bool) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	c, ok := db.waitingDevice(userCode, now)
 	if !ok {
 		return grant{}, false
 	}
@@ -112,10 +112,10 @@ func (v *vault) device(userCode string, now time.Time) (grant, bool) {
 
 // decideDevice says what the user of a session made of a code; the zero Session
 // is a no. Only the first word counts.
-func (v *vault) decideDevice(userCode string, now time.Time, s Session) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	c, ok := v.waitingDevice(userCode, now)
+func (db *database) decideDevice(userCode string, now time.Time, s Session) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	c, ok := db.waitingDevice(userCode, now)
 	switch {
 	case !ok:
 	case s.SID == "":
@@ -128,8 +128,8 @@ func (v *vault) decideDevice(userCode string, now time.Time, s Session) {
 
 // waitingDevice finds a code that nobody has decided on. The caller holds the
 // lock.
-func (v *vault) waitingDevice(userCode string, now time.Time) (*deviceCode, bool) {
-	for _, c := range v.devices {
+func (db *database) waitingDevice(userCode string, now time.Time) (*deviceCode, bool) {
+	for _, c := range db.devices {
 		if c.userCode == userCode && c.state == deviceWaits && !expired(c.expires, now) {
 			return c, true
 		}
@@ -140,10 +140,10 @@ func (v *vault) waitingDevice(userCode string, now time.Time) (*deviceCode, bool
 // redeemDevice uses a device code up, if its user has allowed it. A program that
 // asks twice within half the interval is told to slow down; by the system's
 // clock, for it waits by that.
-func (v *vault) redeemDevice(value, clientID string, now, tokenExpires time.Time, interval time.Duration) (grant, string, *oauthError) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	c, ok := v.devices[value]
+func (db *database) redeemDevice(value, clientID string, now, tokenExpires time.Time, interval time.Duration) (grant, string, *oauthError) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	c, ok := db.devices[value]
 	if !ok || c.clientID != clientID || c.state == deviceUsed {
 		return grant{}, "", &oauthError{"invalid_grant", "Invalid or expired device code."}
 	}
@@ -160,9 +160,9 @@ func (v *vault) redeemDevice(value, clientID string, now, tokenExpires time.Time
 		return grant{}, "", &oauthError{"authorization_pending", "The user has yet to allow the login."}
 	}
 	c.state = deviceUsed
-	v.joinSession(c.sid, c.clientID)
+	db.joinSession(c.sid, c.clientID)
 	if !hasScope(c.scope, "offline_access") {
 		return c.grant, "", nil
 	}
-	return c.grant, v.add(c.grant, randomID(), tokenExpires), nil
+	return c.grant, db.add(c.grant, randomID(), tokenExpires), nil
 }

@@ -63,7 +63,7 @@ func (d *AuthDomain) endBrowserSession(w http.ResponseWriter, r *http.Request) S
 		return Session{}
 	}
 	d.clearCookies(w, r)
-	ended, _ := d.vault.endSession(d.now(), withCookie(cookies(r)))
+	ended, _ := d.db.endSession(d.now(), withCookie(cookies(r)))
 	d.sendLogoutTokens(ended)
 	return ended
 }
@@ -73,7 +73,7 @@ func (d *AuthDomain) endBrowserSession(w http.ResponseWriter, r *http.Request) S
 // are sent their logout tokens before it returns. There is no page that could
 // show front-channel iframes. It returns false if no live session has that SID.
 func (d *AuthDomain) EndSession(sid string) bool {
-	ended, ok := d.vault.endSession(d.now(), withSID(sid))
+	ended, ok := d.db.endSession(d.now(), withSID(sid))
 	if ok {
 		d.sendLogoutTokens(ended)
 	}

@@ -57,15 +57,15 @@ type Incident struct {
 // RefreshTokens returns the refresh tokens in one of the given states, or all
 // that were ever issued if none is given, in the order of issue.
 func (d *AuthDomain) RefreshTokens(states ...TokenState) []RefreshToken {
-	return d.vault.list(d.now(), states)
+	return d.db.list(d.now(), states)
 }
 
 // RefreshToken returns what there is to know about one refresh token. Its
 // State is Unknown if it was never issued.
 func (d *AuthDomain) RefreshToken(value string) RefreshToken {
-	d.vault.mu.Lock()
-	defer d.vault.mu.Unlock()
-	t, ok := d.vault.tokens[value]
+	d.db.mu.Lock()
+	defer d.db.mu.Unlock()
+	t, ok := d.db.tokens[value]
 	if !ok {
 		return RefreshToken{Value: value}
 	}
@@ -74,16 +74,16 @@ func (d *AuthDomain) RefreshToken(value string) RefreshToken {
 
 // Incidents returns what was used more than once, in order.
 func (d *AuthDomain) Incidents() []Incident {
-	d.vault.mu.Lock()
-	defer d.vault.mu.Unlock()
-	return slices.Clone(d.vault.incidents)
+	d.db.mu.Lock()
+	defer d.db.mu.Unlock()
+	return slices.Clone(d.db.incidents)
 }
 
-func (v *vault) list(now time.Time, states []TokenState) []RefreshToken {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+func (db *database) list(now time.Time, states []TokenState) []RefreshToken {
+	db.mu.Lock()
+	defer db.mu.Unlock()
 	var found []RefreshToken
-	for _, t := range v.issued {
+	for _, t := range db.issued {
 		if p := t.public(now); len(states) == 0 || slices.Contains(states, p.State) {
 			found = append(found, p)
 		}

@@ -19,7 +19,7 @@ func (d *AuthDomain) revoke(w http.ResponseWriter, r *http.Request) {
 	if effectOf(r).keepsTokens() {
 		return
 	}
-	if err := d.vault.revoke(token, client.ID, d.now()); err != nil {
+	if err := d.db.revoke(token, client.ID, d.now()); err != nil {
 		writeError(w, err)
 	}
 }

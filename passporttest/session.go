@@ -38,7 +38,7 @@ type liveSession struct {
 
 // Sessions returns the Passport sessions that are alive, oldest first.
 func (d *AuthDomain) Sessions() []Session {
-	return d.vault.liveSessions(d.now())
+	return d.db.liveSessions(d.now())
 }
 
 // Logins returns how many times a user signed in: by the login page, or
@@ -46,9 +46,9 @@ func (d *AuthDomain) Sessions() []Session {
 // answered is not among them, which tells a real login from one that was let
 // through.
 func (d *AuthDomain) Logins() int {
-	d.vault.mu.Lock()
-	defer d.vault.mu.Unlock()
-	return d.vault.logins
+	d.db.mu.Lock()
+	defer d.db.mu.Unlock()
+	return d.db.logins
 }
 
 // signIn begins a session for user, in place of the one that the browser has,
@@ -59,7 +59,7 @@ func (d *AuthDomain) signIn(w http.ResponseWriter, r *http.Request, user User) S
 		Session: Session{SID: randomID(), User: user, AuthTime: now, Expires: expiry(now, d.options.SessionLifetime)},
 		cookie:  randomID(),
 	}
-	d.vault.beginSession(s, withCookie(cookies(r)))
+	d.db.beginSession(s, withCookie(cookies(r)))
 	for _, c := range d.sessionCookies(r, s.cookie) {
 		// Not Expires: the browser does not go by Options.Now.
 		c.MaxAge = max(0, int(d.options.SessionLifetime.Seconds()))
@@ -70,7 +70,7 @@ func (d *AuthDomain) signIn(w http.ResponseWriter, r *http.Request, user User) S
 
 // session returns the live session whose cookie came with the request.
 func (d *AuthDomain) session(r *http.Request) (Session, bool) {
-	return d.vault.session(d.now(), withCookie(cookies(r)))
+	return d.db.session(d.now(), withCookie(cookies(r)))
 }
 
 func (d *AuthDomain) clearCookies(w http.ResponseWriter, r *http.Request) {
@@ -114,11 +114,11 @@ func expired(expires, now time.Time) bool {
 	return !expires.IsZero() && !now.Before(expires)
 }
 
-func (v *vault) liveSessions(now time.Time) []Session {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+func (db *database) liveSessions(now time.Time) []Session {
+	db.mu.Lock()
+	defer db.mu.Unlock()
 	var live []Session
-	for _, s := range v.sessions {
+	for _, s := range db.sessions {
 		if !expired(s.Expires, now) {
 			live = append(live, s.copy())
 		}
@@ -134,51 +134,51 @@ func (s *liveSession) copy() Session {
 	return c
 }
 
-func (v *vault) session(now time.Time, is func(*liveSession) bool) (Session, bool) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	i := v.indexOfSession(now, is)
+func (db *database) session(now time.Time, is func(*liveSession) bool) (Session, bool) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	i := db.indexOfSession(now, is)
 	if i < 0 {
 		return Session{}, false
 	}
-	return v.sessions[i].copy(), true
+	return db.sessions[i].copy(), true
 }
 
 // beginSession adds s in place of the session that is, if there is one.
-func (v *vault) beginSession(s *liveSession, is func(*liveSession) bool) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.logins++
-	v.sessions = slices.DeleteFunc(v.sessions, func(old *liveSession) bool {
+func (db *database) beginSession(s *liveSession, is func(*liveSession) bool) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	db.logins++
+	db.sessions = slices.DeleteFunc(db.sessions, func(old *liveSession) bool {
 		return is(old) || expired(old.Expires, s.AuthTime)
 	})
-	v.sessions = append(v.sessions, s)
+	db.sessions = append(db.sessions, s)
 }
 
-func (v *vault) endSession(now time.Time, is func(*liveSession) bool) (Session, bool) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	i := v.indexOfSession(now, is)
+func (db *database) endSession(now time.Time, is func(*liveSession) bool) (Session, bool) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	i := db.indexOfSession(now, is)
 	if i < 0 {
 		return Session{}, false
 	}
-	ended := v.sessions[i].copy()
-	v.sessions = slices.Delete(v.sessions, i, i+1)
+	ended := db.sessions[i].copy()
+	db.sessions = slices.Delete(db.sessions, i, i+1)
 	return ended, true
 }
 
 // joinSession notes that a client obtained tokens in a session. The caller
 // holds the lock.
-func (v *vault) joinSession(sid, clientID string) {
-	for _, s := range v.sessions {
+func (db *database) joinSession(sid, clientID string) {
+	for _, s := range db.sessions {
 		if s.SID == sid && !slices.Contains(s.ClientIDs, clientID) {
 			s.ClientIDs = append(s.ClientIDs, clientID)
 		}
 	}
 }
 
-func (v *vault) indexOfSession(now time.Time, is func(*liveSession) bool) int {
-	return slices.IndexFunc(v.sessions, func(s *liveSession) bool {
+func (db *database) indexOfSession(now time.Time, is func(*liveSession) bool) int {
+	return slices.IndexFunc(db.sessions, func(s *liveSession) bool {
 		return is(s) && !expired(s.Expires, now)
 	})
 }

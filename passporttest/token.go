@@ -76,7 +76,7 @@ func basicAuth(r *http.Request) (id, secret string, ok bool) {
 func (d *AuthDomain) exchangeCode(r *http.Request, client Client) (map[string]any, *oauthError) {
 	now := d.now()
 	accept := func(c *code) *oauthError { return c.accepts(client, r.PostForm) }
-	g, refreshToken, err := d.vault.redeem(r.PostForm.Get("code"), now, expiry(now, d.options.RefreshTokenLifetime), accept)
+	g, refreshToken, err := d.db.redeem(r.PostForm.Get("code"), now, expiry(now, d.options.RefreshTokenLifetime), accept)
 	if err != nil {
 		return nil, err
 	}
@@ -128,10 +128,10 @@ func (d *AuthDomain) refresh(r *http.Request, client Client) (map[string]any, *o
 // one.
 func (d *AuthDomain) renew(value, clientID string) (grant, string, *oauthError) {
 	if d.options.StaticRefreshTokens {
-		g, err := d.vault.use(value, clientID, d.now())
+		g, err := d.db.use(value, clientID, d.now())
 		return g, "", err
 	}
-	return d.vault.rotate(value, clientID, d.now())
+	return d.db.rotate(value, clientID, d.now())
 }
 
 // tokens returns the answer to a successful request (RFC 6749 §5.1), without a

@@ -127,7 +127,7 @@ func after(d time.Duration) string {
 func (j *journal) event(e passport.Event) {
 	j.edit(func() {
 		if j.latest.Logout != nil {
-			settle(j.latest.Logout, e)
+			applyEvent(j.latest.Logout, e)
 		}
 		if s, ok := tellEvent(e); ok {
 			j.insert(s)
@@ -135,8 +135,8 @@ func (j *journal) event(e passport.Event) {
 	})
 }
 
-// settle keeps the account of a logout.
-func settle(l *passport.Logout, e passport.Event) {
+// applyEvent records what an event says of a logout.
+func applyEvent(l *passport.Logout, e passport.Event) {
 	switch e.Name {
 	case "logout":
 		l.App, l.Revocation = passport.OutcomeDone, passport.OutcomePending

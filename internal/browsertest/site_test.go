@@ -68,7 +68,7 @@ func newSite(t testing.TB, authHost string, edit ...func(*site, *passport.Config
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		_ = s.p.Close(ctx) // tests that break revocation leave some owed
+		_ = s.p.Close(ctx) // tests that break revocation leave some pending
 	})
 	s.mux.HandleFunc("GET /login", s.p.Login)
 	s.mux.HandleFunc("GET /redirect", s.p.LoginCallback)

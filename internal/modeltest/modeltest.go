@@ -46,7 +46,7 @@ type Schedule struct {
 
 	// Faults is how many of 100 calls fail, to the store and of those that
 	// revoke: half before they have an effect, and half after it, when the
-	// answer is lost. What is owed then is paid minutes later, so schedules with
+	// answer is lost. The pending revocations are done minutes later, so schedules with
 	// faults are for a bubble.
 	Faults int
 }
@@ -57,8 +57,8 @@ const (
 	// skew is how far the clock of each instance is ahead of the one before.
 	skew = 5 * time.Second
 
-	// settling is more than what is owed takes once nothing fails any more: the
-	// hold of a lost answer, and a few pauses between tries.
+	// settling is longer than pending revocations take once nothing fails any more: the
+	// lease of a lost answer, and a few pauses between tries.
 	settling    = 4 * time.Minute
 	longestWait = 10 * time.Minute
 )

@@ -106,12 +106,12 @@ func stolenRefreshToken(t *testing.T, start start) {
 // other browsers stay signed in.
 func logoutTokenOfOneSession(t *testing.T, start start) {
 	s := newSite(t, start, setup{config: func(c *passport.Config) { c.StrictLogoutTokens = true }})
-	desk := signedIn(t, s.one.url, "alice")
+	laptop := signedIn(t, s.one.url, "alice")
 	sofa := signedIn(t, s.one.url, "alice")
 
-	s.provider.signOut(desk)
+	s.provider.signOut(laptop)
 
-	assert.Equal(t, nobody, desk.open(s.one.url+"/").body)
+	assert.Equal(t, nobody, laptop.open(s.one.url+"/").body)
 	assert.Equal(t, "alice alice@example.com", sofa.open(s.one.url+"/").body)
 	tokens, answers := s.one.logoutTokens()
 	require.Equal(t, []int{http.StatusOK}, answers)

@@ -70,7 +70,7 @@ func TestLoad(t *testing.T) {
 		require.NoError(t, u.logOut())
 	}
 	for _, p := range running {
-		p.finish() // and what is still owed is paid
+		p.finish() // and pending revocations are done
 	}
 	assert.Len(t, auth.RefreshTokens(passporttest.Live), 1, "that of those who merely look; all others were revoked")
 	assert.Empty(t, auth.Incidents(), "no token was used twice")

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	// The suite's short counts are those for a store of a handful of sessions.
+	// The suite's short counts are those for a store of a few sessions.
 	flag.Parse()
 	if err := flag.Set("test.short", "true"); err != nil {
 		panic(err)

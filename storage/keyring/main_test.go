@@ -39,7 +39,7 @@ func run(m *testing.M) int {
 		}
 		defer stop()
 	}
-	// The suite's short counts are those for a store of a handful of sessions.
+	// The suite's short counts are those for a store of a few sessions.
 	flag.Parse()
 	if err := flag.Set("test.short", "true"); err != nil {
 		panic(err)

@@ -45,7 +45,7 @@ const (
 
 // work is done by a goroutine for somebody who may give up.
 type work struct {
-	settled atomic.Bool // by commit, or by giving up: whichever was first
+	decided atomic.Bool // by commit, or by giving up: whichever was first
 
 	mu     sync.Mutex
 	asking bool // the keyring has been asked
@@ -55,7 +55,7 @@ type work struct {
 
 // commit is to be called before anything is changed or returned. It reports false
 // if nobody waits any more.
-func (w *work) commit() bool { return w.settled.CompareAndSwap(false, true) }
+func (w *work) commit() bool { return w.decided.CompareAndSwap(false, true) }
 
 // errGivenUp is for a goroutine that nobody waits for any more.
 var errGivenUp = errors.New("given up")

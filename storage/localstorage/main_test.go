@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// The suite's short counts are those for a store of a handful of sessions.
+// The suite's short counts are those for a store of a few sessions.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if err := flag.Set("test.short", "true"); err != nil {

@@ -35,7 +35,7 @@ func (s *Store) LoadUser(ctx context.Context) (User, error) {
 		return User{}, err
 	}
 	if pending.logout != "" && (item == "" || item == pending.item) {
-		return User{}, storage.ErrNotFound // and whoever settles it needs the note as it is
+		return User{}, storage.ErrNotFound // and whoever completes it needs the note as it is
 	}
 	n := parseNote(raw)
 	v := judge(item, n, s.options.Now(), s.options.Lifetime)

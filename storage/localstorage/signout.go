@@ -15,7 +15,7 @@ import (
 // SignOut ends the session at once, without waiting for the database: the page
 // may be left in the next moment. From then on nobody finds the session, in any
 // tab. What it has taken out of its place stands under a name of its own until
-// [Store.SettleSignOut] is called, here or in the next page. logout is a name for
+// [Store.CompleteSignOut] is called, here or in the next page. logout is a name for
 // it, without line breaks.
 //
 // It needs no room: if storage is full, less is kept, but never nothing.
@@ -51,7 +51,7 @@ func leastItem(item string) string {
 	return string(least)
 }
 
-// PendingSignOut returns the name of a SignOut that is not settled, and when it was;
+// PendingSignOut returns the name of a SignOut that is not completed, and when it was;
 // or nothing.
 func (s *Store) PendingSignOut() (logout string, at time.Time, err error) {
 	pending, err := s.pendingSignOut()
@@ -62,32 +62,32 @@ func (s *Store) PendingSignOut() (logout string, at time.Time, err error) {
 // changed.
 func (s *Store) Item() (string, error) { return s.items.get(s.name) }
 
-// SettleSignOut enters in the database that the session of the last SignOut has
+// CompleteSignOut enters in the database that the session of the last SignOut has
 // ended and, in the same atomic step, the revocation that record makes of it, under
 // a lease. record is called while other callers wait, and must neither block nor
 // call the Store. storage.ErrNotFound: nobody was signed in, or another tab has
-// settled it.
-func (s *Store) SettleSignOut(ctx context.Context, record func(User) (storage.Record, error), lease time.Duration) (storage.Revocation, error) {
-	var owed storage.Revocation
+// completed it.
+func (s *Store) CompleteSignOut(ctx context.Context, record func(User) (storage.Record, error), lease time.Duration) (storage.Revocation, error) {
+	var queued storage.Revocation
 	pending, err := s.pendingSignOut()
 	if err != nil {
-		return owed, err
+		return queued, err
 	}
 	u, err := parseUser(pending.item)
 	if err != nil { // it makes no sense, or there was none
-		return owed, errors.Join(storage.ErrNotFound, s.forgetSignOut(pending))
+		return queued, errors.Join(storage.ErrNotFound, s.forgetSignOut(pending))
 	}
 	err = document.UpdateNote(ctx, s.contract, func(update *document.NoteUpdate) (err error) {
-		owed, err = s.settleSignOut(u, pending, record, lease, update)
+		queued, err = s.completeSignOut(u, pending, record, lease, update)
 		return err
 	})
 	if err == nil || errors.Is(err, storage.ErrNotFound) {
 		err = errors.Join(err, s.forgetSignOut(pending))
 	}
-	return owed, err
+	return queued, err
 }
 
-func (s *Store) settleSignOut(u User, pending signOut, record func(User) (storage.Record, error), lease time.Duration, update *document.NoteUpdate) (storage.Revocation, error) {
+func (s *Store) completeSignOut(u User, pending signOut, record func(User) (storage.Record, error), lease time.Duration, update *document.NoteUpdate) (storage.Revocation, error) {
 	n := parseNote(update.Note).forget(s.options.Now())
 	if n.Ended != nil && n.Ended.At.Equal(instant(pending.at)) {
 		return storage.Revocation{}, storage.ErrNotFound
@@ -100,7 +100,7 @@ func (s *Store) settleSignOut(u User, pending signOut, record func(User) (storag
 	if err != nil {
 		return storage.Revocation{}, err
 	}
-	owed, err := update.Enqueue(r, lease)
+	queued, err := update.Enqueue(r, lease)
 	if err != nil {
 		return storage.Revocation{}, err
 	}
@@ -109,7 +109,7 @@ func (s *Store) settleSignOut(u User, pending signOut, record func(User) (storag
 		n.User, n.Ended = nil, endedOf(u, instant(pending.at))
 	}
 	update.Note, err = n.format()
-	return owed, err
+	return queued, err
 }
 
 // forgetSignOut removes what SignOut has kept, and what the JavaScript SDK leaves

@@ -29,12 +29,12 @@ func TestASignOutEndsTheSessionBeforeTheDatabaseKnows(t *testing.T) {
 	}
 
 	var got User
-	owed, err := s.SettleSignOut(t.Context(), func(u User) (storage.Record, error) { got = u; return byToken(u) }, time.Minute)
+	queued, err := s.CompleteSignOut(t.Context(), func(u User) (storage.Record, error) { got = u; return byToken(u) }, time.Minute)
 	require.NoError(t, err)
 	assert.True(t, equal(u, got), "with what stood beside it")
-	assert.Equal(t, u.RefreshToken, owed.Record.ID)
+	assert.Equal(t, u.RefreshToken, queued.Record.ID)
 	assert.Empty(t, f.items)
-	_, err = s.SettleSignOut(t.Context(), byToken, time.Minute)
+	_, err = s.CompleteSignOut(t.Context(), byToken, time.Minute)
 	assert.ErrorIs(t, err, storage.ErrNotFound)
 	assert.Equal(t, []string{u.RefreshToken}, claim(t, s, time.Hour))
 }
@@ -46,13 +46,13 @@ func TestASignOutOfNobodyOwesNothing(t *testing.T) {
 	logout, _, err := s.PendingSignOut()
 	require.NoError(t, err)
 	assert.Equal(t, "first", logout)
-	_, err = s.SettleSignOut(t.Context(), byToken, time.Minute)
+	_, err = s.CompleteSignOut(t.Context(), byToken, time.Minute)
 	assert.ErrorIs(t, err, storage.ErrNotFound)
 	assert.Empty(t, f.items)
 }
 
 // Whatever step the page does not come to any more, the session has ended and its
-// token is owed once the next page has settled it.
+// token is enqueued once the next page has completed it.
 func TestASignOutIsMadeUpForByTheNextPage(t *testing.T) {
 	for crashAt := 2; crashAt <= 6; crashAt++ {
 		f := newFake()
@@ -60,12 +60,12 @@ func TestASignOutIsMadeUpForByTheNextPage(t *testing.T) {
 		f.steps, f.crashAt = 0, crashAt
 		s := f.open(t, options())
 		if s.SignOut("first") == nil {
-			_, _ = s.SettleSignOut(t.Context(), byToken, time.Minute)
+			_, _ = s.CompleteSignOut(t.Context(), byToken, time.Minute)
 		}
 		f.crashAt = 0
 		next := f.open(t, options())
 		if logout, _, _ := next.PendingSignOut(); logout != "" {
-			_, err := next.SettleSignOut(t.Context(), byToken, time.Minute)
+			_, err := next.CompleteSignOut(t.Context(), byToken, time.Minute)
 			if err != nil {
 				require.ErrorIs(t, err, storage.ErrNotFound)
 			}
@@ -85,7 +85,7 @@ func TestASignOutEndsNoLaterSession(t *testing.T) {
 	require.NoError(t, s.SignOut("first"))
 	clock = clock.Add(10 * time.Second)
 	u := save(t, s, alice(clock))
-	_, err := s.SettleSignOut(t.Context(), byToken, time.Minute)
+	_, err := s.CompleteSignOut(t.Context(), byToken, time.Minute)
 	require.NoError(t, err)
 	assertLoads(t, s, u)
 	assert.Equal(t, []string{old.RefreshToken}, claim(t, s, time.Hour))
@@ -107,7 +107,7 @@ func TestASignOutEndsWhatATabThatLagsBehindWrites(t *testing.T) {
 	renewed := u
 	renewed.RefreshToken = "refreshed"
 	save(t, s, renewed)
-	_, err := s.SettleSignOut(t.Context(), byToken, time.Minute)
+	_, err := s.CompleteSignOut(t.Context(), byToken, time.Minute)
 	require.NoError(t, err)
 	_, err = s.LoadUser(t.Context())
 	assert.ErrorIs(t, err, storage.ErrNotFound)
@@ -123,7 +123,7 @@ func TestASignOutNeedsNoRoom(t *testing.T) {
 	require.NoError(t, s.SignOut("first"))
 	assert.NotContains(t, f.items, userItem)
 	f.room = 0
-	owed, err := s.SettleSignOut(t.Context(), byToken, time.Minute)
+	queued, err := s.CompleteSignOut(t.Context(), byToken, time.Minute)
 	require.NoError(t, err)
-	assert.Equal(t, u.RefreshToken, owed.Record.ID)
+	assert.Equal(t, u.RefreshToken, queued.Record.ID)
 }

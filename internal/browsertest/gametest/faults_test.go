@@ -46,7 +46,7 @@ func TestRevocationThatFailsKeepsNobodySignedIn(t *testing.T) {
 }
 
 // The page is gone while the auth domain has yet to answer. The next page pays
-// what is owed.
+// what is pending.
 func TestRevocationIsMadeUpForByTheNextPage(t *testing.T) {
 	s := newSite(t, "auth.localhost").redirects()
 	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))

@@ -55,7 +55,7 @@ func TestTwoTabsSignInAtOnce(t *testing.T) {
 		assert.Equal(t, "/inventory", browsertest.Eval[callback](g.Tab, `game.callback()`).ReturnTo)
 	}
 	assert.Equal(t, "alice@example.com", a.who())
-	b.home() // which sees to what an earlier page has left owed
+	b.home() // which sees to what an earlier page has left pending
 	assert.Equal(t, "alice@example.com", b.who())
 	assert.Eventually(t, func() bool { return len(s.auth.RefreshTokens(passporttest.Live)) == 1 }, patience, pollEvery,
 		"the session that the second has replaced is revoked")

@@ -71,7 +71,7 @@ func TestSilentLogoutSaysWhatIsKnown(t *testing.T) {
 			}
 			g.signIn()
 			assert.Equal(t, prompt, s.prompts()[1])
-			assert.False(t, g.unfinished(), "a login with a password has settled it")
+			assert.False(t, g.unfinished(), "a login with a password has finished it")
 		})
 	}
 }
@@ -153,7 +153,7 @@ func TestUnfinishedLogoutCanBeFinished(t *testing.T) {
 	require.Len(t, s.auth.Sessions(), 1)
 	g.Go(s.origin + "/?passport_logout=forged")
 	g.ready()
-	require.True(t, g.unfinished(), "whoever sends the browser here settles nothing")
+	require.True(t, g.unfinished(), "whoever sends the browser here finishes nothing")
 
 	g.Run(`window.old = true; game.unfinished().then(logout => location.assign(logout.url))`)
 	g.Wait(`!window.old && location.pathname === "/" && window.game`)

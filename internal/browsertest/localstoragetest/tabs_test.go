@@ -154,7 +154,7 @@ func TestASessionThatAnotherTabWritesBackIsEndedAgain(t *testing.T) {
 	require.Equal(t, "ok", outcome(here, fmt.Sprintf(`store.deleteOwing({Revision: %d})`, u.Revision)))
 	writeBack(there, idToken("alice", time.Now()), "rotated")
 	there.Wait(fmt.Sprintf(`localStorage.getItem(%q) === null`, userItem))
-	assert.Equal(t, 2, browsertest.Eval[int](there, `store.claim().then(debts => debts.length)`), "one for each refresh token")
+	assert.Equal(t, 2, browsertest.Eval[int](there, `store.claim().then(claimed => claimed.length)`), "one for each refresh token")
 }
 
 func TestTokensThatAnotherTabHasRefreshedAreFound(t *testing.T) {

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// vault is what the auth domain must not forget: who is signed in, and what
-// has been issued. One lock guards all of it, so that using up a code or
+// database is what the auth domain stores: who is signed in, and what it has
+// issued. One lock guards all of it, so that using up a code or
 // rotating a token is one step.
-type vault struct {
+type database struct {
 	mu        sync.Mutex
 	sessions  []*liveSession // oldest first
 	logins    int
@@ -56,22 +56,22 @@ var (
 	errBadRefreshToken = &oauthError{"invalid_grant", "Unknown or invalid refresh token."}
 )
 
-func (v *vault) addCode(value string, c *code) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.codes == nil {
-		v.codes = make(map[string]*code)
+func (db *database) addCode(value string, c *code) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.codes == nil {
+		db.codes = make(map[string]*code)
 	}
-	v.codes[value] = c
+	db.codes[value] = c
 }
 
 // redeem uses a code up and returns its grant and, if the scope asks for one,
 // a refresh token. accept says whether this request may have the code; if not,
 // it stays as it was, so that a stranger cannot spoil it.
-func (v *vault) redeem(value string, now, tokenExpires time.Time, accept func(*code) *oauthError) (grant, string, *oauthError) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	c, ok := v.codes[value]
+func (db *database) redeem(value string, now, tokenExpires time.Time, accept func(*code) *oauthError) (grant, string, *oauthError) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	c, ok := db.codes[value]
 	if !ok {
 		return grant{}, "", errBadCode
 	}
@@ -79,37 +79,37 @@ func (v *vault) redeem(value string, now, tokenExpires time.Time, accept func(*c
 		return grant{}, "", err
 	}
 	if c.used {
-		v.reuse("authorization_code", c.grant, c.family, now)
+		db.reuse("authorization_code", c.grant, c.family, now)
 		return grant{}, "", errBadCode
 	}
 	if expired(c.expires, now) {
 		return grant{}, "", errBadCode
 	}
 	c.used = true
-	v.joinSession(c.sid, c.clientID)
+	db.joinSession(c.sid, c.clientID)
 	if !hasScope(c.scope, "offline_access") {
 		return c.grant, "", nil
 	}
 	c.family = randomID()
-	return c.grant, v.add(c.grant, c.family, tokenExpires), nil
+	return c.grant, db.add(c.grant, c.family, tokenExpires), nil
 }
 
 // add makes a refresh token. The caller holds the lock.
-func (v *vault) add(g grant, family string, expires time.Time) string {
+func (db *database) add(g grant, family string, expires time.Time) string {
 	t := &refreshToken{grant: g, value: "v1." + randomID(), family: family, expires: expires, state: Live}
-	if v.tokens == nil {
-		v.tokens = make(map[string]*refreshToken)
+	if db.tokens == nil {
+		db.tokens = make(map[string]*refreshToken)
 	}
-	v.tokens[t.value] = t
-	v.issued = append(v.issued, t)
+	db.tokens[t.value] = t
+	db.issued = append(db.issued, t)
 	return t.value
 }
 
 // use returns the grant of a client's refresh token, which stays good.
-func (v *vault) use(value, clientID string, now time.Time) (grant, *oauthError) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	t, err := v.usable(value, clientID, now)
+func (db *database) use(value, clientID string, now time.Time) (grant, *oauthError) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	t, err := db.usable(value, clientID, now)
 	if err != nil {
 		return grant{}, err
 	}
@@ -118,26 +118,26 @@ func (v *vault) use(value, clientID string, now time.Time) (grant, *oauthError) 
 
 // rotate uses a client's refresh token up and returns its grant and the token
 // that takes its place.
-func (v *vault) rotate(value, clientID string, now time.Time) (grant, string, *oauthError) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	t, err := v.usable(value, clientID, now)
+func (db *database) rotate(value, clientID string, now time.Time) (grant, string, *oauthError) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	t, err := db.usable(value, clientID, now)
 	if err != nil {
 		return grant{}, "", err
 	}
 	t.state = Rotated
-	return t.grant, v.add(t.grant, t.family, t.expires), nil
+	return t.grant, db.add(t.grant, t.family, t.expires), nil
 }
 
 // usable finds a live token; one that was used up is an incident. The caller
 // holds the lock.
-func (v *vault) usable(value, clientID string, now time.Time) (*refreshToken, *oauthError) {
-	t, ok := v.tokens[value]
+func (db *database) usable(value, clientID string, now time.Time) (*refreshToken, *oauthError) {
+	t, ok := db.tokens[value]
 	if !ok || t.clientID != clientID {
 		return nil, errBadRefreshToken
 	}
 	if t.state == Rotated {
-		v.reuse("refresh_token", t.grant, t.family, now)
+		db.reuse("refresh_token", t.grant, t.family, now)
 	}
 	if t.stateAt(now) != Live {
 		return nil, errBadRefreshToken
@@ -147,9 +147,9 @@ func (v *vault) usable(value, clientID string, now time.Time) (*refreshToken, *o
 
 // reuse records an incident and kills what is alive of the family. The caller
 // holds the lock.
-func (v *vault) reuse(kind string, g grant, family string, now time.Time) {
-	v.incidents = append(v.incidents, Incident{Kind: kind, Time: now, ClientID: g.clientID, Subject: g.user.Subject})
-	for _, t := range v.issued {
+func (db *database) reuse(kind string, g grant, family string, now time.Time) {
+	db.incidents = append(db.incidents, Incident{Kind: kind, Time: now, ClientID: g.clientID, Subject: g.user.Subject})
+	for _, t := range db.issued {
 		if t.family == family && t.state == Live {
 			t.state = Killed
 		}
@@ -158,10 +158,10 @@ func (v *vault) reuse(kind string, g grant, family string, now time.Time) {
 
 // revoke ends a live token. Any other is left as it is, which RFC 7009 §2.2
 // asks for and which shows up a client that revokes the wrong one.
-func (v *vault) revoke(value, clientID string, now time.Time) *oauthError {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	t, ok := v.tokens[value]
+func (db *database) revoke(value, clientID string, now time.Time) *oauthError {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	t, ok := db.tokens[value]
 	if !ok {
 		return nil
 	}
