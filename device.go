@@ -70,7 +70,7 @@ func (p *Passport) BeginDeviceLogin(ctx context.Context) (DeviceLogin, error) {
 // FinishLogin. LoginResult.ReturnTo and LoginResult.Reauthentication are empty,
 // because nothing is known of the browser that the user used.
 func (p *Passport) FinishDeviceLogin(ctx context.Context, d DeviceLogin) (LoginResult, error) {
-	p.revoker.begin()
+	p.revoker.Begin()
 	issued, id, err := p.provider.RedeemDevice(ctx, d.grant)
 	t := tokensOf(issued)
 	if err != nil {

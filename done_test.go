@@ -48,3 +48,46 @@ func TestManyStreamsOnAStoreThatIsFarAwayAllEndInTime(t *testing.T) {
 		c.Store, c.EncryptionKeys = farAway{memory.New(memory.Options{})}, [][]byte{[]byte("a key of exactly thirty-two byte")}
 	})
 }
+
+func TestANoticeThatGetsLostIsNoticedAllTheSame(t *testing.T) {
+	bubble(t, always(http.StatusOK), func(t *testing.T, p *Passport, _ *revocations) {
+		s := &Session{p: p}
+		var err error
+		s.rec, err = p.store.Load(t.Context(), p.storeSession(t, ""))
+		require.NoError(t, err)
+		done := s.Done(t.Context())
+		synctest.Wait()
+		_, err = p.store.Delete(t.Context(), s.rec.ID) // by an instance that nobody hears
+		require.NoError(t, err)
+		began := time.Now()
+		<-done
+		assert.LessOrEqual(t, time.Since(began), recheckEvery)
+	})
+}
+
+func TestDoneClosesWhenASessionExpires(t *testing.T) {
+	bubble(t, always(http.StatusOK), func(t *testing.T, p *Passport, _ *revocations) {
+		s := &Session{p: p}
+		var err error
+		s.rec, err = p.store.Load(t.Context(), p.storeSession(t, ""))
+		require.NoError(t, err)
+		began := time.Now()
+		<-s.Done(t.Context())
+		assert.InDelta(t, p.c.SessionLifetime, time.Since(began), float64(recheckEvery))
+	}, func(c *Config) { c.SessionLifetime, c.IdleTimeout = time.Hour, -1 })
+}
+
+func TestAWatchIsForgottenWithItsRequest(t *testing.T) {
+	bubble(t, always(http.StatusOK), func(t *testing.T, p *Passport, _ *revocations) {
+		ctx, cancel := context.WithCancel(t.Context())
+		s := &Session{p: p}
+		var err error
+		s.rec, err = p.store.Load(t.Context(), p.storeSession(t, ""))
+		require.NoError(t, err)
+		s.Done(ctx)
+		assert.Len(t, p.notices.IDs(), 1)
+		cancel()
+		synctest.Wait()
+		assert.Empty(t, p.notices.IDs())
+	})
+}

@@ -159,7 +159,7 @@ func (b BrowserState) withLogin(binding Secret) BrowserState {
 // not be reached, or the ID token is invalid. After any error, the browser's
 // previous session goes on.
 func (p *Passport) FinishLogin(ctx context.Context, b BrowserState, query url.Values) (LoginResult, BrowserState, error) {
-	p.revoker.begin()
+	p.revoker.Begin()
 	l, err := p.openLogin(Secret(query.Get("state")), b)
 	if err != nil {
 		return LoginResult{}, b, err

@@ -193,12 +193,12 @@ func (p *Passport) replace(ctx context.Context, old Secret, next string) {
 	if _, err := p.save(ctx, envelope.Seal(p.c.keys, note, head{}, []byte(next))); err != nil && !errors.Is(err, storage.ErrConflict) {
 		p.c.Logger.WarnContext(ctx, "passport: the logins in other tabs of a browser have to be begun again", "error", err)
 	}
-	l, revocation, err := p.endSession(ctx, id, EventSessionReplaced)
+	l, removed, err := p.endSession(ctx, id, EventSessionReplaced)
 	p.ids.Forget(old.Reveal())
 	if err != nil {
 		p.c.Logger.WarnContext(ctx, "passport: the session before this login could not be ended", "error", err)
 	}
 	if l.App == OutcomeDone {
-		p.revoker.revoke(revocation)
+		p.revoker.Revoke(removed)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/passport-go/passport/internal/revocation"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -91,10 +92,10 @@ func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
 	if !p.c.tenant.Owns(id) { // maybe of another client that shares the store
 		id = ""
 	}
-	l, revocation, err := p.endSession(ctx, id, EventLogout)
-	p.sendTo(ctx, &l, revocation.Record, p.newLogoutState(revocation.Record.SID))
+	l, removed, err := p.endSession(ctx, id, EventLogout)
+	p.sendTo(ctx, &l, removed.Record, p.newLogoutState(removed.Record.SID))
 	if l.App == OutcomeDone {
-		l.Revocation = p.revokeAndWait(ctx, revocation)
+		l.Revocation = p.revokeAndWait(ctx, removed)
 	}
 	return l, err
 }
@@ -106,28 +107,28 @@ func (p *Passport) endOwn(ctx context.Context, secret Secret, event EventName) (
 	return p.endSession(ctx, id, event)
 }
 
-// endSession removes a session from the store. If it was there, App is OutcomeDone and
-// the caller is left with the revocation.
+// endSession removes a session from the store. If it was there, App is OutcomeDone, and
+// the caller has its refresh token revoked.
 func (p *Passport) endSession(ctx context.Context, id string, event EventName) (Logout, storage.Revocation, error) {
-	p.revoker.begin()
+	p.revoker.Begin()
 	l := p.newLogout()
 	call, cancel := p.storeCall(ctx)
 	defer cancel()
-	revocation, err := p.remove(call, id)
+	removed, err := p.revoker.Delete(call, id)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
-		return l, revocation, nil
+		return l, removed, nil
 	case err != nil:
 		l.App, l.Revocation = OutcomeFailed, OutcomePending
 		p.retries.addSession(id, event)
-		return l, revocation, storeError(err)
+		return l, removed, storeError(err)
 	}
 	if event == EventLogout {
-		err = p.endBearersOf(call, revocation.Record)
+		err = p.endBearersOf(call, removed.Record)
 	}
-	p.ended(Event{Name: event, Context: ctx}, revocation.Record)
+	p.ended(Event{Name: event, Context: ctx}, removed.Record)
 	l.App, l.Revocation, l.Ended = OutcomeDone, OutcomePending, 1
-	return l, revocation, err
+	return l, removed, err
 }
 
 // ended tells everybody that sessions have ended: about has what their events have
@@ -144,32 +145,18 @@ func (p *Passport) ended(about Event, records ...storage.Record) {
 	}
 }
 
-// remove takes a session out of the store and enqueues its revocation. If the queue is
-// full, the session is ended all the same, and this process keeps the revocation.
-func (p *Passport) remove(ctx context.Context, id string) (storage.Revocation, error) {
-	revocation, err := p.queue.DeleteAndEnqueue(ctx, id, revocationLease)
-	if !errors.Is(err, storage.ErrFull) {
-		return revocation, err
-	}
-	rec, err := p.store.Delete(ctx, id)
-	if err != nil {
-		return storage.Revocation{}, err
-	}
-	return p.revoker.unqueued(rec), nil
-}
-
-// revokeAndWait revokes tokens and waits briefly for the outcomes. It returns the
-// worst one.
+// revokeAndWait revokes, waits for the outcomes for up to Config.RevocationWait, and
+// returns the worst.
 func (p *Passport) revokeAndWait(ctx context.Context, revocations ...storage.Revocation) Outcome {
-	revoked := make(chan Outcome, len(revocations))
-	p.revoker.revokeTo(revoked, revocations, p.c.Now().Add(patience))
+	revoked := make(chan revocation.Outcome, len(revocations))
+	p.revoker.RevokeTo(revoked, revocations...)
 	timer := time.NewTimer(p.c.RevocationWait)
 	defer timer.Stop()
 	sum := OutcomeSkipped
 	for range revocations {
 		select {
 		case o := <-revoked:
-			sum = worse(sum, o)
+			sum = worse(sum, revocationOutcome(o))
 		case <-timer.C:
 			return worse(sum, OutcomePending)
 		case <-ctx.Done():
@@ -214,7 +201,7 @@ func (p *Passport) EndBrowserSession(ctx context.Context, b BrowserState) (Logou
 	}
 	if l.App == OutcomeDone {
 		l.Revocation = p.expectedRevocation(removed.Record)
-		p.revoker.revoke(removed)
+		p.revoker.Revoke(removed)
 		tellRemoved(ctx, b.Session, removed.Record)
 	}
 	stopped, stopErr := p.stopLogins(ctx, b, l.App, removed.Record.ID)
@@ -292,7 +279,7 @@ func (p *Passport) stopLogin(ctx context.Context, binding Secret, app Outcome, e
 		}
 		l, removed, endErr := p.endSession(ctx, id, EventLogout)
 		if l.App == OutcomeDone {
-			p.revoker.revoke(removed)
+			p.revoker.Revoke(removed)
 			sessions++
 		}
 		err = errors.Join(err, endErr)

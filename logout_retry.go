@@ -115,7 +115,7 @@ func (r *logoutRetries) end(ctx context.Context, id string, what unended) error 
 	if what.mark != "" {
 		return r.p.markBearer(ctx, what.mark, what.marks)
 	}
-	removed, err := r.p.remove(ctx, id)
+	removed, err := r.p.revoker.Delete(ctx, id)
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil
 	}
@@ -126,7 +126,7 @@ func (r *logoutRetries) end(ctx context.Context, id string, what unended) error 
 		_ = r.p.endBearersOf(ctx, removed.Record) // waits here in its turn
 	}
 	r.p.ended(Event{Name: what.event}, removed.Record)
-	r.p.revoker.revoke(removed)
+	r.p.revoker.Revoke(removed)
 	return nil
 }
 

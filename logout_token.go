@@ -22,7 +22,7 @@ import (
 // If the Store is full, sessions are still ended; what could not be stored about
 // the token is logged.
 func (p *Passport) EndByLogoutToken(ctx context.Context, token string) (Logout, error) {
-	p.revoker.begin()
+	p.revoker.Begin()
 	t, err := p.provider.VerifyLogoutToken(ctx, token)
 	if err != nil {
 		return Logout{}, err
@@ -146,7 +146,7 @@ func (p *Passport) endMatching(ctx context.Context, m storage.Match) (ended int,
 		p.ended(Event{Name: EventLogout, Context: ctx}, records...)
 		return len(records), OutcomeSkipped, err
 	}
-	revocations, err := p.removeMatching(ctx, m)
+	revocations, err := p.revoker.DeleteMatching(ctx, p.ownSessions(m))
 	if len(revocations) == 0 {
 		return 0, OutcomeSkipped, err
 	}
@@ -156,7 +156,7 @@ func (p *Passport) endMatching(ctx context.Context, m storage.Match) (ended int,
 	}
 	err = errors.Join(err, p.endBearersOf(ctx, records...))
 	p.ended(Event{Name: EventLogout, Context: ctx}, records...)
-	p.revoker.revoke(revocations...)
+	p.revoker.Revoke(revocations...)
 	return len(revocations), OutcomePending, err
 }
 
@@ -168,7 +168,7 @@ func (p *Passport) endFramed(ctx context.Context, b BrowserState) (BrowserState,
 	}
 	l, removed, err := p.endOwn(ctx, b.Session, EventLogout)
 	if l.App == OutcomeDone {
-		p.revoker.revoke(removed)
+		p.revoker.Revoke(removed)
 	}
 	b.Session = ""
 	return b, err

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/url"
 	"strconv"
-	"time"
 
 	"golang.org/x/sync/singleflight"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/internal/notice"
 	"github.com/passport-go/passport/internal/provider"
+	"github.com/passport-go/passport/internal/revocation"
 	"github.com/passport-go/passport/internal/tasks"
 	"github.com/passport-go/passport/storage"
 	"github.com/passport-go/passport/storage/memory"
@@ -26,8 +26,7 @@ import (
 type Passport struct {
 	c        *settled
 	store    storage.TokenStore
-	queue    storage.RevocationQueue // of the store, or one in memory beside it
-	notifier storage.Notifier        // of the store, or nil
+	notifier storage.Notifier // of the store, or nil
 
 	inProcess bool // the store is the one in memory
 
@@ -36,7 +35,7 @@ type Passport struct {
 	ids     *envelope.IDs       // nil for a store outside this process
 	heads   *envelope.Memo      // the same
 	flights *singleflight.Group // refreshes, by session ID
-	revoker *revoker
+	revoker *revocation.Worker
 	retries *logoutRetries
 
 	bearers *bearerCache
@@ -60,18 +59,13 @@ func New(c Config) (*Passport, error) {
 	}
 	p := &Passport{c: s, store: s.Store, notices: &notices{Board: notice.NewBoard()}, tasks: tasks.New(), flights: &singleflight.Group{}}
 	p.provider = newProvider(s, p.tasks)
-	queue, own := s.Store.(storage.RevocationQueue)
-	if !own {
-		queue = besideStore{TokenStore: s.Store, RevocationQueue: memory.New(memory.Options{Now: s.Now, RevocationLimit: -1})}
-	}
 	if _, p.inProcess = s.Store.(*memory.Store); p.inProcess {
 		p.ids, p.heads = new(envelope.IDs), new(envelope.Memo)
 	}
-	p.queue = queue
 	p.retries, p.anonymousMarks = newLogoutRetries(p), &budget{}
 	p.bearers = &bearerCache{}
 	p.notifier, _ = s.Store.(storage.Notifier)
-	p.revoker = newRevoker(p, p.inProcess || !own)
+	p.revoker = newRevoker(p)
 	p.setURLs()
 	return p, nil
 }
@@ -84,7 +78,7 @@ func (p *Passport) setURLs() {
 
 // begin begins to work off what an earlier run of the program has left to be done.
 // It is called at the first use of the Passport, so that New starts nothing.
-func (p *Passport) begin() { p.revoker.begin() }
+func (p *Passport) begin() { p.revoker.Begin() }
 
 // Close finishes the background work, until ctx is done: it waits for refreshes,
 // and retries once to end sessions and to revoke tokens that failed before. From a
@@ -98,8 +92,7 @@ func (p *Passport) begin() { p.revoker.begin() }
 func (p *Passport) Close(ctx context.Context) error {
 	if p.tasks.Stopping().Err() == nil { // else there are no goroutines left to try it in
 		p.retries.try(ctx)
-		p.revoker.claimOnce(ctx)
-		p.revoker.drain(ctx)
+		p.revoker.Finish(ctx)
 	}
 	p.tasks.Finish(ctx)
 	p.provider.Close()
@@ -107,7 +100,7 @@ func (p *Passport) Close(ctx context.Context) error {
 	if n := p.retries.left(); n > 0 {
 		errs = append(errs, fmt.Errorf("passport: %d sessions could not be ended, and live until they expire", n))
 	}
-	if n := p.revoker.lost(); n > 0 {
+	if n := p.revoker.Unrevoked(); n > 0 {
 		errs = append(errs, fmt.Errorf("passport: %d refresh tokens could not be revoked before the end", n))
 	}
 	if len(errs) > 0 {
@@ -119,35 +112,6 @@ func (p *Passport) Close(ctx context.Context) error {
 // Format prints the client ID and nothing else, whatever the verb.
 func (p *Passport) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "passport.Passport("+p.c.ClientID+")")
-}
-
-// besideStore gives a store that has no queue one in memory, without a limit.
-// Its two halves are not one atomic step: a crash between them loses the revocation.
-type besideStore struct {
-	storage.TokenStore
-	storage.RevocationQueue
-}
-
-func (b besideStore) DeleteAndEnqueue(ctx context.Context, id string, lease time.Duration) (storage.Revocation, error) {
-	r, err := b.TokenStore.Delete(ctx, id)
-	if err != nil {
-		return storage.Revocation{}, err
-	}
-	return b.RevocationQueue.Enqueue(context.WithoutCancel(ctx), r, lease)
-}
-
-func (b besideStore) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, lease time.Duration) ([]storage.Revocation, error) {
-	records, err := b.TokenStore.DeleteMatching(ctx, m)
-	var revocations []storage.Revocation
-	for _, r := range records {
-		d, enqueueErr := b.RevocationQueue.Enqueue(context.WithoutCancel(ctx), r, lease)
-		if enqueueErr != nil {
-			err = errors.Join(err, enqueueErr)
-			continue
-		}
-		revocations = append(revocations, d)
-	}
-	return revocations, err
 }
 
 // WithPort returns a copy of p whose loopback URIs use port, for a program that

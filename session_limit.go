@@ -35,7 +35,7 @@ func (p *Passport) endOldest(ctx context.Context, subject, latest string) {
 func (p *Passport) evict(ctx context.Context, id string) {
 	l, removed, err := p.endSession(ctx, id, EventSessionEvicted)
 	if l.App == OutcomeDone {
-		p.revoker.revoke(removed)
+		p.revoker.Revoke(removed)
 	}
 	if err != nil {
 		p.c.Logger.WarnContext(ctx, "passport: a user's oldest session could not be ended yet", "error", err)

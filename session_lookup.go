@@ -17,7 +17,7 @@ import (
 // [Passport.Handler] does for net/http, for other frameworks. ErrNoSession
 // means that there is none, ErrStoreUnavailable that the Store could not answer.
 func (p *Passport) Session(ctx context.Context, id Secret) (*Session, error) {
-	p.revoker.begin()
+	p.revoker.Begin()
 	if !plausibleID(string(id)) {
 		return nil, ErrNoSession
 	}

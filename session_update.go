@@ -21,12 +21,12 @@ func (p *Passport) unreadable(ctx context.Context, rec storage.Record, err error
 	}
 	call, cancel := p.storeCall(ctx)
 	defer cancel()
-	revocation, removeErr := p.remove(call, rec.ID)
+	removed, removeErr := p.revoker.Delete(call, rec.ID)
 	switch {
 	case removeErr == nil:
 		p.announce(rec.ID)
 		p.emit(Event{Name: EventSessionLost, Session: rec.ID, Subject: rec.Subject, SID: rec.SID, Context: ctx, Err: err})
-		p.revoker.revoke(revocation)
+		p.revoker.Revoke(removed)
 	case !errors.Is(removeErr, storage.ErrNotFound):
 		err = errors.Join(err, removeErr)
 		p.c.Logger.Error("passport: a session that cannot be read could not be ended yet", "error", err)

@@ -90,7 +90,7 @@ func (p *Passport) Sessions(ctx context.Context, subject string) ([]SessionInfo,
 // It cannot end the Passport sessions in the users' other browsers: only those
 // browsers can.
 func (p *Passport) EndSessions(ctx context.Context, m storage.Match) (Logout, error) {
-	p.revoker.begin()
+	p.revoker.Begin()
 	l := p.newLogout()
 	if m.Subject == "" && m.SID == "" {
 		l.App = OutcomeFailed
@@ -98,7 +98,7 @@ func (p *Passport) EndSessions(ctx context.Context, m storage.Match) (Logout, er
 	}
 	call, cancel := p.storeCall(ctx)
 	defer cancel()
-	revocations, err := p.removeMatching(call, m)
+	revocations, err := p.revoker.DeleteMatching(call, p.ownSessions(m))
 	records := make([]storage.Record, len(revocations))
 	for i, d := range revocations {
 		records[i] = d.Record
@@ -121,20 +121,6 @@ func (p *Passport) EndSessions(ctx context.Context, m storage.Match) (Logout, er
 func (p *Passport) ownSessions(m storage.Match) storage.Match {
 	m.Tenant, m.Kind = p.c.tenant.Name(), storage.KindSession
 	return m
-}
-
-// removeMatching is remove for many.
-func (p *Passport) removeMatching(ctx context.Context, m storage.Match) ([]storage.Revocation, error) {
-	m = p.ownSessions(m)
-	revocations, err := p.queue.DeleteMatchingAndEnqueue(ctx, m, revocationLease)
-	if !errors.Is(err, storage.ErrFull) {
-		return revocations, err
-	}
-	records, err := p.store.DeleteMatching(ctx, m)
-	for _, r := range records {
-		revocations = append(revocations, p.revoker.unqueued(r))
-	}
-	return revocations, err
 }
 
 // maxLabel bounds a label, in bytes.

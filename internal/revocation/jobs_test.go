@@ -1,0 +1,144 @@
+package revocation
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/passport-go/passport/storage"
+)
+
+// endAll ends sessions without waiting for their revocation.
+func (p *process) endAll(n int) {
+	for _, id := range ids(n) {
+		p.Revoke(p.end(id))
+	}
+}
+
+func (p *provider) revokedOnce(t *testing.T, n int) {
+	t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	assert.Len(t, p.revoked, n)
+	for id, times := range p.revoked {
+		assert.Equal(t, 1, times, id)
+	}
+}
+
+func TestManyRevocationsDoNotOverrunTheProvider(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		provider := &provider{takes: time.Second}
+		p := start(t, newStore(), provider)
+		p.endAll(300)
+		time.Sleep(15 * time.Second)
+		p.stop(t.Context())
+		assert.Equal(t, maxConcurrent, provider.most)
+		provider.revokedOnce(t, 300)
+	})
+}
+
+// There is more to revoke than can be done within the lease.
+func TestARevocationThatWaitsTooLongIsClaimedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		provider := &provider{takes: 9 * time.Second}
+		p := start(t, newStore(), provider)
+		p.Begin()
+		p.endAll(10 * maxConcurrent)
+		time.Sleep(10 * time.Minute)
+		p.stop(t.Context())
+		assert.LessOrEqual(t, provider.most, maxConcurrent)
+		provider.revokedOnce(t, 10*maxConcurrent)
+	})
+}
+
+func TestADurableQueueKeepsWhatIsTooMuchForTheProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		provider := &provider{takes: time.Millisecond}
+		p := start(t, newStore(), provider)
+		p.Begin()
+		var last chan Outcome
+		for _, id := range ids(maxJobs + 50) {
+			last = make(chan Outcome, 1)
+			p.RevokeTo(last, p.end(id))
+		}
+		assert.Equal(t, Pending, <-last, "left to the queue")
+		time.Sleep(5 * time.Minute)
+		p.stop(t.Context())
+		assert.Len(t, provider.revoked, maxJobs+50, "and revoked all the same")
+	})
+}
+
+// As many revocations as a process tracks wait for their retry.
+func TestRevocationsThatWaitForTheirRetryKeepNoOtherWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		later := unwell
+		later.RetryAfter = 24 * time.Hour
+		provider := &provider{answer: failing(later, maxTracked+1)}
+		p := start(t, newStore(), provider)
+		p.logOut(ids(maxTracked)...)
+		outcomes := make(chan Outcome, 1)
+		p.RevokeTo(outcomes, p.end("new"))
+		assert.Equal(t, Done, <-outcomes)
+		p.stop(t.Context())
+	})
+}
+
+func TestFinishGoesOnUntilItsContextIsDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var well atomic.Bool
+		provider := &provider{answer: func(int) Answer {
+			if well.Load() {
+				return Answer{Outcome: Done}
+			}
+			return Answer{Outcome: Pending, Err: unwell.Err, RetryAfter: time.Hour}
+		}}
+		p := startVolatile(t, newStore(), provider)
+		const n = 100 * maxConcurrent
+		p.logOut(ids(n)...)
+		well.Store(true)
+		provider.slowDown(time.Second)
+		began := time.Now()
+		p.stop(t.Context())
+		provider.revokedOnce(t, n)
+		assert.Equal(t, 100*time.Second, time.Since(began))
+		assert.Zero(t, p.Unrevoked())
+	})
+}
+
+// More is under way than can be done within the lease.
+func TestFinishWaitsForWhatWaitsAlready(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		provider := &provider{takes: time.Second}
+		p := startVolatile(t, newStore(), provider)
+		p.endAll(100 * maxConcurrent)
+		p.stop(t.Context())
+		provider.revokedOnce(t, 100*maxConcurrent)
+	})
+}
+
+func TestFinishEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := startVolatile(t, newStore(), &provider{takes: time.Hour})
+		p.endAll(2)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		began := time.Now()
+		p.stop(ctx)
+		assert.Equal(t, 3*time.Second, time.Since(began))
+		assert.Equal(t, 2, p.Unrevoked())
+	})
+}
+
+func TestAfterTheTasksHaveFinishedRevokeReturnsWhenItIsDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		provider := &provider{takes: time.Second}
+		p := start(t, newStore(), provider)
+		p.stop(t.Context())
+		p.Revoke([]storage.Revocation{p.end("a"), p.end("b")}...)
+		provider.revokedOnce(t, 2)
+	})
+}

@@ -1,0 +1,96 @@
+package revocation
+
+import (
+	"time"
+
+	"github.com/passport-go/passport/storage"
+)
+
+// maxTracked bounds how many revocations are tracked that are safe in a durable
+// queue. The rest is worked off too, but not remembered: the loop claims it again.
+const maxTracked = 10_000
+
+type trackedRevocation struct {
+	revocation storage.Revocation
+	unqueued   bool // in no queue
+	jobs       int  // for it that wait or are under way
+}
+
+// Unrevoked counts the revocations that end with this process.
+func (w *Worker) Unrevoked() (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, t := range w.tracked {
+		if t.unqueued || w.c.Volatile {
+			n++
+		}
+	}
+	return n
+}
+
+// dueUnqueued leases the due revocations that are in no queue.
+func (w *Worker) dueUnqueued(now time.Time) (due []storage.Revocation) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.unqueuedCount == 0 {
+		return nil // there may be very many others
+	}
+	for id, t := range w.tracked {
+		if t.unqueued && t.jobs == 0 && !t.revocation.Due.After(now) {
+			t.revocation.Due = now.Add(Lease)
+			w.tracked[id] = t
+			due = append(due, t.revocation)
+		}
+	}
+	return due
+}
+
+// dropClaimedElsewhere forgets the revocations that were due when the queue was
+// asked and that it did not return: another Passport with the same store has claimed
+// or completed them.
+func (w *Worker) dropClaimedElsewhere(asked time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for id, t := range w.tracked {
+		if !t.unqueued && t.jobs == 0 && !t.revocation.Due.After(asked) {
+			delete(w.tracked, id)
+		}
+	}
+}
+
+func (w *Worker) track(r storage.Revocation, unqueued bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t, known := w.tracked[r.Record.ID]
+	if known || unqueued || w.mayTrackMore() {
+		if unqueued && !t.unqueued {
+			w.unqueuedCount++
+		}
+		t.revocation, t.unqueued = r, unqueued || t.unqueued
+		w.tracked[r.Record.ID] = t
+	}
+}
+
+// mayTrackMore is for the holder of mu.
+func (w *Worker) mayTrackMore() bool { return w.c.Volatile || len(w.tracked) < maxTracked }
+
+// forget drops a revocation that is done, or that another has claimed; unless this
+// process has claimed it anew since.
+func (w *Worker) forget(r storage.Revocation) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t := w.tracked[r.Record.ID]
+	if !t.revocation.Due.Equal(r.Due) {
+		return
+	}
+	delete(w.tracked, r.Record.ID)
+	if t.unqueued {
+		w.unqueuedCount--
+	}
+}
+
+func (w *Worker) isUnqueued(r storage.Revocation) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.tracked[r.Record.ID].unqueued
+}
