@@ -22,8 +22,11 @@ const (
 	MaxAge = 30 * 24 * time.Hour
 
 	// pollInterval is how often the queue is searched for revocations of other
-	// instances, or of an earlier run.
+	// instances, or of an earlier run. After the start the interval is as long as
+	// the worker has run, from firstPoll up: the last statement of a process that
+	// was killed may be carried out after the first look of the next.
 	pollInterval = 30 * time.Second
+	firstPoll    = time.Second
 
 	// claimBatch is how many revocations are claimed at a time.
 	claimBatch = 16
@@ -90,12 +93,14 @@ func (w *Worker) Begin() {
 }
 
 func (w *Worker) loop(ctx context.Context) {
+	began := time.Now() // not by Config.Now: how long it runs, whatever the clock does
 	for !w.isClosing() {
 		pause := minPause
 		if !w.claimDue() {
 			pause = firstRetry
 		}
-		timer := time.NewTimer(max(pause, w.untilNext(pollInterval)))
+		poll := min(max(time.Since(began), firstPoll), pollInterval)
+		timer := time.NewTimer(max(pause, w.untilNext(poll)))
 		select {
 		case <-timer.C:
 		case <-w.wake:

@@ -20,14 +20,59 @@ type claimCounter struct {
 	*memory.Store
 	claims atomic.Int32
 	down   atomic.Bool
+	after  func(n int32) // the nth claim
 }
 
 func (s *claimCounter) Claim(ctx context.Context, tenant string, n int, lease time.Duration) ([]storage.Revocation, error) {
-	s.claims.Add(1)
+	claims := s.claims.Add(1)
 	if s.down.Load() {
 		return nil, io.ErrUnexpectedEOF
 	}
-	return s.Store.Claim(ctx, tenant, n, lease)
+	claimed, err := s.Store.Claim(ctx, tenant, n, lease)
+	if s.after != nil {
+		s.after(claims)
+	}
+	return claimed, err
+}
+
+// The last statement of a process that was killed may be carried out after the first
+// look of the next one.
+func TestARevocationThatAppearsJustAfterTheFirstLookIsRevokedSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := &claimCounter{Store: newStore()}
+		shared.after = func(n int32) {
+			if n == 1 {
+				enqueue(t, shared.Store, "late")
+			}
+		}
+		provider := &provider{}
+		p := start(t, shared, provider)
+		p.Begin()
+		time.Sleep(1100 * time.Millisecond)
+		assert.Equal(t, 1, provider.times("late"))
+		p.kill()
+	})
+}
+
+func TestAnotherProcessIsNoticedLaterTheLongerThisOneHasRun(t *testing.T) {
+	for appears, within := range map[time.Duration]time.Duration{
+		500 * time.Millisecond: 500 * time.Millisecond,
+		3 * time.Second:        time.Second,
+		9 * time.Second:        7 * time.Second,
+		40 * time.Second:       22 * time.Second,
+		time.Hour:              pollInterval,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			shared, provider := newStore(), &provider{}
+			p := start(t, shared, provider)
+			p.Begin()
+			time.Sleep(appears)
+			enqueue(t, shared, "late")
+			time.Sleep(within + 100*time.Millisecond)
+			assert.Equal(t, 1, provider.times("late"), appears)
+			p.kill()
+		})
+	}
 }
 
 // enqueue leaves a revocation as a killed process does: its lease has run out.
