@@ -65,6 +65,7 @@ var walls = map[string][]string{
 	"internal/revocation": {module + "/internal/tasks", module + "/storage"},
 	"internal/seal":       {},
 	"internal/textconfig": {module + "/internal/strictbase64"},
+	"internal/storecheck": {module + "/storage"},
 	"internal/text":       {},
 
 	"internal/bench":            {},

@@ -67,6 +67,7 @@ func New(c Config) (*Passport, error) {
 	p.notifier, _ = s.Store.(storage.Notifier)
 	p.revoker = newRevoker(p)
 	p.setURLs()
+	p.warnOfHiddenInterfaces()
 	return p, nil
 }
 

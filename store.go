@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/passport-go/passport/internal/storecheck"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -22,6 +23,21 @@ func (p *Passport) storeCall(ctx context.Context) (context.Context, context.Canc
 		return ctx, func() {}
 	}
 	return context.WithTimeout(ctx, storeTimeout)
+}
+
+// warnOfHiddenInterfaces logs that the Store wraps another and so hides what that
+// one can do.
+func (p *Passport) warnOfHiddenInterfaces() {
+	hidden := storecheck.Find(p.store)
+	if len(hidden) == 0 {
+		return
+	}
+	attrs := []any{"store", fmt.Sprintf("%T", p.store), "wraps", hidden[0].Wrapped}
+	for _, h := range hidden {
+		attrs = append(attrs, h.Interface, h.Effect)
+	}
+	p.c.Logger.Warn("passport: Config.Store hides interfaces of the store that it wraps: "+
+		"forward their methods, or embed the type of that store (see package storage, Wrapping a store)", attrs...)
 }
 
 // storeError tells "there is none" from "the store could not answer".

@@ -7,7 +7,29 @@
 // sealed by package passport before it gets here. A store does not interpret
 // Data, and keeps no copy of a record that it has deleted.
 //
-// What the sentences below promise, the suite in storage/storagetest checks.
+// The suite in storage/storagetest checks what the comments below promise.
+//
+// # Wrapping a store
+//
+// A store that wraps another, to count calls or to cache, must have the optional
+// interfaces of the inner store too. This wrapper hides them, because embedding an
+// interface promotes its methods alone:
+//
+//	type counting struct{ storage.TokenStore } // hides RevocationQueue, Lister and Notifier
+//
+// Then pending revocations are lost with the process, sessions cannot be listed,
+// and other instances learn of a logout late. Embed the concrete type instead, or
+// forward the methods:
+//
+//	type counting struct{ *postgres.Store }
+//
+// passport.New looks for such a wrapper and logs a warning. It recognises one by a
+// field of an interface type that includes TokenStore, or by a method
+//
+//	Unwrap() storage.TokenStore
+//
+// which takes precedence. A wrapper that hides the interfaces on purpose returns
+// nil there, and there is no warning.
 package storage
 
 import (
