@@ -1,39 +1,40 @@
 // Package file keeps one user's sessions on a desktop in a file of theirs: the
-// store for games, launchers and command line programs. It is meant for a
-// handful of sessions; a server has storage/bolt.
+// store for games, launchers and command line programs. It is meant for a few
+// sessions; servers use storage/bolt.
 //
 // # What it needs
 //
 // A path in a directory that only the user can write to, for the file, its lock
-// (the path and ".lock") and, for a moment, the next version of it (".new").
-// Several processes may use the file at once: a write takes the lock for the few
-// milliseconds that it lasts, and a read needs none.
+// (the path and ".lock") and, briefly, its next version (".new"). Several processes
+// may use the file at once: a write holds the lock for a few milliseconds, and a
+// read needs no lock.
 //
 // # What survives what
 //
-//   - A restart, a crash, SIGKILL, a power cut: the file is replaced as a whole
-//     by one that is on the disk already, so it is that of before or that of
-//     after. What a call has returned is there.
+//   - A restart, a crash, SIGKILL, a power cut: the file is replaced as a whole by
+//     one that is already on the disk, so it is either the old or the new one. What
+//     a call has returned is stored.
 //
 //   - A full disk: a write that needs more room than the file has fails with
 //     [storage.ErrFull], and the file stays as it was. One that needs no more,
 //     such as a logout, is made in the file itself; then a power cut at that very
 //     moment damages it.
 //
-//   - A damaged file: it counts as one without sessions, and Options.Logger is
-//     told. The next write that has something to store moves it aside, to the path
-//     and ".damaged", where it stays for you to look at and to delete. One that a
-//     newer version of this package wrote is refused instead, and left alone.
+//   - A damaged file: it counts as having no sessions, and Options.Logger is told.
+//     The next write that stores something moves it to the path and ".damaged",
+//     where you can examine and delete it. A file that a newer version of this
+//     package wrote is refused instead, and left alone.
 //
-//   - A copy of the file that is put back, from a backup or by another program of
-//     the user: its sessions are back, unless the provider has ended them, also
-//     those that were logged out since. Nothing in a file can tell that it is an
-//     old one; Options.Pin can, in the keyring. A logout that has revoked its refresh token leaves such a session
-//     with what its access token has left to live, an hour or so.
+//   - An old copy of the file that is restored, from a backup or by another program
+//     of the user: its sessions are back, including those that were logged out
+//     since, unless the provider has ended them. Nothing in a file shows that it is
+//     old; Options.Pin does, in the keyring. If the logout revoked the refresh
+//     token, such a session can only use its access token until that expires, after
+//     about an hour.
 //
 // When the last record is gone and no revocation is pending, the file is removed.
-// Package native keeps one for thirty days after a logout, by which it knows
-// whether that is complete.
+// Package native keeps one record for thirty days after a logout, to know whether
+// the logout is complete.
 package file
 
 import (
@@ -58,19 +59,19 @@ var (
 
 // Options changes how a Store works. The zero value is a good choice.
 type Options struct {
-	// Now tells the time by which records expire and revocations fall due. Nil means
-	// time.Now.
+	// Now is the clock for the expiry of records and the due times of revocations.
+	// Nil means time.Now.
 	Now func() time.Time
 
-	// Pin notices an old copy of the file that somebody has put back, which then
-	// counts as damaged. Each call asks it. Nil means that nobody notices.
+	// Pin detects a restored old copy of the file, which then counts as damaged.
+	// Each call uses it. Nil: old copies are not detected.
 	Pin Pin
 
-	// Logger is told of a damaged file. Nil means silence.
+	// Logger receives messages about a damaged file. Nil: nothing is logged.
 	Logger *slog.Logger
 
-	// LockTimeout is how long a write waits for a process that keeps the lock and
-	// does not go on. 0 means ten seconds; a negative value means not to wait.
+	// LockTimeout is how long a write waits for a process that holds the lock. 0
+	// means ten seconds; a negative value means not to wait.
 	LockTimeout time.Duration
 }
 

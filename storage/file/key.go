@@ -16,9 +16,9 @@ import (
 const keySize = 32
 
 // Key returns the key in the file at path, for Config.EncryptionKeys of package
-// passport. The first call makes it, of 32 random bytes, and writes it down in
-// base64, in a file of mode 0600; of processes that call at the same time, all
-// get the same key. What New says of path holds here too.
+// passport. The first call creates it, from 32 random bytes, and writes it in
+// base64 to a file of mode 0600; concurrent processes all get the same key. The
+// requirements for path are those of New.
 //
 // A key beside the sessions that it seals keeps them from whoever gets to see
 // their file and not the key's, in a backup or a bug report, and a session that
@@ -29,11 +29,10 @@ const keySize = 32
 // both files: for that, put the key in the system's keyring, with Key of
 // storage/keyring.
 //
-// A key that is there can be read where nothing can be written, such as in a
-// read-only home directory.
+// An existing key can be read from a read-only home directory.
 //
 // Without the file the sessions are lost, and so are revocations that are still
-// pending. A file with something else in it is an error, and left alone.
+// pending. A file with other content is an error, and left alone.
 func Key(path string) ([]byte, error) {
 	if path == "" {
 		return nil, errors.New("storage/file: Key: path is empty: name a file in a directory of the user's, such as one in os.UserConfigDir")

@@ -10,14 +10,14 @@ import (
 const keySize = 32
 
 // Key returns the key that the keyring has under service and user, for
-// Config.EncryptionKeys of package passport. The first call makes it, of 32
-// random bytes; of processes that call at the same time, all get the same key.
-// It is good for sessions in whichever store: with those in a file of
-// storage/file it is out of reach for whoever copies the disk.
+// Config.EncryptionKeys of package passport. The first call creates it, from 32
+// random bytes; concurrent processes all get the same key. It can seal sessions in
+// any store: for those in storage/file, it is out of reach of somebody who copies
+// the disk.
 //
-// What the package says of other programs of the user holds for the key too.
-// Without it the sessions are lost, and so are the pending revocations.
-// An item that is no key is an error, and left alone.
+// Other programs of the user can read the key as they can read sessions. Without it
+// the sessions and the pending revocations are lost. An item that is not a key is
+// an error, and left alone.
 //
 // ctx and errors are as for [New].
 func Key(ctx context.Context, service, user string, opts Options) ([]byte, error) {

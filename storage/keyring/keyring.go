@@ -1,26 +1,26 @@
 // Package keyring keeps one user's sessions on a desktop in the keyring of the
 // operating system: Keychain on macOS, Credential Manager on Windows, the Secret
-// Service (GNOME Keyring, KWallet) on Linux and the BSDs. It is meant for a
-// handful of sessions; storage/file is for where there is no keyring.
+// Service (GNOME Keyring, KWallet) on Linux and the BSDs. It is meant for a few
+// sessions; where there is no keyring, use storage/file.
 //
 // # What it needs
 //
-// A keyring that is unlocked, or that the user unlocks when the system asks: a
-// call waits for that until its context is done, and a minute at most. If that
-// was in vain, [ErrLocked] says so, and further calls fail at once until the
-// keyring is unlocked. [ErrNoKeyring] says that there is none; none is started
-// for the call. And a place for a lock file, which
-// holds nothing: it keeps the processes of the program from writing at once.
-// Every call goes to the keyring, which takes milliseconds.
+// A keyring that is unlocked, or that the user unlocks when the system asks: a call
+// waits for that until its context is done, and a minute at most. Otherwise it
+// returns [ErrLocked], and further calls fail at once until the keyring is
+// unlocked. [ErrNoKeyring] reports that there is no keyring; the package does not
+// start one. It also needs a place for an empty lock file, so that processes of the
+// program do not write at the same time. Every call goes to the keyring, which
+// takes milliseconds.
 //
 // # What survives what
 //
 //   - A restart of the program and of the machine: everything.
-//   - A crash, SIGKILL: sessions are written beside those of before, and then
-//     become the current ones in one step, so it is one or the other. Pieces that
-//     a crash has left are removed by the next write.
+//   - A crash, SIGKILL: new sessions are written beside the old ones, and then
+//     replace them in one step, so either the old or the new ones remain. The next
+//     write removes what a crash has left behind.
 //   - A keyring that does not answer, or that the user keeps locked: an error.
-//   - Sessions that are damaged, as by another program: they count as none, and
+//   - Damaged sessions, for example by another program: they count as none, and
 //     Options.Logger is told. The next write replaces them.
 //   - Other programs of the user: on most systems they can read what is in the
 //     keyring without asking.
@@ -57,21 +57,21 @@ type Options struct {
 	// time.Now.
 	Now func() time.Time
 
-	// Logger is told of sessions that are damaged. Nil means silence.
+	// Logger receives messages about damaged sessions. Nil: nothing is logged.
 	Logger *slog.Logger
 
-	// LockFile is the path of the lock file. A directory that is missing is made,
-	// for the user alone. Empty means one named for service and user in the
-	// directory passport of os.UserCacheDir.
+	// LockFile is the path of the lock file. A missing directory is created, for
+	// the user only. Empty means one named for service and user in the directory
+	// passport of os.UserCacheDir.
 	LockFile string
 
-	// LockTimeout is how long a call waits for a process that keeps the lock and
-	// does not go on, for it may be waiting for the user to unlock the keyring. 0
-	// means a minute; a negative value means not to wait.
+	// LockTimeout is how long a call waits for a process that holds the lock, which
+	// may be waiting for the user to unlock the keyring. 0 means a minute; a
+	// negative value means not to wait.
 	LockTimeout time.Duration
 
 	// UnlockTimeout is how long a call waits for the user to unlock the keyring,
-	// unless its context is done before: then it returns ErrLocked. 0 means a
+	// unless its context is done first: then it returns ErrLocked. 0 means a
 	// minute.
 	UnlockTimeout time.Duration
 }

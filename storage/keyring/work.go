@@ -16,12 +16,12 @@ import (
 // when the keyring answers, and changes nothing then.
 
 var (
-	// ErrLocked reports that the keyring is locked, and that its user has not
-	// unlocked it in time, or has declined to.
+	// ErrLocked reports that the keyring is locked, and the user did not unlock it
+	// in time, or declined.
 	ErrLocked = errors.New("storage/keyring: the keyring is locked: unlock it and try again")
 
-	// ErrNoKeyring reports that there is no keyring: no D-Bus session, or no
-	// Secret Service in it. Use storage/file then.
+	// ErrNoKeyring reports that there is no keyring: no D-Bus session, or no Secret
+	// Service in it. Use storage/file instead.
 	ErrNoKeyring = errors.New("storage/keyring: there is no keyring: start one, or use storage/file")
 )
 

@@ -15,8 +15,8 @@ var _ storage.Notifier = (*Store)(nil)
 // what is there, and waits for the browser to do so.
 //
 // An error says what is missing in o, or that the browser has no storage for the
-// page: in a worker, in an iframe that is sandboxed, where the user's settings
-// forbid it. On other platforms than js/wasm it wraps errors.ErrUnsupported.
+// page: in a worker, in a sandboxed iframe, or because the user's settings forbid
+// it. On platforms other than js/wasm it wraps errors.ErrUnsupported.
 func New(o Options) (*Store, error) {
 	if o.AuthenticationDomain == "" || o.ClientID == "" {
 		return nil, errors.New("storage/localstorage: New: Options.AuthenticationDomain and Options.ClientID are required")

@@ -10,17 +10,17 @@ import (
 	"github.com/passport-go/passport/storage/document"
 )
 
-// UserID is what a listener (see Listen) is told when the session that is shared
-// with the JavaScript SDK has ended, or another has taken its place.
+// UserID is the ID that listeners (see Listen) receive when the session that is
+// shared with the JavaScript SDK has ended or been replaced.
 const UserID = "user"
 
 // LoadUser returns the session, or storage.ErrNotFound.
 //
-// Whatever others have made of it since the last call is taken in: tokens that
-// the JavaScript SDK has refreshed are a new Revision; a user whom it has signed
-// in is a new session; one that makes no sense, has expired, or was written back
-// after its end is removed. A change by others within a second of one by a Store
-// may take the rest of that second to be told from an old value.
+// It includes changes by others since the last call: tokens that the JavaScript SDK
+// has refreshed are a new Revision; a user whom it has signed in is a new session;
+// an unreadable or expired session, or one that was written back after its end, is
+// removed. If others change the session within a second of a Store, it may take the
+// rest of that second to distinguish the change from an old value.
 func (s *Store) LoadUser(ctx context.Context) (User, error) {
 	raw, err := document.Note(ctx, s.contract)
 	if err != nil {
@@ -94,9 +94,9 @@ func (s *Store) SaveUser(ctx context.Context, u User) (User, error) {
 	return u, nil
 }
 
-// DeleteUser ends the session if it is still at revision, and returns it; else
-// storage.ErrConflict, or storage.ErrNotFound. It also clears away what the
-// JavaScript SDK leaves behind: the state of logins that were not finished.
+// DeleteUser ends the session if it is still at revision, and returns it; otherwise
+// storage.ErrConflict or storage.ErrNotFound. It also removes what the JavaScript
+// SDK leaves behind: the state of unfinished logins.
 func (s *Store) DeleteUser(ctx context.Context, revision uint64) (User, error) {
 	var deleted *User
 	err := s.turn(ctx, func(v verdict, update *document.NoteUpdate) error {

@@ -12,13 +12,13 @@ import (
 	"github.com/passport-go/passport/storage/document"
 )
 
-// SignOut ends the session at once, without waiting for the database: the page
-// may be left in the next moment. From then on nobody finds the session, in any
-// tab. What it has taken out of its place stands under a name of its own until
-// [Store.CompleteSignOut] is called, here or in the next page. logout is a name for
-// it, without line breaks.
+// SignOut ends the session at once, without waiting for the database, so the page
+// may be left in the next moment. From then on no tab finds the session. It is kept
+// under another name until [Store.CompleteSignOut] is called, here or in the next
+// page. logout is a name for this logout, without line breaks.
 //
-// It needs no room: if storage is full, less is kept, but never nothing.
+// It needs no space: if storage is full, it keeps less of the session, but always
+// the refresh token.
 func (s *Store) SignOut(logout string) error {
 	item, err := s.items.get(s.name)
 	if err != nil {
@@ -58,14 +58,14 @@ func (s *Store) PendingSignOut() (logout string, at time.Time, err error) {
 	return pending.logout, pending.at, err
 }
 
-// Item is what stands in the session's place, for a cheap look whether it has
+// Item returns the stored item of the session, for a cheap check whether it has
 // changed.
 func (s *Store) Item() (string, error) { return s.items.get(s.name) }
 
-// CompleteSignOut enters in the database that the session of the last SignOut has
-// ended and, in the same atomic step, the revocation that record makes of it, under
-// a lease. record is called while other callers wait, and must neither block nor
-// call the Store. storage.ErrNotFound: nobody was signed in, or another tab has
+// CompleteSignOut records that the session of the last SignOut has ended and, in
+// the same atomic step, enqueues the revocation that record returns for it, under a
+// lease. record is called while other callers wait, and must neither block nor call
+// the Store. storage.ErrNotFound: nobody was signed in, or another tab has
 // completed it.
 func (s *Store) CompleteSignOut(ctx context.Context, record func(User) (storage.Record, error), lease time.Duration) (storage.Revocation, error) {
 	var queued storage.Revocation

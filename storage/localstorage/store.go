@@ -16,35 +16,32 @@ var (
 	_ storage.RevocationQueue = (*Store)(nil)
 )
 
-// Options says whose sessions a Store keeps. AuthenticationDomain and ClientID
-// are required.
+// Options configure a Store. AuthenticationDomain and ClientID are required.
 type Options struct {
-	// AuthenticationDomain is the auth domain as pages with the JavaScript SDK
-	// have it in their configuration (overrides.authenticationDomain), to the
-	// letter, for it is part of a name. Unless they set it, that is
-	// "https://auth.immutable.com".
+	// AuthenticationDomain is the auth domain exactly as pages with the JavaScript
+	// SDK configure it (overrides.authenticationDomain), because it is part of a
+	// name. Unless they set it, it is "https://auth.immutable.com".
 	AuthenticationDomain string
 
 	// ClientID is the client ID of the app.
 	ClientID string
 
-	// Lifetime is how long a session lasts that the JavaScript SDK has begun. 0
-	// means 30 days.
+	// Lifetime is how long a session of the JavaScript SDK lasts. 0 means 30 days.
 	Lifetime time.Duration
 
-	// WrittenBack returns the revocation for a session that was ended here and that a
-	// page with the JavaScript SDK has then written back with new tokens. It is
+	// WrittenBack returns the revocation for a session that was ended here and that
+	// a page with the JavaScript SDK has then written back with new tokens. It is
 	// called while other callers wait, and must neither block nor call the Store.
-	// Its error keeps the session from being removed. Nil means a record with an
-	// ID of its own, whose Data is the user in the JavaScript SDK's format.
+	// If it returns an error, the session is not removed. Nil means a record with a
+	// new ID, whose Data is the user in the JavaScript SDK's format.
 	WrittenBack func(User) (storage.Record, error)
 
 	// Now tells the time by which sessions expire and revocations fall due. Nil means
 	// time.Now.
 	Now func() time.Time
 
-	// Logger is told of content that makes no sense and of sessions that were
-	// written back. Nil means silence.
+	// Logger receives messages about unreadable content and sessions that were
+	// written back. Nil: nothing is logged.
 	Logger *slog.Logger
 }
 

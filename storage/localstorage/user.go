@@ -9,8 +9,7 @@ import (
 
 // User is the session that is shared with the JavaScript SDK.
 //
-// It holds tokens in the clear. Printing it, in whichever way, or logging it
-// shows none of it.
+// It contains unencrypted tokens. Printing or logging it shows none of them.
 type User struct {
 	// Subject and SID are the claims sub and sid of the profile; SID may be
 	// empty. The Store sets them.
@@ -36,7 +35,7 @@ type User struct {
 	// JavaScript SDK has begun it is Options.Lifetime after it was first seen.
 	Expiry time.Time
 
-	// Extra is the caller's own. It stays when the JavaScript SDK refreshes the
+	// Extra is for the caller. It stays when the JavaScript SDK refreshes the
 	// tokens, and is nil for a session that the JavaScript SDK has begun.
 	Extra []byte
 }
@@ -52,7 +51,7 @@ func (User) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 // LogValue returns a placeholder.
 func (User) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalText returns a placeholder, so that JSON and the like do.
+// MarshalText returns a placeholder, for JSON and other encodings.
 func (User) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 func (u User) sameTokens(v User) bool {

@@ -1,10 +1,11 @@
-// Package memory keeps records in the memory of the process: the default store,
-// and the fastest. It ends with the process, and no other instance sees it.
+// Package memory keeps records in the memory of the process: the default store, and
+// the fastest. Its records are lost with the process, and other instances do not
+// see them.
 //
-// A lookup is one map lookup, and a logout by subject or sid takes the same few
-// steps however many other sessions live. The store is bounded, starts no
-// goroutine and needs no closing: writes sweep away what has expired, a few
-// records at a time. There is no lock over the whole store.
+// A lookup is one map lookup, and the cost of a logout by subject or sid does not
+// depend on the number of other sessions. The store is bounded, starts no goroutine
+// and needs no closing: writes remove expired records, a few at a time. No lock
+// covers the whole store.
 package memory
 
 import (
@@ -19,24 +20,23 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// DefaultLimit is how many records, and beside them how many revocations, a store
-// keeps for each tenant unless its Options say otherwise: some 300 MB of sessions
-// with tokens of the usual size (2.6 KB).
+// DefaultLimit is the default number of records, and of revocations, that a store
+// keeps for each tenant: about 300 MB of sessions with tokens of the usual size
+// (2.6 KB).
 const DefaultLimit = 100_000
 
 // Options configure a Store. The zero Options are ready to use.
 type Options struct {
-	// Limit is the number of records the store keeps for each tenant at most:
-	// expired ones count until they are swept, but are swept before one more is
-	// refused.
-	// What would go beyond fails with storage.ErrFull. It counts records, not
-	// bytes. 0 means DefaultLimit; negative means no limit.
+	// Limit is the maximum number of records per tenant. Expired ones count until
+	// they are removed, which happens before a new one is refused. Further records
+	// fail with storage.ErrFull. It counts records, not bytes. 0 means
+	// DefaultLimit; negative means no limit.
 	Limit int
 
-	// RevocationLimit is the same for a tenant's pending revocations. At the limit, Enqueue,
-	// DeleteAndEnqueue and DeleteMatchingAndEnqueue fail with storage.ErrFull and leave
-	// the record where it is; Delete and DeleteMatching still remove it.
-	// 0 means DefaultLimit; negative means no limit.
+	// RevocationLimit is the maximum number of pending revocations per tenant. At
+	// the limit, Enqueue, DeleteAndEnqueue and DeleteMatchingAndEnqueue fail with
+	// storage.ErrFull and leave the record where it is; Delete and DeleteMatching
+	// still remove it. 0 means DefaultLimit; negative means no limit.
 	RevocationLimit int
 
 	// Now is the clock. Nil means time.Now.

@@ -1,7 +1,7 @@
-// Package postgres keeps sessions in PostgreSQL, for programs that run as more
-// than one instance, or that restart. The sessions, the pending revocations
-// and the notices between instances go through it; the instances need nothing
-// else in common but the encryption keys.
+// Package postgres keeps sessions in PostgreSQL, for programs that run as more than
+// one instance, or that restart. The sessions, the pending revocations and the
+// notices between instances go through it; the instances share nothing else but the
+// encryption keys.
 //
 //	pool, err := pgxpool.New(ctx, "postgres://app@db.example/app")
 //	store, err := postgres.New(pool, postgres.Options{})
@@ -23,25 +23,25 @@
 //
 // # Behind a proxy
 //
-// Every verb is one statement that needs nothing of its session, so a proxy may
-// pool transactions (PgBouncer's pool_mode = transaction, and the like). Where
-// it does not keep track of prepared statements, set DefaultQueryExecMode of
-// the pool's configuration to pgx.QueryExecModeExec or
-// pgx.QueryExecModeCacheDescribe: a session check still is one round trip.
+// Every method is one statement that needs no session state, so a proxy may pool
+// transactions (PgBouncer's pool_mode = transaction, and the like). Where it does
+// not keep track of prepared statements, set DefaultQueryExecMode of the pool's
+// configuration to pgx.QueryExecModeExec or pgx.QueryExecModeCacheDescribe: a
+// session check still is one round trip.
 //
-// LISTEN is the exception. It needs a connection of its own to the server, one
-// for each instance, past the proxy: Options.Listen. Without one, Listen says so
-// and fails, and an instance learns of sessions that ended on another when it
-// next looks at them.
+// LISTEN is the exception. It needs a separate connection to the server for each
+// instance, bypassing the proxy: Options.Listen. Without one, Listen fails with an
+// error that says so, and an instance learns of sessions that ended on another when
+// it next looks them up.
 //
 // # What survives
 //
-// A verb that has returned is on disk, as far as the server is told to keep it
-// there: with synchronous_commit off, or after a failover to a replica that lags
-// behind, the last moment is lost. A session that was ended in it is there
-// again, and a pending revocation is forgotten. Choose a synchronous replica
-// if that must not be. A verb that ended with an error other than those of
-// package storage may have had its effect, or none, but never half of it.
+// What a method has returned is on disk, if the server is configured for that: with
+// synchronous_commit off, or after a failover to a replica that lags behind, the
+// last moment is lost. A session that ended in it exists again, and a pending
+// revocation is lost. Use a synchronous replica to prevent this. After an error
+// other than those of package storage, the change may have been made completely or
+// not at all, but never in part.
 //
 // # Size and cleaning up
 //

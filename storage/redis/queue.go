@@ -37,8 +37,8 @@ func (s *Store) Retry(ctx context.Context, d storage.Revocation, due time.Time) 
 	return s.resolve(ctx, retryScript, "retry", d, due.UnixMilli())
 }
 
-// Complete implements storage.RevocationQueue with one script. Should the answer be lost on
-// the way, the client's next try reports storage.ErrNotFound.
+// Complete implements storage.RevocationQueue with one script. If the response is
+// lost, the client's next try reports storage.ErrNotFound.
 func (s *Store) Complete(ctx context.Context, d storage.Revocation) error {
 	return s.resolve(ctx, completeScript, "complete", d)
 }
