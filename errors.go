@@ -27,6 +27,12 @@ var (
 	// logout at the URL of [Passport.UnfinishedLogout], and then sign in.
 	ErrNotReauthenticated = errors.New("passport: the provider has not asked for credentials since the last logout, which is unfinished")
 
+	// ErrNotRecent reports a login with LoginOptions.MaxAge at which the provider has
+	// not made the user prove who they are, or does not say when they did (the ID
+	// token's auth_time, which OpenID Connect Core 1.0 §2 requires then); and a
+	// request at [Passport.RequireRecent] that cannot be sent to such a login.
+	ErrNotRecent = errors.New("passport: the user has not proved recently enough who they are")
+
 	// ErrTokenExpired reports an access token that has expired and cannot be
 	// refreshed, because the login returned no refresh token (scope
 	// offline_access). The session itself goes on.

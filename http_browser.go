@@ -17,6 +17,7 @@ type httpDriver struct {
 	session string // the names of the cookies
 	login   string // followed by a character of its own for each binding
 	logout  string
+	looked  string // set while SilentLogin leaves the browser alone
 	web.Cookies
 
 	crossOrigin    *http.CrossOriginProtection
@@ -45,6 +46,7 @@ func newHTTPDriver(c *settled) httpDriver {
 		session:     c.CookieName,
 		login:       c.CookieName + "-login",
 		logout:      c.CookieName + "-logout",
+		looked:      c.CookieName + "-looked",
 		Cookies:     web.NewCookies(scheme),
 		crossOrigin: http.NewCrossOriginProtection(),
 		fromTrusted: http.NewCrossOriginProtection(),
@@ -57,7 +59,7 @@ func newHTTPDriver(c *settled) httpDriver {
 		logoutPath: c.place.localOf(c.LogoutPath),
 	}
 	if scheme == "https" {
-		for _, name := range []*string{&d.session, &d.login, &d.logout} {
+		for _, name := range []*string{&d.session, &d.login, &d.logout, &d.looked} {
 			*name = "__Host-" + *name
 		}
 	}

@@ -67,6 +67,8 @@ func explain(status int, err error) explanation {
 		return explanation{title: "The sign-in did not work", text: "Passport answered with an error: " + either(provider.Code, "no further word") + ".", again: true}
 	case errors.Is(err, ErrNotReauthenticated):
 		return explanation{title: "You have not been asked who you are", text: "The last sign-out from here is not finished, and the sign-in service would sign in whoever was signed in before. Finish signing out, then sign in again.", again: true}
+	case errors.Is(err, ErrNotRecent):
+		return explanation{title: "Please confirm who you are", text: "This needs you to sign in again. If you just did, the sign-in service did not ask for your credentials.", again: true, another: true}
 	case errors.Is(err, ErrNoLogin):
 		return explanation{title: "This sign-in is no longer valid", text: "It took too long, was used already, was begun in another browser, or you have signed out since.", again: true}
 	case errors.Is(err, errPrefetch):

@@ -86,7 +86,7 @@ func (p *Passport) LoginCallback(w http.ResponseWriter, r *http.Request) {
 	}
 	in, after, err := p.FinishLogin(r.Context(), before, query)
 	p.SetBrowserState(w, before, after)
-	if err != nil {
+	if err != nil && !p.endsSilently(r, in, err) {
 		p.refuse(w, r, loginStatus(err), err)
 		return
 	}
@@ -126,7 +126,7 @@ func loginStatus(err error) int {
 		return http.StatusInternalServerError
 	case errors.Is(err, ErrNoLogin):
 		return http.StatusBadRequest
-	case errors.Is(err, ErrNotReauthenticated):
+	case errors.Is(err, ErrNotReauthenticated), errors.Is(err, ErrNotRecent):
 		return http.StatusForbidden
 	case errors.Is(err, ErrStoreUnavailable):
 		return http.StatusServiceUnavailable

@@ -18,30 +18,6 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// LoginOptions are the options of one login. The zero value is a plain login.
-type LoginOptions struct {
-	// ReturnTo is where the user goes after the login: a path of this site, of at
-	// most 1000 bytes. Default: /, also for anything else.
-	ReturnTo string
-
-	// Prompt is the OpenID Connect prompt parameter: login, none, consent or
-	// select_account, or some of them separated by spaces. A discovered provider
-	// may give a refresh token only to a login that asks for consent (OpenID
-	// Connect Core 1.0 §11). Default: the auth domain decides.
-	Prompt string
-
-	// Direct is a login method, such as google, apple or email, that skips the page
-	// on which the user chooses. Default: the user chooses.
-	Direct string
-
-	// Email is the address if Direct is email. Default: the user types it.
-	Email string
-
-	// MarketingConsent is what the user chose before a direct login: opted_in or
-	// unsubscribed. Default: not sent.
-	MarketingConsent string
-}
-
 // LoginResult is the result of a successful login.
 type LoginResult struct {
 	// Session is the new session.
@@ -75,10 +51,15 @@ const exchangeTimeout = 30 * time.Second
 // signed straight back in. With Prompt none it does not ask the provider: the error
 // is the *ProviderError login_required.
 //
-// The only other error is a failed discovery, with Config.Discover.
+// The other errors are options that are wrong and, with Config.Discover, a failed
+// discovery.
 func (p *Passport) BeginLogin(ctx context.Context, b BrowserState, o LoginOptions) (string, BrowserState, error) {
 	if p.c.RedirectURI == "" {
 		return "", b, errNoRedirectURI
+	}
+	params, err := o.params()
+	if err != nil {
+		return "", b, err
 	}
 	unfinished := p.logoutUnfinished(ctx, b)
 	if unfinished && o.Prompt == "none" {
@@ -88,13 +69,8 @@ func (p *Passport) BeginLogin(ctx context.Context, b BrowserState, o LoginOption
 	defer cancel()
 	binding := p.bindingFor(look, b)
 	l := p.newLoginState(look, b, binding, o.ReturnTo)
-	params := map[string]string{
-		"ui_locales":       p.c.UILocales,
-		"prompt":           o.Prompt,
-		"direct":           o.Direct,
-		"email":            o.Email,
-		"marketingConsent": o.MarketingConsent,
-	}
+	l.MaxAge = o.maxAge()
+	params["ui_locales"] = p.c.UILocales
 	if unfinished {
 		l.Asked = true
 		params["prompt"] = authdomain.AskForCredentials(o.Prompt)
@@ -153,11 +129,13 @@ func (b BrowserState) withLogin(binding Secret) BrowserState {
 // ErrNoLogin: there is no such login in this browser, it was finished with another
 // code, or the browser has since logged out in any tab: start a new login.
 // ErrNotReauthenticated: the login follows an unfinished logout, and the provider
-// did not ask for credentials. A *[SignInRefused] or ErrSignIn: Config.OnSignIn
+// did not ask for credentials. ErrNotRecent: likewise with LoginOptions.MaxAge. A
+// *[SignInRefused] or ErrSignIn: Config.OnSignIn
 // refused or failed. A *ProviderError: the provider, or the user there, refused.
 // ErrStoreUnavailable: the Store could not answer. Other errors: the provider could
 // not be reached, or the ID token is invalid. After any error, the browser's
-// previous session goes on.
+// previous session goes on. ReturnTo is set with an error too if the login is known:
+// a login with Prompt none that found nobody signed in can go on there.
 func (p *Passport) FinishLogin(ctx context.Context, b BrowserState, query url.Values) (LoginResult, BrowserState, error) {
 	p.revoker.Begin()
 	l, err := p.openLogin(Secret(query.Get("state")), b)
@@ -167,7 +145,7 @@ func (p *Passport) FinishLogin(ctx context.Context, b BrowserState, query url.Va
 	in, err := p.finishLogin(ctx, b, l, query)
 	if err != nil {
 		p.emit(Event{Name: EventLoginFailed, Context: ctx, Err: err})
-		return LoginResult{}, b, err
+		return LoginResult{ReturnTo: l.ReturnTo}, b, err
 	}
 	b.Session, b.begun = in.SessionID, ""
 	if in.Reauthentication == OutcomeDone || !p.logoutUnfinished(ctx, b) {
@@ -239,9 +217,13 @@ func (p *Passport) signIn(ctx context.Context, code string, l loginState) (Login
 		return LoginResult{}, providerError(err)
 	}
 	proved := p.reauthentication(l, id)
+	err = p.checkMaxAge(l, id)
 	if proved == OutcomeFailed {
+		err = ErrNotReauthenticated
+	}
+	if err != nil {
 		p.enqueueToken(storage.Record{Subject: id.Subject}, t)
-		return LoginResult{}, ErrNotReauthenticated
+		return LoginResult{}, err
 	}
 	in, err := p.welcome(ctx, t, id, l.Order)
 	if err != nil {

@@ -51,6 +51,8 @@ type loginState struct {
 	Session    string `json:"session,omitempty"`
 	SessionEnd int64  `json:"session_end,omitempty"`
 
+	MaxAge int64 `json:"max_age,omitempty"` // LoginOptions.MaxAge, in seconds
+
 	binding Secret
 }
 

@@ -34,13 +34,19 @@ const (
 // the request's: a rotated refresh token must not get lost because a browser
 // went away.
 func (p *Passport) refresh(ctx context.Context, id string) (tokens, error) {
-	done := p.flights.DoChan(id, func() (any, error) {
+	return p.refreshUnless(ctx, id, id, func(t tokens) bool { return t.fresh(p.c.Now()) })
+}
+
+// refreshUnless is refresh for tokens that are good enough if good says so. Calls
+// with one flight share the work.
+func (p *Passport) refreshUnless(ctx context.Context, id, flight string, good func(tokens) bool) (tokens, error) {
+	done := p.flights.DoChan(flight, func() (any, error) {
 		var t tokens
 		err := ErrClosed
 		finished := make(chan struct{})
 		if p.tasks.Start(func(ctx context.Context) {
 			defer close(finished)
-			t, err = p.refreshNow(ctx, id)
+			t, err = p.refreshNow(ctx, id, good)
 		}) {
 			<-finished
 		}
@@ -57,14 +63,14 @@ func (p *Passport) refresh(ctx context.Context, id string) (tokens, error) {
 
 // refreshNow goes by what is stored: the tokens may have been refreshed since,
 // another instance may be at it, or the session may be gone.
-func (p *Passport) refreshNow(ctx context.Context, id string) (tokens, error) {
+func (p *Passport) refreshNow(ctx context.Context, id string, good func(tokens) bool) (tokens, error) {
 	for giveUp := time.Now().Add(refreshLease + storeTimeout); time.Now().Before(giveUp); {
 		rec, err := p.load(ctx, id)
 		if err != nil {
 			return tokens{}, storeError(err)
 		}
-		t, leased, err := p.lease(ctx, &rec)
-		if err != nil || leased && t.fresh(p.c.Now()) {
+		t, leased, err := p.lease(ctx, &rec, good)
+		if err != nil || leased && good(t) {
 			return t, err
 		}
 		if leased {
@@ -78,16 +84,16 @@ func (p *Passport) refreshNow(ctx context.Context, id string) (tokens, error) {
 }
 
 // lease takes the right to refresh a session's tokens. It also reports true if
-// there is no need to, because they are fresh, and false if another instance
+// there is no need to, because they are good, and false if another instance
 // has the right.
-func (p *Passport) lease(ctx context.Context, rec *storage.Record) (t tokens, leased bool, err error) {
+func (p *Passport) lease(ctx context.Context, rec *storage.Record, good func(tokens) bool) (t tokens, leased bool, err error) {
 	now := p.c.Now()
 	*rec, err = p.update(ctx, *rec, func(h *head, stored *tokens) bool {
 		t = *stored
 		// A clock that runs ahead elsewhere must not block us for longer.
 		taken := now.Unix() < h.RefreshBy && h.RefreshBy <= now.Add(2*refreshLease).Unix()
-		leased = t.fresh(now) || !taken
-		if t.fresh(now) || taken {
+		leased = good(t) || !taken
+		if good(t) || taken {
 			return false
 		}
 		h.RefreshBy = now.Add(refreshLease).Unix()

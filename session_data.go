@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // maxData bounds a program's own data in a session, as JSON, in bytes.
@@ -85,4 +86,22 @@ func encodeData(v any) (Secret, error) {
 		return "", ErrDataTooLarge
 	}
 	return Secret(data), nil
+}
+
+// AuthTime is when the user proved who they are, by the provider's clock; the zero
+// Time if the ID token does not say. Errors as for [Session.Profile].
+func (s *Session) AuthTime(ctx context.Context) (time.Time, error) {
+	var claims struct {
+		AuthTime float64 `json:"auth_time"`
+	}
+	if err := s.Claims(ctx, &claims); err != nil || claims.AuthTime <= 0 {
+		return time.Time{}, err
+	}
+	return time.Unix(int64(claims.AuthTime), 0), nil
+}
+
+// isRecent reports whether the user has proved who they are within maxAge.
+func (s *Session) isRecent(ctx context.Context, maxAge time.Duration) bool {
+	at, err := s.AuthTime(ctx)
+	return err == nil && !at.IsZero() && s.p.c.Now().Sub(at) <= maxAge+instanceLeeway
 }

@@ -68,7 +68,7 @@ func (c *Client) admit(ctx context.Context, t Tokens, nonce string) (Tokens, *ID
 		return t, nil, err
 	}
 	if c.c.UserInfo {
-		if t.UserInfo, err = c.userInfo(ctx, t.AccessToken, id); err != nil {
+		if t.UserInfo, err = c.UserInfo(ctx, t.AccessToken, id.Subject); err != nil {
 			return t, nil, err
 		}
 	}
@@ -229,15 +229,15 @@ func (c *Client) expiryOf(o jwt.Object, token string) time.Time {
 // maxUserInfo bounds what a session keeps of the UserInfo endpoint.
 const maxUserInfo = 64 << 10
 
-// userInfo reads the claims of the UserInfo endpoint (OpenID Connect Core 1.0
+// UserInfo reads the claims of the UserInfo endpoint (OpenID Connect Core 1.0
 // §5.3), which have to be the same user's (§5.3.2).
-func (c *Client) userInfo(ctx context.Context, accessToken string, id *IDToken) (string, error) {
+func (c *Client) UserInfo(ctx context.Context, accessToken, subject string) (string, error) {
 	m, err := c.Metadata(ctx)
 	if err != nil {
 		return "", err
 	}
 	if m.Endpoints.UserInfo == "" {
-		return "", errors.New("passport: Config.UserInfo is set, but the provider has no userinfo_endpoint")
+		return "", fmt.Errorf("passport: the provider has no userinfo_endpoint, so Config.UserInfo cannot be set: %w", errors.ErrUnsupported)
 	}
 	res, err := c.get(ctx, m.Endpoints.UserInfo, accessToken)
 	if err != nil {
@@ -257,7 +257,7 @@ func (c *Client) userInfo(ctx context.Context, accessToken string, id *IDToken) 
 	if len(claims) > maxUserInfo {
 		return "", res.unusable("is larger than 64 kB")
 	}
-	if sub, _ := o.Text("sub"); sub != id.Subject {
+	if sub, _ := o.Text("sub"); sub != subject {
 		return "", errors.New("passport: the UserInfo endpoint answered for another user")
 	}
 	return string(claims), nil
