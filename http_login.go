@@ -3,6 +3,7 @@ package passport
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/passport-go/passport/internal/pages"
@@ -132,12 +133,39 @@ func loginStatus(err error) int {
 		return http.StatusServiceUnavailable
 	case errors.Is(err, errNoRedirectURI):
 		return http.StatusInternalServerError
-	case !errors.As(err, &refused) || refused.Status != 0:
-		return http.StatusBadGateway
-	case refused.Code == "access_denied":
-		return http.StatusForbidden
-	case strings.HasSuffix(refused.Code, "_required"): // prompt=none, OpenID Connect Core 1.0 §3.1.2.6
-		return http.StatusUnauthorized
+	case errors.As(err, &refused):
+		return providerStatus(refused)
 	}
 	return http.StatusBadGateway
+}
+
+// providerStatus is the HTTP status that fits a provider's refusal. 502 is for its own
+// faults alone: some proxies replace that page by one of theirs, which says nothing of
+// what the user, or the program's owner, can do.
+func providerStatus(refused *ProviderError) int {
+	switch code := refused.Code; {
+	case refused.Status >= 500 || code == "server_error":
+		return http.StatusBadGateway
+	case refused.Status == http.StatusTooManyRequests || code == "temporarily_unavailable":
+		return http.StatusServiceUnavailable
+	case strings.HasSuffix(code, "_required"): // prompt=none, OpenID Connect Core 1.0 §3.1.2.6
+		return http.StatusUnauthorized
+	case code == "invalid_grant": // a code that was used, or is too old
+		return http.StatusBadRequest
+	case slices.Contains(configurationErrors, code):
+		return http.StatusInternalServerError
+	case refused.Status != 0:
+		return http.StatusBadGateway
+	case code == "": // nothing that a provider says
+		return http.StatusBadRequest
+	}
+	return http.StatusForbidden // access_denied, and providers' own words for it
+}
+
+// configurationErrors are refusals that no user can do anything about (RFC 6749
+// §4.1.2.1, §5.2; OpenID Connect Core 1.0 §3.1.2.6).
+var configurationErrors = []string{
+	"invalid_request", "unauthorized_client", "unsupported_response_type", "invalid_scope", "invalid_client",
+	"unsupported_grant_type", "invalid_request_uri", "invalid_request_object", "request_not_supported",
+	"request_uri_not_supported", "registration_not_supported", "invalid_target",
 }

@@ -110,3 +110,13 @@ func (p *Passport) serveSignedOut(w http.ResponseWriter, r *http.Request) {
 func (d *httpDriver) loginFor(returnTo string) string {
 	return d.loginAt + "?" + url.Values{"return_to": {returnTo}}.Encode()
 }
+
+// htmxPage is the page that an htmx request was made from: a part of a page is no place
+// to come back to.
+func (d *httpDriver) htmxPage(r *http.Request) string {
+	page, err := url.Parse(r.Header.Get("HX-Current-URL"))
+	if err != nil || page.Host == "" || page.Host != r.Host && page.Host != d.host {
+		return d.home
+	}
+	return web.LocalPath(page.RequestURI(), d.home)
+}

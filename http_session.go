@@ -47,7 +47,9 @@ func (p *Passport) lookUp(w http.ResponseWriter, r *http.Request, next http.Hand
 	}
 	if p.http.isLogout(r) {
 		web.NoStore(w)
-		next.ServeHTTP(w, r.WithContext(&unreadSession{Context: r.Context(), p: p, secret: id}))
+		in := r.WithContext(&unreadSession{Context: r.Context(), p: p, secret: id})
+		defer func() { r.Pattern = in.Pattern }()
+		next.ServeHTTP(w, in)
 		return
 	}
 	in := &signedIn{}
@@ -56,7 +58,7 @@ func (p *Passport) lookUp(w http.ResponseWriter, r *http.Request, next http.Hand
 	case err == nil:
 		web.NoStore(w)
 		in.request = *r.WithContext(&in.context)
-		next.ServeHTTP(w, &in.request)
+		in.serve(w, r, next)
 	case errors.Is(err, ErrNoSession):
 		next.ServeHTTP(w, r)
 	default:
@@ -70,6 +72,13 @@ func (p *Passport) lookUp(w http.ResponseWriter, r *http.Request, next http.Hand
 type signedIn struct {
 	request http.Request
 	context sessionContext
+}
+
+// serve passes the request on. Code around the handlers, which logs or measures, gets
+// to know which pattern of a mux has matched: mux writes that into its own copy.
+func (in *signedIn) serve(w http.ResponseWriter, outer *http.Request, next http.Handler) {
+	defer func() { outer.Pattern = in.request.Pattern }()
+	next.ServeHTTP(w, &in.request)
 }
 
 // sessionContext is the context of a request, with its session.
@@ -89,8 +98,9 @@ func (c *sessionContext) Value(key any) any {
 func (c *sessionContext) String() string { return "passport.sessionContext" }
 
 // RequireLogin passes on requests with a session and stops all others: a
-// navigation is sent to Config.LoginPath, to come back after the login; any
-// other request gets a 401. It works inside [Passport.Handler] or by itself.
+// navigation is sent to Config.LoginPath, to come back after the login; an htmx
+// request gets HX-Redirect to the same, to come back to the page that it was made
+// from; any other request gets a 401. It works inside [Passport.Handler] or by itself.
 //
 // A CORS preflight, which never has cookies, gets a 204 that allows nothing and is
 // not passed on: a program that lets other origins in answers preflights further out.
@@ -111,6 +121,11 @@ func (p *Passport) RequireLogin(next http.Handler) http.Handler {
 		w.Header().Set("Cache-Control", "no-store")
 		if web.IsPreflight(r) {
 			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		if web.IsHTMX(r) {
+			w.Header().Set("HX-Redirect", p.http.loginFor(p.http.htmxPage(r)))
+			w.WriteHeader(http.StatusUnauthorized) // htmx follows it whatever the status
 			return
 		}
 		if !web.IsNavigation(r) {

@@ -211,7 +211,7 @@ func TestAProvidersWordsAreNotTakenForHTMLOrForACode(t *testing.T) {
 		"error":             {"<script>alert(1)</script>"},
 		"error_description": {"<img src=x onerror=alert(1)>"},
 	}.Encode())
-	assert.Equal(t, http.StatusBadGateway, a.StatusCode)
+	assert.Equal(t, http.StatusBadRequest, a.StatusCode)
 	assert.NotContains(t, a.body, "<script>alert")
 	assert.NotContains(t, a.body, "<img")
 
