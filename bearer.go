@@ -99,7 +99,9 @@ func (p *Passport) VerifyBearer(ctx context.Context, token Secret) (Bearer, erro
 	if dead {
 		return Bearer{}, ErrBearerSignedOut
 	}
-	return *b, nil
+	own := *b
+	own.Scopes = slices.Clone(b.Scopes)
+	return own, nil
 }
 
 // VerifyAuthorization is VerifyBearer for the values of an Authorization header, of

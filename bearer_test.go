@@ -117,6 +117,10 @@ func TestABearerSaysWhoseItIsAndWhatItWas(t *testing.T) {
 	assert.Equal(t, alice, access.Subject)
 	assert.Empty(t, access.SID)
 	assert.True(t, access.HasScope("openid"))
+	access.Scopes[0] = "admin"
+	again, err := s.p.VerifyBearer(t.Context(), h.access)
+	require.NoError(t, err)
+	assert.False(t, again.HasScope("admin"), "what is remembered is nobody's to change")
 	assert.Equal(t, s.clock.Now().Unix(), access.Issued.Unix())
 	assert.Equal(t, "passport.Bearer(access_token of "+alice+")", fmt.Sprintf("%#v", access))
 	assert.Equal(t, "access_token of "+alice, ask(api(s.p), http.MethodGet, bearing(h.access)).Body.String())
