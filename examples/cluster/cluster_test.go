@@ -92,11 +92,20 @@ type event struct{ name, data string }
 
 // stream opens one, and returns the instance that carries it and what it says
 // from then on. The channel is closed when the stream ends.
-func (v *visitor) stream() (instance string, events <-chan event) {
+// streamRequest is what an EventSource asks for.
+func (v *visitor) streamRequest() *http.Request {
 	v.t.Helper()
 	r, err := http.NewRequestWithContext(v.t.Context(), http.MethodGet, v.c.base+"/live", nil)
 	require.NoError(v.t, err)
-	res, err := v.Do(r)
+	r.Header.Set("Accept", "text/event-stream")
+	r.Header.Set("Sec-Fetch-Mode", "cors")
+	r.Header.Set("Sec-Fetch-Dest", "empty")
+	return r
+}
+
+func (v *visitor) stream() (instance string, events <-chan event) {
+	v.t.Helper()
+	res, err := v.Do(v.streamRequest())
 	require.NoError(v.t, err)
 	require.Equal(v.t, "text/event-stream", res.Header.Get("Content-Type"))
 	said := make(chan event, 4)
@@ -183,7 +192,7 @@ func TestAnotherSessionIsListedAndEnded(t *testing.T) {
 	assert.Equal(t, "ended", there.next(events, noticed).name)
 	assert.Contains(t, home.body, "alice’s sessions", "this session lives on")
 	assert.NotRegexp(t, endButton, home.body)
-	assert.Equal(t, http.StatusUnauthorized, there.get("/live").StatusCode, "a stream does not come back")
+	assert.Equal(t, http.StatusUnauthorized, there.read(there.Do(there.streamRequest())).StatusCode, "a stream does not come back")
 }
 
 func TestEverywhereElseSparesThisSession(t *testing.T) {

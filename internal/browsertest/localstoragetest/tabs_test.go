@@ -151,7 +151,7 @@ func TestASessionThatAnotherTabWritesBackIsEndedAgain(t *testing.T) {
 	u := alice(here)
 	here.Run(`window.setInterval = () => 0`) // so that only an event can tell it
 	require.Equal(t, "ok", outcome(here, `store.listen()`))
-	require.Equal(t, "ok", outcome(here, fmt.Sprintf(`store.deleteOwing({Revision: %d})`, u.Revision)))
+	require.Equal(t, "ok", outcome(here, fmt.Sprintf(`store.deleteAndEnqueue({Revision: %d})`, u.Revision)))
 	writeBack(there, idToken("alice", time.Now()), "rotated")
 	there.Wait(fmt.Sprintf(`localStorage.getItem(%q) === null`, userItem))
 	assert.Equal(t, 2, browsertest.Eval[int](there, `store.claim().then(claimed => claimed.length)`), "one for each refresh token")
@@ -186,7 +186,7 @@ func TestStorageThatIsFull(t *testing.T) {
 	bigger.Refresh = strings.Repeat("more", 100)
 	assert.Contains(t, outcome(tab, saving(bigger)), "storage: full")
 	assert.Equal(t, u, load(tab))
-	assert.Equal(t, "ok", outcome(tab, fmt.Sprintf(`store.deleteOwing({Revision: %d})`, u.Revision)))
+	assert.Equal(t, "ok", outcome(tab, fmt.Sprintf(`store.deleteAndEnqueue({Revision: %d})`, u.Revision)))
 	assert.Equal(t, []string{"other"}, browsertest.Eval[[]string](tab, `Object.keys(localStorage)`))
 }
 
