@@ -64,7 +64,7 @@ func explain(status int, err error) explanation {
 	case errors.As(err, &provider) && provider.Code == "access_denied":
 		return explanation{title: "You are not signed in", text: "The sign-in was cancelled or refused. You can try again whenever you like.", again: true, another: true}
 	case errors.As(err, &provider):
-		return explanation{title: "The sign-in did not work", text: "Passport answered with an error: " + either(provider.Code, "no further word") + ".", again: true}
+		return explanation{title: "The sign-in did not work", text: "The sign-in service answered with an error: " + either(provider.Code, "no further word") + ".", again: true}
 	case errors.Is(err, ErrNotReauthenticated):
 		return explanation{title: "You have not been asked who you are", text: "The last sign-out from here is not finished, and the sign-in service would sign in whoever was signed in before. Finish signing out, then sign in again.", again: true}
 	case errors.Is(err, ErrNotRecent):
@@ -80,7 +80,7 @@ func explain(status int, err error) explanation {
 	case status == http.StatusServiceUnavailable:
 		return explanation{title: "This does not work at the moment", text: "The sessions of this site cannot be reached. Please try again in a moment."}
 	case status >= 500:
-		return explanation{title: "This did not work", text: "Something went wrong on the way to Passport. Please try again.", again: true}
+		return explanation{title: "This did not work", text: "Something went wrong on the way to the sign-in service. Please try again.", again: true}
 	}
 	return explanation{title: "This did not work", text: "The request cannot be answered here."}
 }

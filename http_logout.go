@@ -75,6 +75,8 @@ func (p *Passport) answerLogout(w http.ResponseWriter, r *http.Request, l Logout
 		App:        string(l.App),
 		Revocation: string(l.Revocation),
 		Passport:   string(l.Passport),
+
+		OtherProvider: p.c.Discover,
 	}
 	if l.Mode == LogoutSilent {
 		a.Callback = p.http.callbackOrigin
@@ -98,14 +100,23 @@ func (p *Passport) answerLogout(w http.ResponseWriter, r *http.Request, l Logout
 			p.refuse(w, r, http.StatusInternalServerError, err)
 		}
 	case l.App == OutcomeFailed:
-		pages.Message{
-			Status: status,
-			Title:  "You are signed out in this browser",
-			Text:   "The session itself could not be ended yet, and will be as soon as possible. Your Passport session is still open.",
-			Links:  []pages.Link{{URL: l.URL, Text: "Sign out of Passport"}, {URL: p.http.home, Text: "Go to the start page"}},
-		}.Serve(w)
+		p.unendedPage(status, l).Serve(w)
 	default:
 		http.Redirect(w, r, l.URL, http.StatusSeeOther)
+	}
+}
+
+// unendedPage tells a user that the Store could not end the session.
+func (p *Passport) unendedPage(status int, l Logout) pages.Message {
+	service, rest := "Passport", "Your Passport session is still open."
+	if p.c.Discover {
+		service, rest = "the sign-in service", "You are still signed in at the sign-in service."
+	}
+	return pages.Message{
+		Status: status,
+		Title:  "You are signed out in this browser",
+		Text:   "The session itself could not be ended yet, and will be as soon as possible. " + rest,
+		Links:  []pages.Link{{URL: l.URL, Text: "Sign out of " + service}, {URL: p.http.home, Text: "Go to the start page"}},
 	}
 }
 

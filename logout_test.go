@@ -193,3 +193,21 @@ func TestAFormIsToldWhenTheStoreIsDown(t *testing.T) {
 	assert.Contains(t, a.body, "/v2/logout?")
 	faulty.fail()
 }
+
+// TestAFormIsToldOfItsOwnProvider: a user of another provider has never heard of
+// Passport.
+func TestAFormIsToldOfItsOwnProvider(t *testing.T) {
+	for service, edit := range map[string]func(*passport.Config){
+		"Passport":            func(*passport.Config) {},
+		"the sign-in service": discovered,
+	} {
+		faulty := &faultyStore{Store: memory.New(memory.Options{})}
+		s := newSite(t, edit, func(c *passport.Config) { c.Store, c.EncryptionKeys = faulty, someKey() })
+		b := s.signedIn()
+		faulty.fail("Load", "Delete", "DeleteAndEnqueue")
+		page := b.logout().body
+		faulty.fail()
+		assert.Contains(t, page, "Sign out of "+service)
+		assert.Equal(t, service == "Passport", strings.Contains(page, "Passport"), service)
+	}
+}

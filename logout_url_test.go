@@ -53,7 +53,7 @@ func TestADiscoveryThatFailsIsTriedAgain(t *testing.T) {
 	lift := s.auth.Inject(passporttest.Fault{Path: wellKnown, Status: 500})
 	a := s.browser().get("/login")
 	assert.Equal(t, http.StatusBadGateway, a.StatusCode)
-	assert.Contains(t, a.body, "on the way to Passport", "and not that the sessions of this site were the trouble")
+	assert.Contains(t, a.body, "on the way to the sign-in service", "and not that the sessions of this site were the trouble")
 	lift()
 	s.signedIn()
 }

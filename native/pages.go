@@ -57,10 +57,10 @@ func signedOutPage(app, outcome passport.Outcome, another bool) page {
 		p.text = "It says why. You can close this tab and try again there."
 	case another:
 		p.title = "You are signed out of the program"
-		p.text = "You signed in with another browser, where your Passport session may still be open. " + closeTab
+		p.text = "You signed in with another browser, where you may still be signed in. " + closeTab
 	case outcome != passport.OutcomeDone:
 		p.title = "You are signed out of the program"
-		p.text = "Whether your Passport session has ended is not known. " + closeTab
+		p.text = "You may still be signed in in your browser. " + closeTab
 	}
 	return p
 }

@@ -63,10 +63,27 @@ func serveSilent(t *testing.T, a Answer) *httptest.ResponseRecorder {
 	return w
 }
 
+func TestAPageNamesPassportOnlyIfThatIsTheProvider(t *testing.T) {
+	for _, app := range []string{"done", "failed"} {
+		a := answer()
+		a.App = app
+		assert.Contains(t, serveSilent(t, a).Body.String(), "Sign out of Passport")
+		a.OtherProvider = true
+		body := serveSilent(t, a).Body.String()
+		text := body[strings.Index(body, "<main"):strings.Index(body, "<script id=")]
+		assert.NotContains(t, text, "Passport")
+		assert.Contains(t, text, "Sign out of the sign-in service")
+	}
+}
+
 func TestPagesAreAsTheyWere(t *testing.T) {
 	golden(t, "callback-done.golden", serveCallback(t, "https://game.example/play?level=1&mode=a#top", true))
 	golden(t, "callback-unconfirmed.golden", serveCallback(t, "https://game.example", false))
 	golden(t, "silent.golden", serveSilent(t, answer()))
+
+	other := answer()
+	other.OtherProvider = true
+	golden(t, "silent-other.golden", serveSilent(t, other))
 
 	failed := answer()
 	failed.App = "failed"

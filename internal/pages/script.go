@@ -34,6 +34,9 @@ type Answer struct {
 	App        string `json:"app"`
 	Revocation string `json:"revocation"`
 	Passport   string `json:"passport"`
+
+	// OtherProvider is for a provider that is not Passport: the page does not name it.
+	OtherProvider bool `json:"-"`
 }
 
 // defaultPath is the path that passport.js posts to, as its source has it.
