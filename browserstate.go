@@ -35,6 +35,8 @@ type BrowserState struct {
 	LogoutFinished bool
 
 	begun Secret // the one of Logins that BeginLogin has just used
+
+	endsWithBrowser bool // Session, as the login that FinishLogin has just finished wants it
 }
 
 func (b BrowserState) lastLogout() logoutstate.State {

@@ -122,6 +122,8 @@ func (p *Passport) SetBrowserState(w http.ResponseWriter, before, after BrowserS
 	case after.Session == before.Session:
 	case after.Session == "":
 		d.Remove(w, d.session)
+	case after.endsWithBrowser:
+		d.SetTransient(w, d.session, after.Session.Reveal())
 	default:
 		d.Set(w, d.session, after.Session.Reveal(), p.c.SessionLifetime)
 	}

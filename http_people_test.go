@@ -6,7 +6,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
+	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/passporttest"
 )
 
@@ -84,5 +86,26 @@ func TestOnlyTheProvidersOwnFaultsAreA502(t *testing.T) {
 		fresh := newSite(t)
 		fresh.auth.Inject(passporttest.Fault{Path: "/oauth/token", Status: row.status, Error: code})
 		assert.Equal(t, row.want, fresh.browser().get("/login").StatusCode, code)
+	}
+}
+
+func TestASessionMayEndWithItsBrowser(t *testing.T) {
+	s := newSite(t)
+	s.mux.HandleFunc("GET /briefly", func(w http.ResponseWriter, r *http.Request) {
+		s.p.StartLogin(w, r, passport.LoginOptions{EndsWithBrowser: true})
+	})
+	for path, briefly := range map[string]bool{"/briefly": true, "/login": false} {
+		b := s.browser()
+		res := b.stay().get(b.callback(path))
+		var session *http.Cookie
+		for _, c := range res.Cookies() {
+			if c.Name == "passport" {
+				session = c
+			}
+		}
+		require.NotNil(t, session, path)
+		assert.Equal(t, briefly, session.MaxAge == 0 && session.Expires.IsZero(), "%s: %s", path, session.Raw)
+		assert.True(t, session.HttpOnly)
+		assert.Equal(t, passporttest.DefaultUser().Subject, b.get("/").body)
 	}
 }

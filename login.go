@@ -69,7 +69,7 @@ func (p *Passport) BeginLogin(ctx context.Context, b BrowserState, o LoginOption
 	defer cancel()
 	binding := p.bindingFor(look, b)
 	l := p.newLoginState(look, b, binding, o.ReturnTo)
-	l.MaxAge = o.maxAge()
+	l.MaxAge, l.EndsWithBrowser = o.maxAge(), o.EndsWithBrowser
 	params["ui_locales"] = p.c.UILocales
 	if unfinished {
 		l.Asked = true
@@ -147,7 +147,7 @@ func (p *Passport) FinishLogin(ctx context.Context, b BrowserState, query url.Va
 		p.emit(Event{Name: EventLoginFailed, Context: ctx, Err: err})
 		return LoginResult{ReturnTo: l.ReturnTo}, b, err
 	}
-	b.Session, b.begun = in.SessionID, ""
+	b.Session, b.begun, b.endsWithBrowser = in.SessionID, "", l.EndsWithBrowser
 	if in.Reauthentication == OutcomeDone || !p.logoutUnfinished(ctx, b) {
 		b = b.finished()
 	}

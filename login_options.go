@@ -60,6 +60,11 @@ type LoginOptions struct {
 	// itself, such as state, is an error of BeginLogin. They take precedence over
 	// Config.LoginParams. Default: none.
 	Params map[string]string
+
+	// EndsWithBrowser gives the browser a cookie that it drops when it is closed, for
+	// users who do not want to be remembered. Browsers that restore their tabs may
+	// keep it. Default: the cookie lasts for Config.SessionLifetime.
+	EndsWithBrowser bool
 }
 
 // params are those of o for the authorization request.

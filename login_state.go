@@ -53,6 +53,8 @@ type loginState struct {
 
 	MaxAge int64 `json:"max_age,omitempty"` // LoginOptions.MaxAge, in seconds
 
+	EndsWithBrowser bool `json:"ends_with_browser,omitempty"`
+
 	binding Secret
 }
 

@@ -55,5 +55,10 @@ func (c Cookies) Set(w http.ResponseWriter, name, value string, life time.Durati
 	w.Header().Add("Set-Cookie", name+"="+value+"; Max-Age="+age+c.attributes)
 }
 
+// SetTransient is Set for a cookie that the browser drops when it is closed.
+func (c Cookies) SetTransient(w http.ResponseWriter, name, value string) {
+	w.Header().Add("Set-Cookie", name+"="+value+c.attributes)
+}
+
 // Remove deletes a cookie, which takes the attributes that it was set with.
 func (c Cookies) Remove(w http.ResponseWriter, name string) { c.Set(w, name, "", 0) }
