@@ -10,10 +10,10 @@ import (
 // longestLogoutForm is more than a logout token takes.
 const longestLogoutForm = 64 << 10
 
-// BackChannelLogout is what the app serves at its back-channel logout URI, for
-// the provider to call: EndByLogoutToken over HTTP (OpenID Connect Back-Channel
-// Logout 1.0 §2.5, §2.8). It answers 200 when the sessions are gone, or 400
-// with a JSON error.
+// BackChannelLogout is what the app serves at its back-channel logout URI, for the
+// provider to call: EndByLogoutToken over HTTP (OpenID Connect Back-Channel Logout
+// 1.0 §2.5, §2.8). It answers 200 when the sessions have ended, or 400 with a JSON
+// error.
 func (p *Passport) BackChannelLogout(w http.ResponseWriter, r *http.Request) {
 	web.NoStore(w)
 	if r.Method != http.MethodPost {

@@ -89,8 +89,8 @@ func newHTTPDriver(c *settled) httpDriver {
 	return d
 }
 
-// BrowserState reads from its cookies what a browser brings along, for a handler of
-// the program's own that uses the verbs in the place of one of this package's.
+// BrowserState reads a browser's state from its cookies, for your own handlers that
+// use the methods without HTTP instead of the handlers of this package.
 func (p *Passport) BrowserState(r *http.Request) BrowserState {
 	b := BrowserState{Session: p.http.sessionID(r), Logins: p.http.bindings(r)}
 	if state := p.http.Get(r, p.http.logout, logoutstate.Length); state != "" {
@@ -110,8 +110,8 @@ func (p *Passport) BrowserState(r *http.Request) BrowserState {
 const finishedMark = "."
 
 // SetBrowserState writes cookies for what has changed between the BrowserState that
-// a browser brought and the one that a verb returned. Call it before the response's
-// header is written, with an error of the verb too.
+// a browser sent and the one that a method returned. Call it before the response's
+// header is written, even if the method returned an error.
 //
 //	before := p.BrowserState(r)
 //	in, after, err := p.FinishLogin(r.Context(), before, r.URL.Query())

@@ -9,7 +9,7 @@ import (
 )
 
 // ErrorHandler answers a request that a handler of this package could not serve.
-// status is the HTTP status that fits; err says why, without secrets.
+// status is the suggested HTTP status; err says why, without secrets.
 type ErrorHandler func(w http.ResponseWriter, r *http.Request, status int, err error)
 
 // refuse answers a request that cannot be served.

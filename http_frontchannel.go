@@ -23,8 +23,9 @@ import (
 // issuer is refused. A sid without an issuer counts as the one provider's, as
 // Microsoft Entra sends it.
 //
-// Whoever knows a sid can make such a request with a program of their own, and
-// end that session; see SECURITY.md. [Passport.BackChannelLogout] is signed.
+// Anybody who knows a sid can send such a request with their own program, and end
+// that session; see SECURITY.md. Prefer [Passport.BackChannelLogout], which is
+// signed.
 //
 // The page is empty, is not stored, and may be framed by the provider alone.
 func (p *Passport) FrontChannelLogout(w http.ResponseWriter, r *http.Request) {

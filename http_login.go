@@ -42,12 +42,12 @@ func (p *Passport) isSignedIn(r *http.Request) bool {
 	return err == nil
 }
 
-// StartLogin is Login with options, for a handler of the app's: a button for
-// one login method, say. The request's return_to parameter counts if o has no
-// ReturnTo. It carries BeginLogin over HTTP.
+// StartLogin is Login with options, for your own handlers: for example, for a
+// button for one login method. If o has no ReturnTo, the request's return_to
+// parameter is used. It is BeginLogin over HTTP.
 //
-// Of requests that other sites make, it takes navigations alone: others could only
-// fill the browser with cookies.
+// Of requests from other sites, it accepts only navigations: others could only fill
+// the browser with cookies.
 func (p *Passport) StartLogin(w http.ResponseWriter, r *http.Request, o LoginOptions) {
 	web.NoStore(w)
 	if web.IsPrefetch(r) {
@@ -73,10 +73,10 @@ func (p *Passport) StartLogin(w http.ResponseWriter, r *http.Request, o LoginOpt
 	http.Redirect(w, r, address, http.StatusSeeOther)
 }
 
-// LoginCallback is what the app serves at RedirectURI: it finishes the login,
-// gives the browser its new session and sends the user on. Loading the page
-// again does no harm. Errors end in Config.OnError. It carries FinishLogin over
-// HTTP, and PostedLogout.
+// LoginCallback is what the app serves at RedirectURI: it finishes the login, gives
+// the browser its new session and sends the user on. Reloading the page is
+// harmless. Errors go to Config.OnError. It is FinishLogin over HTTP, and
+// PostedLogout.
 func (p *Passport) LoginCallback(w http.ResponseWriter, r *http.Request) {
 	web.NoStore(w)
 	w.Header().Set("Referrer-Policy", "no-referrer") // the URL holds the code

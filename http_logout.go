@@ -10,8 +10,8 @@ import (
 	"github.com/passport-go/passport/internal/web"
 )
 
-// Logout ends the session of the browser that asks, deletes its cookie, and
-// answers in kind:
+// Logout ends the session of the requesting browser, deletes its cookie, and
+// answers in the form of the request:
 //
 //   - a fetch (Accept: application/json) gets JSON with the mode, the URL that
 //     the browser must visit and the outcome so far, as passport.js reads it;
@@ -20,10 +20,10 @@ import (
 //     in a hidden iframe and then goes to the form's return_to, a path of this
 //     site (default: the page that the form was on).
 //
-// It takes POST only (but see Config.LogoutByGET), and refuses requests that
-// other origins make, except for those of Config.TrustedOrigins. A user who is not signed in is no error: the browser
-// visits the URL all the same. It carries EndBrowserSession over HTTP: a login that the
-// browser has begun in any tab ends with ErrNoLogin.
+// It takes POST only (but see Config.LogoutByGET), and refuses requests that other
+// origins make, except for those of Config.TrustedOrigins. A user who is not signed
+// in is not an error: the browser still visits the URL. It is EndBrowserSession
+// over HTTP: a login in progress in any tab of the browser fails with ErrNoLogin.
 //
 // If the Store cannot answer, the status is 503 and App is failed; the cookie
 // is deleted and the URL is given even so.
@@ -147,8 +147,7 @@ func (p *Passport) returnTo(w http.ResponseWriter, r *http.Request) string {
 // portals that a game is played in: a browser shows the page only if its
 // frame-ancestors name every page around it. Default: none.
 //
-// Like http.ServeMux.Handle it panics if it is set up wrongly: if parentURL or an
-// embedder is not an absolute http or https URL.
+// It panics if parentURL or an embedder is not an absolute http or https URL.
 func (p *Passport) LogoutSilentCallback(parentURL string, embedders ...string) http.Handler {
 	page, err := pages.NewCallback(parentURL, embedders...)
 	if err == nil {

@@ -106,8 +106,8 @@ func (c *sessionContext) String() string { return "passport.sessionContext" }
 // not passed on: a program that lets other origins in answers preflights further out.
 //
 // It may stand around a whole program: requests for Config.LoginPath and
-// LogoutPath, returns to RedirectURI and, in silent mode, LogoutRedirectURI are passed
-// on without a session, for nobody could sign in or out otherwise.
+// LogoutPath, returns to RedirectURI and, in silent mode, LogoutRedirectURI are
+// passed on without a session, because otherwise nobody could sign in or out.
 //
 // A logout does not end at the login: for ten minutes after it, a page that says so
 // stands in the place of LogoutRedirectURI and of Config.HomePath, if they are for

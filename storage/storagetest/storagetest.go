@@ -34,10 +34,10 @@ func Run(t *testing.T, open func(t *testing.T, now func() time.Time) storage.Tok
 	})
 }
 
-// RunShared checks what must hold between two stores that share a backend, as
-// those of two instances of a program do: each sees at once what the other has
-// done, their writers and claimants exclude each other, and a listener at one
-// hears what is told to the other. It comes on top of Run.
+// RunShared checks what must hold between two stores that share a backend, as those
+// of two instances of a program do: each sees at once what the other has done,
+// their writers and claimants exclude each other, and a listener at one hears what
+// is told to the other. Call it in addition to Run.
 //
 // Every call of open returns two stores on one fresh, empty backend; the rest
 // is as for Run.
