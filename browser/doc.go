@@ -1,8 +1,7 @@
 // Package browser signs users in and out of Go programs that run in the browser
-// (GOOS=js GOARCH=wasm), such as games. It is package passport with the page in
-// the place of net/http: it goes to the auth domain by itself, and ends the
-// Passport session by a redirect or in a hidden iframe. It compiles on every
-// platform; on the others [New] returns an error.
+// (GOOS=js GOARCH=wasm), such as games. It navigates the page to the auth domain,
+// and ends the Passport session by a redirect or in a hidden iframe. It compiles on
+// every platform; on platforms other than js/wasm, [New] returns an error.
 //
 //	p, err := browser.New(browser.Config{
 //		ClientID:          "...",
@@ -50,11 +49,11 @@
 // # Cross-origin isolated pages
 //
 // A page with threads is served with Cross-Origin-Opener-Policy: same-origin and
-// Cross-Origin-Embedder-Policy: require-corp (or credentialless). Such a page can
-// show the auth domain in no iframe and hear from no popup. Logout notices it, with
-// ErrIsolated, and with passport.FallbackRedirect goes straight to the auth domain;
-// Login works as ever. A game that cannot be left serves the page on which users
-// sign in and out without these headers.
+// Cross-Origin-Embedder-Policy: require-corp (or credentialless). Such a page
+// cannot show the auth domain in an iframe or communicate with a popup. A silent
+// logout fails with ErrIsolated or, with passport.FallbackRedirect, goes straight
+// to the auth domain; Login works as usual. If the game must not be left, let users
+// sign in and out on a page without these headers.
 //
 // # Offline
 //

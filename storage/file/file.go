@@ -15,10 +15,10 @@
 //     one that is already on the disk, so it is either the old or the new one. What
 //     a call has returned is stored.
 //
-//   - A full disk: a write that needs more room than the file has fails with
-//     [storage.ErrFull], and the file stays as it was. One that needs no more,
-//     such as a logout, is made in the file itself; then a power cut at that very
-//     moment damages it.
+//   - A full disk: a write that needs more space than the file has fails with
+//     [storage.ErrFull], and the file stays as it was. A write that needs no more,
+//     such as a logout, is made in place; a power cut at that very moment damages
+//     the file.
 //
 //   - A damaged file: it counts as having no sessions, and Options.Logger is told.
 //     The next write that stores something moves it to the path and ".damaged",

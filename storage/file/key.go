@@ -20,14 +20,12 @@ const keySize = 32
 // base64 to a file of mode 0600; concurrent processes all get the same key. The
 // requirements for path are those of New.
 //
-// A key beside the sessions that it seals keeps them from whoever gets to see
-// their file and not the key's, in a backup or a bug report, and a session that
-// was changed is not accepted. It does not tell an old session from the current
-// one: whoever can write to the file can put back a copy of it; see Options.Pin.
-// Nor does it keep
-// sessions from programs that run as the same user, or from somebody who copies
-// both files: for that, put the key in the system's keyring, with Key of
-// storage/keyring.
+// A key file beside the sessions protects them from whoever sees only the session
+// file, for example in a backup or a bug report, and changed sessions are rejected.
+// It does not tell an old session from the current one: whoever can write to the
+// file can put back a copy of it; see Options.Pin. Nor does it keep sessions from
+// programs that run as the same user, or from somebody who copies both files: for
+// that, put the key in the system's keyring, with Key of storage/keyring.
 //
 // An existing key can be read from a read-only home directory.
 //
