@@ -38,7 +38,7 @@ const (
 	failed
 	misused
 	unconfirmed
-	interrupted = 128 + int(syscall.SIGINT)
+	interrupted = 128 + 2 // and the number of SIGINT
 )
 
 const usage = `Usage:
