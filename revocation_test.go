@@ -50,16 +50,6 @@ func (v *revocations) calls() int {
 	return len(v.at)
 }
 
-// waits returns the pauses between the calls.
-func (v *revocations) waits() (pauses []time.Duration) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	for i := 1; i < len(v.at); i++ {
-		pauses = append(pauses, v.at[i].Sub(v.at[i-1]))
-	}
-	return pauses
-}
-
 // bubble runs f with a Passport whose auth domain answers revocations so.
 func bubble(t *testing.T, answer func(n int) (int, string), f func(t *testing.T, p *Passport, v *revocations), edit ...func(*Config)) {
 	t.Helper()
