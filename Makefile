@@ -51,7 +51,7 @@ PORTABLE = ./native ./storage/file ./internal/filelock ./internal/privatefile
 
 # What has a row in the table of docs/performance.md, and how long each of it runs:
 # what servers and databases answer is noisier, and runs for longer.
-BENCHMARKS     = . ./storage/memory
+BENCHMARKS     = . ./internal/provider ./storage/memory
 BENCHTIME     ?= 0.2s
 ROUNDTRIPS     = ./internal/bench
 ROUNDTRIPTIME ?= 0.6s

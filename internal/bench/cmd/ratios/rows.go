@@ -63,8 +63,8 @@ var rows = []row{
 		limit: store + "ReaderWait/limit", ours: store + "ReaderWait/sweeping",
 		peers: []peer{{"scs", bench + "ReaderWait/scs", store + "ReaderWait/limit"}},
 	},
-	verification("ID token verification, RS256", "Tokens/id/"),
-	verification("logout token verification, RS256", "Tokens/logout/"),
+	verification("ID token verification, RS256", "internal/provider Tokens/id/"),
+	verification("logout token verification, RS256", "internal/provider Tokens/logout/"),
 }
 
 // The packages that most of the rows come from.
