@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -148,7 +149,7 @@ func (d *nativeDriver) start() {
 	c := native.Config{Config: d.s.c, OpenBrowser: func(_ context.Context, address string) error {
 		d.opened <- address
 		return nil
-	}}
+	}, LoginTimeout: 20 * time.Second, LogoutTimeout: 20 * time.Second}
 	c.RedirectURI, c.LogoutRedirectURI = "", ""
 	var err error
 	d.p, err = native.New(c)
