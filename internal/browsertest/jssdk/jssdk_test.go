@@ -45,11 +45,7 @@ func TestJavaScriptSDKLogsOutThroughOurCallback(t *testing.T) {
 			site := serve(t, auth, sdk)
 
 			tab := browsertest.Open(t, in.cookies).Tab()
-			tab.Go(site + "/sdk")
-			tab.Run(`void sdk.login({useRedirectFlow: true, directLoginOptions: {directLoginMethod: "google"}})`)
-			tab.Wait(`location.pathname === "/sdk-redirect" && window.sdk`)
-			browsertest.Eval[bool](tab, `sdk.loginCallback().then(() => true)`)
-			tab.Go(site + "/sdk")
+			signIn(tab, site)
 			require.Equal(t, "alice@example.com", browsertest.Eval[string](tab, `sdk.getUserInfo().then(user => user.email)`))
 			require.Len(t, auth.Sessions(), 1)
 
@@ -61,6 +57,15 @@ func TestJavaScriptSDKLogsOutThroughOurCallback(t *testing.T) {
 			tab.Wait(`document.querySelectorAll("iframe").length === 0`)
 		})
 	}
+}
+
+// signIn signs the user in with the JavaScript SDK.
+func signIn(tab *browsertest.Tab, site string) {
+	tab.Go(site + "/sdk")
+	tab.Run(`void sdk.login({useRedirectFlow: true, directLoginOptions: {directLoginMethod: "google"}})`)
+	tab.Wait(`location.pathname === "/sdk-redirect" && window.sdk`)
+	browsertest.Eval[bool](tab, `sdk.loginCallback().then(() => true)`)
+	tab.Go(site + "/sdk")
 }
 
 // serve starts a site with the JavaScript SDK in its pages, on app.localhost,
