@@ -2,6 +2,7 @@ package passport
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 )
@@ -81,11 +82,20 @@ type Event struct {
 	// Context is the context of the request or call that caused the event, for
 	// traces and values from middleware. It is nil for background work, and may be
 	// done.
-	Context context.Context
+	Context context.Context `json:"-"`
 
 	// Err is the reason, or nil.
 	Err error
 }
+
+// Format prints e without its Context, whatever the verb: a request's context is in
+// use by others, and has all of the request in it.
+func (e Event) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "passport.Event{Name: %q, Session: %q, Subject: %q, SID: %q, Err: %v}", e.Name, e.Session, e.Subject, e.SID, e.Err)
+}
+
+// LogValue is Format for slog.
+func (e Event) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(e)) }
 
 // emit logs e and hands it to the app.
 func (p *Passport) emit(e Event) {

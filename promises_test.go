@@ -329,9 +329,11 @@ func keepsSecrets(t *testing.T, s *site, d driver) {
 	s.auth.Inject(passporttest.Fault{Path: "/oauth/revoke", Status: http.StatusServiceUnavailable})
 	l, err := d.logout(lost)
 	require.NoError(t, err)
-	encoded, err := json.Marshal(s.events.all)
+	events := s.events.copy()
+	require.NotEmpty(t, events)
+	encoded, err := json.Marshal(events)
 	require.NoError(t, err)
-	shown += fmt.Sprintf("%v %+v %#v %v", l, l, l, s.events.all) + string(encoded) + s.log.String()
+	shown += fmt.Sprintf("%v %+v %#v %v %#v", l, l, l, events, events) + string(encoded) + s.log.String()
 
 	secrets := []string{access.Reveal(), s.auth.RefreshTokens()[0].Value}
 	for _, r := range s.auth.Requests("/oauth/token") {
