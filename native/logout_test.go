@@ -208,7 +208,7 @@ func TestAProviderThatMayHaveAskedTheUserProvesNothing(t *testing.T) {
 	l, err := p.Logout(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, passport.OutcomeUnconfirmed, l.Passport)
-	assert.Contains(t, d.shown().text, "is not known")
+	assert.Contains(t, d.shown().text, "may still be signed in")
 	assert.Empty(t, d.auth.Sessions(), "it was asked, and did")
 	require.Len(t, d.auth.Requests("/oidc/logout"), 1)
 }

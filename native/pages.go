@@ -60,7 +60,7 @@ func signedOutPage(app, outcome passport.Outcome, another bool) page {
 		p.text = "You signed in with another browser, where you may still be signed in. " + closeTab
 	case outcome != passport.OutcomeDone:
 		p.title = "You are signed out of the program"
-		p.text = "You may still be signed in in your browser. " + closeTab
+		p.text = "Your browser may still be signed in. " + closeTab
 	}
 	return p
 }
