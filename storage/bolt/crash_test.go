@@ -179,7 +179,7 @@ func checkFile(t *testing.T, path string) {
 		assert.Equal(t, records, withoutNames(keys(tx, "subjects")))
 		assert.Equal(t, records, withoutNames(keys(tx, "sids")))
 		assert.Equal(t, records, withoutTimes(keys(tx, "expiries")))
-		assert.Equal(t, keys(tx, "revocations"), withoutTimes(keys(tx, "dues")))
+		assert.Equal(t, keys(tx, "revocations"), withoutTimes(withoutTenants(keys(tx, "dues"))))
 		return nil
 	})
 	require.NoError(t, err)
@@ -193,14 +193,23 @@ func keys(tx *bbolt.Tx, bucket string) (found []string) {
 	return found
 }
 
-// withoutNames returns the ids in the keys of an index by subject or sid.
+// withoutNames returns the ids in the keys of an index by subject or sid, behind
+// tenant, kind and name.
 func withoutNames(keys []string) (ids []string) {
 	for _, key := range keys {
-		length, n := binary.Uvarint([]byte(key))
-		ids = append(ids, key[n+int(length):])
+		for range 3 {
+			key = withoutText(key)
+		}
+		ids = append(ids, key)
 	}
 	slices.Sort(ids)
 	return ids
+}
+
+// withoutText returns what is behind a text and its length.
+func withoutText(key string) string {
+	length, n := binary.Uvarint([]byte(key))
+	return key[n+int(length):]
 }
 
 // withoutTimes returns the ids in the keys of an index by time.
@@ -210,4 +219,12 @@ func withoutTimes(keys []string) (ids []string) {
 	}
 	slices.Sort(ids)
 	return ids
+}
+
+// withoutTenants returns what is behind the tenant in each key.
+func withoutTenants(keys []string) (rest []string) {
+	for _, key := range keys {
+		rest = append(rest, withoutText(key))
+	}
+	return rest
 }
