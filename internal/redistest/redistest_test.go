@@ -2,7 +2,6 @@ package redistest
 
 import (
 	"net"
-	"os/exec"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -58,7 +57,6 @@ func TestAServerThatCannotStartSaysWhy(t *testing.T) {
 func TestWithoutTheProgramTheErrorNamesThePackage(t *testing.T) {
 	t.Setenv("PASSPORT_REDIS_SERVER", "no-such-program")
 	_, err := Start()
-	assert.ErrorIs(t, err, exec.ErrNotFound)
 	assert.ErrorContains(t, err, "redis-server")
 }
 
