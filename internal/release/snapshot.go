@@ -84,11 +84,10 @@ func output(ctx context.Context, dir string, env []string, name string, args ...
 	if env != nil {
 		command.Env = env
 	}
-	var stdout, all strings.Builder
-	command.Stdout = io.MultiWriter(&stdout, &all)
-	command.Stderr = &all
+	var stdout, stderr strings.Builder // one each: they are written at the same time
+	command.Stdout, command.Stderr = &stdout, &stderr
 	if err := command.Run(); err != nil {
-		return "", fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, all.String())
+		return "", fmt.Errorf("%s %s: %w\n%s%s", name, strings.Join(args, " "), err, stdout.String(), stderr.String())
 	}
 	return stdout.String(), nil
 }
