@@ -103,6 +103,7 @@ var walls = map[string][]string{
 	"storage/postgres/postgrestest":      {"github.com/jackc/pgx/v5/..."},
 	"internal/browsertest/gametest/game": {module, module + "/browser"},
 	"passporttest":                       {module + "/internal/testsession", "github.com/go-jose/go-jose/v4/..."},
+	"cmd/passport":                       {module, module + "/passporttest", module + "/internal/..."},
 	"examples/web":                       {module, module + "/passporttest", module + "/storage/memory"},
 	"examples/cli":                       {module, module + "/native", module + "/passporttest", module + "/storage/file"},
 	"examples/wasm":                      {module + "/passporttest"},

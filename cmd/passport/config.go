@@ -1,0 +1,50 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/passport-go/passport"
+)
+
+const configHelp = `CONFIG is a JSON file as docs/configuration.md describes it. Without one, the
+configuration comes from the environment (PASSPORT_CLIENT_ID, ...).
+`
+
+// longestConfig bounds what is read of a file.
+const longestConfig = 1 << 20
+
+// readConfig reads a JSON file, or the environment if it has no name.
+func readConfig(file string) (passport.Config, error) {
+	if file == "" {
+		return passport.ConfigFromEnv()
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return passport.Config{}, err
+	}
+	defer f.Close()
+	data, err := readAtMost(f, longestConfig)
+	if err != nil {
+		return passport.Config{}, fmt.Errorf("%s: %w", file, err)
+	}
+	var c passport.Config
+	if err := json.Unmarshal(data, &c); err != nil {
+		return passport.Config{}, fmt.Errorf("%s: %w", file, err)
+	}
+	return c, nil
+}
+
+func readAtMost(r io.Reader, n int64) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, n+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > n {
+		return nil, errors.New("is too large")
+	}
+	return data, nil
+}

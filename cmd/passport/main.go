@@ -1,0 +1,108 @@
+// Command passport helps with programs that sign users in with package passport.
+//
+//	passport verify   says whether a token is accepted, and why not
+//	passport keygen   makes a key for Config.EncryptionKeys
+//	passport serve    serves a stand-in for the auth domain, for development
+//
+// Install it with
+//
+//	go install github.com/passport-go/passport/cmd/passport@latest
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"syscall"
+)
+
+// The exit codes of all commands. Each says in its help which it uses.
+const (
+	exitOK       = 0
+	exitRefused  = 1
+	exitFailed   = 2
+	exitBadUsage = 64 // EX_USAGE of sysexits.h
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, terminal{in: os.Stdin, out: os.Stdout, err: os.Stderr}, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// terminal is what a command reads from and writes to.
+type terminal struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+type command struct {
+	name, summary string
+	run           func(context.Context, terminal, []string) int
+}
+
+var commands = []command{
+	{"verify", "says whether a token is accepted, and why not", verify},
+	{"keygen", "makes a key for Config.EncryptionKeys", keygen},
+	{"serve", "serves a stand-in for the auth domain, for development", serve},
+}
+
+func run(ctx context.Context, t terminal, args []string) int {
+	if len(args) == 0 {
+		usage(t.err)
+		return exitBadUsage
+	}
+	if slices.Contains([]string{"help", "-h", "-help", "--help"}, args[0]) {
+		usage(t.out)
+		return exitOK
+	}
+	for _, c := range commands {
+		if c.name == args[0] {
+			return c.run(ctx, t, args[1:])
+		}
+	}
+	fmt.Fprintf(t.err, "passport: there is no command %q\n\n", args[0])
+	usage(t.err)
+	return exitBadUsage
+}
+
+func usage(w io.Writer) {
+	fmt.Fprint(w, "usage: passport COMMAND [flags]\n\n")
+	for _, c := range commands {
+		fmt.Fprintf(w, "  %-8s %s\n", c.name, c.summary)
+	}
+	fmt.Fprint(w, "\npassport COMMAND -h explains one.\n")
+}
+
+// newFlags returns the flags of a command, with its help.
+func newFlags(t terminal, name, help string) *flag.FlagSet {
+	flags := flag.NewFlagSet("passport "+name, flag.ContinueOnError)
+	flags.SetOutput(t.err)
+	flags.Usage = func() {
+		fmt.Fprint(flags.Output(), help)
+		flags.PrintDefaults()
+	}
+	return flags
+}
+
+// parse reads the flags and at most so many arguments. If ok is false, the command
+// ends with the exit code.
+func parse(t terminal, flags *flag.FlagSet, args []string, most int) (code int, ok bool) {
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return exitOK, false
+	case err != nil:
+		return exitBadUsage, false
+	case flags.NArg() > most:
+		// Its value may be a secret.
+		fmt.Fprintf(t.err, "%s: %d arguments are too many; flags come before arguments\n", flags.Name(), flags.NArg())
+		return exitBadUsage, false
+	}
+	return exitOK, true
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/internal/jwt"
+	"github.com/passport-go/passport/internal/text"
+)
+
+const verifyHelp = `usage: passport verify [-config CONFIG] [FILE]
+
+Prints the claims of a token, and says whether the program of this configuration
+accepts it: an ID token, an access token (Config.Audience), or a logout token. The
+token is in FILE or, without one, on standard input, because others can see a command
+line. It knows nothing of logouts: it does not ask the program's store.
+
+` + configHelp + `
+Exit codes: 0 accepted, 1 refused, 2 not known (configuration, network), 64 wrong usage.
+
+`
+
+// verifyTimeout bounds the calls to the provider.
+const verifyTimeout = 30 * time.Second
+
+func verify(ctx context.Context, t terminal, args []string) int {
+	flags := newFlags(t, "verify", verifyHelp)
+	file := flags.String("config", "", "a JSON `file` with the configuration (default: the environment)")
+	if code, ok := parse(t, flags, args, 1); !ok {
+		return code
+	}
+	if looksLikeToken(flags.Arg(0)) {
+		fmt.Fprintln(t.err, "passport verify: a token on the command line is visible to others, and in the shell's history: pass it on standard input or in a file")
+		return exitBadUsage
+	}
+	token, err := readToken(t, flags.Arg(0))
+	if err != nil {
+		fmt.Fprintln(t.err, "passport verify:", err)
+		return exitFailed
+	}
+	config, err := readConfig(*file)
+	if err != nil {
+		fmt.Fprintln(t.err, "passport verify:", err)
+		return exitFailed
+	}
+	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
+	defer cancel()
+	return judge(ctx, t, config, token)
+}
+
+func looksLikeToken(argument string) bool {
+	return strings.HasPrefix(argument, "eyJ") && strings.Count(argument, ".") >= 2
+}
+
+// longestToken is more than any token that is accepted.
+const longestToken = 64 << 10
+
+func readToken(t terminal, name string) (passport.Secret, error) {
+	in := t.in
+	if name != "" && name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return "", err
+		}
+		defer f.Close()
+		in = f
+	}
+	data, err := readAtMost(in, longestToken)
+	if err != nil {
+		return "", fmt.Errorf("the token: %w", err)
+	}
+	token := strings.TrimSpace(string(data))
+	if scheme, rest, ok := strings.Cut(token, " "); ok && strings.EqualFold(scheme, "Bearer") {
+		token = strings.TrimSpace(rest)
+	}
+	if token == "" {
+		return "", errors.New("there is no token")
+	}
+	return passport.Secret(token), nil
+}
+
+// judge prints the claims to standard output and the verdict to standard error.
+func judge(ctx context.Context, t terminal, config passport.Config, token passport.Secret) int {
+	config.BearerTokens = true
+	p, err := passport.New(config)
+	if err != nil {
+		fmt.Fprintln(t.err, "passport verify:", err)
+		return exitFailed
+	}
+	defer p.Close(ctx)
+	parsed, err := jwt.Parse(token.Reveal())
+	if err != nil {
+		fmt.Fprintln(t.err, "refused:", err)
+		return exitRefused
+	}
+	printClaims(t.out, parsed)
+	if parsed.Claims.Has("events") {
+		_, err = p.EndByLogoutToken(ctx, token.Reveal()) // its store is empty
+		if err == nil {
+			fmt.Fprintln(t.err, "accepted: a logout token")
+			return exitOK
+		}
+	} else {
+		var b passport.Bearer
+		if b, err = p.VerifyBearer(ctx, token); err == nil {
+			kind := strings.ReplaceAll(string(b.Kind), "_", " ")
+			fmt.Fprintf(t.err, "accepted: an %s, until %s\n", kind, b.Expiry.UTC().Format(time.RFC3339))
+			return exitOK
+		}
+	}
+	if errors.Is(err, passport.ErrKeysUnavailable) {
+		fmt.Fprintln(t.err, "not known:", err)
+		return exitFailed
+	}
+	fmt.Fprintln(t.err, "refused:", err)
+	explain(t.err, config, parsed.Claims)
+	return exitRefused
+}
+
+func printClaims(w io.Writer, token *jwt.Token) {
+	var claims bytes.Buffer
+	if json.Indent(&claims, token.Payload, "", "  ") != nil {
+		return
+	}
+	_, _ = fmt.Fprintln(w, printable(claims.String()))
+}
+
+// printable takes out what could steer a terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\n' || r >= 0x7f && r < 0xa0 {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// explain compares the claims that are most often wrong with the configuration.
+func explain(w io.Writer, config passport.Config, claims jwt.Object) {
+	issuer, _ := claims.Text("iss")
+	if config.Issuer != "" && issuer != config.Issuer {
+		fmt.Fprintf(w, "  iss is %q, and Config.Issuer is %q\n", text.Line(issuer, 255), config.Issuer)
+	}
+	audience, _ := claims.Texts("aud")
+	if !slices.Contains(audience, config.ClientID) && !slices.Contains(audience, config.Audience) {
+		fmt.Fprintf(w, "  aud is %q, Config.ClientID (of ID tokens) is %q, and Config.Audience (of access tokens) is %q\n",
+			text.Line(strings.Join(audience, " "), 255), config.ClientID, config.Audience)
+	}
+	if expiry, ok := claims.Time("exp"); ok && expiry.Before(time.Now()) {
+		fmt.Fprintf(w, "  exp was %s ago\n", time.Since(expiry).Round(time.Second))
+	}
+}
