@@ -2,6 +2,8 @@ package passport
 
 import (
 	"context"
+	"fmt"
+	"io"
 
 	"github.com/passport-go/passport/internal/logoutstate"
 	"github.com/passport-go/passport/storage"
@@ -76,4 +78,9 @@ func (p *Passport) UnfinishedLogout(ctx context.Context, b BrowserState) (Logout
 	p.sendTo(ctx, &l, storage.Record{}, b.Logout)
 	l.Mode, l.Passport = LogoutRedirect, OutcomeUnconfirmed
 	return l, true
+}
+
+// Format prints nothing secret, whatever the verb.
+func (b BrowserState) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "passport.BrowserState")
 }

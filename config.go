@@ -1,23 +1,17 @@
 package passport
 
 import (
-	"bytes"
 	"context"
 	"crypto"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
-	"strings"
+	"os"
 	"time"
 
-	"github.com/passport-go/passport/internal/authdomain"
-	"github.com/passport-go/passport/internal/envelope"
-	"github.com/passport-go/passport/internal/seal"
-	"github.com/passport-go/passport/internal/web"
+	"github.com/passport-go/passport/internal/textconfig"
 	"github.com/passport-go/passport/storage"
-	"github.com/passport-go/passport/storage/memory"
 )
 
 // Environment chooses which of Immutable's APIs the tokens are for. Both
@@ -28,6 +22,25 @@ type Environment string
 const (
 	Sandbox    Environment = "sandbox"
 	Production Environment = "production"
+)
+
+// ClientAuth is how a client authenticates to its provider (OpenID Connect Core
+// 1.0 §9, RFC 8705 §2).
+type ClientAuth string
+
+// The ways to authenticate. A client must use the one that it is registered with.
+const (
+	// ClientSecretBasic and ClientSecretPost send Config.ClientSecret: in the
+	// Authorization header, encoded as RFC 6749 §2.3.1 says, or in the form.
+	ClientSecretBasic ClientAuth = "client_secret_basic"
+	ClientSecretPost  ClientAuth = "client_secret_post"
+
+	// PrivateKeyJWT signs an assertion with Config.ClientKey (RFC 7523).
+	PrivateKeyJWT ClientAuth = "private_key_jwt"
+
+	// TLSClientAuth presents the certificate that the transport of
+	// Config.HTTPClient is configured with (RFC 8705).
+	TLSClientAuth ClientAuth = "tls_client_auth"
 )
 
 // LogoutMode says how the browser ends the Passport session.
@@ -338,214 +351,54 @@ func (c Config) Format(f fmt.State, _ rune) {
 // LogValue is Format for slog.
 func (c Config) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
 
-// settled is a Config with its defaults filled in and its URLs normalised.
-type settled struct {
-	Config
-	authDomain string // origin
-	apiDomain  string // origin
-	endpoints  authdomain.Endpoints
-	keys       *seal.Keys
-	tenant     *envelope.Tenant
-	place      place // LoginPath, LogoutPath and HomePath are those that browsers see
+// ConfigFromEnv reads a Config from the environment. Each field that text can
+// express has a variable: PASSPORT_ and the name in its json tag in upper case,
+// such as PASSPORT_CLIENT_ID. See docs/configuration.md for the table.
+//
+//   - Durations have a unit: 90s, 15m, 1h30m, 30d. "off" disables a duration that
+//     may be off.
+//   - Lists are separated by commas or white space, maps are name=value,...
+//   - A secret may be in a file: PASSPORT_CLIENT_SECRET_FILE and
+//     PASSPORT_ENCRYPTION_KEYS_FILE name one. Keys are base64, the newest first.
+//
+// White space around a value is ignored. If a variable is empty or unset, its field
+// keeps the default. The error names each variable that cannot be parsed; [New]
+// checks everything else.
+func ConfigFromEnv() (Config, error) {
+	var c Config
+	if err := textconfig.FromEnv(&c, "PASSPORT_", os.Getenv); err != nil {
+		return Config{}, fmt.Errorf("passport: the configuration in the environment: %w", err)
+	}
+	return c, nil
 }
 
-const (
-	defaultSessionLifetime = 30 * 24 * time.Hour
-	defaultIdleTimeout     = 7 * 24 * time.Hour
-	defaultSilentTimeout   = 10 * time.Second
-	defaultRevocationWait  = time.Second
-
-	defaultBearerLifetime = 24 * time.Hour
-
-	defaultMaxSessionsPerUser = 100
-
-	defaultHTTPTimeout = 10 * time.Second
-	defaultClockLeeway = time.Minute
-	maxClockLeeway     = 10 * time.Minute
-)
-
-// settle checks c and fills in the defaults. Its error joins every problem.
-func (c Config) settle() (*settled, error) {
-	p := &problems{}
-	s := &settled{Config: c}
-	if c.Now == nil {
-		s.Now = time.Now
+// UnmarshalJSON reads a Config from a JSON object, whose keys are the names in the
+// json tags of the fields. Values are written as for [ConfigFromEnv]; lists and
+// maps may be JSON's. An unknown key is an error. Fields that are not in the object
+// keep their value.
+func (c *Config) UnmarshalJSON(data []byte) error {
+	if err := textconfig.FromJSON(c, data); err != nil {
+		return fmt.Errorf("passport: the configuration in JSON: %w", err)
 	}
-	s.Environment = either(c.Environment, Sandbox)
-	if s.Environment != Sandbox && s.Environment != Production {
-		p.add("Environment", "%q is unknown: use passport.Sandbox or passport.Production", c.Environment)
-	}
-	if c.ClientID == "" {
-		p.add("ClientID", "is empty: set it to the ID of your Passport client in Hub")
-	} else if c.ClientID != strings.TrimSpace(c.ClientID) {
-		p.add("ClientID", "begins or ends with white space, which is no part of the ID: take it off")
-	}
-	s.settleURLs(p)
-	s.settlePlace(p)
-	s.settleLogout(p)
-	s.settleScopes(p)
-	s.settleStore(p)
-	s.settleDurations(p)
-
-	s.CookieName = either(c.CookieName, "passport")
-	if !web.IsCookieName(s.CookieName) {
-		p.add("CookieName", "%q is not a cookie name of its own: use letters, digits and hyphens (the __Host- prefix is added by itself)", c.CookieName)
-	}
-	if c.Logger == nil {
-		s.Logger = slog.New(slog.DiscardHandler)
-	}
-	s.HTTPClient = &http.Client{Timeout: defaultHTTPTimeout}
-	if c.HTTPClient != nil {
-		own := *c.HTTPClient
-		s.HTTPClient = &own
-	}
-	return s, p.join()
+	return nil
 }
 
-func (s *settled) settleURLs(p *problems) {
-	if s.RedirectURI == "" && s.BearerTokens {
-		// An API that only verifies.
-	} else if s.RedirectURI == "" {
-		p.add("RedirectURI", "is empty: set it to one of the redirect URIs of your Passport client in Hub")
-	} else if u, err := authdomain.ParseHTTP(s.RedirectURI); err != nil {
-		p.add("RedirectURI", "%v", err)
-	} else {
-		s.RedirectURI = u.Scheme + s.RedirectURI[len(u.Scheme):] // HTTPS: makes secure cookies too
+// UnmarshalYAML is UnmarshalJSON for the YAML packages of go.yaml.in and
+// goccy/go-yaml, which both look for this method.
+func (c *Config) UnmarshalYAML(unmarshal func(any) error) error {
+	var given map[string]any
+	if err := unmarshal(&given); err != nil {
+		return fmt.Errorf("passport: the configuration in YAML is not a mapping: %w", err)
 	}
-	if s.LogoutRedirectURI != "" {
-		if _, err := authdomain.ParseHTTP(s.LogoutRedirectURI); err != nil {
-			p.add("LogoutRedirectURI", "%v", err)
-		}
+	if err := textconfig.FromMap(c, given); err != nil {
+		return fmt.Errorf("passport: the configuration in YAML: %w", err)
 	}
-	s.settleProvider(p)
-	s.tenant = envelope.NewTenant(s.Issuer, s.ClientID)
-
-	var err error
-	api := "https://api.sandbox.immutable.com"
-	if s.Environment == Production {
-		api = "https://api.immutable.com"
-	}
-	if s.apiDomain, err = authdomain.Origin(either(s.APIDomain, api)); err != nil {
-		p.add("APIDomain", "%v", err)
-	}
+	return nil
 }
 
-func (s *settled) settleLogout(p *problems) {
-	s.LogoutMode = either(s.LogoutMode, LogoutRedirect)
-	switch {
-	case s.LogoutMode != LogoutRedirect && s.LogoutMode != LogoutSilent:
-		p.add("LogoutMode", "%q is unknown: use passport.LogoutRedirect or passport.LogoutSilent", s.LogoutMode)
-	case s.LogoutMode == LogoutSilent && s.LogoutRedirectURI == "":
-		p.add("LogoutRedirectURI", "is empty, and a silent logout could never complete: set it to a logout URI registered in Hub and serve Passport.LogoutSilentCallback there, or use passport.LogoutRedirect")
-	}
-	s.SilentFallback = either(s.SilentFallback, FallbackRedirect)
-	if s.SilentFallback != FallbackRedirect && s.SilentFallback != FallbackReport {
-		p.add("SilentFallback", "%q is unknown: use passport.FallbackRedirect or passport.FallbackReport", s.SilentFallback)
-	}
-}
+// MarshalJSON writes what UnmarshalJSON reads, without ClientSecret and
+// EncryptionKeys.
+func (c Config) MarshalJSON() ([]byte, error) { return json.Marshal(textconfig.ToMap(c)) }
 
-func (s *settled) settleStore(p *problems) {
-	given := len(s.EncryptionKeys) > 0
-	keys := s.settleKeys(p)
-	if s.Store == nil {
-		s.Store = memory.New(memory.Options{Now: s.Now})
-	}
-	if _, inProcess := s.Store.(*memory.Store); !inProcess && !given {
-		p.add("EncryptionKeys", "is empty, but the Store keeps sessions outside this process: add a key of 32 random bytes, the same on every instance; make one with: openssl rand -base64 32")
-	}
-	var err error
-	if s.keys, err = seal.New(keys); err != nil {
-		p.add("EncryptionKeys", "%v", err)
-	}
-}
-
-// settleKeys takes the keys out of the Config, and returns copies of the usable
-// ones.
-func (s *settled) settleKeys(p *problems) [][]byte {
-	var usable [][]byte
-	for i, key := range s.EncryptionKeys {
-		if problem := keyProblem(key, s.EncryptionKeys[:i]); problem != "" {
-			p.add("EncryptionKeys", "key %d %s: each must be 32 random bytes of its own; make one with: openssl rand -base64 32", i+1, problem)
-			continue
-		}
-		usable = append(usable, bytes.Clone(key))
-	}
-	s.EncryptionKeys = nil // not needed again, and not to be found
-	return usable
-}
-
-// keyProblem says what is wrong with a key, without its value. That a key was drawn
-// at random cannot be seen, only that it was not.
-func keyProblem(key []byte, before [][]byte) string {
-	switch {
-	case len(key) != seal.KeySize:
-		return fmt.Sprintf("is %d bytes long", len(key))
-	case repeats(key):
-		return "is one byte, or a few, repeated"
-	case slices.ContainsFunc(before, func(other []byte) bool { return bytes.Equal(other, key) }):
-		return "is there twice"
-	}
-	return ""
-}
-
-// repeats reports whether a key is a shorter one over and over: zeros, most often.
-func repeats(key []byte) bool {
-	for n := 1; n <= len(key)/2; n++ {
-		if bytes.Equal(key[n:], key[:len(key)-n]) {
-			return true
-		}
-	}
-	return false
-}
-
-func (s *settled) settleDurations(p *problems) {
-	for field, d := range map[string]time.Duration{
-		"SessionLifetime": s.SessionLifetime,
-		"IdleTimeout":     s.IdleTimeout,
-		"SilentTimeout":   s.SilentTimeout,
-		"RevocationWait":  s.RevocationWait,
-		"ClockLeeway":     s.ClockLeeway,
-		"BearerLifetime":  s.BearerLifetime,
-	} {
-		if d > 0 && d < time.Millisecond {
-			p.add(field, "is %v, which can hardly be meant: give it a unit, such as 10*time.Second", d)
-		}
-	}
-	if s.SessionLifetime < 0 {
-		p.add("SessionLifetime", "is negative, but a session must end at some time: set a positive duration, or 0 for 30 days")
-	}
-	if s.BearerLifetime < 0 {
-		p.add("BearerLifetime", "is negative, but marks of logouts must end at some time: set a positive duration, or 0 for 24 h")
-	}
-	if s.SilentTimeout < 0 {
-		p.add("SilentTimeout", "is negative, but a silent logout must end at some time: set a positive duration, or 0 for 10 s")
-	}
-	if s.ClockLeeway > maxClockLeeway {
-		p.add("ClockLeeway", "is %v: a clock that is off by more than %v has to be set right", s.ClockLeeway, maxClockLeeway)
-	}
-	s.ClockLeeway = max(either(s.ClockLeeway, defaultClockLeeway), 0)
-	s.SessionLifetime = either(s.SessionLifetime, defaultSessionLifetime)
-	s.IdleTimeout = max(either(s.IdleTimeout, defaultIdleTimeout), 0)
-	s.BearerLifetime = either(s.BearerLifetime, defaultBearerLifetime)
-	s.SilentTimeout = either(s.SilentTimeout, defaultSilentTimeout)
-	s.RevocationWait = max(either(s.RevocationWait, defaultRevocationWait), 0)
-	s.MaxSessionsPerUser = either(s.MaxSessionsPerUser, defaultMaxSessionsPerUser)
-}
-
-// either returns v, or fallback if v is zero.
-func either[T comparable](v, fallback T) T {
-	var zero T
-	if v == zero {
-		return fallback
-	}
-	return v
-}
-
-// problems collects what is wrong with a Config.
-type problems struct{ errs []error }
-
-func (p *problems) add(field, format string, args ...any) {
-	p.errs = append(p.errs, fmt.Errorf("passport: Config.%s %s", field, fmt.Sprintf(format, args...)))
-}
-
-func (p *problems) join() error { return errors.Join(p.errs...) }
+// MarshalYAML is MarshalJSON for YAML.
+func (c Config) MarshalYAML() (any, error) { return textconfig.ToMap(c), nil }

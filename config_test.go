@@ -1,196 +1,187 @@
 package passport_test
 
 import (
-	"bytes"
-	"context"
 	"crypto/rand"
-	"fmt"
-	"net/http"
-	"net/url"
+	"encoding/base64"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/assert/yaml"
 	"github.com/stretchr/testify/require"
 
 	"github.com/passport-go/passport"
-	"github.com/passport-go/passport/storage"
-	"github.com/passport-go/passport/storage/memory"
+	"github.com/passport-go/passport/internal/textconfig"
 )
 
-// least is the smallest Config that New takes.
-func least() passport.Config {
-	return passport.Config{ClientID: "client", RedirectURI: "https://app.example.com/redirect"}
+func randomKey() (key []byte, text string) {
+	key = make([]byte, 32)
+	_, _ = rand.Read(key)
+	return key, base64.StdEncoding.EncodeToString(key)
 }
 
-func TestNewTakesTheSmallestConfig(t *testing.T) {
-	p := newPassport(t, least())
-	assert.Equal(t, "https://auth.immutable.com/v2/logout?client_id=client", p.LogoutURL(),
-		"without a LogoutRedirectURI returnTo is left out")
-}
-
-func TestNewNamesTheFieldOfEachProblemAndTheWayOut(t *testing.T) {
-	key := []byte("a key of exactly thirty-two byte")
-	for _, row := range []struct {
-		field, says string
-		edit        func(*passport.Config)
-	}{
-		{"ClientID", "set it to", func(c *passport.Config) { c.ClientID = "" }},
-		{"ClientID", "white space", func(c *passport.Config) { c.ClientID = "client\n" }},
-		{"Environment", "passport.Sandbox or passport.Production", func(c *passport.Config) { c.Environment = "staging" }},
-		{"RedirectURI", "set it to", func(c *passport.Config) { c.RedirectURI = "" }},
-		{"RedirectURI", "absolute URL", func(c *passport.Config) { c.RedirectURI = "/redirect" }},
-		{"RedirectURI", "absolute URL", func(c *passport.Config) { c.RedirectURI = "javascript:alert(1)" }},
-		{"RedirectURI", "absolute URL", func(c *passport.Config) { c.RedirectURI = "mygame://redirect" }},
-		{"RedirectURI", "fragment", func(c *passport.Config) { c.RedirectURI = "https://app.example.com/#x" }},
-		{"RedirectURI", "must use https", func(c *passport.Config) { c.RedirectURI = "http://app.example.com/redirect" }},
-		{"RedirectURI", "spaces", func(c *passport.Config) { c.RedirectURI = "https://app.example.com/redirect " }},
-		{"RedirectURI", "user name", func(c *passport.Config) { c.RedirectURI = "https://me:pw@app.example.com/" }},
-		{"LogoutRedirectURI", "absolute URL", func(c *passport.Config) { c.LogoutRedirectURI = "//app.example.com" }},
-		{"LogoutRedirectURI", "must use https", func(c *passport.Config) { c.LogoutRedirectURI = "http://app.example.com" }},
-		{"LogoutRedirectURI", "LogoutSilentCallback", func(c *passport.Config) { c.LogoutMode = passport.LogoutSilent }},
-		{"LogoutMode", "passport.LogoutRedirect or passport.LogoutSilent", func(c *passport.Config) { c.LogoutMode = "popup" }},
-		{"SilentFallback", "passport.FallbackRedirect or passport.FallbackReport", func(c *passport.Config) { c.SilentFallback = "retry" }},
-		{"AuthDomain", "bare origin", func(c *passport.Config) { c.AuthDomain = "https://auth.example.com/tenant" }},
-		{"AuthDomain", "must use https", func(c *passport.Config) { c.AuthDomain = "http://auth.example.com" }},
-		{"Issuer", "absolute URL", func(c *passport.Config) { c.Issuer = "auth.example.com" }},
-		{"APIDomain", "bare origin", func(c *passport.Config) { c.APIDomain = "https://api.example.com/v1" }},
-		{"Scopes", "openid", func(c *passport.Config) { c.Scopes = []string{"email"} }},
-		{"Scopes", "element of its own", func(c *passport.Config) { c.Scopes = []string{"openid", "a b"} }},
-		{"EncryptionKeys", "5 bytes long", func(c *passport.Config) { c.EncryptionKeys = [][]byte{key, []byte("short")} }},
-		{"EncryptionKeys", "openssl rand", func(c *passport.Config) { c.Store = elsewhere{memory.New(memory.Options{})} }},
-		{"SessionLifetime", "negative", func(c *passport.Config) { c.SessionLifetime = -1 }},
-		{"SilentTimeout", "negative", func(c *passport.Config) { c.SilentTimeout = -1 }},
-		{"SessionLifetime", "give it a unit", func(c *passport.Config) { c.SessionLifetime = 30 }},
-		{"IdleTimeout", "give it a unit", func(c *passport.Config) { c.IdleTimeout = 7 }},
-		{"SilentTimeout", "10ns", func(c *passport.Config) { c.SilentTimeout = 10 }},
-		{"RevocationWait", "give it a unit", func(c *passport.Config) { c.RevocationWait = 1 }},
-		{"LoginPath", "path of this site", func(c *passport.Config) { c.LoginPath = "//evil.example.com" }},
-		{"LogoutPath", "path of this site", func(c *passport.Config) { c.LogoutPath = "logout" }},
-		{"CookieName", "letters", func(c *passport.Config) { c.CookieName = "my cookie" }},
-		{"CookieName", "__Host-", func(c *passport.Config) { c.CookieName = "__Host-passport" }},
+func TestConfigFromEnv(t *testing.T) {
+	newest, newestText := randomKey()
+	older, olderText := randomKey()
+	for name, value := range map[string]string{
+		"PASSPORT_ENVIRONMENT":         "production",
+		"PASSPORT_PUBLISHABLE_KEY":     "pk_imapik-test",
+		"PASSPORT_CLIENT_ID":           "client",
+		"PASSPORT_CLIENT_SECRET":       "hush\n",
+		"PASSPORT_REDIRECT_URI":        "http://localhost:3000/redirect",
+		"PASSPORT_LOGOUT_REDIRECT_URI": "http://localhost:3000/silent-logout",
+		"PASSPORT_LOGOUT_MODE":         "silent",
+		"PASSPORT_AUDIENCE":            "other_api",
+		"PASSPORT_SCOPES":              "openid  email",
+		"PASSPORT_AUTH_DOMAIN":         "auth.example.com",
+		"PASSPORT_IDLE_TIMEOUT":        "12h",
+		"PASSPORT_SESSION_LIFETIME":    "30d",
+		"PASSPORT_FEDERATED":           "true",
+		"PASSPORT_COOKIE_NAME":         "",
+		"PASSPORT_ENCRYPTION_KEYS":     newestText + ",\n" + olderText,
 	} {
-		c := least()
-		row.edit(&c)
-		_, err := passport.New(c)
-		require.Error(t, err, row.field)
-		assert.Contains(t, err.Error(), "passport: Config."+row.field+" ")
-		assert.Contains(t, err.Error(), row.says, row.field)
-		assert.NotContains(t, err.Error(), "\n", "%s: one problem, one line", row.field)
+		t.Setenv(name, value)
 	}
+	c, err := passport.ConfigFromEnv()
+	require.NoError(t, err)
+	assert.Equal(t, passport.Config{
+		Environment:       passport.Production,
+		PublishableKey:    "pk_imapik-test",
+		ClientID:          "client",
+		ClientSecret:      "hush",
+		RedirectURI:       "http://localhost:3000/redirect",
+		LogoutRedirectURI: "http://localhost:3000/silent-logout",
+		LogoutMode:        passport.LogoutSilent,
+		Audience:          "other_api",
+		Scopes:            []string{"openid", "email"},
+		AuthDomain:        "auth.example.com",
+		IdleTimeout:       12 * time.Hour,
+		SessionLifetime:   30 * 24 * time.Hour,
+		Federated:         true,
+		EncryptionKeys:    [][]byte{newest, older},
+	}, c)
+	_, err = passport.New(c)
+	assert.NoError(t, err)
 }
 
-// elsewhere is a store that is not known to stay in this process.
-type elsewhere struct{ storage.TokenStore }
-
-func TestNewReportsAllProblemsAtOnce(t *testing.T) {
-	_, err := passport.New(passport.Config{LogoutMode: "popup", AuthDomain: "ftp://x"})
+func TestConfigFromEnvNamesEveryProblemAndNoSecret(t *testing.T) {
+	t.Setenv("PASSPORT_ENCRYPTION_KEYS", "hush!")
+	t.Setenv("PASSPORT_CLIENT_SECRET_FILE", "hush/as/a/path")
+	t.Setenv("PASSPORT_IDLE_TIMEOUT", "90")
+	t.Setenv("PASSPORT_DISCOVER", "perhaps")
+	_, err := passport.ConfigFromEnv()
 	require.Error(t, err)
-	for _, field := range []string{"ClientID", "RedirectURI", "LogoutMode", "AuthDomain"} {
-		assert.Contains(t, err.Error(), "Config."+field)
+	for _, name := range []string{"PASSPORT_ENCRYPTION_KEYS", "PASSPORT_CLIENT_SECRET_FILE", "PASSPORT_IDLE_TIMEOUT", "PASSPORT_DISCOVER"} {
+		assert.Contains(t, err.Error(), name)
+	}
+	assert.NotContains(t, err.Error(), "hush", "a secret, even in the wrong place")
+}
+
+func TestSecretsOfAConfigMayBeInFiles(t *testing.T) {
+	key, text := randomKey()
+	secret := filepath.Join(t.TempDir(), "secret")
+	keys := filepath.Join(t.TempDir(), "keys")
+	require.NoError(t, os.WriteFile(secret, []byte("hush\n"), 0o600))
+	require.NoError(t, os.WriteFile(keys, []byte(text+"\n"), 0o600))
+	t.Setenv("PASSPORT_CLIENT_SECRET_FILE", secret)
+	t.Setenv("PASSPORT_ENCRYPTION_KEYS_FILE", keys)
+	c, err := passport.ConfigFromEnv()
+	require.NoError(t, err)
+	assert.Equal(t, "hush", c.ClientSecret.Reveal())
+	assert.Equal(t, [][]byte{key}, c.EncryptionKeys)
+
+	t.Setenv("PASSPORT_CLIENT_SECRET", "another")
+	_, err = passport.ConfigFromEnv()
+	assert.ErrorContains(t, err, "PASSPORT_CLIENT_SECRET_FILE: does not go with PASSPORT_CLIENT_SECRET")
+}
+
+func TestAConfigInJSONAndYAML(t *testing.T) {
+	key, text := randomKey()
+	want := passport.Config{
+		ClientID:       "client",
+		RedirectURI:    "http://localhost:3000/redirect",
+		Scopes:         []string{"openid", "email"},
+		IdleTimeout:    -1,
+		RevocationWait: 1500 * time.Millisecond,
+		LogoutByGET:    true,
+		EncryptionKeys: [][]byte{key},
+	}
+	var c passport.Config
+	require.NoError(t, json.Unmarshal([]byte(`{"client_id": "client", "redirect_uri": "http://localhost:3000/redirect",
+		"scopes": ["openid", "email"], "idle_timeout": "off", "revocation_wait": "1.5s", "logout_by_get": true,
+		"encryption_keys": ["`+text+`"]}`), &c))
+	assert.Equal(t, want, c)
+
+	c = passport.Config{}
+	require.NoError(t, yaml.Unmarshal([]byte("client_id: client\nredirect_uri: http://localhost:3000/redirect\n"+
+		"scopes: [openid, email]\nidle_timeout: off\nrevocation_wait: 1.5s\nlogout_by_get: true\nencryption_keys:\n  - "+text+"\n"), &c))
+	assert.Equal(t, want, c)
+}
+
+func TestAConfigInJSONRefusesWhatItDoesNotKnow(t *testing.T) {
+	for text, complaint := range map[string]string{
+		`{"clientid": "x"}`:                   `"clientid"`,
+		`{"CLIENT_ID": "x"}`:                  `"CLIENT_ID"`,
+		`{"store": {}}`:                       `"store"`,
+		`{"client_id": "x", "client_id":"y"}`: "twice",
+		`{"idle_timeout": 900}`:               "idle_timeout",
+		`{"client_id": 7}`:                    "client_id",
+		`[]`:                                  "object",
+	} {
+		var c passport.Config
+		assert.ErrorContains(t, json.Unmarshal([]byte(text), &c), complaint, text)
 	}
 }
 
-func TestNewNormalisesTheAuthDomainForAllEndpointsAlike(t *testing.T) {
-	for _, domain := range []string{"auth.example.com", "auth.example.com/", "https://auth.example.com", "https://AUTH.example.com/"} {
-		c := least()
-		c.AuthDomain = domain
-		p := newPassport(t, c)
-		assert.True(t, strings.HasPrefix(p.LogoutURL(), "https://auth.example.com/v2/logout?"), p.LogoutURL())
-		address, _, err := p.BeginLogin(t.Context(), passport.BrowserState{}, passport.LoginOptions{})
-		require.NoError(t, err)
-		assert.True(t, strings.HasPrefix(address, "https://auth.example.com/authorize?"), address)
+func TestAConfigIsWrittenWithoutItsSecrets(t *testing.T) {
+	c := least()
+	c.ClientSecret, c.EncryptionKeys = "hush", [][]byte{[]byte("a key of exactly thirty-two byte")}
+	c.IdleTimeout, c.SilentTimeout = -1, 90*time.Second
+	text, err := json.Marshal(c)
+	require.NoError(t, err)
+	assert.NotContains(t, string(text), "hush")
+	assert.NotContains(t, string(text), base64.StdEncoding.EncodeToString(c.EncryptionKeys[0]))
+	var read passport.Config
+	require.NoError(t, json.Unmarshal(text, &read))
+	c.ClientSecret, c.EncryptionKeys, c.Store, c.HTTPClient, c.Now, c.Logger = "", nil, nil, nil, nil, nil
+	assert.Equal(t, c, read)
+}
+
+// The table in the documentation is the Config: each field that text can set has
+// its row, and each that it cannot is named below.
+func TestTheTableOfTheConfigIsComplete(t *testing.T) {
+	page, err := os.ReadFile("docs/configuration.md")
+	require.NoError(t, err)
+	rows := map[string]string{}
+	for line := range strings.Lines(string(page)) {
+		if cells := strings.Split(line, "|"); len(cells) == 6 && strings.HasPrefix(cells[1], " `") {
+			rows[strings.Trim(cells[1], " `")] = line
+		}
 	}
-}
-
-func TestNewCopiesWhatItIsGiven(t *testing.T) {
-	client := &http.Client{}
-	c := least()
-	c.Scopes = []string{"openid", "email"}
-	c.EncryptionKeys = [][]byte{[]byte("a key of exactly thirty-two byte")}
-	c.HTTPClient = client
-	store := memory.New(memory.Options{})
-	c.Store = store
-	p := newPassport(t, c)
-	address, b, err := p.BeginLogin(t.Context(), passport.BrowserState{}, passport.LoginOptions{})
-	require.NoError(t, err)
-
-	c.Scopes[1] = "changed"
-	_, _ = rand.Read(c.EncryptionKeys[0])
-	again, _, err := p.BeginLogin(t.Context(), passport.BrowserState{}, passport.LoginOptions{})
-	require.NoError(t, err)
-	assert.NotContains(t, again, "changed")
-	assert.Nil(t, client.CheckRedirect, "the caller's HTTPClient is as it was")
-	assert.Nil(t, client.Transport)
-
-	// A login that was sealed before the caller overwrote the key still opens.
-	u, err := url.Parse(address)
-	require.NoError(t, err)
-	_, _, err = p.FinishLogin(t.Context(), b, url.Values{"state": u.Query()["state"], "error": {"access_denied"}})
-	var refused *passport.ProviderError
-	require.ErrorAs(t, err, &refused)
-	assert.Equal(t, "access_denied", refused.Code)
-}
-
-func TestNothingThatIsPrintedShowsASecret(t *testing.T) {
-	key := []byte("a key of exactly thirty-two byte")
-	c := least()
-	c.ClientSecret = "client secret"
-	c.EncryptionKeys = [][]byte{key}
-	p := newPassport(t, c)
-	_, b, err := p.BeginLogin(t.Context(), passport.BrowserState{}, passport.LoginOptions{})
-	require.NoError(t, err)
-
-	hidden := []string{"client secret", string(key), fmt.Sprint(key), b.Logins[0].Reveal()}
-	for _, v := range []any{c, &c, p, b, &b, b.Logins, struct{ S passport.Secret }{b.Logins[0]}, []passport.Secret{b.Logins[0]}} {
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-			for _, secret := range hidden {
-				assert.NotContains(t, fmt.Sprintf(verb, v), secret, "%s of %T", verb, v)
+	config := reflect.TypeFor[passport.Config]()
+	fields := textconfig.Fields(config)
+	for _, f := range fields {
+		for _, field := range reflect.VisibleFields(config) {
+			if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name == f.Name {
+				row := rows[field.Name]
+				assert.Contains(t, row, "`"+f.Name+"`", field.Name)
+				assert.Contains(t, row, "| "+f.Type+" |", field.Name)
+				assert.Equal(t, name, field.Tag.Get("yaml"), field.Name)
+				delete(rows, field.Name)
 			}
 		}
 	}
-}
-
-func TestCloseIsQuickWhenThereIsNothingToDo(t *testing.T) {
-	p, err := passport.New(least())
-	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	assert.NoError(t, p.Close(ctx))
-	assert.NoError(t, p.Close(ctx), "twice does no harm")
-	assert.NoError(t, ctx.Err())
-}
-
-// A key that was not drawn at random is refused as far as that can be seen, and
-// without being shown.
-func TestKeysThatAreNotRandomAreRefused(t *testing.T) {
-	good, other := []byte("a key of exactly thirty-two byte"), []byte("another key of thirty-two bytes!")
-	for name, row := range map[string]struct {
-		keys [][]byte
-		says string
-	}{
-		"zeros":        {[][]byte{make([]byte, 32)}, "key 1 is one byte"},
-		"one byte":     {[][]byte{good, bytes.Repeat([]byte{7}, 32)}, "key 2 is one byte"},
-		"a word":       {[][]byte{bytes.Repeat([]byte("changeme"), 4)}, "repeated"},
-		"two halves":   {[][]byte{bytes.Repeat([]byte("sixteen bytes xx"), 2)}, "repeated"},
-		"an odd word":  {[][]byte{bytes.Repeat([]byte("secret"), 6)[:32]}, "repeated"},
-		"twice":        {[][]byte{good, other, good}, "key 3 is there twice"},
-		"short":        {[][]byte{good[:31]}, "key 1 is 31 bytes long"},
-		"none":         {[][]byte{{}}, "key 1 is 0 bytes long"},
-		"two problems": {[][]byte{make([]byte, 32), make([]byte, 16)}, "key 2 is 16 bytes long"},
-	} {
-		c := least()
-		c.EncryptionKeys = row.keys
-		_, err := passport.New(c)
-		require.Error(t, err, name)
-		assert.Contains(t, err.Error(), row.says, name)
-		assert.Contains(t, err.Error(), "openssl rand -base64 32", name)
-		for _, secret := range []string{"changeme", "secret", "sixteen bytes", "a key of exactly"} {
-			assert.NotContains(t, err.Error(), secret, name)
+	assert.Empty(t, rows, "rows of no field")
+	for _, field := range reflect.VisibleFields(config) {
+		if field.Tag.Get("json") == "-" {
+			assert.Contains(t, string(page), "`"+field.Name+"`", "a field that only a program can set")
+		} else {
+			assert.NotEmpty(t, field.Tag.Get("json"), "%s has no name in JSON: give it one, or \"-\"", field.Name)
 		}
 	}
-	c := least()
-	c.EncryptionKeys = [][]byte{good, other}
-	newPassport(t, c)
 }

@@ -3,6 +3,8 @@ package passport
 import (
 	"errors"
 	"fmt"
+
+	"github.com/passport-go/passport/internal/provider"
 )
 
 // Errors that callers act on, with errors.Is.
@@ -102,3 +104,16 @@ var (
 	errMethod       = errors.New("passport: a logout is a POST")
 	errFrontChannel = errors.New("passport: a front-channel logout is a GET with iss and sid, or with neither")
 )
+
+// providerError gives an error of package provider the type that this package
+// promises.
+func providerError(err error) error {
+	var refused *provider.Error
+	switch {
+	case errors.As(err, &refused):
+		return &ProviderError{Status: refused.Status, Code: refused.Code, Description: refused.Description, cause: err}
+	case errors.Is(err, provider.ErrCodeExpired):
+		return fmt.Errorf("%w: the code was not entered in time", ErrNoLogin)
+	}
+	return err
+}

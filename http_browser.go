@@ -40,7 +40,7 @@ type httpDriver struct {
 	logoutReturnURI string // the path of LogoutRedirectURI as it is written there
 }
 
-func newHTTPDriver(c *settled) httpDriver {
+func newHTTPDriver(c *config) httpDriver {
 	scheme, _, _ := strings.Cut(either(c.RedirectURI, "https:"), ":")
 	d := httpDriver{
 		session:     c.CookieName,

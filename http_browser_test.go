@@ -5,8 +5,13 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/passporttest"
 )
 
 // Whatever cookies a browser sends, a request costs no more than 32 logins.
@@ -19,5 +24,76 @@ func TestOfTheLoginsThatABrowserBringsABoundedNumberIsRead(t *testing.T) {
 			r.AddCookie(&http.Cookie{Name: "passport-login-" + string(first), Value: string(first) + strings.Repeat("A", 42)})
 		}
 		assert.Len(t, s.p.BrowserState(r).Logins, read, "%d cookies", sent)
+	}
+}
+
+func TestASessionMayEndWithItsBrowser(t *testing.T) {
+	s := newSite(t)
+	s.mux.HandleFunc("GET /briefly", func(w http.ResponseWriter, r *http.Request) {
+		s.p.StartLogin(w, r, passport.LoginOptions{EndsWithBrowser: true})
+	})
+	for path, briefly := range map[string]bool{"/briefly": true, "/login": false} {
+		b := s.browser()
+		res := b.stay().get(b.callback(path))
+		var session *http.Cookie
+		for _, c := range res.Cookies() {
+			if c.Name == "passport" {
+				session = c
+			}
+		}
+		require.NotNil(t, session, path)
+		assert.Equal(t, briefly, session.MaxAge == 0 && session.Expires.IsZero(), "%s: %s", path, session.Raw)
+		assert.True(t, session.HttpOnly)
+		assert.Equal(t, passporttest.DefaultUser().Subject, b.get("/").body)
+	}
+}
+
+func TestLoginsInProgressDoNotPileUpInTheBrowser(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	for range 20 {
+		b.authorizeRequest("/login")
+	}
+	assert.Len(t, b.cookies(), 1)
+}
+
+func TestTheSessionCookieHoldsARandomIDAndNothingElse(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	a := b.stay().get(b.callback("/login"))
+	var session *http.Cookie
+	for _, c := range a.Cookies() {
+		if c.Name == "passport" {
+			session = c
+		}
+	}
+	require.NotNil(t, session)
+	assert.Regexp(t, "^[A-Za-z0-9_-]{43}$", session.Value)
+	assert.True(t, session.HttpOnly)
+	assert.Equal(t, http.SameSiteLaxMode, session.SameSite)
+	assert.Equal(t, "/", session.Path)
+	assert.Empty(t, session.Domain)
+	assert.Equal(t, int((30 * 24 * time.Hour).Seconds()), session.MaxAge)
+	assert.Equal(t, "no-store", a.Header.Get("Cache-Control"))
+	assert.Equal(t, "no-referrer", a.Header.Get("Referrer-Policy"), "the URL holds the code")
+}
+
+func TestCookiesOfAnHTTPSSiteAreSecureWithTheHostPrefix(t *testing.T) {
+	for _, uri := range []string{"https://app.example.com/redirect", "HTTPS://app.example.com/redirect"} {
+		c := least()
+		c.RedirectURI = uri
+		p := newPassport(t, c)
+		w := record(p.Login, "GET", "/login")
+		require.Len(t, w.Result().Cookies(), 1)
+		login := w.Result().Cookies()[0]
+		assert.Regexp(t, "^__Host-passport-login-[A-Za-z0-9_-]$", login.Name, uri)
+		assert.True(t, login.Secure && login.HttpOnly, uri)
+
+		w = record(p.Logout, "POST", "/logout")
+		for _, cookie := range w.Result().Cookies() {
+			assert.True(t, strings.HasPrefix(cookie.Name, "__Host-"), cookie.Name)
+			assert.True(t, cookie.Secure && cookie.HttpOnly && cookie.Path == "/" && cookie.Domain == "" && cookie.SameSite == http.SameSiteLaxMode,
+				"a browser deletes a cookie only by all of its attributes: %s", cookie)
+		}
 	}
 }

@@ -1,7 +1,6 @@
 package passport
 
 import (
-	"errors"
 	"net/http"
 	"slices"
 
@@ -54,61 +53,4 @@ func (d *httpDriver) isForeign(r *http.Request) bool {
 	unsafe := *r
 	unsafe.Method = http.MethodPost
 	return d.fromTrusted.Check(&unsafe) != nil
-}
-
-// sessionInfo is the answer of SessionInfo.
-type sessionInfo struct {
-	SignedIn bool     `json:"signed_in"`
-	Profile  *Profile `json:"profile,omitempty"`
-}
-
-// SessionInfo answers who is signed in, for scripts of this site and of
-// Config.TrustedOrigins:
-//
-//	{"signed_in":true,"profile":{"sub":"...","email":"..."}}
-//	{"signed_in":false}
-//
-// The status is 200 either way; 503 if the Store cannot answer, and 403 for other
-// origins. Serve it for all methods, not for GET alone, since browsers may ask
-// beforehand by OPTIONS, and not behind RequireLogin.
-func (p *Passport) SessionInfo(w http.ResponseWriter, r *http.Request) {
-	web.NoStore(w)
-	if p.http.answerPreflight(w, r, http.MethodGet) {
-		return
-	}
-	p.http.allowOrigin(w, r)
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", http.MethodGet)
-		p.refuse(w, r, http.StatusMethodNotAllowed, errMethod)
-		return
-	}
-	if p.http.isForeign(r) {
-		p.refuse(w, r, http.StatusForbidden, errCrossOrigin)
-		return
-	}
-	info, err := p.sessionInfo(r)
-	if err != nil {
-		p.refuse(w, r, http.StatusServiceUnavailable, err)
-		return
-	}
-	web.WriteJSON(w, http.StatusOK, info)
-}
-
-func (p *Passport) sessionInfo(r *http.Request) (sessionInfo, error) {
-	s := SessionFrom(r.Context())
-	var err error
-	if s == nil {
-		s, err = p.Session(r.Context(), p.http.sessionID(r))
-	}
-	var profile Profile
-	if err == nil {
-		profile, err = s.Profile(r.Context())
-	}
-	if errors.Is(err, ErrNoSession) {
-		return sessionInfo{}, nil
-	}
-	if err != nil {
-		return sessionInfo{}, err
-	}
-	return sessionInfo{SignedIn: true, Profile: &profile}, nil
 }

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/passport-go/passport/internal/logoutstate"
-	"github.com/passport-go/passport/internal/pages"
 	"github.com/passport-go/passport/internal/web"
 )
 
@@ -76,34 +74,6 @@ func (d *httpDriver) elsewhere(r *http.Request) string {
 	query.Set(hostParam, "1")
 	u.RawQuery = query.Encode()
 	return d.origin + u.String()
-}
-
-// endsLogout reports whether a logout of this browser has just ended at the page that
-// it asks for.
-func (p *Passport) endsLogout(r *http.Request) bool {
-	d := &p.http
-	path := d.place.localOf(d.requested(r))
-	if path != d.logoutReturn && path != d.place.localOf(d.home) {
-		return false
-	}
-	logout := logoutstate.Time(p.BrowserState(r).Logout.Reveal())
-	return !logout.IsZero() && p.c.Now().Sub(logout) < loginLife
-}
-
-// serveSignedOut is in the place of a page for users alone, which would send a user
-// who has just signed out to sign in.
-func (p *Passport) serveSignedOut(w http.ResponseWriter, r *http.Request) {
-	page := pages.Message{
-		Status: http.StatusOK,
-		Title:  "You are signed out",
-		Text:   "Sign in again to see this page.",
-		Links:  []pages.Link{{URL: p.http.loginFor(p.http.requested(r)), Text: "Sign in again"}},
-	}
-	if l, unfinished := p.UnfinishedLogout(r.Context(), p.BrowserState(r)); unfinished {
-		page.Text = "Your session at the sign-in service may still be open."
-		page.Links = append([]pages.Link{{URL: l.URL, Text: "Finish signing out"}}, page.Links...)
-	}
-	page.Serve(w)
 }
 
 // loginFor is the address of the login that comes back to a path.

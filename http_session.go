@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
+	"github.com/passport-go/passport/internal/logoutstate"
+	"github.com/passport-go/passport/internal/pages"
 	"github.com/passport-go/passport/internal/web"
 )
 
@@ -145,4 +148,116 @@ func (p *Passport) RequireLogin(next http.Handler) http.Handler {
 		}
 		p.lookUp(w, r, only)
 	})
+}
+
+// RequireRecent is RequireLogin for what needs a user who has proved who they are
+// no longer ago than maxAge: a change of the e-mail address, say. A navigation by
+// anybody else is sent to the provider, which asks for credentials, and comes back;
+// any other request gets a 401 with ErrNotRecent. Of a provider that does not say
+// when it asked (auth_time), the login ends in an error, and not in a loop.
+//
+// The login begins a new session in the place of the old one.
+//
+// Like http.ServeMux.Handle it panics if it is set up wrongly: if maxAge is not
+// positive.
+func (p *Passport) RequireRecent(maxAge time.Duration, next http.Handler) http.Handler {
+	if maxAge <= 0 {
+		panic("passport: RequireRecent: maxAge is not positive: use RequireLogin if any login will do")
+	}
+	return p.RequireLogin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s := SessionFrom(r.Context()); s == nil || s.isRecent(r.Context(), maxAge) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if !web.IsNavigation(r) {
+			p.refuse(w, r, http.StatusUnauthorized, ErrNotRecent)
+			return
+		}
+		p.StartLogin(w, r, LoginOptions{MaxAge: maxAge, ReturnTo: p.http.requested(r)})
+	}))
+}
+
+// endsLogout reports whether a logout of this browser has just ended at the page that
+// it asks for.
+func (p *Passport) endsLogout(r *http.Request) bool {
+	d := &p.http
+	path := d.place.localOf(d.requested(r))
+	if path != d.logoutReturn && path != d.place.localOf(d.home) {
+		return false
+	}
+	logout := logoutstate.Time(p.BrowserState(r).Logout.Reveal())
+	return !logout.IsZero() && p.c.Now().Sub(logout) < loginLife
+}
+
+// serveSignedOut is in the place of a page for users alone, which would send a user
+// who has just signed out to sign in.
+func (p *Passport) serveSignedOut(w http.ResponseWriter, r *http.Request) {
+	page := pages.Message{
+		Status: http.StatusOK,
+		Title:  "You are signed out",
+		Text:   "Sign in again to see this page.",
+		Links:  []pages.Link{{URL: p.http.loginFor(p.http.requested(r)), Text: "Sign in again"}},
+	}
+	if l, unfinished := p.UnfinishedLogout(r.Context(), p.BrowserState(r)); unfinished {
+		page.Text = "Your session at the sign-in service may still be open."
+		page.Links = append([]pages.Link{{URL: l.URL, Text: "Finish signing out"}}, page.Links...)
+	}
+	page.Serve(w)
+}
+
+// sessionInfo is the answer of SessionInfo.
+type sessionInfo struct {
+	SignedIn bool     `json:"signed_in"`
+	Profile  *Profile `json:"profile,omitempty"`
+}
+
+// SessionInfo answers who is signed in, for scripts of this site and of
+// Config.TrustedOrigins:
+//
+//	{"signed_in":true,"profile":{"sub":"...","email":"..."}}
+//	{"signed_in":false}
+//
+// The status is 200 either way; 503 if the Store cannot answer, and 403 for other
+// origins. Serve it for all methods, not for GET alone, since browsers may ask
+// beforehand by OPTIONS, and not behind RequireLogin.
+func (p *Passport) SessionInfo(w http.ResponseWriter, r *http.Request) {
+	web.NoStore(w)
+	if p.http.answerPreflight(w, r, http.MethodGet) {
+		return
+	}
+	p.http.allowOrigin(w, r)
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", http.MethodGet)
+		p.refuse(w, r, http.StatusMethodNotAllowed, errMethod)
+		return
+	}
+	if p.http.isForeign(r) {
+		p.refuse(w, r, http.StatusForbidden, errCrossOrigin)
+		return
+	}
+	info, err := p.sessionInfo(r)
+	if err != nil {
+		p.refuse(w, r, http.StatusServiceUnavailable, err)
+		return
+	}
+	web.WriteJSON(w, http.StatusOK, info)
+}
+
+func (p *Passport) sessionInfo(r *http.Request) (sessionInfo, error) {
+	s := SessionFrom(r.Context())
+	var err error
+	if s == nil {
+		s, err = p.Session(r.Context(), p.http.sessionID(r))
+	}
+	var profile Profile
+	if err == nil {
+		profile, err = s.Profile(r.Context())
+	}
+	if errors.Is(err, ErrNoSession) {
+		return sessionInfo{}, nil
+	}
+	if err != nil {
+		return sessionInfo{}, err
+	}
+	return sessionInfo{SignedIn: true, Profile: &profile}, nil
 }

@@ -2,21 +2,74 @@ package passport
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
-	"sync/atomic"
+	"strconv"
 	"time"
 
 	"github.com/passport-go/passport/internal/authdomain"
-	"github.com/passport-go/passport/internal/envelope"
-	"github.com/passport-go/passport/internal/logoutstate"
 	"github.com/passport-go/passport/internal/provider"
 	"github.com/passport-go/passport/storage"
 )
+
+// LoginOptions are the options of one login. The zero value is a plain login.
+type LoginOptions struct {
+	// ReturnTo is where the user goes after the login: a path of this site, of at
+	// most 1000 bytes. Default: /, also for anything else.
+	ReturnTo string
+
+	// Prompt is the OpenID Connect prompt parameter: login, none, consent or
+	// select_account, or some of them separated by spaces. A discovered provider
+	// may give a refresh token only to a login that asks for consent (OpenID
+	// Connect Core 1.0 §11). Default: the auth domain decides.
+	Prompt string
+
+	// MaxAge is how long ago the user may have proved who they are; the provider
+	// asks again otherwise, and the login fails with ErrNotRecent if it has not. It
+	// counts in whole seconds, at least one. Default: any time ago.
+	MaxAge time.Duration
+
+	// ACRValues are the authentication contexts to ask for, separated by spaces,
+	// the preferred first (OpenID Connect Core 1.0 §3.1.2.1). What the provider has
+	// done is in the claim acr; see [Session.Claims]. Default: the provider's.
+	ACRValues string
+
+	// LoginHint is what the provider may fill in for the user, such as an e-mail
+	// address. Default: nothing.
+	LoginHint string
+
+	// ScreenHint, Organization, Invitation and Connection are parameters of Auth0:
+	// the page to begin with (signup), the organization to sign in to, the ID of an
+	// invitation to it, and the connection to go to at once. Default: left out.
+	ScreenHint   string
+	Organization string
+	Invitation   string
+	Connection   string
+
+	// Direct is a login method, such as google, apple or email, that skips the page
+	// on which the user chooses. Default: the user chooses.
+	Direct string
+
+	// Email is the address if Direct is email. Default: the user types it.
+	Email string
+
+	// MarketingConsent is what the user chose before a direct login: opted_in or
+	// unsubscribed. Default: not sent.
+	MarketingConsent string
+
+	// Params are any other parameters of the provider's. One that the SDK sets
+	// itself, such as state, is an error of BeginLogin. They take precedence over
+	// Config.LoginParams. Default: none.
+	Params map[string]string
+
+	// EndsWithBrowser gives the browser a cookie that it drops when it is closed, for
+	// users who do not want to be remembered. Browsers that restore their tabs may
+	// keep it. Default: the cookie lasts for Config.SessionLifetime.
+	EndsWithBrowser bool
+}
 
 // LoginResult is the result of a successful login.
 type LoginResult struct {
@@ -93,31 +146,49 @@ func (p *Passport) BeginLogin(ctx context.Context, b BrowserState, o LoginOption
 	return address, b.withLogin(binding), nil
 }
 
+// params are those of o for the authorization request.
+func (o LoginOptions) params() (map[string]string, error) {
+	for _, name := range slices.Sorted(maps.Keys(o.Params)) {
+		if name == "" || slices.Contains(loginParams, name) {
+			return nil, fmt.Errorf("passport: LoginOptions.Params must not set %q, which is the SDK's to set", url.QueryEscape(name))
+		}
+	}
+	if o.MaxAge < 0 {
+		return nil, fmt.Errorf("passport: LoginOptions.MaxAge is negative: leave it at 0 if any login will do")
+	}
+	params := maps.Clone(o.Params)
+	if params == nil {
+		params = map[string]string{}
+	}
+	for name, value := range map[string]string{
+		"prompt":           o.Prompt,
+		"acr_values":       o.ACRValues,
+		"login_hint":       o.LoginHint,
+		"screen_hint":      o.ScreenHint,
+		"organization":     o.Organization,
+		"invitation":       o.Invitation,
+		"connection":       o.Connection,
+		"direct":           o.Direct,
+		"email":            o.Email,
+		"marketingConsent": o.MarketingConsent,
+	} {
+		if value != "" {
+			params[name] = value
+		}
+	}
+	if o.MaxAge > 0 {
+		params["max_age"] = strconv.FormatInt(o.maxAge(), 10)
+	}
+	return params, nil
+}
+
+func (o LoginOptions) maxAge() int64 {
+	return int64((o.MaxAge + time.Second - 1) / time.Second)
+}
+
 // errLoginRequired is what a provider without a session says to a login that must
 // not ask (OpenID Connect Core 1.0 §3.1.2.6).
 var errLoginRequired = &ProviderError{Code: "login_required", Description: "the last logout of this browser is unfinished"}
-
-// bindingFor returns what binds the next login to the browser b: what binds its
-// others, so that its tabs share one; or something new if it has none, or if a
-// logout has retired it, whose response another has crossed.
-func (p *Passport) bindingFor(ctx context.Context, b BrowserState) Secret {
-	if len(b.Logins) == 0 || !plausibleID(b.Logins[0].Reveal()) {
-		return newBinding()
-	}
-	if retired, err := p.isRetired(ctx, b.Logins[0]); retired || err != nil {
-		return newBinding()
-	}
-	return b.Logins[0]
-}
-
-// withLogin is b with a binding among its logins.
-func (b BrowserState) withLogin(binding Secret) BrowserState {
-	if !slices.Contains(b.Logins, binding) {
-		b.Logins = append([]Secret{binding}, b.Logins[:min(len(b.Logins), mostLogins-1)]...)
-	}
-	b.begun = binding
-	return b
-}
 
 // FinishLogin finishes a login when the browser b is back at RedirectURI with that
 // query: it checks that this browser started the login, exchanges the code for
@@ -194,148 +265,4 @@ func (p *Passport) finishLogin(ctx context.Context, b BrowserState, l loginState
 	}
 	p.replace(work, b.Session, in.Session.ID())
 	return in, nil
-}
-
-// refusedCode reports whether the auth domain rejected a code.
-func refusedCode(err error) bool {
-	var refused *ProviderError
-	return errors.As(err, &refused) && refused.Status >= 400 && refused.Status < 500
-}
-
-// signIn exchanges a code for a session. If anything fails, an issued refresh token
-// is revoked.
-func (p *Passport) signIn(ctx context.Context, code string, l loginState) (LoginResult, error) {
-	issued, id, err := p.provider.Exchange(ctx, provider.CodeGrant{
-		Code:        code,
-		RedirectURI: p.c.RedirectURI,
-		Verifier:    l.verifier(),
-		Nonce:       l.nonce(),
-	})
-	t := tokensOf(issued)
-	if err != nil {
-		p.enqueueToken(storage.Record{}, t)
-		return LoginResult{}, providerError(err)
-	}
-	proved := p.reauthentication(l, id)
-	err = p.checkMaxAge(l, id)
-	if proved == OutcomeFailed {
-		err = ErrNotReauthenticated
-	}
-	if err != nil {
-		p.enqueueToken(storage.Record{Subject: id.Subject}, t)
-		return LoginResult{}, err
-	}
-	in, err := p.welcome(ctx, t, id, l.Order)
-	if err != nil {
-		return LoginResult{}, err
-	}
-	if proved == OutcomeUnconfirmed {
-		p.emit(Event{Name: EventLoginUnconfirmed, Session: in.Session.ID(), Subject: id.Subject, SID: id.SID, Context: ctx})
-	}
-	in.ReturnTo, in.Reauthentication = l.ReturnTo, proved
-	return in, nil
-}
-
-// reauthentication decides whether the user gave credentials after the logout that
-// was unfinished when the login began. Their age is measured by the provider's
-// clock, in whole seconds; the time since the logout by ours. OutcomeFailed:
-// certainly not.
-func (p *Passport) reauthentication(l loginState, id *provider.IDToken) Outcome {
-	if !l.Asked {
-		return OutcomeSkipped
-	}
-	if id.AuthTime.IsZero() || id.Issued.IsZero() {
-		return OutcomeUnconfirmed
-	}
-	logout := logoutstate.Time(l.Logout)
-	if logout.IsZero() {
-		logout = time.Unix(l.Begun, 0)
-	}
-	age, since := id.Issued.Sub(id.AuthTime), p.c.Now().Sub(logout)
-	switch {
-	case age+time.Second <= since:
-		return OutcomeDone
-	case age >= since+time.Second+instanceLeeway:
-		return OutcomeFailed
-	}
-	return OutcomeUnconfirmed
-}
-
-// welcome begins the session of a login that was begun at a moment, as a mark
-// counts them, and whose tokens have been verified.
-func (p *Passport) welcome(ctx context.Context, t tokens, id *provider.IDToken, begun int64) (LoginResult, error) {
-	if err := p.admit(ctx, &t, id); err != nil {
-		return LoginResult{}, err
-	}
-	in, err := p.beginSession(ctx, t, id.Subject, id.SID)
-	if err != nil {
-		p.enqueueToken(storage.Record{Subject: id.Subject}, t)
-		return LoginResult{}, err
-	}
-	if err := p.confirmLogin(ctx, in.Session, id, begun); err != nil {
-		return LoginResult{}, err
-	}
-	if err := p.liftMarks(ctx, t, id.Subject, in.Session.record().SID, begun); err != nil {
-		p.c.Logger.WarnContext(ctx, "passport: the bearer tokens of a login may be refused until they are refreshed", "error", err)
-	}
-	p.endOldest(ctx, id.Subject, in.Session.ID())
-	p.emit(Event{Name: EventLogin, Session: in.Session.ID(), Subject: in.Session.Subject(), SID: in.Session.record().SID, Context: ctx})
-	return in, nil
-}
-
-// beginSession stores a new session of the user subject, in the Passport session
-// sid, which may be empty.
-func (p *Passport) beginSession(ctx context.Context, t tokens, subject, sid string) (LoginResult, error) {
-	now := p.c.Now()
-	h := head{Begun: now.Unix(), Seen: now.Unix(), End: now.Add(p.c.SessionLifetime).Unix()}
-	secret := newID()
-	rec := p.newRecord(storage.KindSession, secret)
-	rec.Subject, rec.SID, rec.Expiry = subject, sid, p.expiry(h)
-	rec = envelope.Seal(p.c.keys, rec, h, t.marshal())
-	saved, err := p.store.Save(ctx, rec)
-	if err != nil {
-		return LoginResult{}, errors.Join(storeError(err), p.undo(ctx, rec))
-	}
-	return LoginResult{
-		Session:   &Session{p: p, rec: saved, head: &h, tokens: &t},
-		SessionID: secret,
-	}, nil
-}
-
-// confirmLogin ends a new session again if the provider logged the user out before
-// it was stored, or if that is unknown.
-func (p *Passport) confirmLogin(ctx context.Context, s *Session, id *provider.IDToken, begun int64) error {
-	overtaken, err := p.overtaken(ctx, begun, id, s.rec.SID)
-	if err == nil && !overtaken {
-		err = p.unconfirm(ctx, s.rec.SID)
-	}
-	if err == nil && !overtaken {
-		return nil
-	}
-	if _, endErr := p.EndSession(ctx, s.ID()); endErr != nil {
-		err = errors.Join(err, endErr)
-	}
-	if overtaken {
-		return errors.Join(errOvertaken, err)
-	}
-	return storeError(err)
-}
-
-var errOvertaken = fmt.Errorf("%w: the provider logged the user out before the login was finished", ErrNoLogin)
-
-// bindings counts the bindings that were made. Their first characters follow each
-// other, so that tabs which begin at the same time have different cookies.
-var bindings atomic.Uint32
-
-func newBinding() Secret {
-	first := base64URL[bindings.Add(1)%uint32(len(base64URL))]
-	return Secret(string(first) + newID().Reveal()[1:])
-}
-
-// newID returns an unguessable secret: 32 random bytes, in characters that are safe
-// in URLs and cookies.
-func newID() Secret {
-	var b [32]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return Secret(base64.RawURLEncoding.EncodeToString(b[:]))
 }

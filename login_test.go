@@ -1,7 +1,6 @@
 package passport_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -100,31 +99,6 @@ func TestACallbackWorksInTheBrowserThatBeganAndNowhereElse(t *testing.T) {
 	assert.Equal(t, http.StatusBadRequest, a.StatusCode)
 	assert.Contains(t, a.body, "another browser")
 	assert.Equal(t, "nobody", victim.get("/").body, "login CSRF signs nobody in")
-}
-
-func TestACallbackIsGoodForOneUse(t *testing.T) {
-	s := newSite(t)
-	b := s.browser()
-	link := b.callback("/login")
-	require.Equal(t, passporttest.DefaultUser().Subject, b.get(link).body)
-
-	a := b.stay().get(link)
-	assert.Equal(t, "/", a.Header.Get("Location"), "loading the page again is harmless for who is signed in")
-	assert.Equal(t, passporttest.DefaultUser().Subject, b.get("/").body)
-	assert.Empty(t, s.auth.Incidents(), "the code was not sent twice, which would kill the refresh token")
-
-	b.logout()
-	assert.Equal(t, http.StatusBadRequest, b.get(link).StatusCode, "and signs nobody in after a logout")
-}
-
-func TestALoginExpires(t *testing.T) {
-	s := newSite(t)
-	b := s.browser()
-	link := b.callback("/login")
-	s.clock.add(10 * time.Minute)
-	a := b.get(link)
-	assert.Equal(t, http.StatusBadRequest, a.StatusCode)
-	assert.Contains(t, a.body, "Sign in again")
 }
 
 func TestSeveralTabsSignInAtOnce(t *testing.T) {
@@ -295,113 +269,11 @@ func TestACallbackMustNameItsIssuerWhereTheProviderAlwaysDoes(t *testing.T) {
 	assert.Equal(t, passporttest.DefaultUser().Subject, b.get("/").body)
 }
 
-func TestPrefetchBeginsNoLogin(t *testing.T) {
-	s := newSite(t)
-	a := s.browser().stay().get("/login", "Sec-Purpose", "prefetch;prerender")
-	assert.Equal(t, http.StatusServiceUnavailable, a.StatusCode)
-	assert.NotContains(t, a.body, "cannot be reached", "the sessions of this site can")
-	assert.Empty(t, a.Cookies())
-}
-
-func TestLoginsInProgressDoNotPileUpInTheBrowser(t *testing.T) {
-	s := newSite(t)
-	b := s.browser()
-	for range 20 {
-		b.authorizeRequest("/login")
-	}
-	assert.Len(t, b.cookies(), 1)
-}
-
-func TestTheSessionCookieHoldsARandomIDAndNothingElse(t *testing.T) {
-	s := newSite(t)
-	b := s.browser()
-	a := b.stay().get(b.callback("/login"))
-	var session *http.Cookie
-	for _, c := range a.Cookies() {
-		if c.Name == "passport" {
-			session = c
-		}
-	}
-	require.NotNil(t, session)
-	assert.Regexp(t, "^[A-Za-z0-9_-]{43}$", session.Value)
-	assert.True(t, session.HttpOnly)
-	assert.Equal(t, http.SameSiteLaxMode, session.SameSite)
-	assert.Equal(t, "/", session.Path)
-	assert.Empty(t, session.Domain)
-	assert.Equal(t, int((30 * 24 * time.Hour).Seconds()), session.MaxAge)
-	assert.Equal(t, "no-store", a.Header.Get("Cache-Control"))
-	assert.Equal(t, "no-referrer", a.Header.Get("Referrer-Policy"), "the URL holds the code")
-}
-
-func TestCookiesOfAnHTTPSSiteAreSecureWithTheHostPrefix(t *testing.T) {
-	for _, uri := range []string{"https://app.example.com/redirect", "HTTPS://app.example.com/redirect"} {
-		c := least()
-		c.RedirectURI = uri
-		p := newPassport(t, c)
-		w := record(p.Login, "GET", "/login")
-		require.Len(t, w.Result().Cookies(), 1)
-		login := w.Result().Cookies()[0]
-		assert.Regexp(t, "^__Host-passport-login-[A-Za-z0-9_-]$", login.Name, uri)
-		assert.True(t, login.Secure && login.HttpOnly, uri)
-
-		w = record(p.Logout, "POST", "/logout")
-		for _, cookie := range w.Result().Cookies() {
-			assert.True(t, strings.HasPrefix(cookie.Name, "__Host-"), cookie.Name)
-			assert.True(t, cookie.Secure && cookie.HttpOnly && cookie.Path == "/" && cookie.Domain == "" && cookie.SameSite == http.SameSiteLaxMode,
-				"a browser deletes a cookie only by all of its attributes: %s", cookie)
-		}
-	}
-}
-
-func TestLoginsThatAreBegunAndLeftFillNoStore(t *testing.T) {
-	s := newSite(t, func(c *passport.Config) { c.Store = memory.New(memory.Options{Limit: 2}) })
-	for range 50 {
-		s.browser().authorizeRequest("/login")
-	}
-	b := s.browser()
-	for range 50 { // nor do those that come back with a code that is none
-		u := b.authorizeRequest("/login")
-		b.get("/redirect?code=junk&state=" + u.Query().Get("state"))
-	}
-	s.signedIn()
-}
-
 func TestALoginThatTheStoreCannotTakeIsA503(t *testing.T) {
 	s := newSite(t, func(c *passport.Config) { c.Store = memory.New(memory.Options{Limit: 2}) })
 	s.signedIn()
 	a := s.browser().get("/login")
 	assert.Equal(t, http.StatusServiceUnavailable, a.StatusCode)
-}
-
-func TestACallbackThatIsLoadedAgainIsFinishedOnce(t *testing.T) {
-	s := newSite(t)
-	b := s.browser()
-	link := b.callback("/login?return_to=/page")
-	lift := s.auth.Inject(passporttest.Fault{Path: "/oauth/token", Late: true, Hang: true})
-	ctx, cancel := context.WithCancel(t.Context())
-	first := make(chan struct{})
-	go func() {
-		defer close(first)
-		res, err := b.Do(b.request(http.MethodGet, link, nil).WithContext(ctx))
-		if err == nil {
-			res.Body.Close()
-		}
-	}()
-	_, err := s.auth.Await(t.Context(), "/oauth/token", 1)
-	require.NoError(t, err)
-	cancel() // the user presses reload
-	<-first
-	again := make(chan answer, 1)
-	go func() { again <- b.stay().get(link) }()
-	lift()
-	a := <-again
-	assert.Equal(t, "/page", a.Header.Get("Location"))
-	assert.NotEqual(t, "nobody", b.get("/").body)
-	assert.Len(t, s.auth.Requests("/oauth/token"), 1)
-	assert.Empty(t, s.auth.Incidents())
-	list, err := s.p.Sessions(t.Context(), passporttest.DefaultUser().Subject)
-	require.NoError(t, err)
-	assert.Len(t, list, 1, "no session is left behind that nobody has the cookie of")
 }
 
 // A user who logs out in one tab is not signed in by another, whose login was just
@@ -488,4 +360,81 @@ func TestASessionThatCannotBeStoredHasItsRefreshTokenRevoked(t *testing.T) {
 	})
 	assert.Equal(t, http.StatusServiceUnavailable, b.get(link).StatusCode)
 	s.revoked(1)
+}
+
+func TestALoginCarriesParameters(t *testing.T) {
+	s := newSite(t)
+	address, _, err := s.p.BeginLogin(t.Context(), passport.BrowserState{}, passport.LoginOptions{
+		MaxAge:       1500 * time.Millisecond,
+		ACRValues:    "phr phrh",
+		LoginHint:    "alice@example.com",
+		ScreenHint:   "signup",
+		Organization: "org_1",
+		Invitation:   "inv_1",
+		Connection:   "google-oauth2",
+		Params:       map[string]string{"access_type": "offline", "login_hint": "loses"},
+	})
+	require.NoError(t, err)
+	q := queryOf(t, address)
+	for name, want := range map[string]string{
+		"max_age": "2", "acr_values": "phr phrh", "login_hint": "alice@example.com", "screen_hint": "signup",
+		"organization": "org_1", "invitation": "inv_1", "connection": "google-oauth2", "access_type": "offline",
+	} {
+		assert.Equal(t, want, q.Get(name), name)
+	}
+}
+
+func TestALoginRefusesParametersThatItSetsItself(t *testing.T) {
+	s := newSite(t)
+	for name, o := range map[string]passport.LoginOptions{
+		`"state"`: {Params: map[string]string{"state": "x"}},
+		`"nonce"`: {Params: map[string]string{"nonce": ""}},
+		`""`:      {Params: map[string]string{"": "x"}},
+		"MaxAge":  {MaxAge: -1},
+	} {
+		_, _, err := s.p.BeginLogin(t.Context(), passport.BrowserState{}, o)
+		assert.ErrorContains(t, err, name)
+	}
+}
+
+// TestMaxAgeIsHeldAgainstTheIDToken has a provider that asked long ago, or does not
+// say when.
+func TestMaxAgeIsHeldAgainstTheIDToken(t *testing.T) {
+	for name, row := range map[string]struct {
+		edit func(c map[string]any)
+		ok   bool
+	}{
+		"just now":           {func(map[string]any) {}, true},
+		"within it":          {func(c map[string]any) { c["auth_time"] = issuedAt(c) - 60 }, true},
+		"longer ago":         {func(c map[string]any) { c["auth_time"] = issuedAt(c) - 60 - 11 }, false},
+		"no word":            {func(c map[string]any) { delete(c, "auth_time") }, false},
+		"a word without use": {func(c map[string]any) { c["auth_time"] = 0 }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			s.mux.HandleFunc("GET /recent-login", func(w http.ResponseWriter, r *http.Request) {
+				s.p.StartLogin(w, r, passport.LoginOptions{MaxAge: time.Minute})
+			})
+			s.auth.Inject(passporttest.Fault{Path: "/oauth/token", EditClaims: row.edit})
+			b := s.browser()
+			res := b.get("/recent-login")
+			if row.ok {
+				assert.Equal(t, alice, res.body)
+				return
+			}
+			assert.Equal(t, http.StatusForbidden, res.StatusCode)
+			assert.Empty(t, s.sessions(alice))
+			s.revoked(1)
+		})
+	}
+}
+
+func issuedAt(claims map[string]any) int64 {
+	switch iat := claims["iat"].(type) {
+	case int64:
+		return iat
+	case float64:
+		return int64(iat)
+	}
+	panic("the claims have no iat")
 }

@@ -3,6 +3,9 @@ package passport
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/passport-go/passport/internal/revocation"
@@ -290,3 +293,15 @@ func (p *Passport) stopLogin(ctx context.Context, binding Secret, app Outcome, e
 	}
 	return sessions, err
 }
+
+// Format prints the outcomes and the URL without its query, which may contain the
+// user's ID token, whatever the verb. JSON contains the whole URL, for the browser
+// that has to visit it.
+func (l Logout) Format(f fmt.State, _ rune) {
+	address, _, _ := strings.Cut(l.URL, "?")
+	_, _ = fmt.Fprintf(f, "passport.Logout{Mode: %q, URL: %q, App: %q, Revocation: %q, Passport: %q, Ended: %d}",
+		l.Mode, address, l.App, l.Revocation, l.Passport, l.Ended)
+}
+
+// LogValue is Format for slog.
+func (l Logout) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(l)) }

@@ -81,7 +81,7 @@ func BenchmarkLogoutRequest(b *testing.B) {
 
 // logOutOneByOne begins sessions and waits for what a logout leaves to be done,
 // off the clock and a batch at a time.
-func logOutOneByOne(b *testing.B, h http.Handler, begin func() Secret, settled func()) {
+func logOutOneByOne(b *testing.B, h http.Handler, begin func() Secret, config func()) {
 	const batch = 256
 	var requests [batch]*http.Request
 	w := &recorded{nothing: nothing{header: http.Header{}}}
@@ -90,7 +90,7 @@ func logOutOneByOne(b *testing.B, h http.Handler, begin func() Secret, settled f
 		if i%batch == 0 {
 			b.StopTimer()
 			if i > 0 {
-				settled()
+				config()
 			}
 			for j := range requests {
 				requests[j] = httptest.NewRequest("POST", "/logout", nil)

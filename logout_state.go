@@ -3,6 +3,8 @@ package passport
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/url"
 
 	"github.com/passport-go/passport/internal/authdomain"
@@ -133,3 +135,11 @@ func (p *Passport) returnToWith(state Secret) string {
 	}
 	return withQuery(p.c.LogoutRedirectURI, url.Values{returnParam: {state.Reveal()}})
 }
+
+// Format prints nothing of the request, whatever the verb.
+func (r LogoutReturn) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "passport.LogoutReturn")
+}
+
+// MarshalText is Format for JSON and the like.
+func (r LogoutReturn) MarshalText() ([]byte, error) { return fmt.Append(nil, r), nil }

@@ -24,7 +24,7 @@ import (
 // Passport signs users in and out. [New] creates one, which a program keeps for its
 // lifetime. All methods are safe for concurrent use.
 type Passport struct {
-	c        *settled
+	c        *config
 	store    storage.TokenStore
 	notifier storage.Notifier // of the store, or nil
 
@@ -53,7 +53,7 @@ type Passport struct {
 // no goroutines; those that later calls start end with [Passport.Close]. The error
 // joins every problem of c, each with the name of its field.
 func New(c Config) (*Passport, error) {
-	s, err := c.settle()
+	s, err := c.check()
 	if err != nil {
 		return nil, err
 	}
@@ -144,4 +144,38 @@ func addPort(address string, port int) string {
 	}
 	u.Host = net.JoinHostPort(u.Hostname(), strconv.Itoa(port))
 	return u.String()
+}
+
+// newProvider builds the client of the provider that c names. A discovery runs in
+// a goroutine of t's.
+func newProvider(c *config, t *tasks.Group) *provider.Client {
+	config := provider.Config{
+		Issuer:             c.Issuer,
+		ClientID:           c.ClientID,
+		ClientSecret:       c.ClientSecret.Reveal(),
+		Auth:               provider.ClientAuth(c.ClientAuth),
+		Key:                c.ClientKey,
+		KeyID:              c.ClientKeyID,
+		Scopes:             c.Scopes,
+		Audience:           c.Audience,
+		UserInfo:           c.UserInfo,
+		LoginParams:        c.LoginParams,
+		LogoutParams:       c.LogoutParams,
+		DiscoveryURL:       c.DiscoveryURL,
+		InsecureHTTP:       c.InsecureProviderHTTP,
+		StrictLogoutTokens: c.StrictLogoutTokens,
+		HTTPClient:         c.HTTPClient,
+		Now:                c.Now,
+		Run: func(f func(context.Context)) {
+			if !t.Start(f) {
+				f(t.Last())
+			}
+		},
+		Start:  t.Start,
+		Leeway: c.ClockLeeway,
+	}
+	if !c.Discover {
+		config.Endpoints = &c.endpoints
+	}
+	return provider.New(config)
 }

@@ -1,11 +1,10 @@
 package passport
 
 import (
-	"fmt"
-	"time"
+	"crypto/rand"
+	"encoding/base64"
 
 	"github.com/passport-go/passport/internal/envelope"
-	"github.com/passport-go/passport/internal/seal"
 	"github.com/passport-go/passport/internal/strictbase64"
 	"github.com/passport-go/passport/storage"
 )
@@ -42,62 +41,10 @@ func plausibleID(s string) bool { return len(s) == idLength && strictbase64.IsUR
 
 const base64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-// tokens are the body of a session.
-type tokens struct {
-	IDToken      Secret
-	AccessToken  Secret
-	RefreshToken Secret
-	TokenType    string
-	Scope        string
-	Expiry       time.Time // of the access token; zero if the provider did not say
-	UserInfo     Secret    // claims of the UserInfo endpoint, a JSON object; mostly empty
-	Data         Secret    // the program's own, JSON; mostly empty
-}
-
-func (t tokens) marshal() []byte {
-	j := envelope.Tokens{
-		IDToken:      t.IDToken.Reveal(),
-		AccessToken:  t.AccessToken.Reveal(),
-		RefreshToken: t.RefreshToken.Reveal(),
-		TokenType:    t.TokenType,
-		Scope:        t.Scope,
-		UserInfo:     t.UserInfo.Reveal(),
-		Data:         t.Data.Reveal(),
-	}
-	if !t.Expiry.IsZero() {
-		j.ExpiresAt = t.Expiry.Unix()
-	}
-	return j.Marshal()
-}
-
-func parseTokens(b []byte) (tokens, error) {
-	j, err := envelope.ParseTokens(b)
-	if err != nil {
-		return tokens{}, err
-	}
-	t := tokens{
-		IDToken:      Secret(j.IDToken),
-		AccessToken:  Secret(j.AccessToken),
-		RefreshToken: Secret(j.RefreshToken),
-		TokenType:    j.TokenType,
-		Scope:        j.Scope,
-		UserInfo:     Secret(j.UserInfo),
-		Data:         Secret(j.Data),
-	}
-	if j.ExpiresAt != 0 {
-		t.Expiry = time.Unix(j.ExpiresAt, 0)
-	}
-	return t, nil
-}
-
-func openTokens(keys *seal.Keys, r storage.Record) (tokens, error) {
-	plain, err := envelope.OpenBody(keys, r)
-	if err != nil {
-		return tokens{}, err
-	}
-	t, err := parseTokens(plain)
-	if err != nil {
-		return tokens{}, fmt.Errorf("%w: %w", envelope.ErrBroken, err)
-	}
-	return t, nil
+// newID returns an unguessable secret: 32 random bytes, in characters that are safe
+// in URLs and cookies.
+func newID() Secret {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return Secret(base64.RawURLEncoding.EncodeToString(b[:]))
 }

@@ -7,10 +7,109 @@ import (
 	"time"
 
 	"github.com/passport-go/passport/internal/envelope"
+	"github.com/passport-go/passport/internal/jwt"
 	"github.com/passport-go/passport/internal/provider"
 	"github.com/passport-go/passport/internal/tasks"
 	"github.com/passport-go/passport/storage"
 )
+
+// AccessToken returns an access token that is valid for at least 30 s, or for less
+// if it cannot be refreshed now. Concurrent callers share one refresh, on this
+// instance and on others, and the new tokens are stored before they are returned.
+// ctx bounds the caller's wait, not the refresh.
+//
+// ErrNoSession: the session has ended, possibly just now, because the auth domain
+// rejected the refresh token. ErrTokenExpired: there is no refresh token. Any other
+// error is temporary, and the session goes on.
+func (s *Session) AccessToken(ctx context.Context) (Secret, error) {
+	t, err := s.read(ctx)
+	if err != nil {
+		return "", err
+	}
+	now := s.p.c.Now()
+	if t.fresh(now) {
+		return t.AccessToken, nil
+	}
+	if t.RefreshToken == "" {
+		if now.Before(t.Expiry) {
+			return t.AccessToken, nil
+		}
+		return "", ErrTokenExpired
+	}
+	renewed, err := s.refresh(ctx, t, now)
+	if err != nil {
+		// The margin of 30 s is for this case.
+		if !errors.Is(err, ErrNoSession) && s.p.c.Now().Before(t.Expiry) {
+			return t.AccessToken, nil
+		}
+		return "", err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tokens = &renewed
+	return renewed.AccessToken, nil
+}
+
+// Refresh fetches new tokens, although those that the session has may still be good:
+// after the user has registered an address, say, for the ID token to have it. Like
+// [Session.AccessToken] it does so once for all who ask at the same time, and ctx
+// bounds the wait. Errors as there; one that wraps errors.ErrUnsupported says that
+// the session has no refresh token.
+func (s *Session) Refresh(ctx context.Context) error {
+	old, err := s.read(ctx)
+	if err != nil {
+		return err
+	}
+	if old.RefreshToken == "" {
+		return fmt.Errorf("passport: the session has no refresh token: ask for the scope offline_access: %w", errors.ErrUnsupported)
+	}
+	renewed, err := s.p.refreshUnless(ctx, s.ID(), s.ID()+" again", func(t tokens) bool {
+		return t.AccessToken != old.AccessToken && t.fresh(s.p.c.Now())
+	})
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tokens = &renewed
+	return nil
+}
+
+// UserInfo asks the provider's UserInfo endpoint for the user's claims (OpenID
+// Connect Core 1.0 §5.3) and decodes them into v, as [Session.Claims] does. They
+// must be of the session's user. It makes a call each time, with an access token
+// that is refreshed when needed. errors.ErrUnsupported: the provider has no such
+// endpoint.
+func (s *Session) UserInfo(ctx context.Context, v any) error {
+	token, err := s.AccessToken(ctx)
+	if err != nil {
+		return err
+	}
+	claims, err := s.p.provider.UserInfo(ctx, token.Reveal(), s.Subject())
+	if err != nil {
+		return providerError(err)
+	}
+	if err := jwt.Unmarshal([]byte(claims), v); err != nil {
+		return fmt.Errorf("passport: the claims of the UserInfo endpoint cannot be decoded into %T: %w", v, err)
+	}
+	return nil
+}
+
+// refreshPatience is how long a caller waits for a refresh while its current token
+// is still valid. The refresh goes on.
+const refreshPatience = time.Second
+
+func (s *Session) refresh(ctx context.Context, t tokens, now time.Time) (tokens, error) {
+	if err := s.p.provider.RefreshDelayed(t.RefreshToken.Reveal()); err != nil {
+		return tokens{}, providerError(err)
+	}
+	if now.Before(t.Expiry) {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, refreshPatience)
+		defer cancel()
+	}
+	return s.p.refresh(ctx, s.ID())
+}
 
 const (
 	// refreshTimeout bounds the call to the auth domain.

@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/http/cookiejar"
 	"net/http/httptest"
-	"net/url"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -35,74 +33,6 @@ func TestAFullQueueKeepsNobodySignedIn(t *testing.T) {
 	lift()
 	assert.NoError(t, s.p.Close(t.Context()))
 	assert.Empty(t, s.auth.RefreshTokens(passporttest.Live), "and loses no revocation")
-}
-
-func TestALogoutAfterCloseRevokesBeforeItAnswers(t *testing.T) {
-	s := newSite(t)
-	id := s.signedIn().session().ID()
-	require.NoError(t, s.p.Close(t.Context()))
-	l, err := s.p.EndSession(t.Context(), id)
-	require.NoError(t, err)
-	assert.Equal(t, passport.OutcomeDone, l.Revocation)
-	assert.Empty(t, s.auth.RefreshTokens(passporttest.Live))
-}
-
-func TestCloseAgainSaysTheSameAndWaitsForNobody(t *testing.T) {
-	s := newSite(t)
-	b := s.signedIn()
-	s.auth.Inject(passporttest.Fault{Path: "/oauth/revoke", Status: 503})
-	b.logout()
-	_, err := s.auth.Await(t.Context(), "/oauth/revoke", 1)
-	require.NoError(t, err)
-
-	first := s.p.Close(t.Context())
-	assert.ErrorContains(t, first, "1 refresh tokens could not be revoked")
-	tried := len(s.auth.Requests("/oauth/revoke"))
-	assert.Equal(t, first, s.p.Close(t.Context()))
-	assert.Len(t, s.auth.Requests("/oauth/revoke"), tried, "which would take as long as the auth domain likes")
-}
-
-func TestWhoHearsOfAFailedRevocationMayClose(t *testing.T) {
-	told, goOn := make(chan struct{}), make(chan struct{})
-	s := newSite(t, func(c *passport.Config) {
-		c.OnEvent = func(e passport.Event) {
-			if e.Name == "revocation.retry" {
-				close(told)
-				<-goOn
-			}
-		}
-	})
-	b := s.signedIn()
-	s.auth.Inject(passporttest.Fault{Path: "/oauth/revoke", Status: 503, Times: 1})
-	b.logout()
-	<-told
-
-	closed := make(chan error, 1)
-	go func() { closed <- s.p.Close(t.Context()) }()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	_, err := s.auth.Await(ctx, "/oauth/revoke", 2)
-	assert.NoError(t, err, "tried once more although somebody is still being told")
-	close(goOn)
-	assert.NoError(t, <-closed)
-}
-
-func TestCloseSaysWhichSessionsItCouldNotEnd(t *testing.T) {
-	faulty := &faultyStore{Store: memory.New(memory.Options{})}
-	s := newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = faulty, someKey() })
-	b := s.signedIn()
-	faulty.fail("Load", "Delete", "DeleteAndEnqueue")
-	b.logout()
-	assert.ErrorContains(t, s.p.Close(t.Context()), "1 sessions could not be ended")
-
-	s = newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = faulty, someKey() })
-	faulty.fail()
-	b = s.signedIn()
-	faulty.fail("Load", "Delete", "DeleteAndEnqueue")
-	b.logout()
-	faulty.fail()
-	assert.NoError(t, s.p.Close(t.Context()), "tried once more")
-	assert.Empty(t, s.auth.RefreshTokens(passporttest.Live))
 }
 
 func TestWhatAProxyAnswersIsNotTheProvidersWord(t *testing.T) {
@@ -142,30 +72,6 @@ func TestAFailedRefreshGivesItsLeaseBackWhateverHappenedMeanwhile(t *testing.T) 
 	assert.NoError(t, err, "at once, and not when the lease has run out")
 }
 
-func TestUsersDoNotShareACookieJar(t *testing.T) {
-	jar, err := cookiejar.New(nil)
-	require.NoError(t, err)
-	var got []string
-	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		got = append(got, r.Header.Get("Cookie"))
-		http.SetCookie(w, &http.Cookie{Name: "whose", Value: "the first user's"})
-	}))
-	t.Cleanup(api.Close)
-	s := newSite(t, func(c *passport.Config) { c.HTTPClient, c.APIDomain = &http.Client{Jar: jar}, api.URL })
-	auth, err := url.Parse(s.auth.URL)
-	require.NoError(t, err)
-	jar.SetCookies(auth, []*http.Cookie{{Name: "whose", Value: "the first user's"}})
-	for range 2 {
-		res, err := s.signedIn().session().Client().Get(api.URL)
-		require.NoError(t, err)
-		require.NoError(t, res.Body.Close())
-	}
-	assert.Equal(t, []string{"", ""}, got)
-	for _, r := range s.auth.Requests("/oauth/token") {
-		assert.Empty(t, r.Header.Get("Cookie"))
-	}
-}
-
 func TestACodeDoesNotFollowARedirect(t *testing.T) {
 	var followed atomic.Int32
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { followed.Add(1) }))
@@ -184,22 +90,6 @@ func (to redirecting) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	header := http.Header{"Location": {string(to)}}
 	return &http.Response{StatusCode: http.StatusTemporaryRedirect, Header: header, Body: http.NoBody, Request: r}, nil
-}
-
-func TestAClientEndsWithItsSession(t *testing.T) {
-	calls := 0
-	api := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { calls++ }))
-	t.Cleanup(api.Close)
-	s := newSite(t, func(c *passport.Config) { c.APIDomain = api.URL })
-	b := s.signedIn()
-	client := b.session().Client()
-	res, err := client.Get(api.URL)
-	require.NoError(t, err)
-	require.NoError(t, res.Body.Close())
-	b.logout()
-	_, err = client.Get(api.URL)
-	assert.ErrorIs(t, err, passport.ErrNoSession)
-	assert.Equal(t, 1, calls)
 }
 
 func TestASessionThatWasTamperedWithHasItsTokenRevoked(t *testing.T) {
@@ -360,30 +250,6 @@ func TestALoginWhoseBeginningMayOrMayNotBeNotedIsFinishedByAReload(t *testing.T)
 	assert.Equal(t, http.StatusServiceUnavailable, b.get(link).StatusCode)
 	assert.Equal(t, alice, b.get(link).body)
 	assert.Len(t, s.auth.Requests("/oauth/token"), 1)
-}
-
-func TestCloseEndsADiscoveryThatNobodyWaitsFor(t *testing.T) {
-	began, ended := make(chan struct{}), make(chan struct{})
-	hanging := transport(func(r *http.Request) (*http.Response, error) {
-		close(began)
-		defer close(ended)
-		<-r.Context().Done()
-		return nil, r.Context().Err()
-	})
-	p := newPassport(t, passport.Config{
-		ClientID: "client", RedirectURI: "https://app.example.com/",
-		Discover: true, Issuer: "https://login.example.com/", HTTPClient: &http.Client{Transport: hanging},
-	})
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() { <-began; cancel() }()
-	_, _, err := p.BeginLogin(ctx, passport.BrowserState{}, passport.LoginOptions{})
-	require.ErrorIs(t, err, context.Canceled)
-	require.NoError(t, p.Close(ctx))
-	select {
-	case <-ended:
-	default:
-		t.Error("it goes on")
-	}
 }
 
 type transport func(*http.Request) (*http.Response, error)

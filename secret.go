@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
 )
 
 // Secret is a string that must not be shown: a session id, a client secret, a
@@ -44,28 +43,3 @@ func (s *Secret) GobDecode(b []byte) error {
 	*s = Secret(b)
 	return nil
 }
-
-// Format prints nothing secret, whatever the verb.
-func (b BrowserState) Format(f fmt.State, _ rune) {
-	_, _ = io.WriteString(f, "passport.BrowserState")
-}
-
-// Format prints nothing of the request, whatever the verb.
-func (r LogoutReturn) Format(f fmt.State, _ rune) {
-	_, _ = io.WriteString(f, "passport.LogoutReturn")
-}
-
-// MarshalText is Format for JSON and the like.
-func (r LogoutReturn) MarshalText() ([]byte, error) { return fmt.Append(nil, r), nil }
-
-// Format prints the outcomes and the URL without its query, which may contain the
-// user's ID token, whatever the verb. JSON contains the whole URL, for the browser
-// that has to visit it.
-func (l Logout) Format(f fmt.State, _ rune) {
-	address, _, _ := strings.Cut(l.URL, "?")
-	_, _ = fmt.Fprintf(f, "passport.Logout{Mode: %q, URL: %q, App: %q, Revocation: %q, Passport: %q, Ended: %d}",
-		l.Mode, address, l.App, l.Revocation, l.Passport, l.Ended)
-}
-
-// LogValue is Format for slog.
-func (l Logout) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(l)) }

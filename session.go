@@ -2,13 +2,13 @@ package passport
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"sync"
 	"time"
 
-	"github.com/passport-go/passport/internal/jwt"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -85,68 +85,6 @@ func (s *Session) IDToken(ctx context.Context) (Secret, error) {
 	return t.IDToken, err
 }
 
-// AccessToken returns an access token that is valid for at least 30 s, or for less
-// if it cannot be refreshed now. Concurrent callers share one refresh, on this
-// instance and on others, and the new tokens are stored before they are returned.
-// ctx bounds the caller's wait, not the refresh.
-//
-// ErrNoSession: the session has ended, possibly just now, because the auth domain
-// rejected the refresh token. ErrTokenExpired: there is no refresh token. Any other
-// error is temporary, and the session goes on.
-func (s *Session) AccessToken(ctx context.Context) (Secret, error) {
-	t, err := s.read(ctx)
-	if err != nil {
-		return "", err
-	}
-	now := s.p.c.Now()
-	if t.fresh(now) {
-		return t.AccessToken, nil
-	}
-	if t.RefreshToken == "" {
-		if now.Before(t.Expiry) {
-			return t.AccessToken, nil
-		}
-		return "", ErrTokenExpired
-	}
-	renewed, err := s.refresh(ctx, t, now)
-	if err != nil {
-		// The margin of 30 s is for this case.
-		if !errors.Is(err, ErrNoSession) && s.p.c.Now().Before(t.Expiry) {
-			return t.AccessToken, nil
-		}
-		return "", err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.tokens = &renewed
-	return renewed.AccessToken, nil
-}
-
-// refreshPatience is how long a caller waits for a refresh while its current token
-// is still valid. The refresh goes on.
-const refreshPatience = time.Second
-
-func (s *Session) refresh(ctx context.Context, t tokens, now time.Time) (tokens, error) {
-	if err := s.p.provider.RefreshDelayed(t.RefreshToken.Reveal()); err != nil {
-		return tokens{}, providerError(err)
-	}
-	if now.Before(t.Expiry) {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, refreshPatience)
-		defer cancel()
-	}
-	return s.p.refresh(ctx, s.ID())
-}
-
-// expiryMargin is how early a token counts as expired.
-const expiryMargin = 30 * time.Second
-
-// fresh reports whether the access token can be returned without a refresh. A token
-// without an expiry counts as expired.
-func (t tokens) fresh(now time.Time) bool {
-	return t.AccessToken != "" && now.Add(expiryMargin).Before(t.Expiry)
-}
-
 // read opens the tokens, once.
 func (s *Session) read(ctx context.Context) (tokens, error) {
 	s.mu.Lock()
@@ -166,18 +104,93 @@ func (s *Session) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "passport.Session("+s.Subject()+")")
 }
 
-// readClaims decodes the claims of a session: those of the ID token, which was
-// verified when it came, over those of the UserInfo endpoint. Names are exact, and
-// a claim of another type is left out.
-func (t tokens) readClaims(claims any) error {
-	token, err := jwt.Parse(t.IDToken.Reveal())
+// maxData bounds a program's own data in a session, as JSON, in bytes.
+const maxData = 8 << 10
+
+// ErrDataTooLarge reports that the program's data does not fit into a session: the
+// limit is 8 KB of JSON. Keep the rest in your own database, under the subject.
+var ErrDataTooLarge = errors.New("passport: the data is larger than 8 KB as JSON")
+
+// Claims decodes the session's claims into v, a pointer to a map or to a struct
+// with json tags: those of the ID token and, with Config.UserInfo, of the UserInfo
+// endpoint. Names are case-sensitive. A claim whose type does not match its field
+// is left out. Errors are as for [Session.Profile].
+func (s *Session) Claims(ctx context.Context, v any) error {
+	t, err := s.read(ctx)
 	if err != nil {
 		return err
 	}
-	if t.UserInfo != "" {
-		if err := jwt.Unmarshal([]byte(t.UserInfo), claims); err != nil {
-			return err
-		}
+	return t.claims(v)
+}
+
+// Data decodes the data that [Session.SetData] stored into v, as it was when the
+// session was looked up. If there is none, v is unchanged. Errors are as for
+// [Session.Profile].
+func (s *Session) Data(ctx context.Context, v any) error {
+	t, err := s.read(ctx)
+	if err != nil || t.Data == "" {
+		return err
 	}
-	return jwt.Unmarshal(token.Payload, claims)
+	if err := json.Unmarshal([]byte(t.Data.Reveal()), v); err != nil {
+		return fmt.Errorf("passport: the session's data cannot be decoded into %T: %w", v, err)
+	}
+	return nil
+}
+
+// SetData stores v as JSON with the session, sealed like the tokens. It replaces
+// earlier data; of two concurrent calls the last one wins. nil removes the data. A
+// new session has no data unless Config.OnSignIn sets some.
+//
+// ErrDataTooLarge: v has more than 8 KB. ErrNoSession: the session has ended, and
+// stays so. ErrStoreUnavailable: the Store could not answer.
+func (s *Session) SetData(ctx context.Context, v any) error {
+	data, err := encodeData(v)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var h head
+	var t tokens
+	rec, err := s.p.update(ctx, s.rec, func(stored *head, current *tokens) bool {
+		current.Data = data
+		h, t = *stored, *current
+		return true
+	})
+	if err == nil {
+		s.rec, s.head, s.tokens = rec, &h, &t
+	}
+	return err
+}
+
+func encodeData(v any) (Secret, error) {
+	if v == nil {
+		return "", nil
+	}
+	data, err := json.Marshal(v)
+	if err != nil {
+		return "", fmt.Errorf("passport: the data cannot be written as JSON: %w", err)
+	}
+	if len(data) > maxData {
+		return "", ErrDataTooLarge
+	}
+	return Secret(data), nil
+}
+
+// AuthTime is when the user proved who they are, by the provider's clock; the zero
+// Time if the ID token does not say. Errors as for [Session.Profile].
+func (s *Session) AuthTime(ctx context.Context) (time.Time, error) {
+	var claims struct {
+		AuthTime float64 `json:"auth_time"`
+	}
+	if err := s.Claims(ctx, &claims); err != nil || claims.AuthTime <= 0 {
+		return time.Time{}, err
+	}
+	return time.Unix(int64(claims.AuthTime), 0), nil
+}
+
+// isRecent reports whether the user has proved who they are within maxAge.
+func (s *Session) isRecent(ctx context.Context, maxAge time.Duration) bool {
+	at, err := s.AuthTime(ctx)
+	return err == nil && !at.IsZero() && s.p.c.Now().Sub(at) <= maxAge+instanceLeeway
 }

@@ -3,11 +3,9 @@ package passport_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptest"
-	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -230,90 +228,6 @@ func TestWhatIsPersonalIsNotStored(t *testing.T) {
 	assert.Equal(t, "no-store", s.signedIn().get("/").Header.Get("Cache-Control"))
 }
 
-func TestAHandlerMaySayHowItsPagesAreStored(t *testing.T) {
-	s := newSite(t)
-	s.mux.HandleFunc("GET /style.css", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Cache-Control", "max-age=60") })
-	assert.Equal(t, "max-age=60", s.signedIn().get("/style.css").Header.Get("Cache-Control"))
-	assert.Equal(t, "no-store", s.signedIn().get("/").Header.Get("Cache-Control"), "the next response is its own")
-}
-
-func TestAStoreThatIsDownIsA503AndNotAStranger(t *testing.T) {
-	faulty := &faultyStore{Store: memory.New(memory.Options{})}
-	s := newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = faulty, someKey() })
-	b := s.signedIn()
-	faulty.fail("Load")
-	a := b.get("/")
-	assert.Equal(t, http.StatusServiceUnavailable, a.StatusCode)
-	assert.Equal(t, "5", a.Header.Get("Retry-After"))
-	assert.Equal(t, "nobody", s.browser().get("/").body, "who has no session needs no store")
-	faulty.fail()
-	assert.Equal(t, passporttest.DefaultUser().Subject, b.get("/").body)
-}
-
-func TestRequireLoginSendsNavigationsToLoginAndBack(t *testing.T) {
-	s := newSite(t)
-	s.mux.Handle("/account", s.p.RequireLogin(http.HandlerFunc(who)))
-	b := s.browser()
-	a := b.stay().get("/account?tab=2", "Accept", "text/html")
-	assert.Equal(t, http.StatusSeeOther, a.StatusCode)
-	assert.Equal(t, "/login?return_to=%2Faccount%3Ftab%3D2", a.Header.Get("Location"))
-	assert.Equal(t, "no-store", a.Header.Get("Cache-Control"))
-	assert.Equal(t, passporttest.DefaultUser().Subject, b.get("/account", "Accept", "text/html").body)
-
-	stranger := s.browser()
-	for _, header := range [][]string{
-		{"Accept", "application/json"},
-		{"Accept", "text/html", "Sec-Fetch-Mode", "cors"},
-		{"Accept", "text/html", "HX-Request", "true"},
-	} {
-		assert.Equal(t, http.StatusUnauthorized, stranger.stay().get("/account", header...).StatusCode, header)
-	}
-	post := stranger.request(http.MethodPost, "/account", strings.NewReader("amount=1"), "Accept", "text/html")
-	assert.Equal(t, http.StatusUnauthorized, stranger.stay().do(post).StatusCode, "a form that would be lost on the way says so")
-}
-
-// TestRequireLoginMayStandAroundAWholeProgram has everything behind it, the login
-// too.
-func TestRequireLoginMayStandAroundAWholeProgram(t *testing.T) {
-	for _, mode := range []passport.LogoutMode{passport.LogoutRedirect, passport.LogoutSilent} {
-		s := newSite(t, func(c *passport.Config) {
-			c.LogoutMode = mode
-			if mode == passport.LogoutSilent {
-				c.LogoutRedirectURI = strings.TrimSuffix(c.LogoutRedirectURI, "/") + "/silent-logout"
-			}
-		})
-		s.app = s.p.RequireLogin(s.mux)
-		b := s.browser()
-		assert.Equal(t, alice, b.get("/page", "Sec-Fetch-Mode", "navigate").body, "by way of the login")
-		assert.Equal(t, http.StatusOK, b.logout("Accept", "application/json").StatusCode)
-		assert.Equal(t, http.StatusUnauthorized, b.get("/page", "Sec-Fetch-Mode", "cors").StatusCode)
-		assert.Equal(t, http.StatusUnauthorized, b.get("/redirect", "Sec-Fetch-Mode", "cors").StatusCode, "no return from a login")
-		if mode == passport.LogoutSilent {
-			assert.Equal(t, http.StatusOK, b.get("/silent-logout").StatusCode)
-		} else {
-			assert.Equal(t, http.StatusUnauthorized, b.get("/", "Sec-Fetch-Mode", "cors").StatusCode, "a page like any other")
-		}
-	}
-}
-
-// TestALinkOfAnotherSiteReplacesNoSession follows one to the login.
-func TestALinkOfAnotherSiteReplacesNoSession(t *testing.T) {
-	s := newSite(t)
-	for _, site := range []string{"cross-site", "same-site"} {
-		link := []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", site}
-		b := s.signedIn()
-		before := b.session().ID()
-		res := b.stay().get("/login?return_to=/page", link...)
-		assert.Equal(t, "/page", res.Header.Get("Location"))
-		assert.Equal(t, "/", b.stay().get("/login?return_to=//evil.example", link...).Header.Get("Location"))
-		assert.Equal(t, before, b.session().ID())
-		assert.True(t, strings.HasPrefix(s.browser().stay().get("/login", link...).Header.Get("Location"), s.auth.URL), "nobody is signed in there")
-
-		own := b.stay().get("/login", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Site", "same-origin")
-		assert.True(t, strings.HasPrefix(own.Header.Get("Location"), s.auth.URL), "the site's own link signs in anew")
-	}
-}
-
 // TestAStoreThatHangsHoldsNoRequestUp waits until the bound of a look-up, and not
 // until the store answers.
 func TestAStoreThatHangsHoldsNoRequestUp(t *testing.T) {
@@ -343,73 +257,6 @@ type hangingStore struct{ *memory.Store }
 func (h *hangingStore) Load(ctx context.Context, _ string) (storage.Record, error) {
 	<-ctx.Done()
 	return storage.Record{}, ctx.Err()
-}
-
-func TestRequireLoginWorksByItself(t *testing.T) {
-	s := newSite(t)
-	b := s.signedIn()
-	h := s.p.RequireLogin(http.HandlerFunc(who))
-	w := record(h.ServeHTTP, "GET", "/account", "Cookie", "passport="+b.cookie("passport"))
-	assert.Equal(t, passporttest.DefaultUser().Subject, w.Body.String())
-	w = record(h.ServeHTTP, "GET", "/account")
-	assert.Equal(t, http.StatusUnauthorized, w.Code)
-}
-
-func TestRequireLoginBringsUsersBackToThePathThatTheyAskedFor(t *testing.T) {
-	p := newPassport(t, least())
-	below := http.StripPrefix("/shop", p.RequireLogin(http.HandlerFunc(who)))
-	w := record(below.ServeHTTP, "GET", "/shop/cart?item=1", "Accept", "text/html")
-	assert.Equal(t, "/login?return_to=%2Fshop%2Fcart%3Fitem%3D1", w.Header().Get("Location"))
-
-	absolute := "http://app.example.com/cart?item=1" // the form that servers must take too: RFC 9112 §3.2.2
-	w = record(p.RequireLogin(http.HandlerFunc(who)).ServeHTTP, "GET", absolute, "Accept", "text/html")
-	assert.Equal(t, "/login?return_to=%2Fcart%3Fitem%3D1", w.Header().Get("Location"))
-}
-
-func TestTheClientCarriesTheTokenToTheAPIAndNowhereElse(t *testing.T) {
-	var got http.Header
-	evil := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header }))
-	t.Cleanup(evil.Close)
-	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/away" {
-			http.Redirect(w, r, evil.URL, http.StatusTemporaryRedirect)
-			return
-		}
-		got = r.Header
-		_, _ = io.WriteString(w, "pong")
-	}))
-	t.Cleanup(api.Close)
-	s := newSite(t, func(c *passport.Config) { c.APIDomain, c.PublishableKey = api.URL, "pk_imapik-test" })
-	session := s.signedIn().session()
-	token, err := session.AccessToken(t.Context())
-	require.NoError(t, err)
-	client := session.Client()
-
-	ping, err := http.NewRequestWithContext(t.Context(), http.MethodGet, api.URL+"/ping", nil)
-	require.NoError(t, err)
-	res, err := client.Do(ping)
-	require.NoError(t, err)
-	require.NoError(t, res.Body.Close())
-	assert.Empty(t, ping.Header, "the caller's request, which may end up in a log")
-	assert.Equal(t, "Bearer "+token.Reveal(), got.Get("Authorization"))
-	assert.Equal(t, "pk_imapik-test", got.Get("x-immutable-publishable-key"))
-
-	got = nil
-	for _, address := range []string{evil.URL, api.URL + "/away", strings.Replace(api.URL, "127.0.0.1", "localhost", 1)} {
-		_, err = client.Get(address)
-		require.Error(t, err, address)
-		var failed *url.Error
-		require.ErrorAs(t, err, &failed)
-		assert.Contains(t, err.Error(), "nowhere else")
-		assert.NotContains(t, err.Error(), token.Reveal())
-	}
-	assert.Nil(t, got, "nothing was sent there")
-
-	_, err = s.p.EndSession(t.Context(), session.ID())
-	require.NoError(t, err)
-	s.clock.add(48 * time.Hour)
-	_, err = client.Get(api.URL + "/ping")
-	assert.ErrorIs(t, err, passport.ErrNoSession)
 }
 
 func TestNothingOfASessionThatIsPrintedShowsASecret(t *testing.T) {
@@ -480,4 +327,113 @@ func TestASessionInTheFormOfALaterVersionIsLeftAlone(t *testing.T) {
 	_, err = store.Load(t.Context(), id)
 	assert.NoError(t, err)
 	assert.Empty(t, s.events.named("session.lost"))
+}
+
+func TestClaimsOfTheProgramsOwn(t *testing.T) {
+	s := newSite(t)
+	s.auth.Inject(passporttest.Fault{Path: "/oauth/token", EditClaims: func(c map[string]any) {
+		c["https://game.example/roles"] = []string{"admin"}
+		c["level"], c["EMAIL"] = "nine", "not@the.same"
+	}})
+	session := s.signedIn().session()
+	var claims struct {
+		Roles []string `json:"https://game.example/roles"`
+		Level int      `json:"level"` // a text in the token
+		Email string   `json:"email"`
+	}
+	require.NoError(t, session.Claims(t.Context(), &claims))
+	assert.Equal(t, []string{"admin"}, claims.Roles)
+	assert.Zero(t, claims.Level)
+	assert.Equal(t, passporttest.DefaultUser().Email, claims.Email, "names are exact")
+	var all map[string]any
+	require.NoError(t, session.Claims(t.Context(), &all))
+	assert.Equal(t, alice, all["sub"])
+}
+
+type cart struct {
+	Items []string `json:"items"`
+}
+
+func TestASessionKeepsTheProgramsData(t *testing.T) {
+	s := newSite(t, func(c *passport.Config) {
+		c.Store, c.EncryptionKeys = &faultyStore{Store: memory.New(memory.Options{})}, someKey()
+	})
+	b := s.signedIn()
+	session := b.session()
+	none := cart{Items: []string{"kept"}}
+	require.NoError(t, session.Data(t.Context(), &none))
+	assert.Equal(t, []string{"kept"}, none.Items, "there is no data yet")
+
+	require.NoError(t, session.SetData(t.Context(), cart{Items: []string{"sword"}}))
+	for name, session := range map[string]*passport.Session{"the same": session, "looked up again": b.session()} {
+		var got cart
+		require.NoError(t, session.Data(t.Context(), &got))
+		assert.Equal(t, []string{"sword"}, got.Items, name)
+		assert.NotContains(t, fmt.Sprintf("%+v %#v", session, session), "sword")
+	}
+
+	s.clock.add(25 * time.Hour) // the access token has expired
+	_, err := b.session().AccessToken(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1, s.refreshes())
+	var got cart
+	require.NoError(t, b.session().Data(t.Context(), &got))
+	assert.Equal(t, []string{"sword"}, got.Items, "after a refresh")
+
+	require.NoError(t, b.session().SetData(t.Context(), nil))
+	got = cart{}
+	require.NoError(t, b.session().Data(t.Context(), &got))
+	assert.Empty(t, got.Items)
+}
+
+// TestDataThatIsSetDuringARefreshIsKeptAndSoAreTheTokens sets it while the provider
+// is being asked.
+func TestDataThatIsSetDuringARefreshIsKeptAndSoAreTheTokens(t *testing.T) {
+	asked, answer := make(chan struct{}), make(chan struct{})
+	var armed atomic.Bool
+	s := newSite(t, func(c *passport.Config) {
+		c.HTTPClient = &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path == "/oauth/token" && armed.CompareAndSwap(true, false) {
+				close(asked)
+				<-answer
+			}
+			return http.DefaultTransport.RoundTrip(r)
+		})}
+	})
+	b := s.signedIn()
+	armed.Store(true)
+	s.clock.add(25 * time.Hour)
+	refreshed := make(chan passport.Secret)
+	session := b.session()
+	go func() {
+		token, err := session.AccessToken(t.Context())
+		assert.NoError(t, err)
+		refreshed <- token
+	}()
+	<-asked
+	require.NoError(t, b.session().SetData(t.Context(), cart{Items: []string{"shield"}}))
+	close(answer)
+	token := <-refreshed
+	var got cart
+	require.NoError(t, b.session().Data(t.Context(), &got))
+	assert.Equal(t, []string{"shield"}, got.Items)
+	stored, err := b.session().AccessToken(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, token, stored, "the refreshed token was stored")
+	assert.Equal(t, 1, s.refreshes())
+}
+
+func TestDataIsBoundedAndBringsNoSessionBack(t *testing.T) {
+	s := newSite(t)
+	b := s.signedIn()
+	session := b.session()
+	require.NoError(t, session.SetData(t.Context(), strings.Repeat("x", 8<<10-2)), "with its quotes 8 KB")
+	assert.ErrorIs(t, session.SetData(t.Context(), strings.Repeat("x", 8<<10-1)), passport.ErrDataTooLarge)
+	assert.ErrorContains(t, session.SetData(t.Context(), func() {}), "JSON")
+	var number int
+	assert.ErrorContains(t, session.Data(t.Context(), &number), "*int")
+
+	b.logout("Accept", "application/json")
+	assert.ErrorIs(t, session.SetData(t.Context(), cart{}), passport.ErrNoSession)
+	assert.Empty(t, s.sessions(alice))
 }

@@ -1,7 +1,9 @@
 package passport_test
 
 import (
+	"context"
 	"encoding/base64"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -10,7 +12,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/passporttest"
+	"github.com/passport-go/passport/storage/memory"
 )
 
 // respelled are other texts for the bytes of a state, for decoders that are not
@@ -102,4 +106,73 @@ func TestTheLongestDestinationFitsIntoAState(t *testing.T) {
 	to := "/" + strings.Repeat("<", 999)
 	link := b.callback("/login?" + url.Values{"return_to": {to}}.Encode())
 	assert.Equal(t, to, b.stay().get(link).Header.Get("Location"))
+}
+
+func TestACallbackIsGoodForOneUse(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	link := b.callback("/login")
+	require.Equal(t, passporttest.DefaultUser().Subject, b.get(link).body)
+
+	a := b.stay().get(link)
+	assert.Equal(t, "/", a.Header.Get("Location"), "loading the page again is harmless for who is signed in")
+	assert.Equal(t, passporttest.DefaultUser().Subject, b.get("/").body)
+	assert.Empty(t, s.auth.Incidents(), "the code was not sent twice, which would kill the refresh token")
+
+	b.logout()
+	assert.Equal(t, http.StatusBadRequest, b.get(link).StatusCode, "and signs nobody in after a logout")
+}
+
+func TestALoginExpires(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	link := b.callback("/login")
+	s.clock.add(10 * time.Minute)
+	a := b.get(link)
+	assert.Equal(t, http.StatusBadRequest, a.StatusCode)
+	assert.Contains(t, a.body, "Sign in again")
+}
+
+func TestLoginsThatAreBegunAndLeftFillNoStore(t *testing.T) {
+	s := newSite(t, func(c *passport.Config) { c.Store = memory.New(memory.Options{Limit: 2}) })
+	for range 50 {
+		s.browser().authorizeRequest("/login")
+	}
+	b := s.browser()
+	for range 50 { // nor do those that come back with a code that is none
+		u := b.authorizeRequest("/login")
+		b.get("/redirect?code=junk&state=" + u.Query().Get("state"))
+	}
+	s.signedIn()
+}
+
+func TestACallbackThatIsLoadedAgainIsFinishedOnce(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	link := b.callback("/login?return_to=/page")
+	lift := s.auth.Inject(passporttest.Fault{Path: "/oauth/token", Late: true, Hang: true})
+	ctx, cancel := context.WithCancel(t.Context())
+	first := make(chan struct{})
+	go func() {
+		defer close(first)
+		res, err := b.Do(b.request(http.MethodGet, link, nil).WithContext(ctx))
+		if err == nil {
+			res.Body.Close()
+		}
+	}()
+	_, err := s.auth.Await(t.Context(), "/oauth/token", 1)
+	require.NoError(t, err)
+	cancel() // the user presses reload
+	<-first
+	again := make(chan answer, 1)
+	go func() { again <- b.stay().get(link) }()
+	lift()
+	a := <-again
+	assert.Equal(t, "/page", a.Header.Get("Location"))
+	assert.NotEqual(t, "nobody", b.get("/").body)
+	assert.Len(t, s.auth.Requests("/oauth/token"), 1)
+	assert.Empty(t, s.auth.Incidents())
+	list, err := s.p.Sessions(t.Context(), passporttest.DefaultUser().Subject)
+	require.NoError(t, err)
+	assert.Len(t, list, 1, "no session is left behind that nobody has the cookie of")
 }

@@ -1,0 +1,201 @@
+package passport_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/passporttest"
+	"github.com/passport-go/passport/storage/memory"
+)
+
+func queryOf(t *testing.T, address string) url.Values {
+	t.Helper()
+	u, err := url.Parse(address)
+	require.NoError(t, err)
+	return u.Query()
+}
+
+func TestRequireRecentAsksAgain(t *testing.T) {
+	s := newSite(t)
+	s.mux.Handle("GET /email", s.p.RequireRecent(10*time.Minute, http.HandlerFunc(who)))
+	b := s.signedIn()
+	before := b.session().ID()
+	assert.Equal(t, alice, b.get("/email").body, "the login was a moment ago")
+
+	s.clock.add(11 * time.Minute)
+	assert.Equal(t, alice, b.get("/").body, "the session lives on")
+	res := b.get("/email", "Sec-Fetch-Mode", "cors")
+	assert.Equal(t, http.StatusUnauthorized, res.StatusCode)
+
+	res = b.stay().get("/email?tab=2", "Sec-Fetch-Mode", "navigate")
+	require.Equal(t, http.StatusSeeOther, res.StatusCode)
+	assert.Equal(t, "600", queryOf(t, res.Header.Get("Location")).Get("max_age"))
+	assert.Equal(t, alice, b.get("/email", "Sec-Fetch-Mode", "navigate").body, "by way of the provider")
+	assert.NotEqual(t, before, b.session().ID())
+
+	assert.Equal(t, http.StatusUnauthorized, s.browser().get("/email", "Sec-Fetch-Mode", "cors").StatusCode)
+}
+
+// TestRequireRecentDoesNotLoop meets a provider that never says when it asked.
+func TestRequireRecentDoesNotLoop(t *testing.T) {
+	s := newSite(t)
+	s.mux.Handle("GET /email", s.p.RequireRecent(time.Minute, http.HandlerFunc(who)))
+	s.auth.Inject(passporttest.Fault{Path: "/oauth/token", EditClaims: func(c map[string]any) { delete(c, "auth_time") }})
+	res := s.signedIn().get("/email", "Sec-Fetch-Mode", "navigate")
+	assert.Equal(t, http.StatusForbidden, res.StatusCode)
+	assert.Contains(t, res.body, "did not ask")
+}
+
+func TestRequireRecentPanicsAtNoAge(t *testing.T) {
+	s := newSite(t)
+	assert.Panics(t, func() { s.p.RequireRecent(0, http.NotFoundHandler()) })
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func TestAHandlerMaySayHowItsPagesAreStored(t *testing.T) {
+	s := newSite(t)
+	s.mux.HandleFunc("GET /style.css", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Cache-Control", "max-age=60") })
+	assert.Equal(t, "max-age=60", s.signedIn().get("/style.css").Header.Get("Cache-Control"))
+	assert.Equal(t, "no-store", s.signedIn().get("/").Header.Get("Cache-Control"), "the next response is its own")
+}
+
+func TestAStoreThatIsDownIsA503AndNotAStranger(t *testing.T) {
+	faulty := &faultyStore{Store: memory.New(memory.Options{})}
+	s := newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = faulty, someKey() })
+	b := s.signedIn()
+	faulty.fail("Load")
+	a := b.get("/")
+	assert.Equal(t, http.StatusServiceUnavailable, a.StatusCode)
+	assert.Equal(t, "5", a.Header.Get("Retry-After"))
+	assert.Equal(t, "nobody", s.browser().get("/").body, "who has no session needs no store")
+	faulty.fail()
+	assert.Equal(t, passporttest.DefaultUser().Subject, b.get("/").body)
+}
+
+func TestRequireLoginSendsNavigationsToLoginAndBack(t *testing.T) {
+	s := newSite(t)
+	s.mux.Handle("/account", s.p.RequireLogin(http.HandlerFunc(who)))
+	b := s.browser()
+	a := b.stay().get("/account?tab=2", "Accept", "text/html")
+	assert.Equal(t, http.StatusSeeOther, a.StatusCode)
+	assert.Equal(t, "/login?return_to=%2Faccount%3Ftab%3D2", a.Header.Get("Location"))
+	assert.Equal(t, "no-store", a.Header.Get("Cache-Control"))
+	assert.Equal(t, passporttest.DefaultUser().Subject, b.get("/account", "Accept", "text/html").body)
+
+	stranger := s.browser()
+	for _, header := range [][]string{
+		{"Accept", "application/json"},
+		{"Accept", "text/html", "Sec-Fetch-Mode", "cors"},
+		{"Accept", "text/html", "HX-Request", "true"},
+	} {
+		assert.Equal(t, http.StatusUnauthorized, stranger.stay().get("/account", header...).StatusCode, header)
+	}
+	post := stranger.request(http.MethodPost, "/account", strings.NewReader("amount=1"), "Accept", "text/html")
+	assert.Equal(t, http.StatusUnauthorized, stranger.stay().do(post).StatusCode, "a form that would be lost on the way says so")
+}
+
+// TestRequireLoginMayStandAroundAWholeProgram has everything behind it, the login
+// too.
+func TestRequireLoginMayStandAroundAWholeProgram(t *testing.T) {
+	for _, mode := range []passport.LogoutMode{passport.LogoutRedirect, passport.LogoutSilent} {
+		s := newSite(t, func(c *passport.Config) {
+			c.LogoutMode = mode
+			if mode == passport.LogoutSilent {
+				c.LogoutRedirectURI = strings.TrimSuffix(c.LogoutRedirectURI, "/") + "/silent-logout"
+			}
+		})
+		s.app = s.p.RequireLogin(s.mux)
+		b := s.browser()
+		assert.Equal(t, alice, b.get("/page", "Sec-Fetch-Mode", "navigate").body, "by way of the login")
+		assert.Equal(t, http.StatusOK, b.logout("Accept", "application/json").StatusCode)
+		assert.Equal(t, http.StatusUnauthorized, b.get("/page", "Sec-Fetch-Mode", "cors").StatusCode)
+		assert.Equal(t, http.StatusUnauthorized, b.get("/redirect", "Sec-Fetch-Mode", "cors").StatusCode, "no return from a login")
+		if mode == passport.LogoutSilent {
+			assert.Equal(t, http.StatusOK, b.get("/silent-logout").StatusCode)
+		} else {
+			assert.Equal(t, http.StatusUnauthorized, b.get("/", "Sec-Fetch-Mode", "cors").StatusCode, "a page like any other")
+		}
+	}
+}
+
+func TestRequireLoginWorksByItself(t *testing.T) {
+	s := newSite(t)
+	b := s.signedIn()
+	h := s.p.RequireLogin(http.HandlerFunc(who))
+	w := record(h.ServeHTTP, "GET", "/account", "Cookie", "passport="+b.cookie("passport"))
+	assert.Equal(t, passporttest.DefaultUser().Subject, w.Body.String())
+	w = record(h.ServeHTTP, "GET", "/account")
+	assert.Equal(t, http.StatusUnauthorized, w.Code)
+}
+
+func TestRequireLoginBringsUsersBackToThePathThatTheyAskedFor(t *testing.T) {
+	p := newPassport(t, least())
+	below := http.StripPrefix("/shop", p.RequireLogin(http.HandlerFunc(who)))
+	w := record(below.ServeHTTP, "GET", "/shop/cart?item=1", "Accept", "text/html")
+	assert.Equal(t, "/login?return_to=%2Fshop%2Fcart%3Fitem%3D1", w.Header().Get("Location"))
+
+	absolute := "http://app.example.com/cart?item=1" // the form that servers must take too: RFC 9112 §3.2.2
+	w = record(p.RequireLogin(http.HandlerFunc(who)).ServeHTTP, "GET", absolute, "Accept", "text/html")
+	assert.Equal(t, "/login?return_to=%2Fcart%3Fitem%3D1", w.Header().Get("Location"))
+}
+
+func TestAnHTMXRequestWithoutASessionGoesToTheLogin(t *testing.T) {
+	s := newSite(t)
+	s.mux.Handle("/part", s.p.RequireLogin(http.HandlerFunc(who)))
+	for current, want := range map[string]string{
+		s.server.URL + "/page?a=1%202": "/page?a=1%202",
+		"https://evil.example/page":    "/",
+		s.server.URL + "//evil":        "/",
+		"/page":                        "/",
+		"":                             "/",
+	} {
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			b := s.browser().stay()
+			res := b.do(b.request(method, "/part", nil, "HX-Request", "true", "HX-Current-URL", current))
+			assert.Equal(t, "/login?"+url.Values{"return_to": {want}}.Encode(), res.Header.Get("HX-Redirect"), current)
+			assert.Equal(t, http.StatusUnauthorized, res.StatusCode)
+			assert.Empty(t, res.body)
+		}
+	}
+	signedIn := s.signedIn().get("/part", "HX-Request", "true")
+	assert.Equal(t, passporttest.DefaultUser().Subject, signedIn.body)
+}
+
+// Middleware that logs or measures goes by the pattern.
+func TestMiddlewareAroundHandlerSeesThePattern(t *testing.T) {
+	s := newSite(t)
+	s.mux.HandleFunc("GET /items/{id}", who)
+	s.mux.HandleFunc("GET /broken", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	patterns := make(chan string, 1)
+	plain := s.app
+	b := s.signedIn().stay()
+	s.app = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() { patterns <- r.Pattern }()
+		plain.ServeHTTP(w, r)
+	})
+	seen := func(b *browser, method, path string) string {
+		res, err := b.Do(b.request(method, path, nil))
+		if err == nil {
+			_ = res.Body.Close()
+		}
+		return <-patterns
+	}
+	stranger := s.browser().stay()
+	assert.Equal(t, "GET /items/{id}", seen(stranger, http.MethodGet, "/items/1"))
+	assert.Equal(t, "GET /items/{id}", seen(b, http.MethodGet, "/items/1"))
+	assert.Equal(t, "GET /broken", seen(b, http.MethodGet, "/broken"), "after a panic too")
+	assert.Equal(t, "/logout", seen(b, http.MethodPost, "/logout"))
+}

@@ -1,0 +1,261 @@
+package passport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/passport-go/passport/internal/envelope"
+	"github.com/passport-go/passport/internal/logoutstate"
+	"github.com/passport-go/passport/internal/provider"
+	"github.com/passport-go/passport/internal/testsession"
+	"github.com/passport-go/passport/storage"
+)
+
+// SignInAttempt is a login whose ID token is verified, and which has no session
+// yet. [Config].OnSignIn decides about it. It is valid only during that call, and
+// not for concurrent use.
+type SignInAttempt struct {
+	// Subject is the user, and SID the Passport session (the sid claim), or empty.
+	Subject string
+	SID     string
+
+	// IDToken and AccessToken are those of the login.
+	IDToken     Secret
+	AccessToken Secret
+
+	tokens *tokens
+}
+
+// Claims decodes the claims of the ID token into v, as [Session.Claims] does.
+func (a *SignInAttempt) Claims(v any) error { return a.tokens.claims(v) }
+
+// SetData sets the new session's data, as [Session.SetData] does.
+func (a *SignInAttempt) SetData(v any) error {
+	data, err := encodeData(v)
+	if err == nil {
+		a.tokens.Data = data
+	}
+	return err
+}
+
+// Format prints the user and nothing else, whatever the verb.
+func (a *SignInAttempt) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "passport.SignInAttempt("+a.Subject+")")
+}
+
+// SignInRefused is the error with which Config.OnSignIn refuses a user. The user
+// sees its texts.
+type SignInRefused struct {
+	Title string // default: "You cannot sign in here"
+	Text  string // default: the program does not admit this account
+}
+
+// Error returns neither text, because they may name the user.
+func (*SignInRefused) Error() string { return "passport: the program refused the sign-in" }
+
+// ErrSignIn reports that Config.OnSignIn returned another error, which it wraps.
+var ErrSignIn = errors.New("passport: the program could not sign the user in")
+
+// signIn exchanges a code for a session. If anything fails, an issued refresh token
+// is revoked.
+func (p *Passport) signIn(ctx context.Context, code string, l loginState) (LoginResult, error) {
+	issued, id, err := p.provider.Exchange(ctx, provider.CodeGrant{
+		Code:        code,
+		RedirectURI: p.c.RedirectURI,
+		Verifier:    l.verifier(),
+		Nonce:       l.nonce(),
+	})
+	t := tokensOf(issued)
+	if err != nil {
+		p.enqueueToken(storage.Record{}, t)
+		return LoginResult{}, providerError(err)
+	}
+	proved := p.reauthentication(l, id)
+	err = p.checkMaxAge(l, id)
+	if proved == OutcomeFailed {
+		err = ErrNotReauthenticated
+	}
+	if err != nil {
+		p.enqueueToken(storage.Record{Subject: id.Subject}, t)
+		return LoginResult{}, err
+	}
+	in, err := p.welcome(ctx, t, id, l.Order)
+	if err != nil {
+		return LoginResult{}, err
+	}
+	if proved == OutcomeUnconfirmed {
+		p.emit(Event{Name: EventLoginUnconfirmed, Session: in.Session.ID(), Subject: id.Subject, SID: id.SID, Context: ctx})
+	}
+	in.ReturnTo, in.Reauthentication = l.ReturnTo, proved
+	return in, nil
+}
+
+// checkMaxAge holds the provider to the MaxAge of a login (OpenID Connect Core 1.0
+// §3.1.3.7, 13). The age of the proof is by the provider's clock; the time that the
+// login has taken is by ours.
+func (p *Passport) checkMaxAge(l loginState, id *provider.IDToken) error {
+	if l.MaxAge == 0 {
+		return nil
+	}
+	if id.AuthTime.IsZero() || id.Issued.IsZero() {
+		return fmt.Errorf("%w: the ID token has no auth_time", ErrNotRecent)
+	}
+	taken := max(p.c.Now().Sub(time.Unix(l.Begun, 0)), 0)
+	if id.Issued.Sub(id.AuthTime) > time.Duration(l.MaxAge)*time.Second+taken+instanceLeeway {
+		return ErrNotRecent
+	}
+	return nil
+}
+
+// reauthentication decides whether the user gave credentials after the logout that
+// was unfinished when the login began. Their age is measured by the provider's
+// clock, in whole seconds; the time since the logout by ours. OutcomeFailed:
+// certainly not.
+func (p *Passport) reauthentication(l loginState, id *provider.IDToken) Outcome {
+	if !l.Asked {
+		return OutcomeSkipped
+	}
+	if id.AuthTime.IsZero() || id.Issued.IsZero() {
+		return OutcomeUnconfirmed
+	}
+	logout := logoutstate.Time(l.Logout)
+	if logout.IsZero() {
+		logout = time.Unix(l.Begun, 0)
+	}
+	age, since := id.Issued.Sub(id.AuthTime), p.c.Now().Sub(logout)
+	switch {
+	case age+time.Second <= since:
+		return OutcomeDone
+	case age >= since+time.Second+instanceLeeway:
+		return OutcomeFailed
+	}
+	return OutcomeUnconfirmed
+}
+
+// admit calls Config.OnSignIn. If that refuses, fails or panics, the refresh token
+// is revoked.
+func (p *Passport) admit(ctx context.Context, t *tokens, id *provider.IDToken) error {
+	if p.c.OnSignIn == nil {
+		return nil
+	}
+	admitted := false
+	defer func() {
+		if !admitted {
+			p.enqueueToken(storage.Record{Subject: id.Subject, SID: id.SID}, *t)
+		}
+	}()
+	err := p.c.OnSignIn(ctx, &SignInAttempt{
+		Subject:     id.Subject,
+		SID:         id.SID,
+		IDToken:     t.IDToken,
+		AccessToken: t.AccessToken,
+		tokens:      t,
+	})
+	admitted = err == nil
+	var refused *SignInRefused
+	if err != nil && !errors.As(err, &refused) {
+		return fmt.Errorf("%w: %w", ErrSignIn, err)
+	}
+	return err
+}
+
+// welcome begins the session of a login that was begun at a moment, as a mark
+// counts them, and whose tokens have been verified.
+func (p *Passport) welcome(ctx context.Context, t tokens, id *provider.IDToken, begun int64) (LoginResult, error) {
+	if err := p.admit(ctx, &t, id); err != nil {
+		return LoginResult{}, err
+	}
+	in, err := p.beginSession(ctx, t, id.Subject, id.SID)
+	if err != nil {
+		p.enqueueToken(storage.Record{Subject: id.Subject}, t)
+		return LoginResult{}, err
+	}
+	if err := p.confirmLogin(ctx, in.Session, id, begun); err != nil {
+		return LoginResult{}, err
+	}
+	if err := p.liftMarks(ctx, t, id.Subject, in.Session.record().SID, begun); err != nil {
+		p.c.Logger.WarnContext(ctx, "passport: the bearer tokens of a login may be refused until they are refreshed", "error", err)
+	}
+	p.endOldest(ctx, id.Subject, in.Session.ID())
+	p.emit(Event{Name: EventLogin, Session: in.Session.ID(), Subject: in.Session.Subject(), SID: in.Session.record().SID, Context: ctx})
+	return in, nil
+}
+
+// refusedCode reports whether the auth domain rejected a code.
+func refusedCode(err error) bool {
+	var refused *ProviderError
+	return errors.As(err, &refused) && refused.Status >= 400 && refused.Status < 500
+}
+
+// beginSession stores a new session of the user subject, in the Passport session
+// sid, which may be empty.
+func (p *Passport) beginSession(ctx context.Context, t tokens, subject, sid string) (LoginResult, error) {
+	now := p.c.Now()
+	h := head{Begun: now.Unix(), Seen: now.Unix(), End: now.Add(p.c.SessionLifetime).Unix()}
+	secret := newID()
+	rec := p.newRecord(storage.KindSession, secret)
+	rec.Subject, rec.SID, rec.Expiry = subject, sid, p.expiry(h)
+	rec = envelope.Seal(p.c.keys, rec, h, t.marshal())
+	saved, err := p.store.Save(ctx, rec)
+	if err != nil {
+		return LoginResult{}, errors.Join(storeError(err), p.undo(ctx, rec))
+	}
+	return LoginResult{
+		Session:   &Session{p: p, rec: saved, head: &h, tokens: &t},
+		SessionID: secret,
+	}, nil
+}
+
+// confirmLogin ends a new session again if the provider logged the user out before
+// it was stored, or if that is unknown.
+func (p *Passport) confirmLogin(ctx context.Context, s *Session, id *provider.IDToken, begun int64) error {
+	overtaken, err := p.overtaken(ctx, begun, id, s.rec.SID)
+	if err == nil && !overtaken {
+		err = p.unconfirm(ctx, s.rec.SID)
+	}
+	if err == nil && !overtaken {
+		return nil
+	}
+	if _, endErr := p.EndSession(ctx, s.ID()); endErr != nil {
+		err = errors.Join(err, endErr)
+	}
+	if overtaken {
+		return errors.Join(errOvertaken, err)
+	}
+	return storeError(err)
+}
+
+var errOvertaken = fmt.Errorf("%w: the provider logged the user out before the login was finished", ErrNoLogin)
+
+func init() { testsession.Begin = beginTestSession }
+
+// beginTestSession is how passporttest.NewSession begins a session: as a login
+// does, without the provider.
+func beginTestSession(ctx context.Context, passport any, issue func(testsession.Client) testsession.Tokens) (testsession.Session, error) {
+	p, ok := passport.(*Passport)
+	if !ok {
+		return testsession.Session{}, errors.New("passport: not a *passport.Passport")
+	}
+	issued := issue(testsession.Client{Issuer: p.c.Issuer, ClientID: p.c.ClientID, Audience: p.c.Audience, Now: p.c.Now})
+	t := tokens{
+		IDToken:     Secret(issued.IDToken),
+		AccessToken: Secret(issued.AccessToken),
+		TokenType:   "Bearer",
+		Scope:       issued.Scope,
+		Expiry:      issued.Expiry,
+	}
+	in, err := p.beginSession(ctx, t, issued.Subject, issued.SID)
+	if err != nil {
+		return testsession.Session{}, err
+	}
+	return testsession.Session{
+		Cookie: p.http.session,
+		ID:     in.SessionID.Reveal(),
+		In: func(ctx context.Context) context.Context {
+			return context.WithValue(ctx, sessionKey{}, in.Session)
+		},
+	}, nil
+}
