@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"html"
 	"io"
 	"log"
@@ -14,11 +11,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"testing"
 	"time"
-
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/passporttest"
@@ -55,24 +48,6 @@ func home(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, `<script src="/passport.js" defer></script><p>You are %s.</p>
 		<form method="post" action="/logout" data-passport-logout><button>Sign out</button></form>`,
 		html.EscapeString(session.Subject()))
-}
-
-func TestREADMEShowsThatProgram(t *testing.T) {
-	source, err := os.ReadFile("example_test.go")
-	require.NoError(t, err)
-	files := token.NewFileSet()
-	file, err := parser.ParseFile(files, "example_test.go", source, 0)
-	require.NoError(t, err)
-	text := func(name string) string {
-		f, ok := file.Scope.Lookup(name).Decl.(*ast.FuncDecl)
-		require.True(t, ok, name)
-		return string(source[files.Position(f.Pos()).Offset:files.Position(f.End()).Offset])
-	}
-	program := strings.Replace(text("Example"), "func Example()", "func main()", 1) + "\n\n" + text("home")
-
-	readme, err := os.ReadFile("README.md")
-	require.NoError(t, err)
-	assert.Contains(t, string(readme), "```go\n"+program+"\n```\n", "the program in README.md is not the one that is compiled here")
 }
 
 // New names every problem at once, with the way out.

@@ -13,7 +13,7 @@ import (
 func ExampleRun() {
 	testContract := func(t *testing.T) {
 		storagetest.Run(t, func(t *testing.T, now func() time.Time) storage.TokenStore {
-			return memory.New(memory.Options{Now: now})
+			return memory.New(memory.Options{Now: now}) // yours
 		})
 	}
 	_ = testContract

@@ -1,0 +1,113 @@
+package guidetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/passporttest"
+	"github.com/passport-go/passport/storage"
+)
+
+// users is a program's own database.
+type users map[string]string
+
+func (u users) Upsert(_ context.Context, subject, email string) (int, error) {
+	if email == "" {
+		return 0, errors.New("no e-mail address")
+	}
+	u[subject] = email
+	return len(u), nil
+}
+
+// appUser is what a program keeps in the session.
+type appUser struct{ ID int }
+
+func withUsers(db users, banned func(subject string) bool) passport.Config {
+	config := passport.Config{
+		OnSignIn: func(ctx context.Context, a *passport.SignInAttempt) error {
+			var claims struct {
+				Email string `json:"email"`
+			}
+			if err := a.Claims(&claims); err != nil {
+				return err
+			}
+			if banned(a.Subject) {
+				return &passport.SignInRefused{Title: "You are banned", Text: "Write to support if you think that is wrong."}
+			}
+			id, err := db.Upsert(ctx, a.Subject, claims.Email)
+			if err != nil {
+				return err // the user sees a short page; the error is in the log
+			}
+			return a.SetData(appUser{ID: id})
+		},
+	}
+	return config
+}
+
+func TestAUserIsCreatedOrRefusedAtSignIn(t *testing.T) {
+	db, banned := users{}, true
+	s := serve(t, func(c passport.Config) (*passport.Passport, http.Handler) {
+		c.OnSignIn = withUsers(db, func(string) bool { return banned }).OnSignIn
+		p := newPassport(t, c)
+		mux := routes(p)
+		mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+			var user appUser
+			if s := passport.SessionFrom(r.Context()); s != nil && s.Data(r.Context(), &user) == nil {
+				fmt.Fprint(w, "user ", user.ID)
+			}
+		})
+		return p, p.Handler(mux)
+	})
+	browser := s.auth.Browser()
+	assert.Contains(t, get(t, browser, s.URL+"/login").body, "You are banned")
+	assert.Empty(t, get(t, browser, s.URL+"/").body)
+	assert.Empty(t, db)
+	banned = false
+	assert.Equal(t, "user 1", get(t, browser, s.URL+"/login").body)
+	assert.Equal(t, "alice@example.com", db[passporttest.DefaultUser().Subject])
+}
+
+func TestStepUp(t *testing.T) {
+	changeEmail := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "changed") })
+	var ahead atomic.Int64
+	s := serve(t, func(c passport.Config) (*passport.Passport, http.Handler) {
+		c.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+		p := newPassport(t, c)
+		mux := routes(p)
+		mux.HandleFunc("GET /{$}", http.NotFound)
+		mux.Handle("POST /email", p.RequireRecent(10*time.Minute, changeEmail))
+		return p, p.Handler(mux)
+	})
+	browser := s.auth.Browser()
+	get(t, browser, s.URL+"/login")
+	assert.Equal(t, "changed", post(t, browser, s.URL+"/email", "Accept", "application/json").body)
+	ahead.Store(int64(11 * time.Minute))
+	assert.Equal(t, http.StatusUnauthorized, post(t, browser, s.URL+"/email", "Accept", "application/json").StatusCode)
+}
+
+func TestSignedInAtTheProviderAlready(t *testing.T) {
+	s := serve(t, func(c passport.Config) (*passport.Passport, http.Handler) {
+		p := newPassport(t, c)
+		mux := routes(p)
+		mux.HandleFunc("GET /inventory", inventory)
+		mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {})
+		handler := p.Handler(p.SilentLogin(mux))
+		return p, handler
+	})
+	assert.Equal(t, "sign in first\n", get(t, s.auth.Browser(), s.URL+"/inventory").body, "nobody is signed in anywhere")
+
+	browser, alice := s.auth.Browser(), passporttest.DefaultUser().Subject
+	get(t, browser, s.URL+"/login")
+	_, err := s.p.EndSessions(t.Context(), storage.Match{Subject: alice}) // only here; the Passport session goes on
+	require.NoError(t, err)
+	assert.Equal(t, "the inventory of "+alice, get(t, browser, s.URL+"/inventory").body)
+}
