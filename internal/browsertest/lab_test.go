@@ -88,7 +88,7 @@ func (l *lab) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	l.seen = append(l.seen, r.Method+" "+host+r.URL.Path)
 	l.mu.Unlock()
 	switch host + r.URL.Path {
-	case appHost + "/passport.js":
+	case appHost + "/passport.js", appHost + "/passport.mjs":
 		pages.Script("/logout").ServeHTTP(w, r)
 	case appHost + "/logout":
 		l.serveLogout(w, r)

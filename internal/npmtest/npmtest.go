@@ -17,6 +17,9 @@ import (
 // installTime bounds an installation.
 const installTime = 5 * time.Minute
 
+// runTime bounds a program of a package.
+const runTime = 2 * time.Minute
+
 // Install makes sure that dir/node_modules holds what dir/package-lock.json
 // pins, byte for byte. It is for one test at a time, and needs npm, and a
 // connection to its registry if something is not installed yet. No package's install
@@ -59,4 +62,18 @@ func Node(t testing.TB, dir string) string {
 	system, err := testprograms.Find("node")
 	require.NoError(t, err)
 	return system
+}
+
+// Run runs a program of a package that Install has put into dir, there, and returns
+// what it says. The error is that of the program, such as an [exec.ExitError].
+func Run(t testing.TB, dir, name string, args ...string) (string, error) {
+	t.Helper()
+	program, err := filepath.Abs(filepath.Join(dir, "node_modules", ".bin", name))
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), runTime)
+	defer cancel()
+	node := exec.CommandContext(ctx, Node(t, dir), append([]string{program}, args...)...)
+	node.Dir = dir
+	out, err := node.CombinedOutput()
+	return string(out), err
 }

@@ -240,6 +240,24 @@ func TestScriptIsAskedForOnceAndThenRevalidated(t *testing.T) {
 	assert.Zero(t, second.Body.Len())
 }
 
+func TestThePathDecidesTheFormOfTheScript(t *testing.T) {
+	serve := func(path string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		Script("/sign-out").ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		return w
+	}
+	classic, module, types := serve("/passport.js"), serve("/shop/passport.mjs"), serve("/passport.d.ts?x=.mjs")
+	assert.True(t, strings.HasPrefix(module.Body.String(), classic.Body.String()), "the module is the script, with exports")
+	assert.Contains(t, module.Body.String(), `??"/sign-out"`)
+	assert.Contains(t, module.Body.String(), "export{logout,finish}")
+	assert.NotContains(t, classic.Body.String(), "export")
+	assert.Equal(t, "text/javascript; charset=utf-8", module.Header().Get("Content-Type"))
+	assert.Equal(t, passportTypes, types.Body.String())
+	assert.Equal(t, "text/plain; charset=utf-8", types.Header().Get("Content-Type"))
+	assert.Len(t, map[string]bool{classic.Header().Get("ETag"): true, module.Header().Get("ETag"): true, types.Header().Get("ETag"): true}, 3)
+	assert.LessOrEqual(t, gzipped(t, module.Body.Bytes()), 2200)
+}
+
 func TestScriptPostsWhereTheProgramAnswers(t *testing.T) {
 	etags := make(map[string]bool)
 	for path, quoted := range map[string]string{

@@ -66,6 +66,7 @@
 //
 // Nothing in the page's markup steers this script: it asks the prototypes for
 // what an element with a name could hide, and goes only to http and https.
+/** @import { Answer, LogoutOptions, LogoutOutcome, Passport, PassportLogoutError, Reason } from "./passport.d.ts" */
 (() => {
   "use strict";
 
@@ -93,6 +94,11 @@
     }
   }
 
+  /**
+   * @param {LogoutOptions} [options]
+   * @param {boolean} [byForm]
+   * @returns {Promise<LogoutOutcome>}
+   */
   function logout({ path = home, body } = {}, byForm) {
     return (running ??= run(path, body, byForm).finally(() => {
       running = undefined;
@@ -107,11 +113,12 @@
       if (emit("logout", { ...outcome, remote: false }) && byForm) leave(outcome, path, body);
       return outcome;
     } catch (error) {
-      if (emit("error", error) && byForm) leave(error.outcome, path, body);
+      if (emit("error", error) && byForm) leave(/** @type {PassportLogoutError} */ (error).outcome, path, body);
       throw error;
     }
   }
 
+  /** @returns {Promise<Answer>} */
   // keepalive: the app session ends even if the user closes the tab now.
   async function post(path, body) {
     let cause;
@@ -133,9 +140,14 @@
     throw unavailable(cause);
   }
 
-  // go leaves the page.
+  /**
+   * @param {Answer} answer
+   * @param {(url: string) => void} [go] leaves the page
+   * @returns {Promise<LogoutOutcome>}
+   */
   async function finish(answer, go = (url) => location.assign(url)) {
     const { mode, app, revocation, passport, url, returnTo } = answer;
+    /** @type {LogoutOutcome} */
     const outcome = { mode, app, revocation, passport, url, returnTo };
     if (!/^https?:\/\//.test(url)) throw unavailable();
     note();
@@ -147,7 +159,7 @@
       } catch (reason) {
         // In a frame the auth domain would show nothing but a blocked page.
         const stays = answer.fallback !== "redirect" || window !== top ? reason : (await answers(url)) ? "" : "offline";
-        if (stays) throw failure(stays, { ...outcome, passport: "unconfirmed" });
+        if (stays) throw failure(/** @type {Reason} */ (stays), { ...outcome, passport: "unconfirmed" });
         Object.assign(outcome, { mode: "redirect", reason });
       }
     }
@@ -178,6 +190,10 @@
     }
   }
 
+  /**
+   * @param {Answer} answer
+   * @returns {Promise<"done" | "unconfirmed">}
+   */
   // visit resolves with what the callback page says of the Passport session, or
   // rejects with the reason why that page was never heard.
   function visit({ url, callback, timeout }) {
@@ -196,6 +212,7 @@
         // The caller goes on first, for taking a frame away takes time.
         setTimeout(() => frame.remove());
       };
+      /** @param {Reason} reason */
       const fail = (reason) => end(reject, reason);
 
       addEventListener("message", (e) => {
@@ -261,19 +278,30 @@
     return failure(reason, { app: "unconfirmed", passport: "unconfirmed" }, cause);
   }
 
+  /**
+   * @param {Reason} reason
+   * @param {PassportLogoutError["outcome"]} outcome
+   * @param {unknown} [cause]
+   * @returns {PassportLogoutError}
+   */
   function failure(reason, outcome, cause) {
     const message = "passport: logout not completed: " + reason;
-    return Object.assign(new Error(message, { cause }), { name: "PassportLogoutError", reason, outcome });
+    return Object.assign(new Error(message, { cause }), { name: /** @type {const} */ ("PassportLogoutError"), reason, outcome });
   }
 
   function emit(name, detail) {
     return own("dispatchEvent").call(document, new CustomEvent("passport:" + name, { detail, bubbles: true, cancelable: true }));
   }
 
+  /**
+   * @param {Partial<LogoutOutcome>} outcome
+   * @param {string} path
+   * @param {URLSearchParams} body
+   */
   function leave({ mode, app, returnTo }, path, body) {
     if (mode === "redirect") return;
     if (!gone(app)) navigator.onLine && submit(path, body);
-    else if (returnTo && local(returnTo)) location.assign(local(returnTo));
+    else if (returnTo && local(returnTo)) location.assign(/** @type {string} */ (local(returnTo)));
     else location.reload();
   }
 
@@ -292,13 +320,13 @@
   }
 
   addEventListener("submit", (e) => {
-    const { target: form, submitter } = e;
+    const { target: form, submitter } = /** @type {SubmitEvent & { target: HTMLFormElement }} */ (e);
     const attribute = (name) => Element.prototype.getAttribute.call(form, name);
     if (e.defaultPrevented || attribute("data-passport-logout") === null) return;
     const path = submitter?.getAttribute("formaction") ?? attribute("action") ?? "";
     if (!local(path)) return; // the browser's to do, or to refuse
     e.preventDefault();
-    logout({ path, body: new URLSearchParams(new FormData(form, submitter)) }, true).catch(() => {});
+    logout({ path, body: new URLSearchParams(/** @type {any} */ (new FormData(form, submitter))) }, true).catch(() => {});
   });
 
   channel.onmessage = (e) => {
@@ -312,7 +340,7 @@
   addEventListener("pageshow", (e) => {
     if (e.persisted && (ended || lastLogout() !== atLoad)) location.reload();
   });
-  const [{ type, transferSize } = {}] = performance.getEntriesByType("navigation");
+  const [{ type, transferSize } = {}] = /** @type {any[]} */ (performance.getEntriesByType("navigation"));
   if (type === "back_forward" && !transferSize && atLoad) location.reload();
 
   window[loaded] = window.passport = { logout, finish };

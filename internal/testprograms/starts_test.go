@@ -34,7 +34,7 @@ var computed = map[string][]string{
 	"internal/bench/server_test.go":                 {itself},
 	"internal/browsertest/chromium.go":              {"chromium"},
 	"internal/browsertest/gametest/example_test.go": {compiled},
-	"internal/npmtest/npmtest.go":                   {"npm"},
+	"internal/npmtest/npmtest.go":                   {"npm", "node"},
 	"internal/optest/oidcprovider_test.go":          {"node"},
 	"internal/processtest/child_test.go":            {itself},
 	"internal/redistest/redistest.go":               {"redis-server"},
