@@ -57,6 +57,7 @@ var walls = map[string][]string{
 	"internal/web":          {module + "/internal/strictbase64"},
 	"internal/envelope":     {module + "/storage", module + "/internal/seal"},
 	"internal/pages":        {},
+	"internal/language":     {},
 	"internal/jwt":          {module + "/internal/strictbase64", "github.com/go-jose/go-jose/v4/json"},
 	"internal/provider": {
 		module + "/internal/authdomain", module + "/internal/jwt", module + "/internal/text",
