@@ -57,6 +57,17 @@ var (
 	// Records that are already stored can still be read, replaced and deleted.
 	ErrFull = errors.New("storage: full")
 
+	// ErrNotReplicated reports that a write was carried out, and that a fail-over may
+	// still undo it: the store was told to wait for its replicas, and they did not
+	// confirm in time. What the method returns beside it is as without it: the
+	// stored record, or what was removed, which nobody else will be given. It may be
+	// joined with ErrNotFound or ErrConflict; then it is what the method found that
+	// a fail-over may undo.
+	//
+	// To be sure, do the same again until the error is gone: that writes again where
+	// the store lost something, and waits again where it did not.
+	ErrNotReplicated = errors.New("storage: done, but not yet safe from a fail-over")
+
 	// ErrEmptyMatch reports a Match with neither Subject nor SID. It never
 	// means "all records", and never "all of a tenant".
 	ErrEmptyMatch = errors.New("storage: match names neither a subject nor a sid")
@@ -164,6 +175,9 @@ type Match struct {
 // TokenStore keeps records. All methods may be called from many goroutines at
 // once. They honour ctx: one that is done before the call has an effect makes
 // the call return its error and leave no half-written record behind.
+//
+// A store that waits for replicas may return [ErrNotReplicated] from every method
+// that writes; see there.
 type TokenStore interface {
 	// Load returns the live record, or ErrNotFound.
 	Load(ctx context.Context, id string) (Record, error)
@@ -224,6 +238,10 @@ type Revocation struct {
 // have yet to be revoked. The queue lives as long as the records do: in a
 // durable store it survives restarts. For a store without one, package passport
 // keeps the queue in memory.
+//
+// The methods that enqueue may return [ErrNotReplicated], as those of [TokenStore].
+// The others have nothing that a fail-over could undo with any harm: a token is
+// revoked twice then.
 //
 // Record IDs are random and not used again, so a queue has at most one entry per
 // ID, whatever the tenant. Each tenant has a queue of its own otherwise: a claim

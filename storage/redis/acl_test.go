@@ -15,13 +15,14 @@ const (
 	documentedScriptCommands  = "SET DEL SETRANGE GETRANGE PEXPIRE PTTL ZADD ZREM ZSCORE"
 	documentedClientCommands  = "PING HELLO"
 	documentedClusterCommands = "CLUSTER|SLOTS COMMAND"
+	documentedWaitCommands    = "WAIT" // WAITAOF is not one of Redis 7.0
 )
 
 // allow gives the user "app" what is documented, and no more.
 func allow(t testing.TB, s *server, prefix string) {
 	rule := []any{"ACL", "SETUSER", "app", "reset", "on", ">secret", "~" + prefix + "*", "&" + prefix + "*"}
 	for _, command := range strings.Fields(documentedCommands + " " + documentedScriptCommands + " " +
-		documentedClientCommands + " " + documentedClusterCommands) {
+		documentedClientCommands + " " + documentedClusterCommands + " " + documentedWaitCommands) {
 		rule = append(rule, "+"+strings.ToLower(command))
 	}
 	require.NoError(t, s.admin(t).Do(t.Context(), rule...).Err())
@@ -42,6 +43,7 @@ func TestTheDocumentedPermissionsSuffice(t *testing.T) {
 			var clock clock
 			s := newStore(t, client, Options{Prefix: prefix, Now: clock.now})
 			liveOut(t, s, &clock)
+			liveOut(t, waitForNone(newStore(t, client, Options{Prefix: prefix, Now: clock.now})), &clock)
 			hear(t, s)
 			_, err := newStore(t, client, Options{}).Load(t.Context(), "a")
 			assert.ErrorContains(t, err, "NOPERM", "another prefix")

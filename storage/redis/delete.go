@@ -15,11 +15,12 @@ import (
 // storage.ErrNotFound: what has a token to revoke is removed with DeleteAndEnqueue,
 // whose revocation is then still in the queue.
 func (s *Store) Delete(ctx context.Context, id string) (storage.Record, error) {
-	value, err := s.remove(ctx, id, nil)
+	value, unproven, err := s.remove(ctx, id, nil)
 	if err != nil {
 		return storage.Record{}, err
 	}
-	return decodeRecord(id, value, []byte(value))
+	r, err := decodeRecord(id, value, []byte(value))
+	return r, proven(err, unproven)
 }
 
 // DeleteAndEnqueue implements storage.RevocationQueue with one script, in one round trip. A
@@ -28,28 +29,30 @@ func (s *Store) Delete(ctx context.Context, id string) (storage.Record, error) {
 // returns storage.ErrNotFound.
 func (s *Store) DeleteAndEnqueue(ctx context.Context, id string, lease time.Duration) (storage.Revocation, error) {
 	by := s.enqueuer(lease)
-	value, err := s.remove(ctx, id, by)
+	value, unproven, err := s.remove(ctx, id, by)
 	if err != nil {
 		return storage.Revocation{}, err
 	}
-	return by.revocation(id, value)
+	r, err := by.revocation(id, value)
+	return r, proven(err, unproven)
 }
 
 // remove returns the bytes of the record, which the script has checked.
-func (s *Store) remove(ctx context.Context, id string, by *enqueuer) (string, error) {
+func (s *Store) remove(ctx context.Context, id string, by *enqueuer) (value string, unproven, err error) {
 	if err := ctx.Err(); err != nil {
-		return "", err
+		return "", nil, err
 	}
 	in := s.space(id)
 	head, due := by.arguments()
-	value, err := s.run(ctx, deleteScript, in, in.record(id), id, head, due).Text()
+	cmd, unproven := s.write(ctx, deleteScript, in, in.record(id), id, head, due)
+	value, err = cmd.Text()
 	if errors.Is(err, redis.Nil) {
-		return "", storage.ErrNotFound
+		return "", nil, proven(storage.ErrNotFound, unproven)
 	}
 	if err != nil {
-		return "", failure("delete", err)
+		return "", nil, failure("delete", err)
 	}
-	return value, nil
+	return value, unproven, nil
 }
 
 // enqueuer turns removed records into revocations. A nil one enqueues nothing.

@@ -40,9 +40,14 @@
 // logout, and then the session is there again: choose "always" if it must not be.
 //
 // The same goes for a fail-over by Sentinel or Cluster: replicas follow a little
-// behind, and what the old master had not passed on is lost ("min-replicas-to-write 1"
-// and "min-replicas-max-lag" bound that). Never read from replicas: New refuses
-// a Cluster client that does, and a *redis.Client must not be pointed at one.
+// behind, and what the old master had not passed on is lost. Options.WaitReplicas
+// closes that gap: a write returns without an error only when that many replicas have
+// it. One that they do not confirm in time is carried out and returns
+// storage.ErrNotReplicated; package passport reports such a logout as pending and
+// does it again until it is confirmed. "min-replicas-to-write 1" and
+// "min-replicas-max-lag" bound what an old master that is cut off still accepts.
+// Never read from replicas: New refuses a Cluster client that does, and a
+// *redis.Client must not be pointed at one.
 //
 // While a Cluster moves a slot to another node, key by key, its sessions can be
 // read, but a write may fail for as long as that takes. It has changed nothing
@@ -67,5 +72,6 @@
 // EXISTS, ZRANGE, ZRANGEBYSCORE, EVAL, EVALSHA, PUBLISH and SUBSCRIBE, those
 // that the scripts use (SET, DEL, SETRANGE, GETRANGE, PEXPIRE, PTTL, ZADD, ZREM
 // and ZSCORE), and those of the client (PING and HELLO; with a Cluster
-// CLUSTER SLOTS and COMMAND).
+// CLUSTER SLOTS and COMMAND; with Options.WaitReplicas WAIT, and with
+// Options.WaitFsync WAITAOF).
 package redis

@@ -18,6 +18,7 @@ import (
 //	passport:{10}:sid:6:TENANT7:session:SID
 //	                                the same for a sid
 //	passport:{10}:revocation:ID     the revocation (record.go)
+//	passport:{10}:fence             nothing; see replicas.go
 //	passport:{10}:due:TENANT        the IDs of the tenant's revocations in this space, by due
 //
 // The numbers are the lengths of what follows them, so that no tenant and kind
@@ -63,6 +64,7 @@ func (s *Store) space(id string) space {
 
 func (p space) record(id string) string     { return string(p) + "record:" + id }
 func (p space) revocation(id string) string { return string(p) + "revocation:" + id }
+func (p space) fence() string               { return string(p) + "fence" }
 func (p space) due(tenant string) string    { return string(p) + "due:" + tenant }
 
 // index returns the one to go through: that of the sid lists fewer records.

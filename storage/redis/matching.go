@@ -54,6 +54,7 @@ func (s *Store) removeMatching(ctx context.Context, m storage.Match, by *enqueue
 	if err := check(ctx, m); err != nil {
 		return err
 	}
+	var unproven error
 	spaces, failed := s.listing(ctx, m)
 	head, due := by.arguments()
 	calls := make([]*call, len(spaces))
@@ -61,11 +62,11 @@ func (s *Store) removeMatching(ctx context.Context, m storage.Match, by *enqueue
 		calls[i] = &call{in: in, key: in.index(m), args: []any{m.Tenant, string(m.Kind), m.Subject, m.SID, m.Except, batch, head, due}}
 	}
 	for len(calls) > 0 {
-		s.runAll(ctx, deleteMatchingScript, calls)
+		s.writeAll(ctx, deleteMatchingScript, calls)
 		var more []*call
 		for _, c := range calls {
 			n, err := eachRow(c.cmd, 2, func(row []string) error { return removed(row[0], row[1]) })
-			failed = cmp.Or(failed, err)
+			failed, unproven = cmp.Or(failed, err), cmp.Or(unproven, c.unproven)
 			if n == batch {
 				more = append(more, c)
 			}
@@ -73,15 +74,16 @@ func (s *Store) removeMatching(ctx context.Context, m storage.Match, by *enqueue
 		calls = more
 	}
 	if failed != nil {
-		return failure("delete matching", failed)
+		return errors.Join(failure("delete matching", failed), proven(nil, unproven))
 	}
-	return nil
+	return proven(nil, unproven)
 }
 
 // listing returns the spaces that have an index for m, with an error if it
-// cannot tell of some.
+// cannot tell of some. Where replicas are waited for, that there is none must be safe
+// too, and all spaces are asked.
 func (s *Store) listing(ctx context.Context, m storage.Match) (spaces []space, failed error) {
-	if len(s.spaces) == 1 {
+	if len(s.spaces) == 1 || s.replicas != nil {
 		return s.spaces, nil
 	}
 	pipe := s.client.Pipeline()

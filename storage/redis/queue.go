@@ -22,12 +22,12 @@ func (s *Store) Enqueue(ctx context.Context, r storage.Record, lease time.Durati
 	head, due := by.arguments()
 	in := s.space(r.ID)
 	value := appendRecord(head, r)
-	err := outcome(s.run(ctx, enqueueScript, in, in.revocation(r.ID), r.ID, r.Tenant, value, due))
-	if err != nil {
-		return storage.Revocation{}, failure("enqueue", err)
+	cmd, unproven := s.write(ctx, enqueueScript, in, in.revocation(r.ID), r.ID, r.Tenant, value, due)
+	if err := outcome(cmd); err != nil {
+		return storage.Revocation{}, proven(failure("enqueue", err), unproven)
 	}
 	r.Data = value[len(value)-len(r.Data):] // the caller may change its own
-	return storage.Revocation{Record: r, Since: by.since, Due: by.until}, nil
+	return storage.Revocation{Record: r, Since: by.since, Due: by.until}, proven(nil, unproven)
 }
 
 // Retry implements storage.RevocationQueue with one script. Should the answer be lost

@@ -26,12 +26,12 @@ func (s *Store) Save(ctx context.Context, r storage.Record) (storage.Record, err
 	r.Revision++
 	in := s.space(r.ID)
 	value := appendRecord(nil, r)
-	err := outcome(s.run(ctx, saveScript, in, in.record(r.ID), r.ID, value, read))
-	if err != nil {
-		return storage.Record{}, failure("save", err)
+	cmd, unproven := s.write(ctx, saveScript, in, in.record(r.ID), r.ID, value, read)
+	if err := outcome(cmd); err != nil {
+		return storage.Record{}, proven(failure("save", err), unproven)
 	}
 	r.Data = value[len(value)-len(r.Data):] // the caller may change its own
-	return r, nil
+	return r, proven(nil, unproven)
 }
 
 // lastYear keeps times to live within what servers, and the doubles of Lua, can

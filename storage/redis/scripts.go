@@ -28,6 +28,8 @@ var (
 	retryLua string
 	//go:embed lua/complete.lua
 	completeLua string
+	//go:embed lua/fence.lua
+	fenceLua string
 )
 
 var (
@@ -57,6 +59,8 @@ type call struct {
 	key  string
 	args []any
 	cmd  *redis.Cmd // the answer
+
+	unproven error // of one that writes; see replicas.go
 }
 
 // runAll runs a script on many spaces in one round trip to each node, or two if

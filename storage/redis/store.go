@@ -28,6 +28,31 @@ type Options struct {
 	// layout.
 	Spread bool
 
+	// WaitReplicas is how many replicas must have a write before a method returns.
+	// Otherwise the method returns storage.ErrNotReplicated beside its result, and
+	// package passport reports a logout as pending and tries again. 0, the
+	// default, waits for none: then a fail-over may bring back a session that has
+	// ended, as the package documentation says. It must be no more than the server
+	// has, and as many as may be missed when Sentinel or the Cluster chooses a
+	// new master: with one replica, 1.
+	//
+	// It goes for Save, Delete, DeleteMatching and Enqueue, and costs the time until
+	// the replicas have answered (WAIT, in the same round trip). Load never waits.
+	// Claim, Retry and Complete do not either: at worst, a token is revoked twice.
+	WaitReplicas int
+
+	// WaitFsync also waits until the write is on disk: on the master's, and on that
+	// of WaitReplicas replicas, which may be 0. It needs Redis 7.2 (WAITAOF) and
+	// "appendonly yes"; with "appendfsync everysec" a write waits up to a second.
+	// Where the server is older, every write is storage.ErrNotReplicated.
+	WaitFsync bool
+
+	// WaitTimeout bounds the wait. 0 means 1 s, or 2 s with WaitFsync. The client's
+	// ReadTimeout (3 s by default) must be longer. After a wait in vain, writes
+	// return at once, one a second excepted, until the replicas confirm again: so
+	// replicas that are away slow nobody down for longer than that.
+	WaitTimeout time.Duration
+
 	// Now is the clock, by which records expire and revocations come due. Those of
 	// the instances that share a server should agree to within a few seconds.
 	// Nil means time.Now.
@@ -43,6 +68,7 @@ type Store struct {
 	spaces    []space
 	channel   string
 	pingAfter time.Duration
+	replicas  *replicas // nil: wait for none
 }
 
 var (
@@ -67,7 +93,8 @@ func New(client redis.UniversalClient, o Options) (*Store, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if err := errors.Join(checkClient(client), checkPrefix(o.Prefix)); err != nil {
+	replicas := newReplicas(o)
+	if err := errors.Join(checkClient(client), checkPrefix(o.Prefix), replicas.check(client)); err != nil {
 		return nil, err
 	}
 	_, cluster := client.(*redis.ClusterClient)
@@ -77,6 +104,7 @@ func New(client redis.UniversalClient, o Options) (*Store, error) {
 		spaces:    newSpaces(o.Prefix, cluster || o.Spread),
 		channel:   o.Prefix + "ended",
 		pingAfter: pingAfter,
+		replicas:  replicas,
 	}, nil
 }
 
