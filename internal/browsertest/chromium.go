@@ -1,8 +1,9 @@
-// Package browsertest drives a real Chromium for the tests beside it.
+// Package browsertest drives real browsers for the tests beside it: Chromium for
+// all of them, and Firefox and WebKit for those that range over [Engines].
 //
 // A logout is what a browser makes of it: which cookies an iframe is given,
 // which window a message comes from, what the back button shows. So the tests
-// here let Chromium decide. Nothing of it leaves the machine: every name that
+// here let browsers decide. Nothing of it leaves the machine: every name that
 // is not under localhost fails to resolve.
 package browsertest
 
@@ -12,7 +13,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -25,10 +25,10 @@ import (
 	"github.com/passport-go/passport/internal/testprograms"
 )
 
-// Cookies is a browser's policy for cookies in third-party frames.
+// Cookies is Chromium's policy for cookies in third-party frames.
 type Cookies string
 
-// Chromium blocks them or not; Debian's build blocks them unless told.
+// Chromium blocks them or not. Debian's build blocks them unless told.
 const (
 	Blocked Cookies = "third-party cookies blocked"
 	Allowed Cookies = "third-party cookies allowed"
@@ -37,54 +37,22 @@ const (
 // patience is how long a test waits for what should come at once.
 const patience = 60 * time.Second
 
-// browsers holds the processes that a test binary has started, one a policy.
-// The tests share them, each with a profile of its own.
-var browsers struct {
-	sync.Mutex
-	running map[Cookies]*chromium
-}
-
+// chromium is a process that the tests share, each with a profile of its own.
 type chromium struct {
 	ctx   context.Context
 	close func()
 }
 
-// Main runs the tests and then ends the browsers that they started. Call it
-// from TestMain and exit with its result.
-func Main(m *testing.M) int {
-	defer func() {
-		browsers.Lock()
-		defer browsers.Unlock()
-		for _, b := range browsers.running {
-			b.close()
-		}
-	}()
-	return m.Run()
-}
-
-// Profile is a user's browser: its cookies, storage and tabs are its own. It
-// ends with the test that opened it.
-type Profile struct {
-	t       testing.TB
-	browser context.Context
-	id      cdp.BrowserContextID
-}
-
-// Open returns a new profile.
+// Open returns a new profile of Chromium.
 func Open(t testing.TB, cookies Cookies) *Profile {
 	t.Helper()
-	browsers.Lock()
-	defer browsers.Unlock()
-	b := browsers.running[cookies]
-	if b == nil {
-		var err error
-		b, err = launch(cookies)
-		require.NoError(t, err)
-		if browsers.running == nil {
-			browsers.running = make(map[Cookies]*chromium)
+	b := share(t, "Chromium, "+string(cookies), func() (*chromium, func(), error) {
+		b, err := launch(cookies)
+		if err != nil {
+			return nil, nil, err
 		}
-		browsers.running[cookies] = b
-	}
+		return b, b.close, nil
+	})
 	process := chromedp.FromContext(b.ctx).Browser
 	created, err := cdp.Call(b.ctx, process, target.CreateBrowserContext, target.CreateBrowserContextParams{})
 	require.NoError(t, err, "open a profile")
@@ -92,7 +60,9 @@ func Open(t testing.TB, cookies Cookies) *Profile {
 		_, err := cdp.Call(b.ctx, process, target.DisposeBrowserContext, target.DisposeBrowserContextParams(created))
 		assert.NoError(t, err, "close a profile")
 	})
-	return &Profile{t: t, browser: b.ctx, id: created.BrowserContextID}
+	return &Profile{t: t, newPage: func(context.Context) (page, error) {
+		return newChromiumPage(t, b.ctx, chromedp.WithExistingBrowserContext(created.BrowserContextID))
+	}}
 }
 
 func launch(cookies Cookies) (*chromium, error) {

@@ -7,6 +7,7 @@ replace github.com/passport-go/passport => ../..
 require (
 	github.com/chromedp/cdproto v0.160.0
 	github.com/chromedp/chromedp v0.23.0
+	github.com/coder/websocket v1.8.15
 	github.com/evanw/esbuild v0.28.2
 	github.com/passport-go/passport v0.1.0
 	github.com/stretchr/testify v1.12.1

@@ -37,11 +37,22 @@ func (s *site) later() { s.ahead.Add(int64(3 * time.Second)) }
 // of the same site; edit may change the Config before it is built.
 func newSite(t testing.TB, authHost string, edit ...func(*site, *passport.Config)) *site {
 	t.Helper()
+	return serveSite(t, passporttest.Options{AutoLogin: true, Host: authHost}, httptest.NewServer, edit)
+}
+
+// newTLSSite is newSite with everything on https, as sites are.
+func newTLSSite(t testing.TB, authHost string, edit ...func(*site, *passport.Config)) *site {
+	t.Helper()
+	return serveSite(t, passporttest.Options{AutoLogin: true, Host: authHost, TLS: true}, httptest.NewTLSServer, edit)
+}
+
+func serveSite(t testing.TB, auth passporttest.Options, serve func(http.Handler) *httptest.Server, edit []func(*site, *passport.Config)) *site {
+	t.Helper()
 	s := &site{t: t, mux: http.NewServeMux()}
-	s.auth = passporttest.NewServer(passporttest.Options{AutoLogin: true, Host: authHost})
+	s.auth = passporttest.NewServer(auth)
 	t.Cleanup(s.auth.Close)
 	var handler http.Handler
-	s.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
+	s.server = serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
 	t.Cleanup(s.server.Close)
 
 	client := s.auth.Client()

@@ -2,50 +2,60 @@ package browsertest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"sync"
+	"reflect"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/page"
-	"github.com/chromedp/cdproto/runtime"
-	"github.com/chromedp/cdproto/target"
-	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
 
 // Tab is one tab of a Profile. Its methods end the test when they fail.
 type Tab struct {
-	t   testing.TB
-	ctx context.Context
-
-	mu      sync.Mutex
-	console []string
+	t    testing.TB
+	page page
 }
 
-// Tab opens a tab.
-func (p *Profile) Tab() *Tab {
-	p.t.Helper()
-	return newTab(p.t, p.browser, chromedp.WithExistingBrowserContext(p.id))
+// page is a tab as its engine's protocol knows it.
+type page interface {
+	load(ctx context.Context, url string) error
+	back(ctx context.Context) error
+	url(ctx context.Context) (string, error)
+
+	// evaluate returns a value as JSON, nil for undefined.
+	evaluate(ctx context.Context, expression string, how evaluation) ([]byte, error)
+
+	// click clicks with the mouse, at a point of the viewport.
+	click(ctx context.Context, x, y float64) error
+
+	// popup returns the window that opens when open does something.
+	popup(ctx context.Context, open func()) (page, error)
+
+	screenshot(ctx context.Context) (png []byte, err error)
+	close(ctx context.Context) error
+
+	// console returns what the engine had to say about the pages so far.
+	console() []string
 }
 
-// newTab lets go of the tab when the test ends; the end of its profile closes
-// it.
-func newTab(t testing.TB, browser context.Context, option chromedp.ContextOption) *Tab {
+// evaluation is how an expression is evaluated.
+type evaluation int
+
+const (
+	value   evaluation = iota // as it is
+	awaited                   // if it is a promise, then what that comes to
+	effect                    // for its effect
+	gesture                   // for its effect, in a gesture of the user's
+)
+
+// newTab closes nothing: the end of its profile closes the tab.
+func newTab(t testing.TB, p page) *Tab {
 	t.Helper()
-	ctx, cancel := chromedp.NewContext(browser, option, chromedp.WithDetachOnCancel())
-	t.Cleanup(cancel)
-	tab := &Tab{t: t, ctx: ctx}
-	require.NoError(t, chromedp.Do(ctx), "open a tab")
-	require.NoError(t, chromedp.Listen(ctx, tab.listen))
+	tab := &Tab{t: t, page: p}
 	t.Cleanup(tab.report)
 	return tab
 }
@@ -53,51 +63,24 @@ func newTab(t testing.TB, browser context.Context, option chromedp.ContextOption
 // Close closes the tab.
 func (tab *Tab) Close() {
 	tab.t.Helper()
-	do(tab, "close the tab", func(ctx context.Context, t *chromedp.Target) (cdp.Empty, error) {
-		return cdp.Call(ctx, chromedp.FromContext(tab.ctx).Browser, target.CloseTarget, target.CloseTargetParams{TargetID: t.TargetID})
-	})
+	tab.do("close the tab", tab.page.close)
 }
 
 // Popup returns the tab that opens when open does something in this one.
 func (tab *Tab) Popup(open func()) *Tab {
 	tab.t.Helper()
-	opened := chromedp.WaitNewTarget(tab.ctx, func(info *target.Info) bool { return info.OpenerID != "" })
-	open()
-	select {
-	case id := <-opened:
-		return newTab(tab.t, tab.ctx, chromedp.WithTargetID(id))
-	case <-time.After(patience):
-		require.FailNow(tab.t, "no window was opened")
-		return nil
-	}
-}
-
-// listen keeps what the browser says about the page, for a test that fails.
-func (tab *Tab) listen(event any) {
-	var line string
-	switch e := event.(type) {
-	case *log.EventEntryAdded:
-		line = e.Entry.Text
-	case *runtime.EventExceptionThrown:
-		line = e.ExceptionDetails.Text
-		if e.ExceptionDetails.Exception != nil {
-			line += " " + e.ExceptionDetails.Exception.Description
-		}
-	default:
-		return
-	}
-	tab.mu.Lock()
-	defer tab.mu.Unlock()
-	tab.console = append(tab.console, line)
+	var opened page
+	tab.do("wait for a window", func(ctx context.Context) (err error) {
+		opened, err = tab.page.popup(ctx, open)
+		return err
+	})
+	return newTab(tab.t, opened)
 }
 
 // Console returns what the browser had to say about the tab's pages so far:
-// failed requests, violated policies, errors that no script caught.
-func (tab *Tab) Console() []string {
-	tab.mu.Lock()
-	defer tab.mu.Unlock()
-	return slices.Clone(tab.console)
-}
+// failed requests, violated policies, errors that no script caught. WebKit says
+// nothing.
+func (tab *Tab) Console() []string { return tab.page.console() }
 
 func (tab *Tab) report() {
 	if !tab.t.Failed() {
@@ -109,46 +92,56 @@ func (tab *Tab) report() {
 }
 
 // do runs an action, and no longer than patience.
-func do[T any](tab *Tab, what string, action chromedp.Action[T]) T {
+func (tab *Tab) do(what string, action func(context.Context) error) {
 	tab.t.Helper()
-	ctx, cancel := context.WithTimeout(tab.ctx, patience)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	v, err := chromedp.Run(ctx, action)
-	require.NoError(tab.t, err, what)
-	return v
+	require.NoError(tab.t, action(ctx), what)
+}
+
+// evaluate is page.evaluate, and decodes what it returns into into, unless that
+// is nil. It is an error if there is no value where into cannot be nil.
+func (tab *Tab) evaluate(expression string, how evaluation, into any) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	text, err := tab.page.evaluate(ctx, expression, how)
+	if err != nil || into == nil {
+		return err
+	}
+	if text == nil {
+		text = []byte("null")
+	}
+	switch reflect.TypeOf(into).Elem().Kind() {
+	case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Interface:
+	default:
+		if string(text) == "null" {
+			return errors.New("null or undefined")
+		}
+	}
+	return json.Unmarshal(text, into)
 }
 
 // Go loads a page, as if its address had been typed.
 func (tab *Tab) Go(url string) {
 	tab.t.Helper()
-	do(tab, "load "+url, chromedp.Navigate(url))
+	tab.do("load "+url, func(ctx context.Context) error { return tab.page.load(ctx, url) })
 }
 
 // Back presses the back button. The page may have gone on when it returns.
 func (tab *Tab) Back() {
 	tab.t.Helper()
-	history := do(tab, "read the history", chromedp.NavigationEntries())
-	require.Positive(tab.t, history.CurrentIndex, "there is no page to go back to")
-	to := history.Entries[history.CurrentIndex-1].ID
-	do(tab, "go back", func(ctx context.Context, t *chromedp.Target) (cdp.Empty, error) {
-		return cdp.Call(ctx, t, page.NavigateToHistoryEntry, page.NavigateToHistoryEntryParams{EntryID: to})
-	})
-}
-
-// History returns the addresses that the tab's history holds, oldest first.
-func (tab *Tab) History() []string {
-	tab.t.Helper()
-	var urls []string
-	for _, entry := range do(tab, "read the history", chromedp.NavigationEntries()).Entries {
-		urls = append(urls, entry.URL)
-	}
-	return urls
+	tab.do("go back", tab.page.back)
 }
 
 // URL returns the address of the page.
 func (tab *Tab) URL() string {
 	tab.t.Helper()
-	return do(tab, "read the address", chromedp.Location())
+	var url string
+	tab.do("read the address", func(ctx context.Context) (err error) {
+		url, err = tab.page.url(ctx)
+		return err
+	})
+	return url
 }
 
 // Text returns what the page shows.
@@ -167,42 +160,27 @@ func (tab *Tab) Click(selector string) {
 		const {x, y, width, height} = element.getBoundingClientRect();
 		return [x + width / 2, y + height / 2];
 	})(document.querySelector(%q))`, selector))
-	do(tab, "click "+selector, chromedp.MouseClickXY(middle[0], middle[1]))
+	tab.do("click "+selector, func(ctx context.Context) error { return tab.page.click(ctx, middle[0], middle[1]) })
 }
 
 // Eval evaluates an expression in the page, and awaits it if it is a promise.
 func Eval[T any](tab *Tab, expression string) T {
 	tab.t.Helper()
-	return do(tab, expression, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	var v T
+	require.NoError(tab.t, tab.evaluate(expression, awaited, &v), expression)
+	return v
 }
 
 // Run evaluates an expression for its effect and does not wait for promises.
 func (tab *Tab) Run(expression string) {
 	tab.t.Helper()
-	do(tab, expression, chromedp.Evaluate[chromedp.Void](expression))
+	require.NoError(tab.t, tab.evaluate(expression, effect, nil), expression)
 }
 
 // Gesture is Run in a gesture of the user's, such as a click.
 func (tab *Tab) Gesture(expression string) {
 	tab.t.Helper()
-	do(tab, expression, chromedp.Evaluate[chromedp.Void](expression, func(p *runtime.EvaluateParams) {
-		gesture := true
-		p.UserGesture = &gesture
-	}))
-}
-
-// Offline takes the network away from the tab, or gives it back.
-func (tab *Tab) Offline(offline bool) {
-	tab.t.Helper()
-	do(tab, "set the network", func(ctx context.Context, t *chromedp.Target) (cdp.Empty, error) {
-		_, enabled := cdp.Call(ctx, t, network.Enable, network.EnableParams{})
-		conditions := &network.Conditions{Offline: offline, DownloadThroughput: -1, UploadThroughput: -1}
-		_, emulated := cdp.Call(ctx, t, network.EmulateNetworkConditionsByRule,
-			network.EmulateNetworkConditionsByRuleParams{MatchedNetworkConditions: []*network.Conditions{conditions}})
-		done, told := cdp.Call(ctx, t, network.OverrideNetworkState,
-			network.OverrideNetworkStateParams{Offline: offline, DownloadThroughput: -1, UploadThroughput: -1})
-		return done, errors.Join(enabled, emulated, told)
-	})
+	require.NoError(tab.t, tab.evaluate(expression, gesture, nil), expression)
 }
 
 // Wait waits until an expression is true, in whatever page the tab shows then.
@@ -210,10 +188,9 @@ func (tab *Tab) Wait(expression string) {
 	tab.t.Helper()
 	deadline := time.Now().Add(patience)
 	for {
-		ctx, cancel := context.WithTimeout(tab.ctx, patience)
 		// An error means that a page is just going or coming: ask again.
-		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`Boolean(`+expression+`)`))
-		cancel()
+		var ok bool
+		err := tab.evaluate(`Boolean(`+expression+`)`, value, &ok)
 		if err == nil && ok {
 			return
 		}
@@ -230,37 +207,6 @@ func (tab *Tab) WaitURL(url string) {
 	tab.Wait(`location.href === "` + url + `" && document.readyState === "complete"`)
 }
 
-// DisableScripts turns JavaScript off for the pages that the tab loads next.
-func (tab *Tab) DisableScripts() {
-	tab.t.Helper()
-	do(tab, "disable scripts", func(ctx context.Context, t *chromedp.Target) (cdp.Empty, error) {
-		return cdp.Call(ctx, t, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
-	})
-}
-
-// Dark makes the user one who prefers dark pages.
-func (tab *Tab) Dark() {
-	tab.t.Helper()
-	do(tab, "prefer dark", func(ctx context.Context, t *chromedp.Target) (cdp.Empty, error) {
-		dark := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}
-		return cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: dark})
-	})
-}
-
-// Narrow makes the screen that of a phone.
-func (tab *Tab) Narrow() {
-	tab.t.Helper()
-	do(tab, "narrow", chromedp.EmulateViewport(360, 640))
-}
-
-// Slow makes the processor so many times slower for the tab's pages.
-func (tab *Tab) Slow(times float64) {
-	tab.t.Helper()
-	do(tab, "slow the processor", func(ctx context.Context, t *chromedp.Target) (cdp.Empty, error) {
-		return cdp.Call(ctx, t, emulation.SetCPUThrottlingRate, emulation.SetCPUThrottlingRateParams{Rate: times})
-	})
-}
-
 // Screenshot writes what the tab shows to dir, if BROWSERTEST_SCREENSHOTS names
 // one: for people who want to see the pages.
 func (tab *Tab) Screenshot(name string) {
@@ -269,6 +215,11 @@ func (tab *Tab) Screenshot(name string) {
 	if dir == "" {
 		return
 	}
-	png := do(tab, "take a screenshot", chromedp.CaptureScreenshot())
-	require.NoError(tab.t, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644))
+	tab.do("take a screenshot", func(ctx context.Context) error {
+		png, err := tab.page.screenshot(ctx)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644)
+	})
 }

@@ -47,6 +47,20 @@ var All = []Program{
 		Packages: []string{"chromium", "fonts-liberation"}, For: "the tests in a browser",
 	},
 	{
+		Name: "firefox-esr", Names: []string{"firefox"}, Env: "FIREFOX",
+		Packages: []string{"firefox-esr"}, For: "the tests that range over browser engines",
+	},
+	{
+		Name:     "WebKitWebDriver",
+		Packages: []string{"webkit2gtk-driver"}, For: "the tests that range over browser engines",
+	},
+	{
+		Name:     "MiniBrowser",
+		Places:   []string{"/usr/lib/*/webkit2gtk-4.*/MiniBrowser"},
+		Packages: []string{"libwebkit2gtk-4.1-0"}, For: "the tests that range over browser engines: WebKit's",
+	},
+	{Name: "Xvfb", Packages: []string{"xvfb"}, For: "the tests that range over browser engines: a screen for WebKit"},
+	{
 		Name: "redis-server", Env: "PASSPORT_REDIS_SERVER",
 		Packages: []string{"redis-server"}, For: "storage/redis, examples/cluster and the tests of whole processes",
 	},

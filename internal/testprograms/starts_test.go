@@ -33,6 +33,7 @@ var computed = map[string][]string{
 	"examples/cluster/redis.go":                     {"redis-server"},
 	"internal/bench/server_test.go":                 {itself},
 	"internal/browsertest/chromium.go":              {"chromium"},
+	"internal/browsertest/process.go":               {"firefox-esr", "WebKitWebDriver", "Xvfb"},
 	"internal/browsertest/gametest/example_test.go": {compiled},
 	"internal/npmtest/npmtest.go":                   {"npm", "node"},
 	"internal/optest/oidcprovider_test.go":          {"node"},
