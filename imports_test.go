@@ -109,6 +109,7 @@ var walls = map[string][]string{
 	"examples/cli":                       {module, module + "/native", module + "/passporttest", module + "/storage/file"},
 	"examples/wasm":                      {module + "/passporttest"},
 	"examples/wasm/game":                 {module, module + "/browser"},
+	"examples/deploy":                    {module, module + "/storage/redis", "github.com/redis/go-redis/v9"},
 	"examples/cluster": {
 		module, module + "/passporttest", module + "/storage", module + "/storage/redis",
 		"github.com/redis/go-redis/v9/...", "golang.org/x/sync/errgroup",
