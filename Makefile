@@ -35,11 +35,11 @@ WASM_ENV = GOOS=js GOARCH=wasm
 # The platforms that lint looks at beside this one, and the modules that it skips
 # on one of them, because what they import does not build there. On Plan 9 that is
 # all but the root. The modules in internal drive programs that run on Linux, and so
-# do the tests of DRIVES.
+# do the tests of DRIVES. The frameworks of examples/recipes take minutes to compile.
 PLATFORMS   = windows/amd64 darwin/arm64 plan9/amd64 js/wasm
 BUILDS_NOT  = storage/bolt:js/wasm
 DRIVES      = storage/redis storage/postgres examples/cluster
-ELSEWHERE   = $(filter-out internal/%,$(patsubst $(CURDIR)/%,%,$(filter-out $(CURDIR),$(MODULES))))
+ELSEWHERE   = $(filter-out internal/% examples/recipes,$(patsubst $(CURDIR)/%,%,$(filter-out $(CURDIR),$(MODULES))))
 
 # The packages whose tests start servers or browsers; quick runs all the others.
 SERVERS = $(addprefix github.com/passport-go/passport/, examples/cluster \

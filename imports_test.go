@@ -105,6 +105,8 @@ var walls = map[string][]string{
 	"internal/browsertest/gametest/game": {module, module + "/browser"},
 	"passporttest":                       {module + "/internal/testsession", "github.com/go-jose/go-jose/v4/..."},
 	"cmd/passport":                       {module, module + "/passporttest", module + "/internal/..."},
+	"examples/internal/run":              {module, module + "/passporttest"},
+	"examples/internal/usertest":         {module, module + "/passporttest", module + "/examples/internal/run", "github.com/stretchr/testify/..."},
 	"examples/web":                       {module, module + "/passporttest", module + "/storage/memory"},
 	"examples/cli":                       {module, module + "/native", module + "/passporttest", module + "/storage/file"},
 	"examples/wasm":                      {module + "/passporttest"},
@@ -114,6 +116,14 @@ var walls = map[string][]string{
 		module, module + "/passporttest", module + "/storage", module + "/storage/redis",
 		"github.com/redis/go-redis/v9/...", "golang.org/x/sync/errgroup",
 	},
+	"examples/recipes/chi":     {module, module + "/examples/internal/run", "github.com/go-chi/chi/v5/..."},
+	"examples/recipes/connect": {module, module + "/examples/internal/run", "connectrpc.com/connect", "google.golang.org/protobuf/types/known/..."},
+	"examples/recipes/echo":    {module, module + "/examples/internal/run", "github.com/labstack/echo/v5/..."},
+	"examples/recipes/fiber":   {module, module + "/examples/internal/run", "github.com/gofiber/fiber/v3/..."},
+	"examples/recipes/gin":     {module, module + "/examples/internal/run", "github.com/gin-gonic/gin"},
+	"examples/recipes/grpc":    {module, module + "/examples/internal/run", "google.golang.org/grpc/...", "google.golang.org/protobuf/types/known/..."},
+	"examples/recipes/htmx":    {module, module + "/examples/internal/run"},
+	"examples/recipes/live":    {module, module + "/examples/internal/run", "github.com/coder/websocket"},
 }
 
 func TestTheRootModuleStaysLean(t *testing.T) {

@@ -16,10 +16,7 @@ func (f fetchMetadata) RoundTrip(r *http.Request) (*http.Response, error) {
 	sent := r.Clone(r.Context())
 	h, n := sent.Header, navigationOf(r)
 	if trustworthy(r.URL) {
-		mode, dest := "navigate", "document"
-		if n.byScript {
-			mode, dest = "cors", "empty"
-		}
+		mode, dest := n.mode()
 		setMissing(h, "Sec-Fetch-Site", n.site())
 		setMissing(h, "Sec-Fetch-Mode", mode)
 		setMissing(h, "Sec-Fetch-Dest", dest)
@@ -27,7 +24,7 @@ func (f fetchMetadata) RoundTrip(r *http.Request) (*http.Response, error) {
 			setMissing(h, "Sec-Fetch-User", "?1")
 		}
 	}
-	if r.Method == http.MethodPost && n.initiator != nil {
+	if (r.Method == http.MethodPost || n.socket) && n.initiator != nil {
 		setMissing(h, "Origin", originOf(n.initiator))
 	}
 	return f.base.RoundTrip(sent)
@@ -44,6 +41,17 @@ type navigation struct {
 	initiator *url.URL   // the page that it was begun on; nil: the address bar
 	visited   []*url.URL // the last is the request's own
 	byScript  bool       // it is a script's fetch, and no navigation
+	socket    bool       // it opens a WebSocket
+}
+
+func (n navigation) mode() (mode, dest string) {
+	switch {
+	case n.socket:
+		return "websocket", "websocket"
+	case n.byScript:
+		return "cors", "empty"
+	}
+	return "navigate", "document"
 }
 
 // navigationOf finds out where a request began: Origin or Referer say so. A GET
@@ -55,7 +63,8 @@ func navigationOf(r *http.Request) navigation {
 		n.visited = append(n.visited, r.URL)
 	}
 	accept := r.Header.Get("Accept")
-	n.byScript = r.Header.Get("HX-Request") != "" ||
+	n.socket = strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+	n.byScript = n.socket || r.Header.Get("HX-Request") != "" ||
 		accept != "" && !strings.Contains(accept, "text/html") && !strings.Contains(accept, "*/*")
 	switch page := pageOf(r.Header); {
 	case page != nil:

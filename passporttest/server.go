@@ -108,7 +108,8 @@ func (s *Server) Client() *http.Client {
 // others), by which a program sees that a logout has come back from the auth
 // domain: a GET is one that the user typed, a POST one of a form on a page of the
 // same origin. A Referer says which page a request was begun on instead. A request
-// that accepts no HTML, or has HX-Request, is a script's fetch on such a page.
+// that accepts no HTML, or has HX-Request, is a script's fetch on such a page; one
+// with Upgrade opens a WebSocket there.
 // Headers that a test sets stay, such as Sec-Fetch-Dest: iframe.
 //
 // Cookies do not tell ports apart: one that the program under test sets on

@@ -1,0 +1,209 @@
+// Package usertest tests an example as its user sees it, over HTTP on loopback.
+package usertest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/examples/internal/run"
+	"github.com/passport-go/passport/passporttest"
+)
+
+// Alice is the user whom the auth domain signs in.
+const Alice = "alice@example.com"
+
+// Site is an example that is being served, and its auth domain.
+type Site struct {
+	URL  string
+	Auth *passporttest.Server
+
+	t testing.TB
+}
+
+// Start serves an example until the test ends.
+func Start(t testing.TB, program run.Program) *Site {
+	t.Helper()
+	auth := passporttest.NewServer(passporttest.Options{AutoLogin: true})
+	t.Cleanup(auth.Close)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	s := &Site{URL: fmt.Sprintf("http://localhost:%d", listener.Addr().(*net.TCPAddr).Port), Auth: auth, t: t}
+	Serve(t, func(ctx context.Context) error { return program(ctx, listener, run.Config(s.URL, auth.URL)) })
+	return s
+}
+
+// Serve runs a program in the background until the test ends; it has to end without
+// an error.
+func Serve(t testing.TB, program func(context.Context) error) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- program(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		select {
+		case err := <-ended:
+			assert.NoError(t, err)
+		case <-time.After(10 * time.Second):
+			assert.Fail(t, "the program does not end")
+		}
+	})
+}
+
+// Browser is a user at a browser.
+type Browser struct {
+	*http.Client
+	Base string // of the pages
+
+	t testing.TB
+}
+
+// Browser opens another one.
+func (s *Site) Browser() *Browser { return NewBrowser(s.t, s.Auth, s.URL) }
+
+// NewBrowser opens a browser for an example that is not a [Site].
+func NewBrowser(t testing.TB, auth *passporttest.Server, base string) *Browser {
+	b := &Browser{Client: auth.Browser(), Base: base, t: t}
+	b.Timeout = 20 * time.Second
+	return b
+}
+
+// Answer is a response that has been read.
+type Answer struct {
+	*http.Response
+	Body string
+}
+
+// Get goes to a page, and wherever that leads.
+func (b *Browser) Get(path string) Answer { return b.Do(http.MethodGet, path) }
+
+// Post posts a form.
+func (b *Browser) Post(path string) Answer { return b.Do(http.MethodPost, path) }
+
+// Do sends a request with header fields, each a name and a value.
+func (b *Browser) Do(method, path string, header ...string) Answer {
+	b.t.Helper()
+	r, err := http.NewRequestWithContext(b.t.Context(), method, b.Base+path, nil)
+	require.NoError(b.t, err)
+	if method == http.MethodGet {
+		r.Header.Set("Accept", "text/html")
+	} else {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	res, err := b.Client.Do(r)
+	require.NoError(b.t, err)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	require.NoError(b.t, err)
+	return Answer{res, string(body)}
+}
+
+// Copy is somebody else's browser with a copy of the cookies.
+func (b *Browser) Copy() *Browser {
+	jar, err := cookiejar.New(nil)
+	require.NoError(b.t, err)
+	base, err := url.Parse(b.Base + "/")
+	require.NoError(b.t, err)
+	jar.SetCookies(base, b.Jar.Cookies(base))
+	thief := *b.Client
+	thief.Jar = jar
+	return &Browser{Client: &thief, Base: b.Base, t: b.t}
+}
+
+// SignIn signs Alice in, who ends on the home page.
+func (b *Browser) SignIn() {
+	b.t.Helper()
+	home := b.Get("/login")
+	require.Contains(b.t, home.Body, Alice)
+}
+
+// SignOut signs the user out by the form on the home page, to which the way through the
+// auth domain leads back.
+func (b *Browser) SignOut() {
+	b.t.Helper()
+	home := b.Post("/logout")
+	require.Contains(b.t, home.Body, "You are not signed in", "%s", home.Request.URL)
+}
+
+// SignsInAndOut is what every example does for its user.
+func SignsInAndOut(t *testing.T, program run.Program) {
+	t.Helper()
+	s := Start(t, program)
+	b := s.Browser()
+	assert.Contains(t, b.Get("/").Body, "You are not signed in")
+	fetched := b.Do(http.MethodGet, "/inventory", "Accept", "application/json")
+	assert.Equal(t, http.StatusUnauthorized, fetched.StatusCode, "a page that fetches is told, and not sent elsewhere")
+
+	inventory := b.Get("/inventory")
+	assert.Equal(t, s.URL+"/inventory", inventory.Request.URL.String(), "the login comes back to where it began")
+	assert.Contains(t, inventory.Body, "The inventory of "+passporttest.DefaultUser().Subject)
+	assert.Contains(t, b.Get("/").Body, Alice)
+	copied := b.Copy()
+	assert.Contains(t, copied.Get("/").Body, Alice)
+
+	elsewhere := b.Do(http.MethodPost, "/logout", "Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site")
+	assert.Equal(t, http.StatusForbidden, elsewhere.StatusCode, "another site's form")
+	assert.Contains(t, b.Get("/").Body, Alice)
+
+	b.SignOut()
+	assert.Contains(t, copied.Get("/").Body, "You are not signed in", "a copied cookie")
+	s.IsSignedOut()
+	assert.Empty(t, logoutParams(b.Get("/")), "the address is tidied up")
+}
+
+func logoutParams(a Answer) string {
+	if q := a.Request.URL.RawQuery; strings.Contains(q, "passport") {
+		return q
+	}
+	return ""
+}
+
+// IsSignedOut checks that nothing is left at the auth domain.
+func (s *Site) IsSignedOut() {
+	s.t.Helper()
+	assert.Empty(s.t, s.Auth.Sessions(), "the Passport session")
+	ctx, cancel := context.WithTimeout(s.t.Context(), 10*time.Second)
+	defer cancel()
+	_, err := s.Auth.Await(ctx, "/oauth/revoke", 1)
+	require.NoError(s.t, err)
+	assert.Empty(s.t, s.Auth.RefreshTokens(passporttest.Live))
+}
+
+// Token is an ID token that another program of the same client gets in this browser,
+// such as a game, whose user signs in there without being asked. It belongs to the
+// Passport session that the site's tokens belong to.
+func (s *Site) Token(b *Browser) string {
+	s.t.Helper()
+	game, err := passport.New(run.Config("http://localhost:1", s.Auth.URL))
+	require.NoError(s.t, err)
+	defer game.Close(context.Background())
+	address, state, err := game.BeginLogin(s.t.Context(), passport.BrowserState{}, passport.LoginOptions{})
+	require.NoError(s.t, err)
+	alone := *b.Client
+	alone.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	res, err := alone.Get(address)
+	require.NoError(s.t, err)
+	defer res.Body.Close()
+	back, err := res.Location()
+	require.NoError(s.t, err)
+	in, _, err := game.FinishLogin(s.t.Context(), state, back.Query())
+	require.NoError(s.t, err)
+	token, err := in.Session.IDToken(s.t.Context())
+	require.NoError(s.t, err)
+	return token.Reveal()
+}
