@@ -9,10 +9,14 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/passport-go/passport/internal/jwt"
+	"github.com/passport-go/passport/internal/marks"
 	"github.com/passport-go/passport/internal/provider"
+	"github.com/passport-go/passport/internal/retry"
+	"github.com/passport-go/passport/storage"
 )
 
 // BearerKind says what a bearer token is.
@@ -92,7 +96,7 @@ func (p *Passport) VerifyBearer(ctx context.Context, token Secret) (Bearer, erro
 	if err != nil {
 		return Bearer{}, err
 	}
-	dead, err := p.signedOut(ctx, b)
+	dead, err := p.hasSignedOut(ctx, b)
 	if err != nil {
 		return Bearer{}, err
 	}
@@ -132,7 +136,9 @@ func (p *Passport) EndBearer(ctx context.Context, token Secret) error {
 	if err != nil {
 		return err
 	}
-	return p.markBearers(ctx, p.newBearerLogout().session(b.Subject, b.SID, b.Issued).marks)
+	l := marks.NewLogout(p.provider.Clock())
+	l.Session(b.Subject, b.SID, b.Issued)
+	return p.markBearers(ctx, l)
 }
 
 // verifyToken verifies a token by itself, whatever has become of its user.
@@ -147,8 +153,8 @@ func (p *Passport) verifyToken(ctx context.Context, token Secret) (*Bearer, erro
 		return nil, fmt.Errorf("%w: it is too long", ErrBearerInvalid)
 	}
 	hash := hashOfToken(token)
-	b := p.bearers.get(hash, p.c.Now())
-	if b == nil {
+	b, known := p.verified.Get(hash, p.c.Now())
+	if !known {
 		t, err := p.provider.VerifyBearerToken(ctx, token.Reveal())
 		if errors.Is(err, provider.ErrKeys) {
 			return nil, fmt.Errorf("%w: %w", ErrKeysUnavailable, err)
@@ -157,7 +163,7 @@ func (p *Passport) verifyToken(ctx context.Context, token Secret) (*Bearer, erro
 			return nil, fmt.Errorf("%w: %w", ErrBearerInvalid, err)
 		}
 		b = bearerFrom(t, hash)
-		p.bearers.put(b, len(token), p.c.Now())
+		p.verified.Put(hash, b, len(token), p.c.Now())
 	}
 	now := p.c.Now().Add(-p.c.ClockLeeway)
 	if !b.Expiry.After(now) || !b.Issued.Add(p.c.BearerLifetime).After(now) {
@@ -200,4 +206,202 @@ func bearerOf(authorization []string) (Secret, error) {
 		return "", errBearerRequest
 	}
 	return Secret(token), nil
+}
+
+// endBearersOf marks the ends of sessions. It does nothing without Config.BearerTokens.
+func (p *Passport) endBearersOf(ctx context.Context, ended ...storage.Record) error {
+	if !p.c.BearerTokens || len(ended) == 0 {
+		return nil
+	}
+	l := marks.NewLogout(p.provider.Clock())
+	for _, rec := range ended {
+		l.Session(rec.Subject, rec.SID, p.newestIn(rec))
+	}
+	return p.markBearers(ctx, l)
+}
+
+// endBearersMatching marks the end of all that m selects, with the sessions that were
+// removed: tokens may belong to sessions that live in the JavaScript SDK alone.
+func (p *Passport) endBearersMatching(ctx context.Context, m storage.Match, removed []storage.Record) error {
+	if !p.c.BearerTokens {
+		return nil
+	}
+	l := marks.NewLogout(p.provider.Clock())
+	if m.Except != "" {
+		var err error
+		if l.Spared, err = p.namesOfSession(ctx, m.Except); err != nil {
+			return storeError(err)
+		}
+	}
+	var newest time.Time
+	for _, rec := range removed {
+		issued := p.newestIn(rec)
+		if issued.After(newest) {
+			newest = issued
+		}
+		if m.SID != "" {
+			l.Session(rec.Subject, rec.SID, issued)
+		}
+	}
+	if m.SID != "" {
+		l.Session(m.Subject, m.SID, newest)
+	} else {
+		l.User(m.Subject, newest)
+	}
+	return p.markBearers(ctx, l)
+}
+
+// endBearersByToken marks what a provider's logout token says, by the provider's own
+// time.
+func (p *Passport) endBearersByToken(ctx context.Context, t provider.LogoutToken) error {
+	if !p.c.BearerTokens {
+		return nil
+	}
+	l := marks.NewLogout(t.IssuedAt)
+	if t.SID != "" {
+		l.Session(t.Subject, t.SID, t.IssuedAt)
+	} else {
+		l.User(t.Subject, t.IssuedAt)
+	}
+	return p.markBearers(ctx, l)
+}
+
+// newestIn is when the newest token in a session was issued, as far as they tell.
+func (p *Passport) newestIn(rec storage.Record) time.Time {
+	t, err := openTokens(p.records, rec)
+	if err != nil {
+		return time.Time{}
+	}
+	newest := provider.IssuedAt(t.IDToken.Reveal())
+	if issued := provider.IssuedAt(t.AccessToken.Reveal()); issued.After(newest) {
+		newest = issued
+	}
+	return newest
+}
+
+// namesOfSession are how marks name what belongs to a session that is to live on.
+func (p *Passport) namesOfSession(ctx context.Context, id string) ([]string, error) {
+	if !p.records.Owns(id) {
+		return nil, nil
+	}
+	rec, err := p.records.Load(ctx, id)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	t, err := openTokens(p.records, rec)
+	if err != nil {
+		return nil, nil
+	}
+	names := p.namesOfTokens(t)
+	if rec.SID != "" {
+		names = append(names, p.signedOut.SIDName(rec.SID))
+	}
+	return names, nil
+}
+
+func (p *Passport) namesOfTokens(t tokens) []string {
+	var names []string
+	for _, token := range []Secret{t.IDToken, t.AccessToken} {
+		if token != "" {
+			names = append(names, p.signedOut.TokenName(hashOfToken(token)))
+		}
+	}
+	return names
+}
+
+// markBearers stores the marks of a logout. The request does not end it. A mark that
+// the store cannot take waits here, and until it is stored, this instance vouches for
+// no token that it is about.
+func (p *Passport) markBearers(ctx context.Context, l *marks.Logout) error {
+	ctx, cancel := p.records.Bound(ctx)
+	defer cancel()
+	var errs []error
+	for owner, m := range l.Marks {
+		if err := p.signedOut.Mark(ctx, owner, m); err != nil {
+			p.retries.Add(p.signedOut.ID(owner), &unstoredMark{p, owner, m})
+			errs = append(errs, err)
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return storeError(err)
+	}
+	return nil
+}
+
+// unstoredMark is a mark that waits for the store.
+type unstoredMark struct {
+	p     *Passport
+	owner marks.Owner
+	marks marks.Bearers
+}
+
+func (m *unstoredMark) Do(ctx context.Context) error {
+	return m.p.signedOut.Mark(ctx, m.owner, m.marks)
+}
+
+func (m *unstoredMark) After(older retry.Job) retry.Job {
+	if older, ok := older.(*unstoredMark); ok {
+		m.marks = older.marks.Moved(m.marks)
+	}
+	return m
+}
+
+// hasSignedOut reports whether the user of a token has signed out since it was
+// issued. The two look-ups are made at the same time, unless they cost nothing.
+func (p *Passport) hasSignedOut(ctx context.Context, b *Bearer) (bool, error) {
+	ctx, cancel := p.records.BoundRequest(ctx)
+	defer cancel()
+	if b.SID == "" {
+		return p.endedBy(ctx, marks.OfSubject(b.Subject), b)
+	}
+	if p.records.InProcess() {
+		dead, err := p.endedBy(ctx, marks.OfSID(b.SID), b)
+		if dead || err != nil {
+			return dead, err
+		}
+		return p.endedBy(ctx, marks.OfSubject(b.Subject), b)
+	}
+	var bySID bool
+	var errSID error
+	var both sync.WaitGroup
+	both.Go(func() { bySID, errSID = p.endedBy(ctx, marks.OfSID(b.SID), b) })
+	dead, err := p.endedBy(ctx, marks.OfSubject(b.Subject), b)
+	both.Wait()
+	return dead || bySID, errors.Join(err, errSID)
+}
+
+// endedBy reports whether an owner's marks end a token.
+func (p *Passport) endedBy(ctx context.Context, owner marks.Owner, b *Bearer) (bool, error) {
+	id := p.signedOut.ID(owner)
+	if p.retries.Waits(id) { // before it is looked for, for it may be stored meanwhile
+		return false, storeError(errMarkWaits)
+	}
+	dead, err := p.signedOut.Ends(ctx, id, marks.Token{Hash: b.hash, SID: b.SID, Issued: b.Issued})
+	if err != nil {
+		return false, storeError(err)
+	}
+	return dead, nil
+}
+
+// liftMarks lets the tokens of a login through that began after the logouts which are
+// marked. A login that the store does not learn of in this way has to wait for the
+// next second.
+func (p *Passport) liftMarks(ctx context.Context, t tokens, subject, sid string, begun int64) error {
+	if !p.c.BearerTokens {
+		return nil
+	}
+	owners := []marks.Owner{marks.OfSubject(subject)}
+	if sid != "" {
+		owners = append(owners, marks.OfSID(sid))
+	}
+	login := marks.Login{Begun: begun, Issued: provider.IssuedAt(t.IDToken.Reveal()).Unix(), Names: p.namesOfTokens(t)}
+	for _, owner := range owners {
+		if err := p.signedOut.Lift(ctx, owner, login); err != nil {
+			return storeError(err)
+		}
+	}
+	return nil
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/passport-go/passport/internal/envelope"
+	"github.com/passport-go/passport/internal/records"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -34,9 +34,9 @@ func benchSessionOf(b testing.TB, p *Passport, t tokens, subject, sid string) Se
 	b.Helper()
 	now := p.c.Now()
 	h := head{Begun: now.Unix(), Seen: now.Unix(), End: now.Add(p.c.SessionLifetime).Unix()}
-	secret := newID()
-	rec := storage.Record{Tenant: p.c.tenant.Name(), Kind: storage.KindSession, ID: p.storeID(storage.KindSession, secret), Subject: subject, SID: sid, Expiry: p.expiry(h)}
-	_, err := p.store.Save(b.Context(), envelope.Seal(p.c.keys, rec, h, t.marshal()))
+	secret := Secret(records.NewSecret())
+	rec := storage.Record{Tenant: p.records.Tenant(), Kind: storage.KindSession, ID: p.records.ID(storage.KindSession, secret.Reveal()), Subject: subject, SID: sid, Expiry: p.expiry(h)}
+	_, err := p.records.Save(b.Context(), p.records.SealSession(rec, h, t.marshal()))
 	require.NoError(b, err)
 	return secret
 }
@@ -79,7 +79,7 @@ func BenchmarkAuthenticatedRequest(b *testing.B) {
 		return r
 	}
 	limit := func() (http.Handler, *http.Request) {
-		secret := newID()
+		secret := Secret(records.NewSecret())
 		var sessions sync.Map
 		sessions.Store(secret.Reveal(), &benchTokens)
 		return limitHandler(&sessions, ok), request(secret)

@@ -61,9 +61,9 @@ func (p *Passport) logoutUnfinished(ctx context.Context, b BrowserState) bool {
 	if session == "" {
 		return true
 	}
-	call, cancel := p.storeCall(ctx)
+	call, cancel := p.records.Bound(ctx)
 	defer cancel()
-	_, err := p.store.Load(call, p.confirmation(Secret(session)).ID)
+	_, err := p.records.Load(call, p.confirmation(Secret(session)).ID)
 	return err != nil
 }
 

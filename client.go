@@ -47,7 +47,7 @@ func (t *apiTransport) roundTrip(r *http.Request) (*http.Response, error) {
 	if authdomain.OriginOf(r.URL) != t.p.c.apiDomain {
 		return nil, fmt.Errorf("passport: this client sends a user's tokens to %s and nowhere else: use another http.Client for %q", t.p.c.apiDomain, r.URL.Host)
 	}
-	rec, err := t.p.loadForRequest(r.Context(), t.id)
+	rec, err := t.p.records.Look(r.Context(), t.id)
 	if err != nil {
 		return nil, storeError(err)
 	}

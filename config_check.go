@@ -28,7 +28,7 @@ type config struct {
 	endpoints  authdomain.Endpoints
 	keys       *seal.Keys
 	tenant     *envelope.Tenant
-	place      place // LoginPath, LogoutPath and HomePath are those that browsers see
+	place      web.Place // LoginPath, LogoutPath and HomePath are those that browsers see
 }
 
 const (
@@ -250,7 +250,7 @@ func (c *config) checkPlace(p *problems) {
 		c.checkBase(p)
 	}
 	for _, path := range []*string{&c.LoginPath, &c.LogoutPath, &c.HomePath} {
-		*path = c.place.public(*path)
+		*path = c.place.Public(*path)
 	}
 }
 
@@ -278,8 +278,8 @@ func (c *config) checkBase(p *problems) {
 		p.add("BaseURL", "must not have a query")
 		return
 	}
-	c.place = place{prefix: strings.TrimRight(base.Path, "/"), escaped: strings.TrimRight(base.EscapedPath(), "/")}
-	if c.place.escaped != "" && !web.IsLocalPath(c.place.escaped) {
+	var ok bool
+	if c.place, ok = web.PlaceAt(base); !ok {
 		p.add("BaseURL", "must have a path that begins with a single slash")
 	}
 	redirect, err := authdomain.ParseHTTP(c.RedirectURI)
@@ -288,7 +288,7 @@ func (c *config) checkBase(p *problems) {
 	}
 	if is, want := authdomain.OriginOf(base), authdomain.OriginOf(redirect); is != want {
 		p.add("BaseURL", "is at %s and RedirectURI at %s, whose cookies are not the same: use one of the two for both", is, want)
-	} else if !c.place.below(redirect.Path) {
+	} else if !c.place.Below(redirect.Path) {
 		p.add("RedirectURI", "is not below BaseURL: put it there, or make BaseURL the address that both are below")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/passport-go/passport/internal/loginstate"
 	"github.com/passport-go/passport/internal/provider"
 	"github.com/passport-go/passport/storage"
 )
@@ -29,7 +30,7 @@ type DeviceLogin struct {
 	Expiry time.Time
 
 	grant provider.Device
-	order int64 // see mark
+	order int64 // see package marks
 }
 
 // Format prints the page and nothing secret, whatever the verb.
@@ -46,7 +47,7 @@ func (d DeviceLogin) Format(f fmt.State, _ rune) {
 // client needs the grant type Device Code.
 func (p *Passport) BeginDeviceLogin(ctx context.Context) (DeviceLogin, error) {
 	begun := time.Now()
-	grant, err := p.provider.AuthorizeDevice(ctx, loginLife)
+	grant, err := p.provider.AuthorizeDevice(ctx, loginstate.Life)
 	if err != nil {
 		return DeviceLogin{}, providerError(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/passport-go/passport/internal/provider"
+	"github.com/passport-go/passport/storage"
 )
 
 // Errors that callers act on, with errors.Is.
@@ -116,4 +117,12 @@ func providerError(err error) error {
 		return fmt.Errorf("%w: the code was not entered in time", ErrNoLogin)
 	}
 	return err
+}
+
+// storeError tells "there is none" from "the store could not answer".
+func storeError(err error) error {
+	if errors.Is(err, storage.ErrNotFound) {
+		return ErrNoSession
+	}
+	return fmt.Errorf("%w: %w", ErrStoreUnavailable, err)
 }

@@ -97,9 +97,15 @@ func (e Event) Format(f fmt.State, _ rune) {
 // LogValue is Format for slog.
 func (e Event) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(e)) }
 
-// emit logs e and hands it to the app.
-func (p *Passport) emit(e Event) {
-	e.Time = p.c.Now()
+// events logs events and hands them to the app.
+type events struct {
+	now    func() time.Time
+	logger *slog.Logger
+	tell   func(Event) // Config.OnEvent, or nil
+}
+
+func (to *events) emit(e Event) {
+	e.Time = to.now()
 	level := slog.LevelInfo
 	if e.Err != nil {
 		level = slog.LevelWarn
@@ -108,14 +114,14 @@ func (p *Passport) emit(e Event) {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	if p.c.Logger.Enabled(ctx, level) {
+	if to.logger.Enabled(ctx, level) {
 		attrs := []slog.Attr{slog.String("subject", e.Subject)}
 		if e.Err != nil {
 			attrs = append(attrs, slog.String("error", e.Err.Error()))
 		}
-		p.c.Logger.LogAttrs(ctx, level, "passport: "+string(e.Name), attrs...)
+		to.logger.LogAttrs(ctx, level, "passport: "+string(e.Name), attrs...)
 	}
-	if p.c.OnEvent != nil {
-		p.c.OnEvent(e)
+	if to.tell != nil {
+		to.tell(e)
 	}
 }

@@ -2,92 +2,13 @@ package passport
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
-	"github.com/passport-go/passport/internal/authdomain"
+	"github.com/passport-go/passport/internal/loginstate"
 	"github.com/passport-go/passport/internal/logoutstate"
-	"github.com/passport-go/passport/internal/web"
+	"github.com/passport-go/passport/internal/records"
 )
-
-// httpDriver is what the handlers know: how a browser carries its BrowserState, and
-// where it comes back.
-type httpDriver struct {
-	session string // the names of the cookies
-	login   string // followed by a character of its own for each binding
-	logout  string
-	looked  string // set while SilentLogin leaves the browser alone
-	web.Cookies
-
-	crossOrigin    *http.CrossOriginProtection
-	fromTrusted    *http.CrossOriginProtection // the same, with trustedOrigins let in
-	trustedOrigins []string
-	callbackOrigin string // of LogoutRedirectURI
-
-	place  place
-	origin string // of RedirectURI, and so of the program
-	host   string // the same without the scheme
-
-	home, loginAt string // as browsers see them
-
-	// Paths below the place.
-	logoutPath   string
-	logoutReturn string   // of LogoutRedirectURI, for Handler to watch
-	loginReturn  string   // of RedirectURI
-	paths        []string // of this package's own handlers, as far as the Config names them
-
-	logoutReturnURI string // the path of LogoutRedirectURI as it is written there
-}
-
-func newHTTPDriver(c *config) httpDriver {
-	scheme, _, _ := strings.Cut(either(c.RedirectURI, "https:"), ":")
-	d := httpDriver{
-		session:     c.CookieName,
-		login:       c.CookieName + "-login",
-		logout:      c.CookieName + "-logout",
-		looked:      c.CookieName + "-looked",
-		Cookies:     web.NewCookies(scheme),
-		crossOrigin: http.NewCrossOriginProtection(),
-		fromTrusted: http.NewCrossOriginProtection(),
-
-		trustedOrigins: c.TrustedOrigins,
-
-		place:      c.place,
-		home:       c.HomePath,
-		loginAt:    c.LoginPath,
-		logoutPath: c.place.localOf(c.LogoutPath),
-	}
-	if scheme == "https" {
-		for _, name := range []*string{&d.session, &d.login, &d.logout, &d.looked} {
-			*name = "__Host-" + *name
-		}
-	}
-	d.paths = []string{c.place.localOf(c.LoginPath), d.logoutPath}
-	if u, err := url.Parse(c.RedirectURI); err == nil && c.RedirectURI != "" {
-		d.loginReturn = c.place.local(u.Path)
-		d.origin = authdomain.OriginOf(u)
-		_, d.host, _ = strings.Cut(d.origin, "://")
-		// Behind a proxy that rewrites Host, the request does not say where it is.
-		_ = d.crossOrigin.AddTrustedOrigin(d.origin)
-		_ = d.fromTrusted.AddTrustedOrigin(d.origin)
-	}
-	for _, origin := range c.TrustedOrigins {
-		_ = d.fromTrusted.AddTrustedOrigin(origin)
-	}
-	u, err := url.Parse(c.LogoutRedirectURI)
-	if err != nil || c.LogoutRedirectURI == "" {
-		return d
-	}
-	d.callbackOrigin = authdomain.OriginOf(u)
-	if c.LogoutMode == LogoutSilent {
-		d.paths = append(d.paths, c.place.local(u.Path))
-	}
-	if c.LogoutMode == LogoutRedirect { // else LogoutSilentCallback is served there, which looks itself
-		d.logoutReturn, d.logoutReturnURI = c.place.local(u.Path), u.EscapedPath()
-	}
-	return d
-}
 
 // BrowserState reads a browser's state from its cookies, for your own handlers that
 // use the methods without HTTP instead of the handlers of this package.
@@ -134,7 +55,7 @@ func (p *Passport) SetBrowserState(w http.ResponseWriter, before, after BrowserS
 	}
 	for _, binding := range after.Logins {
 		if binding == after.begun || !slices.Contains(before.Logins, binding) {
-			d.Set(w, d.bindingName(binding), binding.Reveal(), loginLife)
+			d.Set(w, d.bindingName(binding), binding.Reveal(), loginstate.Life)
 		}
 	}
 	switch {
@@ -142,14 +63,14 @@ func (p *Passport) SetBrowserState(w http.ResponseWriter, before, after BrowserS
 	case after.Logout == "":
 		d.Remove(w, d.logout)
 	case after.LogoutFinished:
-		d.Set(w, d.logout, after.Logout.Reveal()+finishedMark, loginLife)
+		d.Set(w, d.logout, after.Logout.Reveal()+finishedMark, loginstate.Life)
 	default:
 		d.Set(w, d.logout, after.Logout.Reveal(), logoutstate.Life)
 	}
 }
 
 func (d *httpDriver) sessionID(r *http.Request) Secret {
-	return Secret(d.Get(r, d.session, idLength))
+	return Secret(d.Get(r, d.session, records.IDLength))
 }
 
 // Each binding has a cookie of its own: under one name, of tabs that begin at the
@@ -163,7 +84,7 @@ func (d *httpDriver) bindings(r *http.Request) (all []Secret) {
 		return nil // as with most logouts, and then nothing need be parsed
 	}
 	for _, c := range r.Cookies() {
-		if len(all) < mostLogins && plausibleID(c.Value) && c.Name == d.bindingName(Secret(c.Value)) {
+		if len(all) < loginstate.MostBindings && records.Plausible(c.Value) && c.Name == d.bindingName(Secret(c.Value)) {
 			all = append(all, Secret(c.Value))
 		}
 	}

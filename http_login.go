@@ -55,7 +55,7 @@ func (p *Passport) StartLogin(w http.ResponseWriter, r *http.Request, o LoginOpt
 		p.refuse(w, r, http.StatusServiceUnavailable, errPrefetch)
 		return
 	}
-	if p.http.crossOrigin.Check(r) != nil || web.IsForeignSubrequest(r) {
+	if p.http.CheckOwn(r) != nil || web.IsForeignSubrequest(r) {
 		p.refuse(w, r, http.StatusForbidden, errCrossOrigin)
 		return
 	}
@@ -197,7 +197,7 @@ func (p *Passport) SilentLogin(next http.Handler) http.Handler {
 			return
 		}
 		before := p.BrowserState(r)
-		address, after, err := p.BeginLogin(r.Context(), before, LoginOptions{Prompt: "none", ReturnTo: p.http.requested(r)})
+		address, after, err := p.BeginLogin(r.Context(), before, LoginOptions{Prompt: "none", ReturnTo: p.http.place.Requested(r)})
 		if err != nil {
 			next.ServeHTTP(w, r)
 			return

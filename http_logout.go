@@ -29,10 +29,10 @@ import (
 // is deleted and the URL is given even so.
 func (p *Passport) Logout(w http.ResponseWriter, r *http.Request) {
 	web.NoStore(w)
-	if p.http.answerPreflight(w, r, http.MethodPost) {
+	if p.http.AnswerPreflight(w, r, http.MethodPost) {
 		return
 	}
-	p.http.allowOrigin(w, r)
+	p.http.Allow(w, r)
 	if status, err := p.mayLogOut(r); err != nil {
 		if status == http.StatusMethodNotAllowed {
 			w.Header().Set("Allow", http.MethodPost)
@@ -55,7 +55,7 @@ func (p *Passport) mayLogOut(r *http.Request) (status int, err error) {
 	case web.IsPrefetch(r):
 		return http.StatusServiceUnavailable, errPrefetch
 	case r.Method == http.MethodPost:
-		if err := p.http.fromTrusted.Check(r); err != nil {
+		if err := p.http.CheckTrusted(r); err != nil {
 			return http.StatusForbidden, fmt.Errorf("%w: %w", errCrossOrigin, err)
 		}
 		return 0, nil
@@ -130,7 +130,7 @@ func (p *Passport) returnTo(w http.ResponseWriter, r *http.Request) string {
 		return to
 	}
 	from, err := url.Parse(r.Referer())
-	if err != nil || from.Host != r.Host && from.Host != p.http.host || p.http.place.local(from.Path) == p.http.place.local(r.URL.Path) {
+	if err != nil || from.Host != r.Host && from.Host != p.http.host || p.http.place.Local(from.Path) == p.http.place.Local(r.URL.Path) {
 		return ""
 	}
 	return web.LocalPath(from.RequestURI(), "")

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/passport-go/passport/internal/loginstate"
 	"github.com/passport-go/passport/internal/logoutstate"
 	"github.com/passport-go/passport/internal/pages"
 	"github.com/passport-go/passport/internal/web"
@@ -34,7 +35,7 @@ func (p *Passport) Handler(next http.Handler) http.Handler {
 			}
 		}
 		// Here, for the program may have registered Logout for POST alone.
-		if r.Method == http.MethodOptions && p.http.isLogout(r) && p.http.answerPreflight(w, r, http.MethodPost) {
+		if r.Method == http.MethodOptions && p.http.isLogout(r) && p.http.AnswerPreflight(w, r, http.MethodPost) {
 			return
 		}
 		p.lookUp(w, r, next)
@@ -139,7 +140,7 @@ func (p *Passport) RequireLogin(next http.Handler) http.Handler {
 			p.serveSignedOut(w, r)
 			return
 		}
-		http.Redirect(w, r, p.http.loginFor(p.http.requested(r)), http.StatusSeeOther)
+		http.Redirect(w, r, p.http.loginFor(p.http.place.Requested(r)), http.StatusSeeOther)
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if SessionFrom(r.Context()) != nil {
@@ -173,7 +174,7 @@ func (p *Passport) RequireRecent(maxAge time.Duration, next http.Handler) http.H
 			p.refuse(w, r, http.StatusUnauthorized, ErrNotRecent)
 			return
 		}
-		p.StartLogin(w, r, LoginOptions{MaxAge: maxAge, ReturnTo: p.http.requested(r)})
+		p.StartLogin(w, r, LoginOptions{MaxAge: maxAge, ReturnTo: p.http.place.Requested(r)})
 	}))
 }
 
@@ -181,12 +182,12 @@ func (p *Passport) RequireRecent(maxAge time.Duration, next http.Handler) http.H
 // it asks for.
 func (p *Passport) endsLogout(r *http.Request) bool {
 	d := &p.http
-	path := d.place.localOf(d.requested(r))
-	if path != d.logoutReturn && path != d.place.localOf(d.home) {
+	path := d.place.LocalOf(d.place.Requested(r))
+	if path != d.logoutReturn && path != d.place.LocalOf(d.home) {
 		return false
 	}
 	logout := logoutstate.Time(p.BrowserState(r).Logout.Reveal())
-	return !logout.IsZero() && p.c.Now().Sub(logout) < loginLife
+	return !logout.IsZero() && p.c.Now().Sub(logout) < loginstate.Life
 }
 
 // serveSignedOut is in the place of a page for users alone, which would send a user
@@ -196,7 +197,7 @@ func (p *Passport) serveSignedOut(w http.ResponseWriter, r *http.Request) {
 		Status: http.StatusOK,
 		Title:  "You are signed out",
 		Text:   "Sign in again to see this page.",
-		Links:  []pages.Link{{URL: p.http.loginFor(p.http.requested(r)), Text: "Sign in again"}},
+		Links:  []pages.Link{{URL: p.http.loginFor(p.http.place.Requested(r)), Text: "Sign in again"}},
 	}
 	if l, unfinished := p.UnfinishedLogout(r.Context(), p.BrowserState(r)); unfinished {
 		page.Text = "Your session at the sign-in service may still be open."
@@ -222,16 +223,16 @@ type sessionInfo struct {
 // beforehand by OPTIONS, and not behind RequireLogin.
 func (p *Passport) SessionInfo(w http.ResponseWriter, r *http.Request) {
 	web.NoStore(w)
-	if p.http.answerPreflight(w, r, http.MethodGet) {
+	if p.http.AnswerPreflight(w, r, http.MethodGet) {
 		return
 	}
-	p.http.allowOrigin(w, r)
+	p.http.Allow(w, r)
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", http.MethodGet)
 		p.refuse(w, r, http.StatusMethodNotAllowed, errMethod)
 		return
 	}
-	if p.http.isForeign(r) {
+	if p.http.IsForeign(r) {
 		p.refuse(w, r, http.StatusForbidden, errCrossOrigin)
 		return
 	}

@@ -49,9 +49,16 @@ var walls = map[string][]string{
 	},
 	"native": {module, module + "/storage", module + "/storage/memory", module + "/internal/..."},
 
-	"internal/authdomain":   {},
-	"internal/logoutstate":  {module + "/internal/strictbase64"},
-	"internal/notice":       {},
+	"internal/authdomain":  {},
+	"internal/logoutstate": {module + "/internal/strictbase64"},
+	"internal/notice":      {module + "/storage", module + "/internal/tasks"},
+	"internal/retry":       {module + "/internal/tasks"},
+	"internal/tokencache":  {},
+	"internal/records": {
+		module + "/storage", module + "/storage/memory", module + "/internal/envelope", module + "/internal/seal", module + "/internal/strictbase64",
+	},
+	"internal/marks":        {module + "/storage", module + "/internal/records"},
+	"internal/loginstate":   {module + "/internal/records", module + "/internal/seal", module + "/internal/strictbase64"},
 	"internal/strictbase64": {},
 	"internal/tasks":        {},
 	"internal/web":          {module + "/internal/strictbase64"},
@@ -248,9 +255,10 @@ func TestHandlersOnlyCarryAndTranslate(t *testing.T) {
 	client := map[string][]string{"client.go": {"net/http.Request"}} // of the requests that a program makes itself
 	mechanisms := []string{
 		module + "/storage", module + "/storage/memory", module + "/internal/provider", module + "/internal/revocation",
-		module + "/internal/envelope", module + "/internal/seal",
+		module + "/internal/envelope", module + "/internal/seal", module + "/internal/marks", module + "/internal/retry",
+		module + "/internal/notice", module + "/internal/tokencache",
 	}
-	fields := []string{"store", "ledger", "queue", "revoker", "revocations", "provider", "retries", "notifier", "heads", "ids"}
+	fields := []string{"records", "logins", "revoker", "retries", "provider", "notices", "overtaken", "signedOut", "verified", "flights"}
 	files, err := filepath.Glob("*.go")
 	require.NoError(t, err)
 	handlers := 0

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/passport-go/passport/internal/authdomain"
+	"github.com/passport-go/passport/internal/loginstate"
 	"github.com/passport-go/passport/internal/provider"
 	"github.com/passport-go/passport/storage"
 )
@@ -121,7 +122,7 @@ func (p *Passport) BeginLogin(ctx context.Context, b BrowserState, o LoginOption
 	look, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	binding := p.bindingFor(look, b)
-	l := p.newLoginState(look, b, binding, o.ReturnTo)
+	l := p.newLogin(look, b, binding, o.ReturnTo)
 	l.MaxAge, l.EndsWithBrowser = o.maxAge(), o.EndsWithBrowser
 	params["ui_locales"] = p.c.UILocales
 	if unfinished {
@@ -129,15 +130,15 @@ func (p *Passport) BeginLogin(ctx context.Context, b BrowserState, o LoginOption
 		params["prompt"] = authdomain.AskForCredentials(o.Prompt)
 		params["max_age"] = "1" // there are providers that ignore prompt, and 0 here
 	}
-	state, err := p.sealLogin(l)
+	state, err := p.logins.Seal(l)
 	if err != nil {
 		return "", b, fmt.Errorf("passport: the login could not be begun: %w", err)
 	}
 	address, err := p.provider.AuthorizeURL(ctx, provider.AuthRequest{
 		RedirectURI: p.c.RedirectURI,
-		State:       state.Reveal(),
-		Nonce:       l.nonce(),
-		Verifier:    l.verifier(),
+		State:       state,
+		Nonce:       l.Nonce(),
+		Verifier:    l.Verifier(),
 		Params:      params,
 	})
 	if err != nil {
@@ -209,7 +210,7 @@ var errLoginRequired = &ProviderError{Code: "login_required", Description: "the 
 // a login with Prompt none that found nobody signed in can go on there.
 func (p *Passport) FinishLogin(ctx context.Context, b BrowserState, query url.Values) (LoginResult, BrowserState, error) {
 	p.revoker.Begin()
-	l, err := p.openLogin(Secret(query.Get("state")), b)
+	l, err := p.openLogin(query.Get("state"), b)
 	if err != nil {
 		return LoginResult{}, b, err
 	}
@@ -225,7 +226,7 @@ func (p *Passport) FinishLogin(ctx context.Context, b BrowserState, query url.Va
 	return in, b, nil
 }
 
-func (p *Passport) finishLogin(ctx context.Context, b BrowserState, l loginState, query url.Values) (LoginResult, error) {
+func (p *Passport) finishLogin(ctx context.Context, b BrowserState, l loginstate.State, query url.Values) (LoginResult, error) {
 	if b.lastLogout().Overtook(l.Logout) {
 		return LoginResult{}, errLoggedOut
 	}

@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"math"
-	"sync"
-	"time"
 
-	"github.com/passport-go/passport/internal/envelope"
+	"github.com/passport-go/passport/internal/loginstate"
+	"github.com/passport-go/passport/internal/records"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -23,17 +22,17 @@ import (
 //     login has taken its place: the logout came before the browser had the binding.
 //
 // The marks outlive every login that was begun before them.
-const retiredLife = 2 * loginLife
+const retiredLife = 2 * loginstate.Life
 
 func (p *Passport) retiredID(binding Secret) string {
-	return p.storeID(storage.KindLoginStopped, binding)
+	return p.records.ID(storage.KindLoginStopped, binding.Reveal())
 }
 
 // retire stops the logins of a binding: those that are begun, those whose code is
 // being traded, and those whose session has begun although their browser does not
 // know it yet. It returns the IDs of the latter's sessions, which are left to end.
 func (p *Passport) retire(ctx context.Context, binding Secret, app Outcome) (sessions []string, err error) {
-	if app != OutcomeSkipped || p.anonymousMarks.spend() {
+	if app != OutcomeSkipped || p.anonymousMarks.Spend() {
 		err = p.markRetired(ctx, binding)
 	} else {
 		p.c.Logger.WarnContext(ctx, "passport: very many logouts by browsers without a session; this one leaves no mark for logins whose requests it has crossed")
@@ -41,73 +40,35 @@ func (p *Passport) retire(ctx context.Context, binding Secret, app Outcome) (ses
 	if err != nil && !errors.Is(err, storage.ErrFull) { // a full store keeps nobody signed in
 		return nil, err
 	}
-	removed, removeErr := p.store.DeleteMatching(ctx, storage.Match{
-		Tenant: p.c.tenant.Name(), Kind: storage.KindLogin, SID: p.bindingIndex(binding),
+	removed, removeErr := p.records.DeleteMatching(ctx, storage.Match{
+		Tenant: p.records.Tenant(), Kind: storage.KindLogin, SID: p.bindingIndex(binding),
 	})
 	for _, rec := range removed {
 		if entry, err := p.readEntry(rec); err == nil && entry.SessionID != "" {
-			sessions = append(sessions, p.storeID(storage.KindSession, Secret(entry.SessionID)))
+			sessions = append(sessions, p.records.ID(storage.KindSession, entry.SessionID))
 		}
 	}
 	return sessions, errors.Join(err, removeErr)
 }
 
 func (p *Passport) markRetired(ctx context.Context, binding Secret) error {
-	mark := p.newRecord(storage.KindLoginStopped, binding)
+	mark := p.records.New(storage.KindLoginStopped, binding.Reveal())
 	mark.Expiry = p.c.Now().Add(retiredLife)
-	_, err := p.store.Save(ctx, envelope.Seal(p.c.keys, mark, head{}, nil))
-	if errors.Is(err, storage.ErrConflict) {
-		return nil
-	}
-	return err
-}
-
-// budget bounds what anybody may have us store: mostAtOnce marks, and then one every
-// budgetEvery. A browser that was signed in costs its user a login for each.
-type budget struct {
-	mu    sync.Mutex
-	spent int
-	since time.Time // when the oldest of spent was
-}
-
-const (
-	mostAtOnce  = 1000
-	budgetEvery = 100 * time.Millisecond
-)
-
-func (b *budget) spend() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	now := time.Now()
-	if back := int(now.Sub(b.since) / budgetEvery); back >= b.spent {
-		b.spent, b.since = 0, now
-	} else {
-		b.spent -= back
-		b.since = b.since.Add(time.Duration(back) * budgetEvery)
-	}
-	if b.spent >= mostAtOnce {
-		return false
-	}
-	b.spent++
-	return true
+	return p.records.Note(ctx, mark)
 }
 
 // isRetired reports whether a binding must not be used any more.
 func (p *Passport) isRetired(ctx context.Context, binding Secret) (bool, error) {
-	if p.retries.waits(p.retiredID(binding)) {
+	if p.retries.Waits(p.retiredID(binding)) {
 		return true, nil
 	}
-	_, err := p.load(ctx, p.retiredID(binding))
-	if errors.Is(err, storage.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil, err
+	return p.records.Exists(ctx, p.retiredID(binding))
 }
 
 // checkNotLoggedOut returns errLoggedOut if the browser has logged out since the
 // login was begun.
-func (p *Passport) checkNotLoggedOut(ctx context.Context, l loginState) error {
-	retired, err := p.isRetired(ctx, l.binding)
+func (p *Passport) checkNotLoggedOut(ctx context.Context, l loginstate.State) error {
+	retired, err := p.isRetired(ctx, Secret(l.Binding))
 	if err != nil {
 		return storeError(err)
 	}
@@ -121,18 +82,18 @@ func (p *Passport) checkNotLoggedOut(ctx context.Context, l loginState) error {
 // ends by itself; nothing if there is none. A session of which the store cannot
 // tell counts as alive.
 func (p *Passport) presentSession(ctx context.Context, secret Secret) (id string, end int64) {
-	if !plausibleID(secret.Reveal()) {
+	if !records.Plausible(secret.Reveal()) {
 		return "", 0
 	}
-	id, _ = p.ids.Session(p.c.tenant, secret.Reveal())
-	rec, err := p.load(ctx, id)
+	id, _ = p.records.SessionID(secret.Reveal())
+	rec, err := p.records.Load(ctx, id)
 	if errors.Is(err, storage.ErrNotFound) {
 		return "", 0
 	}
 	if err != nil {
 		return id, math.MaxInt64
 	}
-	h, err := envelope.OpenHead(p.c.keys, rec)
+	h, err := p.records.OpenHead(rec)
 	if err != nil || p.c.Now().Unix() >= p.end(h) {
 		return "", 0
 	}
@@ -146,30 +107,30 @@ const longestSuccession = 16
 // checkSessionThen returns errLoggedOut if the session that the browser had when the
 // login was begun has ended, unless it has ended by itself or by a login that has
 // taken its place.
-func (p *Passport) checkSessionThen(ctx context.Context, l loginState) error {
+func (p *Passport) checkSessionThen(ctx context.Context, l loginstate.State) error {
 	if l.Session == "" || p.c.Now().Unix() >= l.SessionEnd {
 		return nil
 	}
 	id := l.Session
 	for range longestSuccession {
-		if p.retries.waits(id) {
+		if p.retries.Waits(id) {
 			return errLoggedOut
 		}
-		_, err := p.load(ctx, id)
+		_, err := p.records.Load(ctx, id)
 		if err == nil {
 			return nil
 		}
 		if !errors.Is(err, storage.ErrNotFound) {
 			return storeError(err)
 		}
-		rec, err := p.load(ctx, p.storeID(storage.KindSuccessor, Secret(id)))
+		rec, err := p.records.Load(ctx, p.records.ID(storage.KindSuccessor, id))
 		if errors.Is(err, storage.ErrNotFound) {
 			return errLoggedOut
 		}
 		if err != nil {
 			return storeError(err)
 		}
-		next, err := envelope.OpenBody(p.c.keys, rec)
+		next, err := p.records.Open(rec)
 		if err != nil {
 			return errLoggedOut
 		}
@@ -181,20 +142,20 @@ func (p *Passport) checkSessionThen(ctx context.Context, l loginState) error {
 // replace ends the session that a browser had before it signed in again. It notes
 // first which session takes its place.
 func (p *Passport) replace(ctx context.Context, old Secret, next string) {
-	if !plausibleID(old.Reveal()) {
+	if !records.Plausible(old.Reveal()) {
 		return
 	}
-	id, _ := p.ids.Session(p.c.tenant, old.Reveal())
+	id, _ := p.records.SessionID(old.Reveal())
 	if id == next {
 		return
 	}
-	note := p.newRecord(storage.KindSuccessor, Secret(id))
+	note := p.records.New(storage.KindSuccessor, id)
 	note.Expiry = p.c.Now().Add(retiredLife)
-	if _, err := p.save(ctx, envelope.Seal(p.c.keys, note, head{}, []byte(next))); err != nil && !errors.Is(err, storage.ErrConflict) {
+	if _, err := p.records.Put(ctx, note, []byte(next)); err != nil && !errors.Is(err, storage.ErrConflict) {
 		p.c.Logger.WarnContext(ctx, "passport: the logins in other tabs of a browser have to be begun again", "error", err)
 	}
 	l, removed, err := p.endSession(ctx, id, EventSessionReplaced)
-	p.ids.Forget(old.Reveal())
+	p.records.Forget(old.Reveal())
 	if err != nil {
 		p.c.Logger.WarnContext(ctx, "passport: the session before this login could not be ended", "error", err)
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/passport-go/passport/internal/records"
+	"github.com/passport-go/passport/internal/retry"
 	"github.com/passport-go/passport/internal/revocation"
 	"github.com/passport-go/passport/storage"
 )
@@ -92,7 +94,7 @@ func (p *Passport) newLogout() Logout {
 // revocation up to Config.RevocationWait. A failed revocation is retried with
 // back-off, and is not an error.
 func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
-	if !p.c.tenant.Owns(id) { // maybe of another client that shares the store
+	if !p.records.Owns(id) { // maybe of another client that shares the store
 		id = ""
 	}
 	l, removed, err := p.endSession(ctx, id, EventLogout)
@@ -105,8 +107,8 @@ func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
 
 // endOwn is endSession for the browser that holds the session's secret.
 func (p *Passport) endOwn(ctx context.Context, secret Secret, event EventName) (Logout, storage.Revocation, error) {
-	id, _ := p.ids.Session(p.c.tenant, string(secret))
-	p.ids.Forget(string(secret))
+	id, _ := p.records.SessionID(string(secret))
+	p.records.Forget(string(secret))
 	return p.endSession(ctx, id, event)
 }
 
@@ -115,7 +117,7 @@ func (p *Passport) endOwn(ctx context.Context, secret Secret, event EventName) (
 func (p *Passport) endSession(ctx context.Context, id string, event EventName) (Logout, storage.Revocation, error) {
 	p.revoker.Begin()
 	l := p.newLogout()
-	call, cancel := p.storeCall(ctx)
+	call, cancel := p.records.Bound(ctx)
 	defer cancel()
 	removed, err := p.revoker.Delete(call, id)
 	switch {
@@ -123,7 +125,7 @@ func (p *Passport) endSession(ctx context.Context, id string, event EventName) (
 		return l, removed, nil
 	case err != nil:
 		l.App, l.Revocation = OutcomeFailed, OutcomePending
-		p.retries.addSession(id, event)
+		p.retries.Add(id, &unendedSession{p, id, event})
 		return l, removed, storeError(err)
 	}
 	if event == EventLogout {
@@ -141,7 +143,7 @@ func (p *Passport) ended(about Event, records ...storage.Record) {
 	for i, r := range records {
 		ids[i] = r.ID
 	}
-	p.announce(ids...)
+	p.notices.Announce(ids...)
 	for _, r := range records {
 		about.Session, about.Subject, about.SID = r.ID, r.Subject, r.SID
 		p.emit(about)
@@ -199,7 +201,7 @@ func (p *Passport) EndBrowserSession(ctx context.Context, b BrowserState) (Logou
 	l := p.newLogout()
 	var removed storage.Revocation
 	var err error
-	if plausibleID(b.Session.Reveal()) {
+	if records.Plausible(b.Session.Reveal()) {
 		l, removed, err = p.endOwn(ctx, b.Session, EventLogout)
 	}
 	if l.App == OutcomeDone {
@@ -234,7 +236,7 @@ func (p *Passport) stateOfLogout(b BrowserState, l Logout, sid string) Secret {
 // expectedRevocation is the expected outcome for the refresh token of a removed
 // session.
 func (p *Passport) expectedRevocation(rec storage.Record) Outcome {
-	if t, err := openTokens(p.c.keys, rec); err == nil && t.RefreshToken == "" {
+	if t, err := openTokens(p.records, rec); err == nil && t.RefreshToken == "" {
 		return OutcomeSkipped
 	}
 	return OutcomePending
@@ -253,16 +255,16 @@ func (p *Passport) stopLogins(ctx context.Context, b BrowserState, app Outcome, 
 	}
 	bindings := b.Logins[:min(len(b.Logins), mostRetired)]
 	if app == OutcomeFailed { // the store has been waited for long enough
-		p.retries.addBindings(bindings)
+		p.retryBindings(bindings)
 		return 0, nil
 	}
-	call, cancel := p.storeCall(ctx)
+	call, cancel := p.records.Bound(ctx)
 	defer cancel()
 	for i, binding := range bindings {
 		n, err := p.stopLogin(call, binding, app, ended)
 		sessions += n
 		if err != nil {
-			p.retries.addBindings(bindings[i:])
+			p.retryBindings(bindings[i:])
 			return sessions, err
 		}
 	}
@@ -272,7 +274,7 @@ func (p *Passport) stopLogins(ctx context.Context, b BrowserState, app Outcome, 
 // stopLogin retires a binding and ends the sessions that it has begun, except the one
 // with the ID ended, which has ended.
 func (p *Passport) stopLogin(ctx context.Context, binding Secret, app Outcome, ended string) (sessions int, err error) {
-	if !plausibleID(binding.Reveal()) {
+	if !records.Plausible(binding.Reveal()) {
 		return 0, nil
 	}
 	begun, err := p.retire(ctx, binding, app)
@@ -305,3 +307,61 @@ func (l Logout) Format(f fmt.State, _ rune) {
 
 // LogValue is Format for slog.
 func (l Logout) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(l)) }
+
+// A logout that the store could not carry out is tried again (see package retry): its
+// browser has forgotten the session, and nobody else will come.
+
+// unendedSession is a session that waits for the store to be ended.
+type unendedSession struct {
+	p     *Passport
+	id    string
+	event EventName // to tell of
+}
+
+func (u *unendedSession) Do(ctx context.Context) error {
+	removed, err := u.p.revoker.Delete(ctx, u.id)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if u.event == EventLogout {
+		_ = u.p.endBearersOf(ctx, removed.Record) // waits in its turn
+	}
+	u.p.ended(Event{Name: u.event}, removed.Record)
+	u.p.revoker.Revoke(removed)
+	return nil
+}
+
+func (u *unendedSession) After(retry.Job) retry.Job { return u }
+
+func endsSession(j retry.Job) bool {
+	_, ok := j.(*unendedSession)
+	return ok
+}
+
+// unstoppedLogins are the logins of a binding that waits for the store to be retired.
+type unstoppedLogins struct {
+	p       *Passport
+	binding Secret
+}
+
+func (u *unstoppedLogins) Do(ctx context.Context) error {
+	_, err := u.p.stopLogin(ctx, u.binding, OutcomeDone, "")
+	return err
+}
+
+func (u *unstoppedLogins) After(retry.Job) retry.Job { return u }
+
+func (p *Passport) retryBindings(bindings []Secret) {
+	for _, b := range bindings {
+		if records.Plausible(b.Reveal()) {
+			p.retries.Add(p.retiredID(b), &unstoppedLogins{p, b})
+		}
+	}
+}
+
+func (p *Passport) complainOfRetries() {
+	p.c.Logger.Error("passport: too many sessions wait for the store to end them; one more lives until it expires")
+}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/passport-go/passport/internal/records"
 	"github.com/passport-go/passport/storage"
 	"github.com/passport-go/passport/storage/memory"
 )
@@ -48,7 +49,7 @@ func BenchmarkLogoutRequest(b *testing.B) {
 			http.Redirect(w, r, "https://auth.immutable.com/v2/logout?client_id=client", http.StatusSeeOther)
 		})
 		logOutOneByOne(b, h, func() Secret {
-			id := newID()
+			id := Secret(records.NewSecret())
 			sessions.Store(id.Reveal(), &benchTokens)
 			return id
 		}, func() {})

@@ -2,13 +2,11 @@ package passport
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/url"
 
 	"github.com/passport-go/passport/internal/authdomain"
-	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/internal/logoutstate"
 	"github.com/passport-go/passport/storage"
 )
@@ -20,23 +18,26 @@ import (
 // visit to LogoutRedirectURI by any other way proves nothing.
 const returnParam = authdomain.ReturnParam
 
+// kindLogoutSession is what a sid is known by in the state of a logout.
+const kindLogoutSession = "logout-session"
+
 // newLogoutState returns the state of a logout from the Passport session sid,
 // which may be unknown.
 func (p *Passport) newLogoutState(sid string) Secret {
 	session := ""
 	if sid != "" {
-		session = p.storeID(kindLogoutSession, Secret(sid))
+		session = p.records.ID(kindLogoutSession, sid)
 	}
 	return Secret(logoutstate.New(session, p.c.Now()))
 }
 
 // confirmation is where it is noted that a Passport session has ended.
 func (p *Passport) confirmation(session Secret) storage.Record {
-	return p.newRecord(storage.KindLogoutDone, session)
+	return p.records.New(storage.KindLogoutDone, session.Reveal())
 }
 
 func (p *Passport) confirmationOf(sid string) storage.Record {
-	return p.confirmation(Secret(p.storeID(kindLogoutSession, Secret(sid))[:logoutstate.SessionLength]))
+	return p.confirmation(Secret(p.records.ID(kindLogoutSession, sid)[:logoutstate.SessionLength]))
 }
 
 // confirm notes that the provider has ended a Passport session, for browsers that
@@ -44,11 +45,7 @@ func (p *Passport) confirmationOf(sid string) storage.Record {
 func (p *Passport) confirm(ctx context.Context, sid string) error {
 	rec := p.confirmationOf(sid)
 	rec.Expiry = p.c.Now().Add(logoutstate.Life)
-	_, err := p.store.Save(ctx, envelope.Seal(p.c.keys, rec, head{}, nil))
-	if errors.Is(err, storage.ErrConflict) {
-		return nil
-	}
-	return err
+	return p.records.Note(ctx, rec)
 }
 
 // unconfirm takes it back when a Passport session turns out to be alive, for
@@ -57,11 +54,7 @@ func (p *Passport) unconfirm(ctx context.Context, sid string) error {
 	if sid == "" {
 		return nil
 	}
-	_, err := p.store.Delete(ctx, p.confirmationOf(sid).ID)
-	if errors.Is(err, storage.ErrNotFound) {
-		return nil
-	}
-	return err
+	return p.records.Drop(ctx, p.confirmationOf(sid).ID)
 }
 
 // LogoutReturn is a request to LogoutRedirectURI.

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/internal/provider"
+	"github.com/passport-go/passport/internal/records"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -66,7 +66,7 @@ func (p *Passport) sendTo(ctx context.Context, l *Logout, rec storage.Record, st
 		return
 	}
 	var hint Secret
-	if t, err := openTokens(p.c.keys, rec); err == nil && !p.c.OmitIDTokenHint {
+	if t, err := openTokens(p.records, rec); err == nil && !p.c.OmitIDTokenHint {
 		hint = t.IDToken
 	}
 	params := p.endSessionParams(hint, rec.SID, state)
@@ -118,12 +118,12 @@ func (p *Passport) storePost(ctx context.Context, state Secret, params url.Value
 	if err != nil {
 		return "", err
 	}
-	id := newID()
-	call, cancel := p.storeCall(ctx)
+	id := Secret(records.NewSecret())
+	call, cancel := p.records.Bound(ctx)
 	defer cancel()
 	rec := p.logoutRequest(id, state)
 	rec.Expiry = p.c.Now().Add(postLife)
-	if _, err := p.store.Save(call, envelope.Seal(p.c.keys, rec, head{}, body)); err != nil {
+	if _, err := p.records.Save(call, p.records.Seal(rec, body)); err != nil {
 		return "", storeError(err)
 	}
 	return withQuery(p.c.RedirectURI, url.Values{postedParam: {id.Reveal()}}), nil
@@ -132,7 +132,7 @@ func (p *Passport) storePost(ctx context.Context, state Secret, params url.Value
 // logoutRequest binds a request to the browser of its logout: it holds the user's ID
 // token.
 func (p *Passport) logoutRequest(id, state Secret) storage.Record {
-	return p.newRecord(storage.KindLogoutRequest, id+" "+state)
+	return p.records.New(storage.KindLogoutRequest, (id + " " + state).Reveal())
 }
 
 // PostedLogout returns a logout request that is too long for a URL, because of the
@@ -144,23 +144,23 @@ func (p *Passport) logoutRequest(id, state Secret) storage.Record {
 // [Passport.LoginCallback] calls it.
 func (p *Passport) PostedLogout(ctx context.Context, b BrowserState, query url.Values) (address string, form url.Values, err error) {
 	id := Secret(query.Get(postedParam))
-	if !plausibleID(id.Reveal()) || b.Logout == "" {
+	if !records.Plausible(id.Reveal()) || b.Logout == "" {
 		return "", nil, ErrNoLogout
 	}
 	at, err := p.lookForLogout(ctx)
 	if err != nil {
 		return "", nil, err
 	}
-	call, cancel := p.storeCall(ctx)
+	call, cancel := p.records.Bound(ctx)
 	defer cancel()
-	rec, err := p.store.Delete(call, p.logoutRequest(id, b.Logout).ID)
+	rec, err := p.records.Delete(call, p.logoutRequest(id, b.Logout).ID)
 	if errors.Is(err, storage.ErrNotFound) {
 		return "", nil, ErrNoLogout
 	}
 	if err != nil {
 		return "", nil, storeError(err)
 	}
-	body, err := envelope.OpenBody(p.c.keys, rec)
+	body, err := p.records.Open(rec)
 	if err == nil {
 		err = json.Unmarshal(body, &form)
 	}

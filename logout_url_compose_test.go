@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/passport-go/passport/internal/records"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -16,7 +17,7 @@ func TestTheLogoutURLIsComposedAsAWhole(t *testing.T) {
 	for _, uri := range []string{"", "https://app.example.com/out", "https://app.example.com/out?a=b&c=%C3%BC"} {
 		for _, federated := range []bool{false, true} {
 			p := benchPassport(t, func(c *Config) { c.LogoutRedirectURI, c.Federated = uri, federated })
-			state := newID()
+			state := Secret(records.NewSecret())
 			var l Logout
 			p.sendTo(t.Context(), &l, storage.Record{}, state)
 			assert.Equal(t, p.c.endpoints.LogoutURL(p.c.ClientID, p.returnToWith(state), federated), l.URL)

@@ -8,42 +8,44 @@ import (
 	"net"
 	"net/url"
 	"strconv"
+	"time"
 
 	"golang.org/x/sync/singleflight"
 
 	"github.com/passport-go/passport/internal/authdomain"
-	"github.com/passport-go/passport/internal/envelope"
+	"github.com/passport-go/passport/internal/loginstate"
+	"github.com/passport-go/passport/internal/marks"
 	"github.com/passport-go/passport/internal/notice"
 	"github.com/passport-go/passport/internal/provider"
+	"github.com/passport-go/passport/internal/records"
+	"github.com/passport-go/passport/internal/retry"
 	"github.com/passport-go/passport/internal/revocation"
+	"github.com/passport-go/passport/internal/storecheck"
 	"github.com/passport-go/passport/internal/tasks"
-	"github.com/passport-go/passport/storage"
-	"github.com/passport-go/passport/storage/memory"
+	"github.com/passport-go/passport/internal/tokencache"
 )
 
 // Passport signs users in and out. [New] creates one, which a program keeps for its
 // lifetime. All methods are safe for concurrent use.
 type Passport struct {
-	c        *config
-	store    storage.TokenStore
-	notifier storage.Notifier // of the store, or nil
+	c *config
+	events
 
-	inProcess bool // the store is the one in memory
-
+	tasks    *tasks.Group
 	provider *provider.Client
 
-	ids     *envelope.IDs       // nil for a store outside this process
-	heads   *envelope.Memo      // the same
+	records *records.Records
+	logins  loginstate.Sealer
 	flights *singleflight.Group // refreshes, by session ID
+
 	revoker *revocation.Worker
-	retries *logoutRetries
+	retries *retry.Queue // logouts that the store could not carry out
+	notices *notice.Watcher
 
-	bearers *bearerCache
-
-	anonymousMarks *budget // of logouts by browsers without a session
-
-	notices *notices
-	tasks   *tasks.Group
+	overtaken      marks.LoginBook  // logins that the provider's logouts have overtaken
+	signedOut      marks.BearerBook // bearer tokens that logouts have ended
+	verified       *tokencache.Cache[*Bearer]
+	anonymousMarks *marks.Budget // of logouts by browsers without a session
 
 	http      httpDriver
 	logoutURL string // of the auth domain, up to the logout's state
@@ -57,17 +59,26 @@ func New(c Config) (*Passport, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Passport{c: s, store: s.Store, notices: &notices{Board: notice.NewBoard()}, tasks: tasks.New(), flights: &singleflight.Group{}}
-	p.provider = newProvider(s, p.tasks)
-	if _, p.inProcess = s.Store.(*memory.Store); p.inProcess {
-		p.ids, p.heads = new(envelope.IDs), new(envelope.Memo)
+	p := &Passport{
+		c:       s,
+		events:  events{now: s.Now, logger: s.Logger, tell: s.OnEvent},
+		tasks:   tasks.New(),
+		records: records.New(s.Store, s.keys, s.tenant, s.Now),
+		flights: &singleflight.Group{},
+
+		verified:       &tokencache.Cache[*Bearer]{},
+		anonymousMarks: &marks.Budget{},
 	}
-	p.retries, p.anonymousMarks = newLogoutRetries(p), &budget{}
-	p.bearers = &bearerCache{}
-	p.notifier, _ = s.Store.(storage.Notifier)
+	p.provider = newProvider(s, p.tasks)
+	p.logins = loginstate.Sealer{Keys: s.keys, Place: func(binding string) string { return p.records.ID(kindLoginState, binding) }}
+	p.overtaken = marks.LoginBook{Records: p.records, Now: s.Now, Life: loginstate.Life + time.Minute}
+	// A token is good from up to ClockLeeway before its iat until as long after its end.
+	p.signedOut = marks.BearerBook{Records: p.records, Now: s.Now, Life: s.BearerLifetime + 2*s.ClockLeeway + time.Minute}
+	p.retries = retry.New(p.tasks, records.Timeout, p.complainOfRetries)
+	p.notices = notice.NewWatcher(notice.Config{Store: s.Store, Tasks: p.tasks, Timeout: records.Timeout, Logger: s.Logger})
 	p.revoker = newRevoker(p)
 	p.setURLs()
-	p.warnOfHiddenInterfaces()
+	warnOfHiddenInterfaces(s)
 	return p, nil
 }
 
@@ -92,13 +103,13 @@ func (p *Passport) begin() { p.revoker.Begin() }
 // durable queue keeps for the next start are not an error.
 func (p *Passport) Close(ctx context.Context) error {
 	if p.tasks.Stopping().Err() == nil { // else there are no goroutines left to try it in
-		p.retries.try(ctx)
+		p.retries.Try(ctx)
 		p.revoker.Finish(ctx)
 	}
 	p.tasks.Finish(ctx)
 	p.provider.Close()
 	var errs []error
-	if n := p.retries.left(); n > 0 {
+	if n := p.retries.Count(endsSession); n > 0 {
 		errs = append(errs, fmt.Errorf("passport: %d sessions could not be ended, and live until they expire", n))
 	}
 	if n := p.revoker.Unrevoked(); n > 0 {
@@ -178,4 +189,19 @@ func newProvider(c *config, t *tasks.Group) *provider.Client {
 		config.Endpoints = &c.endpoints
 	}
 	return provider.New(config)
+}
+
+// warnOfHiddenInterfaces logs that the Store wraps another and so hides what that
+// one can do.
+func warnOfHiddenInterfaces(c *config) {
+	hidden := storecheck.Find(c.Store)
+	if len(hidden) == 0 {
+		return
+	}
+	attrs := []any{"store", fmt.Sprintf("%T", c.Store), "wraps", hidden[0].Wrapped}
+	for _, h := range hidden {
+		attrs = append(attrs, h.Interface, h.Effect)
+	}
+	c.Logger.Warn("passport: Config.Store hides interfaces of the store that it wraps: "+
+		"forward their methods, or embed the type of that store (see package storage, Wrapping a store)", attrs...)
 }

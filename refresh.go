@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/internal/jwt"
 	"github.com/passport-go/passport/internal/provider"
+	"github.com/passport-go/passport/internal/records"
 	"github.com/passport-go/passport/internal/tasks"
 	"github.com/passport-go/passport/storage"
 )
@@ -122,7 +122,7 @@ const (
 	// refreshLease is how long an instance that refreshes keeps others from
 	// doing the same. It is longer than everything that it does in that time,
 	// for two who use one refresh token look like a thief and his victim.
-	refreshLease = refreshTimeout + keepFor + 2*storeTimeout
+	refreshLease = refreshTimeout + keepFor + 2*records.Timeout
 
 	// refreshPoll is how often an instance looks whether another has finished.
 	refreshPoll = 50 * time.Millisecond
@@ -163,8 +163,8 @@ func (p *Passport) refreshUnless(ctx context.Context, id, flight string, good fu
 // refreshNow goes by what is stored: the tokens may have been refreshed since,
 // another instance may be at it, or the session may be gone.
 func (p *Passport) refreshNow(ctx context.Context, id string, good func(tokens) bool) (tokens, error) {
-	for giveUp := time.Now().Add(refreshLease + storeTimeout); time.Now().Before(giveUp); {
-		rec, err := p.load(ctx, id)
+	for giveUp := time.Now().Add(refreshLease + records.Timeout); time.Now().Before(giveUp); {
+		rec, err := p.records.Load(ctx, id)
 		if err != nil {
 			return tokens{}, storeError(err)
 		}
@@ -229,7 +229,7 @@ func (p *Passport) refreshLeased(ctx context.Context, rec storage.Record, old to
 // release gives the lease in rec back. Should that fail, it ends by itself. It
 // may have ended already, with the machine asleep, and be another's now.
 func (p *Passport) release(ctx context.Context, rec storage.Record) error {
-	ours, err := envelope.OpenHead(p.c.keys, rec)
+	ours, err := p.records.OpenHead(rec)
 	if err != nil {
 		return err
 	}
@@ -280,23 +280,23 @@ var errTaken = errors.New("passport: the refresh token was taken out of the sess
 // lose ends a session whose refresh token, in old, is dead; unless it is no
 // longer the session's, or that cannot be found out.
 func (p *Passport) lose(ctx context.Context, rec storage.Record, old tokens, reason error) error {
-	latest, err := p.load(context.WithoutCancel(ctx), rec.ID)
+	latest, err := p.records.Load(context.WithoutCancel(ctx), rec.ID)
 	if err != nil {
 		return fmt.Errorf("%w: %w", storeError(err), reason)
 	}
-	t, err := openTokens(p.c.keys, latest)
+	t, err := openTokens(p.records, latest)
 	if err != nil {
 		return fmt.Errorf("%w: %w", p.unreadable(ctx, latest, err), reason)
 	}
 	if t.RefreshToken != old.RefreshToken {
 		return fmt.Errorf("passport: the tokens were replaced during their refresh: %w", reason)
 	}
-	call, cancel := p.storeCall(ctx)
+	call, cancel := p.records.Bound(ctx)
 	defer cancel()
-	_, err = p.store.Delete(call, rec.ID)
+	_, err = p.records.Delete(call, rec.ID)
 	switch {
 	case err == nil:
-		p.announce(rec.ID)
+		p.notices.Announce(rec.ID)
 		p.emit(Event{Name: EventSessionLost, Session: rec.ID, Subject: rec.Subject, SID: rec.SID, Err: reason})
 	case !errors.Is(err, storage.ErrNotFound):
 		return errors.Join(storeError(err), reason)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/internal/provider"
+	"github.com/passport-go/passport/internal/records"
 	"github.com/passport-go/passport/internal/revocation"
 	"github.com/passport-go/passport/internal/seal"
 	"github.com/passport-go/passport/storage"
@@ -17,16 +18,16 @@ import (
 // newRevoker returns the worker of the store's queue, or of one in memory if the
 // store has none.
 func newRevoker(p *Passport) *revocation.Worker {
-	queue, durable := p.store.(storage.RevocationQueue)
+	queue, durable := p.c.Store.(storage.RevocationQueue)
 	if !durable {
-		queue = revocation.WithQueue(p.store, memory.New(memory.Options{Now: p.c.Now, RevocationLimit: -1}))
+		queue = revocation.WithQueue(p.c.Store, memory.New(memory.Options{Now: p.c.Now, RevocationLimit: -1}))
 	}
 	return revocation.New(revocation.Config{
-		Store:        p.store,
+		Store:        p.c.Store,
 		Queue:        queue,
-		Volatile:     !durable || p.inProcess,
-		Tenant:       p.c.tenant.Name(),
-		StoreTimeout: storeTimeout,
+		Volatile:     !durable || p.records.InProcess(),
+		Tenant:       p.records.Tenant(),
+		StoreTimeout: records.Timeout,
 		Revoke:       p.revokeToken,
 		Report:       p.reportRevocation,
 		Tasks:        p.tasks,
@@ -37,7 +38,7 @@ func newRevoker(p *Passport) *revocation.Worker {
 
 // revokeToken has the refresh token in a removed record revoked.
 func (p *Passport) revokeToken(ctx context.Context, r storage.Record) revocation.Answer {
-	t, err := openTokens(p.c.keys, r)
+	t, err := openTokens(p.records, r)
 	if err != nil {
 		return unreadableToken(err)
 	}
@@ -104,7 +105,7 @@ func (p *Passport) enqueueToken(from storage.Record, t tokens) {
 	if t.RefreshToken == "" {
 		return
 	}
-	r := p.newRecord(storage.KindToken, Secret(rand.Text()))
+	r := p.records.New(storage.KindToken, rand.Text())
 	r.Subject, r.SID, r.Expiry = from.Subject, from.SID, p.c.Now().Add(revocation.MaxAge)
-	p.revoker.Enqueue(envelope.Seal(p.c.keys, r, head{}, tokens{RefreshToken: t.RefreshToken}.marshal()))
+	p.revoker.Enqueue(p.records.Seal(r, tokens{RefreshToken: t.RefreshToken}.marshal()))
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/passport-go/passport/internal/envelope"
+	"github.com/passport-go/passport/internal/records"
 	"github.com/passport-go/passport/internal/tasks"
 	"github.com/passport-go/passport/storage"
 	"github.com/passport-go/passport/storage/memory"
@@ -73,9 +73,9 @@ func (p *Passport) storeSession(t *testing.T, refreshToken Secret) string {
 	t.Helper()
 	now := p.c.Now()
 	h := head{Begun: now.Unix(), Seen: now.Unix(), End: now.Add(p.c.SessionLifetime).Unix()}
-	rec := storage.Record{Tenant: p.c.tenant.Name(), Kind: storage.KindSession, ID: p.storeID(storage.KindSession, newID()), Subject: "alice", Expiry: p.expiry(h)}
-	rec = envelope.Seal(p.c.keys, rec, h, tokens{RefreshToken: refreshToken}.marshal())
-	_, err := p.store.Save(t.Context(), rec)
+	rec := storage.Record{Tenant: p.records.Tenant(), Kind: storage.KindSession, ID: p.records.ID(storage.KindSession, records.NewSecret()), Subject: "alice", Expiry: p.expiry(h)}
+	rec = p.records.SealSession(rec, h, tokens{RefreshToken: refreshToken}.marshal())
+	_, err := p.records.Save(t.Context(), rec)
 	require.NoError(t, err)
 	return rec.ID
 }
@@ -155,7 +155,7 @@ func TestCloseStopsEveryGoroutine(t *testing.T) {
 	// synctest.Test fails if a goroutine of the bubble is left blocked.
 	bubble(t, always(http.StatusServiceUnavailable), func(t *testing.T, p *Passport, _ *revocations) {
 		id := p.storeSession(t, "rt")
-		rec, err := p.store.Load(t.Context(), id)
+		rec, err := p.records.Load(t.Context(), id)
 		require.NoError(t, err)
 		s := &Session{p: p, rec: rec}
 		done := s.Done(t.Context())
@@ -183,7 +183,7 @@ func TestWhatAnEarlierRunHasLeftIsRevokedByTheNext(t *testing.T) {
 		c.HTTPClient = &http.Client{Transport: up}
 		second, err := New(c)
 		require.NoError(t, err)
-		_, err = second.Session(t.Context(), newID()) // any use begins it
+		_, err = second.Session(t.Context(), Secret(records.NewSecret())) // any use begins it
 		require.ErrorIs(t, err, ErrNoSession)
 		time.Sleep(2 * time.Minute)
 		assert.Equal(t, 1, up.calls())
@@ -225,7 +225,7 @@ func TestARevocationWhoseKeyIsMissingWaitsForIt(t *testing.T) {
 		other.EncryptionKeys = [][]byte{[]byte("another key of thirty-two bytes!")}
 		second, err := New(other)
 		require.NoError(t, err)
-		_, err = second.Session(t.Context(), newID())
+		_, err = second.Session(t.Context(), Secret(records.NewSecret()))
 		require.ErrorIs(t, err, ErrNoSession)
 		time.Sleep(2 * time.Hour)
 		_ = second.Close(t.Context())
@@ -234,7 +234,7 @@ func TestARevocationWhoseKeyIsMissingWaitsForIt(t *testing.T) {
 		c.HTTPClient = &http.Client{Transport: up}
 		third, err := New(c)
 		require.NoError(t, err)
-		_, err = third.Session(t.Context(), newID())
+		_, err = third.Session(t.Context(), Secret(records.NewSecret()))
 		require.ErrorIs(t, err, ErrNoSession)
 		time.Sleep(2 * time.Hour)
 		assert.Equal(t, 1, up.calls())
@@ -263,7 +263,7 @@ func TestCloseEndsWithItsContext(t *testing.T) {
 			})}
 		})
 		id := p.storeSession(t, "old")
-		rec, err := p.store.Load(t.Context(), id)
+		rec, err := p.records.Load(t.Context(), id)
 		require.NoError(t, err)
 		refreshed := make(chan error, 1)
 		go func() {

@@ -9,8 +9,13 @@ import (
 	"sync"
 	"time"
 
+	"github.com/passport-go/passport/internal/notice"
+	"github.com/passport-go/passport/internal/records"
 	"github.com/passport-go/passport/storage"
 )
+
+// head is what a request has to know of its session.
+type head = records.Head
 
 // Session is a user's app session, as it was when it was looked up. Its tokens are
 // decrypted when they are first needed. It may be used from many goroutines at
@@ -90,7 +95,7 @@ func (s *Session) read(ctx context.Context) (tokens, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.tokens == nil {
-		t, err := openTokens(s.p.c.keys, s.rec)
+		t, err := openTokens(s.p.records, s.rec)
 		if err != nil {
 			return tokens{}, s.p.unreadable(ctx, s.rec, err)
 		}
@@ -193,4 +198,27 @@ func (s *Session) AuthTime(ctx context.Context) (time.Time, error) {
 func (s *Session) isRecent(ctx context.Context, maxAge time.Duration) bool {
 	at, err := s.AuthTime(ctx)
 	return err == nil && !at.IsZero() && s.p.c.Now().Sub(at) <= maxAge+instanceLeeway
+}
+
+// watch is what a session knows of its latest listener.
+type watch struct {
+	listener *notice.Listener
+	until    <-chan struct{} // when the listener loses interest
+}
+
+// Done returns a channel that is closed when the session ends: at once if it ends
+// on this instance, and shortly after if it ends on another instance and the Store
+// implements storage.Notifier. Use it to end server-sent events and WebSockets,
+// which would otherwise outlive a logout. If a notice is lost, or the session
+// expires, the channel is closed within 15 s.
+//
+// The watch lasts until ctx is done: pass the context of the request. Calls with
+// the same context return the same channel.
+func (s *Session) Done(ctx context.Context) <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.watch == nil || s.watch.until != ctx.Done() {
+		s.watch = &watch{listener: s.p.notices.Watch(ctx, s.rec.ID), until: ctx.Done()}
+	}
+	return s.watch.listener.Ended()
 }

@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/passport-go/passport/internal/envelope"
+	"github.com/passport-go/passport/internal/records"
 	"github.com/passport-go/passport/internal/seal"
 	"github.com/passport-go/passport/storage"
 )
@@ -19,7 +19,7 @@ import (
 // means that there is none, ErrStoreUnavailable that the Store could not answer.
 func (p *Passport) Session(ctx context.Context, id Secret) (*Session, error) {
 	p.revoker.Begin()
-	if !plausibleID(string(id)) {
+	if !records.Plausible(string(id)) {
 		return nil, ErrNoSession
 	}
 	s := &Session{}
@@ -31,13 +31,13 @@ func (p *Passport) Session(ctx context.Context, id Secret) (*Session, error) {
 
 // find looks a session up into s, by the secret that a browser holds.
 func (p *Passport) find(ctx context.Context, secret Secret, s *Session) error {
-	id, remembered := p.ids.Session(p.c.tenant, string(secret))
+	id, remembered := p.records.SessionID(string(secret))
 	err := p.findByID(ctx, id, s)
 	switch {
 	case err != nil && remembered:
-		p.ids.Forget(string(secret))
+		p.records.Forget(string(secret))
 	case err == nil && !remembered:
-		p.ids.Remember(string(secret), id)
+		p.records.Remember(string(secret), id)
 	}
 	return err
 }
@@ -46,16 +46,16 @@ func (p *Passport) find(ctx context.Context, secret Secret, s *Session) error {
 // seen.
 func (p *Passport) findByID(ctx context.Context, id string, s *Session) error {
 	var err error
-	if p.inProcess { // directly, for a record that is handed on once more is a twentieth of the cost
-		s.rec, err = p.store.Load(ctx, id)
+	if p.records.InProcess() { // directly, for a record that is handed on once more is a twentieth of the cost
+		s.rec, err = p.records.Load(ctx, id)
 	} else {
-		s.rec, err = p.loadForRequest(ctx, id)
+		s.rec, err = p.records.Look(ctx, id)
 	}
 	if err != nil {
 		return storeError(err)
 	}
 	s.p = p
-	if s.head, err = p.heads.OpenHead(p.c.keys, &s.rec); err != nil {
+	if s.head, err = p.records.RememberedHead(&s.rec); err != nil {
 		return p.unreadable(ctx, s.rec, err)
 	}
 	now := p.c.Now().Unix()
@@ -75,11 +75,11 @@ func (p *Passport) touch(ctx context.Context, s *Session, now int64) error {
 	h, rec := *s.head, s.rec
 	h.Seen = now
 	rec.Expiry = p.expiry(h)
-	rec, err := envelope.SealHead(p.c.keys, rec, h)
+	rec, err := p.records.SealHead(rec, h)
 	if err != nil {
 		return p.unreadable(ctx, s.rec, err)
 	}
-	saved, err := p.save(ctx, rec)
+	saved, err := p.records.Save(ctx, rec)
 	switch {
 	case err == nil:
 		s.rec, s.head = saved, &h
@@ -159,7 +159,7 @@ func (c *unreadSession) look() *Session {
 	var err error
 	if removed != nil {
 		s.rec = *removed
-		s.head, err = c.p.heads.OpenHead(c.p.c.keys, &s.rec)
+		s.head, err = c.p.records.RememberedHead(&s.rec)
 	} else {
 		err = c.p.find(c.Context, c.secret, s)
 	}
@@ -193,12 +193,12 @@ func (p *Passport) unreadable(ctx context.Context, rec storage.Record, err error
 		p.c.Logger.Error("passport: a session cannot be read", "error", err)
 		return fmt.Errorf("%w: %w", ErrNoSession, err)
 	}
-	call, cancel := p.storeCall(ctx)
+	call, cancel := p.records.Bound(ctx)
 	defer cancel()
 	removed, removeErr := p.revoker.Delete(call, rec.ID)
 	switch {
 	case removeErr == nil:
-		p.announce(rec.ID)
+		p.notices.Announce(rec.ID)
 		p.emit(Event{Name: EventSessionLost, Session: rec.ID, Subject: rec.Subject, SID: rec.SID, Context: ctx, Err: err})
 		p.revoker.Revoke(removed)
 	case !errors.Is(removeErr, storage.ErrNotFound):
@@ -208,53 +208,36 @@ func (p *Passport) unreadable(ctx context.Context, rec storage.Record, err error
 	return fmt.Errorf("%w: %w", ErrNoSession, err)
 }
 
-// update changes a stored session, from rec on: change is called with its head
-// and tokens, again if another writer came in between, and says whether there
-// is anything to store. A session that has ended is not brought back:
-// ErrNoSession.
+// update changes a stored session, from rec on: change is called with its head and
+// tokens, again if another writer came in between, and says whether there is anything
+// to store. A session that has ended is not brought back: ErrNoSession.
 func (p *Passport) update(ctx context.Context, rec storage.Record, change func(*head, *tokens) bool) (storage.Record, error) {
-	for {
-		h, err := envelope.OpenHead(p.c.keys, rec)
-		if err != nil {
-			return rec, p.unreadable(ctx, rec, err)
+	var unreadable error
+	rec, err := p.records.Change(ctx, rec, func(rec storage.Record) (storage.Record, bool, error) {
+		h, err := p.records.OpenHead(rec)
+		var t tokens
+		if err == nil {
+			t, err = openTokens(p.records, rec)
 		}
-		t, err := openTokens(p.c.keys, rec)
 		if err != nil {
-			return rec, p.unreadable(ctx, rec, err)
+			unreadable = p.unreadable(ctx, rec, err)
+			return rec, false, unreadable
 		}
 		before := t
 		if !change(&h, &t) {
-			return rec, nil
+			return rec, false, nil
 		}
-		if !rec.Expiry.After(p.c.Now()) { // unless another request has kept it alive
-			latest, err := p.load(ctx, rec.ID)
-			if err != nil {
-				return rec, storeError(err)
-			}
-			if !latest.Expiry.After(p.c.Now()) {
-				return rec, ErrNoSession
-			}
-			rec = latest
-			continue
+		if t != before {
+			return p.records.SealSession(rec, h, t.marshal()), true, nil
 		}
-		var next storage.Record
-		if t == before {
-			next, err = envelope.SealHead(p.c.keys, rec, h)
-		} else {
-			next = envelope.Seal(p.c.keys, rec, h, t.marshal())
-		}
-		if err != nil {
-			return rec, p.unreadable(ctx, rec, err)
-		}
-		saved, err := p.save(ctx, next)
-		if err == nil {
-			return saved, nil
-		}
-		if !errors.Is(err, storage.ErrConflict) {
-			return rec, storeError(err)
-		}
-		if rec, err = p.load(ctx, rec.ID); err != nil {
-			return rec, storeError(err)
-		}
+		next, err := p.records.SealHead(rec, h)
+		return next, err == nil, err
+	})
+	switch {
+	case unreadable != nil:
+		return rec, unreadable
+	case err != nil:
+		return rec, storeError(err)
 	}
+	return rec, nil
 }

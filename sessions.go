@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/passport-go/passport/internal/envelope"
+	"github.com/passport-go/passport/internal/records"
 	"github.com/passport-go/passport/internal/text"
 	"github.com/passport-go/passport/storage"
 )
@@ -57,22 +57,22 @@ func infoOf(r storage.Record, h head) SessionInfo {
 // left out. The error is errors.ErrUnsupported if the Store does not implement
 // storage.Lister.
 func (p *Passport) Sessions(ctx context.Context, subject string) ([]SessionInfo, error) {
-	lister, ok := p.store.(storage.Lister)
+	lister, ok := p.c.Store.(storage.Lister)
 	if !ok {
 		return nil, fmt.Errorf("passport: the session store cannot list sessions: %w", errors.ErrUnsupported)
 	}
 	if subject == "" {
 		return nil, fmt.Errorf("passport: Sessions: %w", storage.ErrEmptyMatch)
 	}
-	call, cancel := context.WithTimeout(ctx, storeTimeout)
+	call, cancel := context.WithTimeout(ctx, records.Timeout)
 	defer cancel()
-	records, err := lister.List(call, p.ownSessions(storage.Match{Subject: subject}))
+	records, err := lister.List(call, p.records.Sessions(storage.Match{Subject: subject}))
 	if err != nil {
 		return nil, storeError(err)
 	}
 	var all []SessionInfo
 	for _, r := range records {
-		if h, err := envelope.OpenHead(p.c.keys, r); err == nil && p.expiry(h).After(p.c.Now()) {
+		if h, err := p.records.OpenHead(r); err == nil && p.expiry(h).After(p.c.Now()) {
 			all = append(all, infoOf(r, h))
 		}
 	}
@@ -96,9 +96,9 @@ func (p *Passport) EndSessions(ctx context.Context, m storage.Match) (Logout, er
 		l.App = OutcomeFailed
 		return l, fmt.Errorf("passport: EndSessions: %w", storage.ErrEmptyMatch)
 	}
-	call, cancel := p.storeCall(ctx)
+	call, cancel := p.records.Bound(ctx)
 	defer cancel()
-	revocations, err := p.revoker.DeleteMatching(call, p.ownSessions(m))
+	revocations, err := p.revoker.DeleteMatching(call, p.records.Sessions(m))
 	records := make([]storage.Record, len(revocations))
 	for i, d := range revocations {
 		records[i] = d.Record
@@ -115,12 +115,6 @@ func (p *Passport) EndSessions(ctx context.Context, m storage.Match) (Logout, er
 	p.sendTo(ctx, &l, storage.Record{}, p.newLogoutState(""))
 	l.Revocation = p.revokeAndWait(ctx, revocations...)
 	return l, errors.Join(err, markErr)
-}
-
-// ownSessions restricts m to the sessions of this client.
-func (p *Passport) ownSessions(m storage.Match) storage.Match {
-	m.Tenant, m.Kind = p.c.tenant.Name(), storage.KindSession
-	return m
 }
 
 // maxLabel bounds a label, in bytes.

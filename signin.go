@@ -7,9 +7,10 @@ import (
 	"io"
 	"time"
 
-	"github.com/passport-go/passport/internal/envelope"
+	"github.com/passport-go/passport/internal/loginstate"
 	"github.com/passport-go/passport/internal/logoutstate"
 	"github.com/passport-go/passport/internal/provider"
+	"github.com/passport-go/passport/internal/records"
 	"github.com/passport-go/passport/internal/testsession"
 	"github.com/passport-go/passport/storage"
 )
@@ -61,12 +62,12 @@ var ErrSignIn = errors.New("passport: the program could not sign the user in")
 
 // signIn exchanges a code for a session. If anything fails, an issued refresh token
 // is revoked.
-func (p *Passport) signIn(ctx context.Context, code string, l loginState) (LoginResult, error) {
+func (p *Passport) signIn(ctx context.Context, code string, l loginstate.State) (LoginResult, error) {
 	issued, id, err := p.provider.Exchange(ctx, provider.CodeGrant{
 		Code:        code,
 		RedirectURI: p.c.RedirectURI,
-		Verifier:    l.verifier(),
-		Nonce:       l.nonce(),
+		Verifier:    l.Verifier(),
+		Nonce:       l.Nonce(),
 	})
 	t := tokensOf(issued)
 	if err != nil {
@@ -96,7 +97,7 @@ func (p *Passport) signIn(ctx context.Context, code string, l loginState) (Login
 // checkMaxAge holds the provider to the MaxAge of a login (OpenID Connect Core 1.0
 // §3.1.3.7, 13). The age of the proof is by the provider's clock; the time that the
 // login has taken is by ours.
-func (p *Passport) checkMaxAge(l loginState, id *provider.IDToken) error {
+func (p *Passport) checkMaxAge(l loginstate.State, id *provider.IDToken) error {
 	if l.MaxAge == 0 {
 		return nil
 	}
@@ -114,7 +115,7 @@ func (p *Passport) checkMaxAge(l loginState, id *provider.IDToken) error {
 // was unfinished when the login began. Their age is measured by the provider's
 // clock, in whole seconds; the time since the logout by ours. OutcomeFailed:
 // certainly not.
-func (p *Passport) reauthentication(l loginState, id *provider.IDToken) Outcome {
+func (p *Passport) reauthentication(l loginstate.State, id *provider.IDToken) Outcome {
 	if !l.Asked {
 		return OutcomeSkipped
 	}
@@ -195,13 +196,13 @@ func refusedCode(err error) bool {
 func (p *Passport) beginSession(ctx context.Context, t tokens, subject, sid string) (LoginResult, error) {
 	now := p.c.Now()
 	h := head{Begun: now.Unix(), Seen: now.Unix(), End: now.Add(p.c.SessionLifetime).Unix()}
-	secret := newID()
-	rec := p.newRecord(storage.KindSession, secret)
+	secret := Secret(records.NewSecret())
+	rec := p.records.New(storage.KindSession, secret.Reveal())
 	rec.Subject, rec.SID, rec.Expiry = subject, sid, p.expiry(h)
-	rec = envelope.Seal(p.c.keys, rec, h, t.marshal())
-	saved, err := p.store.Save(ctx, rec)
+	rec = p.records.SealSession(rec, h, t.marshal())
+	saved, err := p.records.Save(ctx, rec)
 	if err != nil {
-		return LoginResult{}, errors.Join(storeError(err), p.undo(ctx, rec))
+		return LoginResult{}, errors.Join(storeError(err), p.records.Undo(ctx, rec))
 	}
 	return LoginResult{
 		Session:   &Session{p: p, rec: saved, head: &h, tokens: &t},
@@ -212,7 +213,7 @@ func (p *Passport) beginSession(ctx context.Context, t tokens, subject, sid stri
 // confirmLogin ends a new session again if the provider logged the user out before
 // it was stored, or if that is unknown.
 func (p *Passport) confirmLogin(ctx context.Context, s *Session, id *provider.IDToken, begun int64) error {
-	overtaken, err := p.overtaken(ctx, begun, id, s.rec.SID)
+	overtaken, err := p.overtook(ctx, begun, id, s.rec.SID)
 	if err == nil && !overtaken {
 		err = p.unconfirm(ctx, s.rec.SID)
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/internal/jwt"
 	"github.com/passport-go/passport/internal/provider"
-	"github.com/passport-go/passport/internal/seal"
+	"github.com/passport-go/passport/internal/records"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -39,8 +39,9 @@ func (t tokens) marshal() []byte {
 	return j.Marshal()
 }
 
-func parseTokens(b []byte) (tokens, error) {
-	j, err := envelope.ParseTokens(b)
+// openTokens opens the tokens in a stored session.
+func openTokens(records *records.Records, r storage.Record) (tokens, error) {
+	j, err := records.OpenTokens(r)
 	if err != nil {
 		return tokens{}, err
 	}
@@ -55,18 +56,6 @@ func parseTokens(b []byte) (tokens, error) {
 	}
 	if j.ExpiresAt != 0 {
 		t.Expiry = time.Unix(j.ExpiresAt, 0)
-	}
-	return t, nil
-}
-
-func openTokens(keys *seal.Keys, r storage.Record) (tokens, error) {
-	plain, err := envelope.OpenBody(keys, r)
-	if err != nil {
-		return tokens{}, err
-	}
-	t, err := parseTokens(plain)
-	if err != nil {
-		return tokens{}, fmt.Errorf("%w: %w", envelope.ErrBroken, err)
 	}
 	return t, nil
 }
@@ -96,9 +85,6 @@ func (t tokens) issued() provider.Tokens {
 		UserInfo:     t.UserInfo.Reveal(),
 	}
 }
-
-// providerOrigins are those of the provider's own pages.
-func (p *Passport) providerOrigins() []string { return p.provider.Origins() }
 
 // expiryMargin is how early a token counts as expired.
 const expiryMargin = 30 * time.Second

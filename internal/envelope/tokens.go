@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+
+	"github.com/passport-go/passport/internal/seal"
+	"github.com/passport-go/passport/storage"
 )
 
 // Tokens are the body of a session:
@@ -66,6 +69,19 @@ func (t Tokens) Marshal() []byte {
 		b = append(b, *s...)
 	}
 	return slices.Clip(b)
+}
+
+// OpenTokens opens and reads the body of a session.
+func OpenTokens(keys *seal.Keys, r storage.Record) (Tokens, error) {
+	plain, err := OpenBody(keys, r)
+	if err != nil {
+		return Tokens{}, err
+	}
+	t, err := ParseTokens(plain)
+	if err != nil {
+		return Tokens{}, broken(err)
+	}
+	return t, nil
 }
 
 // ParseTokens reads a body.

@@ -1,14 +1,19 @@
 package passport
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/passport-go/passport/internal/records"
 	"github.com/passport-go/passport/storage"
+	"github.com/passport-go/passport/storage/memory"
 )
 
 // TestSecretsAreKeptOfSessionsThatWereFound pins what the memo of session ids may
@@ -16,11 +21,11 @@ import (
 func TestSecretsAreKeptOfSessionsThatWereFound(t *testing.T) {
 	p := benchPassport(t, nil)
 	known := func(secret Secret) bool {
-		_, remembered := p.ids.Session(p.c.tenant, secret.Reveal())
+		_, remembered := p.records.SessionID(secret.Reveal())
 		return remembered
 	}
 
-	stranger := newID()
+	stranger := Secret(records.NewSecret())
 	_, err := p.Session(t.Context(), stranger)
 	require.ErrorIs(t, err, ErrNoSession)
 	assert.False(t, known(stranger), "what somebody made up drives out nobody")
@@ -29,11 +34,11 @@ func TestSecretsAreKeptOfSessionsThatWereFound(t *testing.T) {
 	for range 2 {
 		s, err := p.Session(t.Context(), secret)
 		require.NoError(t, err)
-		assert.Equal(t, p.storeID(storage.KindSession, secret), s.ID())
+		assert.Equal(t, p.records.ID(storage.KindSession, secret.Reveal()), s.ID())
 		assert.True(t, known(secret))
 	}
 
-	_, err = p.store.Delete(t.Context(), p.storeID(storage.KindSession, secret)) // as another Passport could
+	_, err = p.records.Delete(t.Context(), p.records.ID(storage.KindSession, secret.Reveal())) // as another Passport could
 	require.NoError(t, err)
 	_, err = p.Session(t.Context(), secret)
 	require.ErrorIs(t, err, ErrNoSession, "it is the store that counts")
@@ -55,4 +60,34 @@ func TestSecretsAreKeptOfSessionsThatWereFound(t *testing.T) {
 	require.NoError(t, err)
 	p.replace(t.Context(), secret, "another")
 	assert.False(t, known(secret), "nor after the next login")
+}
+
+// readOnly is a store that does not answer who wants to change a record, as a
+// database does not whose row is locked.
+type readOnly struct{ *memory.Store }
+
+func (s readOnly) Save(ctx context.Context, r storage.Record) (storage.Record, error) {
+	if r.Revision == 0 {
+		return s.Store.Save(ctx, r)
+	}
+	<-ctx.Done()
+	return storage.Record{}, ctx.Err()
+}
+
+func TestARequestDoesNotWaitForeverForItsUseToBeWrittenDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, err := New(Config{
+			ClientID: "client", RedirectURI: "https://app.example.com/",
+			Store: readOnly{memory.New(memory.Options{})}, EncryptionKeys: [][]byte{[]byte("a key of exactly thirty-two byte")},
+		})
+		require.NoError(t, err)
+		id := p.storeSession(t, "rt")
+		time.Sleep(2 * p.touchEvery())
+
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		require.NoError(t, p.findByID(ctx, id, &Session{}))
+		assert.LessOrEqual(t, time.Since(began), records.Timeout)
+	})
 }

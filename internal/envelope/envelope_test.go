@@ -1,4 +1,4 @@
-package passport
+package envelope
 
 import (
 	"bytes"
@@ -9,12 +9,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/internal/seal"
 	"github.com/passport-go/passport/storage"
 )
@@ -29,10 +27,10 @@ func testKeys(t testing.TB) *seal.Keys {
 }
 
 var (
-	goldenHead   = head{Begun: 1_790_000_000, End: 1_792_592_000, Seen: 1_790_000_100, RefreshBy: 1_790_000_130, Label: "Firefox on a desktop"}
-	goldenTokens = tokens{
+	goldenHead   = Head{Begun: 1_790_000_000, End: 1_792_592_000, Seen: 1_790_000_100, RefreshBy: 1_790_000_130, Label: "Firefox on a desktop"}
+	goldenTokens = Tokens{
 		IDToken: "header.payload.signature", AccessToken: "access", RefreshToken: "refresh",
-		TokenType: "Bearer", Scope: "openid email", Expiry: time.Unix(1_790_086_400, 0),
+		TokenType: "Bearer", Scope: "openid email", ExpiresAt: 1_790_086_400,
 	}
 	goldenRecord = storage.Record{ID: "an id", Tenant: "a tenant", Kind: storage.KindSession, Subject: "email|alice", SID: "a sid"}
 )
@@ -43,7 +41,7 @@ var (
 func TestOldRecordsStillOpen(t *testing.T) {
 	keys := testKeys(t)
 	if *update {
-		data := envelope.Seal(keys, goldenRecord, goldenHead, goldenTokens.marshal()).Data
+		data := Seal(keys, goldenRecord, goldenHead, goldenTokens.Marshal()).Data
 		text := base64.StdEncoding.EncodeToString(data) + "\n"
 		require.NoError(t, os.WriteFile("testdata/session-3.b64", []byte(text), 0o644))
 	}
@@ -57,10 +55,10 @@ func TestOldRecordsStillOpen(t *testing.T) {
 		r.Data, err = base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
 		require.NoError(t, err)
 
-		h, err := envelope.OpenHead(keys, r)
+		h, err := OpenHead(keys, r)
 		require.NoError(t, err, file)
 		assert.Equal(t, goldenHead, h, file)
-		got, err := openTokens(keys, r)
+		got, err := OpenTokens(keys, r)
 		require.NoError(t, err, file)
 		assert.Equal(t, goldenTokens, got, file)
 	}
@@ -68,7 +66,7 @@ func TestOldRecordsStillOpen(t *testing.T) {
 
 func TestARecordIsBoundToItsPlaceAndItsIndex(t *testing.T) {
 	keys := testKeys(t)
-	sealed := envelope.Seal(keys, goldenRecord, goldenHead, goldenTokens.marshal())
+	sealed := Seal(keys, goldenRecord, goldenHead, goldenTokens.Marshal())
 	for name, move := range map[string]func(*storage.Record){
 		"id":               func(r *storage.Record) { r.ID = "another id" },
 		"tenant":           func(r *storage.Record) { r.Tenant = "another tenant" },
@@ -79,20 +77,20 @@ func TestARecordIsBoundToItsPlaceAndItsIndex(t *testing.T) {
 	} {
 		moved := sealed
 		move(&moved)
-		_, err := envelope.OpenHead(keys, moved)
-		assert.ErrorIs(t, err, envelope.ErrBroken, name)
-		_, err = openTokens(keys, moved)
-		assert.ErrorIs(t, err, envelope.ErrBroken, name)
+		_, err := OpenHead(keys, moved)
+		assert.ErrorIs(t, err, ErrBroken, name)
+		_, err = OpenTokens(keys, moved)
+		assert.ErrorIs(t, err, ErrBroken, name)
 	}
 }
 
 func TestARecordsPartsCannotBeSwapped(t *testing.T) {
 	keys := testKeys(t)
-	a := envelope.Seal(keys, goldenRecord, goldenHead, goldenTokens.marshal())
+	a := Seal(keys, goldenRecord, goldenHead, goldenTokens.Marshal())
 	withLength := a.Data[:3+int(binary.BigEndian.Uint16(a.Data[1:3]))]
 	forged := a
 	forged.Data = append(bytes.Clone(withLength), withLength[3:]...)
-	_, err := openTokens(keys, forged)
+	_, err := OpenTokens(keys, forged)
 	assert.ErrorIs(t, err, seal.ErrOpen, "a head is no body")
 }
 
@@ -100,31 +98,31 @@ func TestLargeHeadsAndTokensSurvive(t *testing.T) {
 	keys := testKeys(t)
 	h, toks := goldenHead, goldenTokens
 	h.Label = strings.Repeat("L", 2000)
-	toks.IDToken = Secret(strings.Repeat("i", 200_000))
+	toks.IDToken = strings.Repeat("i", 200_000)
 	r := goldenRecord
 	r.Subject = strings.Repeat("s", 5000)
-	r = envelope.Seal(keys, r, h, toks.marshal())
-	got, err := envelope.OpenHead(keys, r)
+	r = Seal(keys, r, h, toks.Marshal())
+	got, err := OpenHead(keys, r)
 	require.NoError(t, err)
 	assert.Equal(t, h, got)
-	opened, err := openTokens(keys, r)
+	opened, err := OpenTokens(keys, r)
 	require.NoError(t, err)
 	assert.Equal(t, toks, opened)
 }
 
 func FuzzOpenRecord(f *testing.F) {
 	keys := testKeys(f)
-	f.Add(envelope.Seal(keys, goldenRecord, goldenHead, goldenTokens.marshal()).Data)
+	f.Add(Seal(keys, goldenRecord, goldenHead, goldenTokens.Marshal()).Data)
 	f.Add([]byte{1, 0, 0})
 	f.Add([]byte{1, 255, 255, 0})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r := goldenRecord
 		r.Data = data
-		if _, err := envelope.OpenHead(keys, r); err != nil {
-			require.ErrorIs(t, err, envelope.ErrBroken)
+		if _, err := OpenHead(keys, r); err != nil {
+			require.ErrorIs(t, err, ErrBroken)
 		}
-		if _, err := openTokens(keys, r); err != nil {
-			require.ErrorIs(t, err, envelope.ErrBroken)
+		if _, err := OpenTokens(keys, r); err != nil {
+			require.ErrorIs(t, err, ErrBroken)
 		}
 	})
 }

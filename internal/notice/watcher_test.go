@@ -1,0 +1,105 @@
+package notice
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport/internal/tasks"
+	"github.com/passport-go/passport/storage"
+	"github.com/passport-go/passport/storage/memory"
+)
+
+// farAway is a store that takes its time, and has no notices.
+type farAway struct{ storage.TokenStore }
+
+func (f farAway) Load(ctx context.Context, id string) (storage.Record, error) {
+	time.Sleep(50 * time.Millisecond)
+	return f.TokenStore.Load(ctx, id)
+}
+
+func bubble(t *testing.T, f func(t *testing.T, w *Watcher, store storage.TokenStore)) {
+	synctest.Test(t, func(t *testing.T) {
+		group := tasks.New()
+		store := farAway{memory.New(memory.Options{})}
+		f(t, NewWatcher(Config{Store: store, Tasks: group, Timeout: time.Second, Logger: slog.New(slog.DiscardHandler)}), store)
+		group.Finish(t.Context())
+	})
+}
+
+func stored(t *testing.T, store storage.TokenStore, id string, life time.Duration) string {
+	t.Helper()
+	_, err := store.Save(t.Context(), storage.Record{ID: id, Data: []byte("x"), Expiry: time.Now().Add(life)})
+	require.NoError(t, err)
+	return id
+}
+
+// deleted is done by an instance that nobody hears.
+func deleted(t *testing.T, store storage.TokenStore, id string) {
+	t.Helper()
+	_, err := store.Delete(t.Context(), id)
+	require.NoError(t, err)
+}
+
+func TestManyListenersOfAStoreThatIsFarAwayAllHearInTime(t *testing.T) {
+	bubble(t, func(t *testing.T, w *Watcher, store storage.TokenStore) {
+		var watched []*Listener
+		for i := range 2000 {
+			watched = append(watched, w.Watch(t.Context(), stored(t, store, fmt.Sprint(i), time.Hour)))
+		}
+		time.Sleep(2 * recheckEvery)
+		synctest.Wait()
+		for i := range watched {
+			deleted(t, store, fmt.Sprint(i))
+		}
+		began := time.Now()
+		for _, l := range watched {
+			<-l.Ended()
+		}
+		assert.LessOrEqual(t, time.Since(began), 2*recheckEvery)
+	})
+}
+
+func TestANoticeThatGetsLostIsNoticedAllTheSame(t *testing.T) {
+	bubble(t, func(t *testing.T, w *Watcher, store storage.TokenStore) {
+		l := w.Watch(t.Context(), stored(t, store, "a", time.Hour))
+		synctest.Wait()
+		deleted(t, store, "a")
+		began := time.Now()
+		<-l.Ended()
+		assert.LessOrEqual(t, time.Since(began), recheckEvery+time.Second)
+	})
+}
+
+func TestASessionThatHasEndedAlreadyIsNoticedAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, w *Watcher, _ storage.TokenStore) {
+		began := time.Now()
+		<-w.Watch(t.Context(), "gone").Ended()
+		assert.Less(t, time.Since(began), time.Second)
+	})
+}
+
+func TestAListenerHearsOfASessionThatExpires(t *testing.T) {
+	bubble(t, func(t *testing.T, w *Watcher, store storage.TokenStore) {
+		began := time.Now()
+		<-w.Watch(t.Context(), stored(t, store, "a", time.Hour)).Ended()
+		assert.InDelta(t, time.Hour, time.Since(began), float64(recheckEvery))
+	})
+}
+
+func TestAWatchIsForgottenWithItsRequest(t *testing.T) {
+	bubble(t, func(t *testing.T, w *Watcher, store storage.TokenStore) {
+		ctx, cancel := context.WithCancel(t.Context())
+		w.Watch(ctx, stored(t, store, "a", time.Hour))
+		assert.Len(t, w.board.IDs(), 1)
+		cancel()
+		synctest.Wait()
+		assert.Empty(t, w.board.IDs())
+	})
+}

@@ -1,0 +1,197 @@
+// Package records keeps the records of one tenant in a store: sealed, and under
+// hashes of secrets. It bounds each call in time, and has the loop for changes that
+// others make at the same time.
+package records
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"time"
+
+	"github.com/passport-go/passport/internal/envelope"
+	"github.com/passport-go/passport/internal/seal"
+	"github.com/passport-go/passport/internal/strictbase64"
+	"github.com/passport-go/passport/storage"
+	"github.com/passport-go/passport/storage/memory"
+)
+
+const (
+	// Timeout bounds what is done in the store on behalf of a logout, and whatever
+	// no request waits for.
+	Timeout = 10 * time.Second
+
+	// RequestTimeout bounds how long a request waits for its session.
+	RequestTimeout = 5 * time.Second
+)
+
+// Head is what a request has to know of its session; see package envelope. Records
+// of other kinds have the zero Head.
+type Head = envelope.Head
+
+// Records are those of one tenant. The methods may be called from many goroutines at
+// once, and return the errors of the store.
+type Records struct {
+	storage.TokenStore
+
+	keys   *seal.Keys
+	tenant *envelope.Tenant
+	now    func() time.Time
+
+	inProcess bool
+	ids       *envelope.IDs  // nil for a store outside this process
+	heads     *envelope.Memo // the same
+}
+
+// New returns the records of a tenant in a store, which keys seal.
+func New(store storage.TokenStore, keys *seal.Keys, tenant *envelope.Tenant, now func() time.Time) *Records {
+	r := &Records{TokenStore: store, keys: keys, tenant: tenant, now: now}
+	if _, r.inProcess = store.(*memory.Store); r.inProcess {
+		r.ids, r.heads = new(envelope.IDs), new(envelope.Memo)
+	}
+	return r
+}
+
+// InProcess reports whether the store is in this process's memory.
+func (r *Records) InProcess() bool { return r.inProcess }
+
+// Tenant is the name of the tenant.
+func (r *Records) Tenant() string { return r.tenant.Name() }
+
+// Keys are those that seal the records.
+func (r *Records) Keys() *seal.Keys { return r.keys }
+
+// Owns reports whether an ID may be one of this tenant's.
+func (r *Records) Owns(id string) bool { return r.tenant.Owns(id) }
+
+// ID derives the key of a record from a secret that only a browser holds. What else
+// is derived from secrets has kinds of its own, so that none passes for another.
+func (r *Records) ID(kind storage.Kind, secret string) string { return r.tenant.ID(kind, secret) }
+
+// New returns a record to be filled in and stored.
+func (r *Records) New(kind storage.Kind, secret string) storage.Record {
+	return r.tenant.Record(kind, secret)
+}
+
+// Sessions restricts m to the sessions of this tenant.
+func (r *Records) Sessions(m storage.Match) storage.Match {
+	m.Tenant, m.Kind = r.tenant.Name(), storage.KindSession
+	return m
+}
+
+// IDLength is the length of a secret, and of an ID: 32 bytes in base64url.
+const IDLength = envelope.IDLength
+
+// NewSecret returns an unguessable secret: 32 random bytes, in characters that are
+// safe in URLs and cookies.
+func NewSecret() string {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// Plausible tells a secret of ours from what cannot be one, at no cost.
+func Plausible(s string) bool { return len(s) == IDLength && strictbase64.IsURL(s) }
+
+// Bound returns the context of work in the store on behalf of a logout. It does not
+// end with the request, but by itself. A store in this process keeps nobody waiting,
+// and needs no timer.
+func (r *Records) Bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	return r.within(context.WithoutCancel(ctx))
+}
+
+func (r *Records) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	if r.inProcess {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, Timeout)
+}
+
+// BoundRequest returns the context of a look-up that a request waits for.
+func (r *Records) BoundRequest(ctx context.Context) (context.Context, context.CancelFunc) {
+	if r.inProcess {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, RequestTimeout)
+}
+
+// Look is Load for a request that waits.
+func (r *Records) Look(ctx context.Context, id string) (storage.Record, error) {
+	ctx, cancel := r.BoundRequest(ctx)
+	defer cancel()
+	return r.TokenStore.Load(ctx, id)
+}
+
+// Load returns a record, within a bound of its own.
+func (r *Records) Load(ctx context.Context, id string) (storage.Record, error) {
+	ctx, cancel := r.within(ctx)
+	defer cancel()
+	return r.TokenStore.Load(ctx, id)
+}
+
+// Save stores a sealed record, within a bound of its own.
+func (r *Records) Save(ctx context.Context, rec storage.Record) (storage.Record, error) {
+	ctx, cancel := r.within(ctx)
+	defer cancel()
+	return r.TokenStore.Save(ctx, rec)
+}
+
+// Exists reports whether there is a record under an ID.
+func (r *Records) Exists(ctx context.Context, id string) (bool, error) {
+	_, err := r.Load(ctx, id)
+	if errors.Is(err, storage.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Put seals a body and stores it.
+func (r *Records) Put(ctx context.Context, rec storage.Record, body []byte) (storage.Record, error) {
+	return r.Save(ctx, r.Seal(rec, body))
+}
+
+// Note stores a record that says something by being there. It need not be the first
+// to do so.
+func (r *Records) Note(ctx context.Context, rec storage.Record) error {
+	_, err := r.Put(ctx, rec, nil)
+	if errors.Is(err, storage.ErrConflict) {
+		return nil
+	}
+	return err
+}
+
+// Drop removes a record, if it is there.
+func (r *Records) Drop(ctx context.Context, id string) error {
+	ctx, cancel := r.within(ctx)
+	defer cancel()
+	_, err := r.TokenStore.Delete(ctx, id)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// Undo removes a new record of which nothing proves that it was stored, or that what
+// it stands for took effect. One that another has stored there stays.
+func (r *Records) Undo(ctx context.Context, rec storage.Record) error {
+	ctx, cancel := r.Bound(ctx)
+	defer cancel()
+	there, err := r.TokenStore.Load(ctx, rec.ID)
+	if err == nil && bytes.Equal(there.Data, rec.Data) {
+		_, err = r.TokenStore.Delete(ctx, rec.ID)
+	}
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// Seal seals the body of a record that has no head.
+func (r *Records) Seal(rec storage.Record, body []byte) storage.Record {
+	return envelope.Seal(r.keys, rec, Head{}, body)
+}
+
+// Open opens the body of a record.
+func (r *Records) Open(rec storage.Record) ([]byte, error) { return envelope.OpenBody(r.keys, rec) }

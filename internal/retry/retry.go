@@ -1,0 +1,115 @@
+// Package retry goes on trying what could not be done because the store was down.
+package retry
+
+import (
+	"context"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/passport-go/passport/internal/tasks"
+)
+
+const (
+	firstPause   = time.Second
+	longestPause = time.Minute
+
+	// mostJobs bounds what is remembered.
+	mostJobs = 100_000
+)
+
+// Job is what is tried again. A new job takes the place of an older one with the same
+// ID.
+type Job interface {
+	// Do tries it. An error means that the store is still down.
+	Do(ctx context.Context) error
+
+	// After returns the job that does both this one and an older one.
+	After(older Job) Job
+}
+
+// Queue holds jobs in memory. One goroutine tries them, while there are any. Its
+// methods may be called from many goroutines at once.
+type Queue struct {
+	tasks   *tasks.Group
+	timeout time.Duration // of one try
+	full    func()        // is told of a job that there is no room for
+
+	mu      sync.Mutex
+	waiting map[string]Job
+	running bool
+}
+
+// New returns an empty queue, whose goroutine is one of t's. timeout bounds each try,
+// and full is called for each job that is dropped because there are too many.
+func New(t *tasks.Group, timeout time.Duration, full func()) *Queue {
+	return &Queue{tasks: t, timeout: timeout, full: full, waiting: map[string]Job{}}
+}
+
+// Add adds a job.
+func (q *Queue) Add(id string, job Job) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if older, waits := q.waiting[id]; waits {
+		job = job.After(older)
+	} else if len(q.waiting) >= mostJobs {
+		q.full()
+		return
+	}
+	q.waiting[id] = job
+	if !q.running {
+		q.running = q.tasks.Loop(q.loop)
+	}
+}
+
+func (q *Queue) loop(ctx context.Context) {
+	for wait := firstPause; tasks.Pause(ctx, wait) == nil; wait = min(2*wait, longestPause) {
+		q.Try(ctx)
+		q.mu.Lock()
+		if q.running = len(q.waiting) > 0; !q.running {
+			q.mu.Unlock()
+			return
+		}
+		q.mu.Unlock()
+	}
+}
+
+// Try does what waits, until a job fails.
+func (q *Queue) Try(ctx context.Context) {
+	q.mu.Lock()
+	waiting := maps.Clone(q.waiting)
+	q.mu.Unlock()
+	for id, job := range waiting {
+		call, cancel := context.WithTimeout(ctx, q.timeout)
+		err := job.Do(call)
+		cancel()
+		if err != nil {
+			return
+		}
+		q.mu.Lock()
+		if q.waiting[id] == job { // else another has been added meanwhile
+			delete(q.waiting, id)
+		}
+		q.mu.Unlock()
+	}
+}
+
+// Waits reports whether a job waits.
+func (q *Queue) Waits(id string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	_, waits := q.waiting[id]
+	return waits
+}
+
+// Count returns how many of the jobs that wait are of a sort.
+func (q *Queue) Count(of func(Job) bool) (n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, job := range q.waiting {
+		if of(job) {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,132 @@
+package retry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport/internal/tasks"
+)
+
+var errDown = errors.New("down")
+
+// job counts how often it was tried while the store was down, and how often it was
+// done.
+type job struct {
+	down        *atomic.Bool
+	tried, done atomic.Int32
+	parts       int
+}
+
+func (j *job) Do(context.Context) error {
+	if j.down.Load() {
+		j.tried.Add(1)
+		return errDown
+	}
+	j.done.Add(1)
+	return nil
+}
+
+func (j *job) After(older Job) Job {
+	if o, ok := older.(*job); ok {
+		j.parts += 1 + o.parts
+	}
+	return j
+}
+
+func bubble(t *testing.T, f func(t *testing.T, q *Queue, down *atomic.Bool)) {
+	synctest.Test(t, func(t *testing.T) {
+		group := tasks.New()
+		q := New(group, time.Second, func() {})
+		down := &atomic.Bool{}
+		down.Store(true)
+		f(t, q, down)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		group.Finish(ctx)
+	})
+}
+
+func TestAJobIsTriedUntilItIsDoneAndNotAgain(t *testing.T) {
+	bubble(t, func(t *testing.T, q *Queue, down *atomic.Bool) {
+		j := &job{down: down}
+		q.Add("a", j)
+		assert.True(t, q.Waits("a"))
+		time.Sleep(10 * time.Minute)
+		assert.InDelta(t, 14, j.tried.Load(), 2, "less often as time goes by, and at least once a minute")
+		down.Store(false)
+		time.Sleep(longestPause + time.Second)
+		assert.False(t, q.Waits("a"))
+		time.Sleep(time.Hour)
+		assert.EqualValues(t, 1, j.done.Load())
+
+		later := &job{down: down} // the goroutine has ended, and begins again
+		q.Add("b", later)
+		time.Sleep(2 * time.Second)
+		assert.EqualValues(t, 1, later.done.Load())
+	})
+}
+
+func TestAJobOfTheSameIDDoesWhatTheOlderOneWouldHaveDone(t *testing.T) {
+	bubble(t, func(t *testing.T, q *Queue, down *atomic.Bool) {
+		older, newer := &job{down: down}, &job{down: down}
+		q.Add("a", older)
+		q.Add("a", newer)
+		down.Store(false)
+		q.Try(t.Context())
+		assert.Zero(t, older.done.Load())
+		assert.EqualValues(t, 1, newer.done.Load())
+		assert.Equal(t, 1, newer.parts)
+	})
+}
+
+// adder adds another job of its ID while it is being done.
+type adder struct {
+	job
+	q    *Queue
+	next *job
+}
+
+func (a *adder) Do(context.Context) error {
+	a.q.Add("a", a.next)
+	return nil
+}
+
+func TestAJobThatIsAddedWhileAnOlderOneIsDoneStillWaits(t *testing.T) {
+	bubble(t, func(t *testing.T, q *Queue, down *atomic.Bool) {
+		a := &adder{job: job{down: down}, q: q, next: &job{down: down}}
+		q.Add("a", a)
+		down.Store(false)
+		q.Try(t.Context())
+		assert.True(t, q.Waits("a"))
+		q.Try(t.Context())
+		assert.False(t, q.Waits("a"))
+		assert.EqualValues(t, 1, a.next.done.Load())
+	})
+}
+
+func TestTheJobsThatWaitAreBoundedAndCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		group, dropped := tasks.New(), 0
+		q := New(group, time.Second, func() { dropped++ })
+		down := &atomic.Bool{}
+		down.Store(true)
+		for i := range mostJobs + 2 {
+			q.Add(fmt.Sprint(i), &job{down: down, parts: i % 2})
+		}
+		assert.Equal(t, 2, dropped)
+		assert.False(t, q.Waits(fmt.Sprint(mostJobs)))
+		assert.Equal(t, mostJobs/2, q.Count(func(j Job) bool { return j.(*job).parts == 1 }))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		group.Finish(ctx)
+		require.True(t, q.Waits("0"))
+	})
+}

@@ -1,0 +1,79 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// Place is where the program stands on its host. A prefix belongs to the paths that
+// browsers see. [http.StripPrefix] or a proxy may take it off before a request
+// reaches the handlers, or may not. The zero value is the root.
+type Place struct {
+	prefix  string // decoded, without a slash at the end; "" at the root
+	escaped string // the prefix as it is written in URLs
+}
+
+// PlaceAt returns the place below a URL. It reports false if the path of the URL
+// cannot be a prefix.
+func PlaceAt(base *url.URL) (Place, bool) {
+	p := Place{prefix: strings.TrimRight(base.Path, "/"), escaped: strings.TrimRight(base.EscapedPath(), "/")}
+	return p, p.escaped == "" || IsLocalPath(p.escaped)
+}
+
+// Public returns a path of the program, which may have a query, as browsers see it.
+func (p Place) Public(path string) string {
+	if p.Holds(path) {
+		return path
+	}
+	return p.escaped + path
+}
+
+// Holds reports whether a path, which may have a query, is below the prefix.
+func (p Place) Holds(path string) bool {
+	decoded, err := url.PathUnescape(PathOf(path))
+	return err == nil && p.Below(decoded)
+}
+
+// Below reports the same of a path that is decoded.
+func (p Place) Below(path string) bool {
+	rest, ok := strings.CutPrefix(path, p.prefix)
+	return ok && (rest == "" || rest[0] == '/')
+}
+
+// Local returns a decoded path without the prefix.
+func (p Place) Local(path string) string {
+	if p.Below(path) {
+		path = path[len(p.prefix):]
+	}
+	if path == "" {
+		return "/"
+	}
+	return path
+}
+
+// LocalOf is Local for a path that is written as in a URL.
+func (p Place) LocalOf(path string) string {
+	decoded, err := url.PathUnescape(PathOf(path))
+	if err != nil {
+		return path
+	}
+	return p.Local(decoded)
+}
+
+// Requested returns the path and the query that the browser has asked for, whatever
+// http.StripPrefix or a proxy has taken off.
+func (p Place) Requested(r *http.Request) string {
+	if IsLocalPath(r.RequestURI) && p.Holds(r.RequestURI) {
+		return r.RequestURI
+	}
+	return p.Public(LocalPath(r.URL.RequestURI(), "/"))
+}
+
+// PathOf returns the path of a URL without scheme and host.
+func PathOf(uri string) string {
+	if i := strings.IndexAny(uri, "?#"); i >= 0 {
+		return uri[:i]
+	}
+	return uri
+}
