@@ -32,7 +32,8 @@ type firefox struct {
 
 // firefoxPrefs are what the tests need that is not the default: nothing leaves the
 // machine. Cookies and popups are as users have them; the preferences that the
-// protocol recommends would turn the popup blocker off.
+// protocol recommends would turn the popup blocker off. Clicks go through the browser,
+// as a user's do, and so reach the frames of other sites.
 const firefoxPrefs = `
 user_pref("remote.prefs.recommended", false);
 user_pref("network.proxy.type", 1);
@@ -54,6 +55,7 @@ user_pref("services.settings.server", "data:,");
 user_pref("network.captive-portal-service.enabled", false);
 user_pref("network.connectivity-service.enabled", false);
 user_pref("extensions.update.enabled", false);
+user_pref("remote.events.async.mouse.enabled", true);
 `
 
 var firefoxReady = regexp.MustCompile(`WebDriver BiDi listening on (ws://\S+)`)

@@ -39,6 +39,12 @@ const (
 	SilentOverHTTP = "the same over `http://` on localhost"
 	SilentForeign  = "silent, auth domain on another site"
 	SilentRefused  = "the same, if the iframe is refused and the fallback is a redirect"
+
+	GameRedirect       = "from WebAssembly: redirect"
+	GameSilentSameHost = "from WebAssembly: silent, auth domain on the same host"
+	GameSilentForeign  = "from WebAssembly: silent, auth domain on another site"
+	EmbeddedPopup      = "from WebAssembly embedded by another site: in a popup"
+	EmbeddedSilent     = "from WebAssembly embedded by another site: silent"
 )
 
 // matrix is the README's table: the tests take from it what they expect.
@@ -54,6 +60,11 @@ var matrix = []struct {
 	{SilentOverHTTP, map[Engine]Result{Chromium: endsAndIsDone, Firefox: endsAndIsUnconfirmed, WebKit: endsAndIsDone}},
 	{SilentForeign, everywhere(staysAndIsUnconfirmed)},
 	{SilentRefused, everywhere(endsAndIsDone)},
+	{GameRedirect, everywhere(endsAndIsDone)},
+	{GameSilentSameHost, everywhere(endsAndIsDone)},
+	{GameSilentForeign, everywhere(staysAndIsUnconfirmed)},
+	{EmbeddedPopup, everywhere(endsAndIsDone)},
+	{EmbeddedSilent, everywhere(staysAndIsUnconfirmed)},
 }
 
 func everywhere(r Result) map[Engine]Result {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -28,7 +27,7 @@ type portal struct {
 func (s *site) embed(p *browsertest.Profile) portal {
 	s.t.Helper()
 	mux := http.NewServeMux()
-	server := httptest.NewServer(mux)
+	server := s.serve(mux)
 	s.t.Cleanup(server.Close)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")

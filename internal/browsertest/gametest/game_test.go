@@ -57,6 +57,7 @@ type site struct {
 	auth   *passporttest.Server
 	origin string
 	mux    *http.ServeMux
+	serve  func(http.Handler) *httptest.Server
 	config map[string]any
 	policy string // the pages' Content-Security-Policy
 
@@ -69,10 +70,21 @@ type site struct {
 // passport.
 func newSite(t testing.TB, authHost string) *site {
 	t.Helper()
-	s := &site{t: t, mux: http.NewServeMux()}
-	s.auth = passporttest.NewServer(passporttest.Options{AutoLogin: true, Host: authHost})
+	return serveSite(t, passporttest.Options{AutoLogin: true, Host: authHost}, httptest.NewServer)
+}
+
+// newTLSSite is newSite with everything on https, as sites are.
+func newTLSSite(t testing.TB, authHost string) *site {
+	t.Helper()
+	return serveSite(t, passporttest.Options{AutoLogin: true, Host: authHost, TLS: true}, httptest.NewTLSServer)
+}
+
+func serveSite(t testing.TB, auth passporttest.Options, serve func(http.Handler) *httptest.Server) *site {
+	t.Helper()
+	s := &site{t: t, mux: http.NewServeMux(), serve: serve}
+	s.auth = passporttest.NewServer(auth)
 	t.Cleanup(s.auth.Close)
-	server := httptest.NewServer(s.mux)
+	server := serve(s.mux)
 	t.Cleanup(server.Close)
 	s.origin = strings.Replace(server.URL, "127.0.0.1", appHost, 1)
 	s.config = map[string]any{
