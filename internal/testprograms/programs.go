@@ -75,6 +75,11 @@ var All = []Program{
 		Packages: []string{"postgresql"}, For: "storage/postgres and the tests of whole processes",
 	},
 	{
+		Name:     "pg_basebackup",
+		Places:   []string{"/usr/lib/postgresql/*/bin/pg_basebackup", "/usr/pgsql-*/bin/pg_basebackup", "/opt/homebrew/opt/postgresql@*/bin/pg_basebackup"},
+		Packages: []string{"postgresql"}, For: "storage/postgres with a standby",
+	},
+	{
 		Name: "pgbouncer", Places: []string{"/usr/sbin/pgbouncer"},
 		Packages: []string{"pgbouncer"}, For: "storage/postgres behind a proxy that pools transactions",
 	},

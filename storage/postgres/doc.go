@@ -37,9 +37,23 @@
 // # What survives
 //
 // What a method has returned is on disk, if the server is configured for that: with
-// synchronous_commit off, or after a failover to a replica that lags behind, the
+// synchronous_commit off, or after a fail-over to a standby that lags behind, the
 // last moment is lost. A session that ended in it exists again, and a pending
-// revocation is lost. Use a synchronous replica to prevent this. After an error
+// revocation is lost.
+//
+// A synchronous standby closes that gap, but not by itself: when the wait for it is
+// cancelled, PostgreSQL commits and reports success. Options.SynchronousCommit has the
+// store wait, for its own transactions alone, with a bound, and find out. A write that
+// the standby does not confirm in time is carried out and returns
+// storage.ErrNotReplicated; package passport reports such a logout as pending and does
+// it again until it is confirmed.
+//
+//	config, err := pgxpool.ParseConfig("postgres://app@db.example/app")
+//	config.ConnConfig.OnNotice = postgres.OnNotice
+//	pool, err := pgxpool.NewWithConfig(ctx, config)
+//	store, err := postgres.New(pool, postgres.Options{SynchronousCommit: postgres.RemoteFlush})
+//
+// After an error
 // other than those of package storage, the change may have been made completely or
 // not at all, but never in part.
 //

@@ -32,6 +32,28 @@ type Options struct {
 	// 44 bytes together.
 	Prefix string
 
+	// SynchronousCommit has every write that ends something wait at its commit until
+	// a synchronous standby has it: RemoteWrite, RemoteFlush or RemoteApply. If the
+	// standby does not confirm, the method returns storage.ErrNotReplicated beside
+	// its result, and package passport reports a logout as pending and tries again.
+	// Empty, the default: the server's own setting applies, and nothing is found
+	// out: a fail-over may then bring back a session that has ended, as the package
+	// documentation says.
+	//
+	// The server must have synchronous_standby_names, without which every write is
+	// storage.ErrNotReplicated, and the pool's ConnConfig.OnNotice must be OnNotice.
+	// It goes for Save, Delete, DeleteMatching and Enqueue, in one round trip, and
+	// costs the time until the standby has answered. Load never waits. Claim, Retry
+	// and Complete do not either: at worst, a token is revoked twice.
+	SynchronousCommit SynchronousCommit
+
+	// SyncTimeout bounds a write that waits. Default 1 s. When it is over, the store
+	// cancels the wait by a connection of its own, and the write stays carried out;
+	// one that was still waiting for another transaction fails instead. After a
+	// wait in vain, writes return at once, one a second excepted, until the standby
+	// confirms again.
+	SyncTimeout time.Duration
+
 	// Now is the clock that decides what has expired and what is due. Default
 	// time.Now. The server's clock is never asked, so instances that share
 	// the tables need clocks that agree.
@@ -53,6 +75,7 @@ type Store struct {
 	names   names
 	sql     statements
 	created atomic.Uint64
+	standby *standby // nil: wait for none
 }
 
 // New returns a store on pool. It does not connect: call Migrate before the
@@ -65,7 +88,11 @@ func New(pool *pgxpool.Pool, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{pool: pool, now: opts.Now, names: names, sql: newStatements(names)}
+	standby, err := newStandby(pool, opts)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{pool: pool, now: opts.Now, names: names, sql: newStatements(names), standby: standby}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -89,15 +116,15 @@ func stored(t time.Time) time.Time {
 }
 
 // row runs a statement that returns at most one row, and ErrNotFound if none.
-func (s *Store) row(ctx context.Context, verb, sql string, args, dest []any) error {
-	err := s.run(ctx, func(db querier) error {
+func (s *Store) row(ctx context.Context, run runner, verb, sql string, args, dest []any) error {
+	unproven, err := run(ctx, func(db querier) error {
 		return db.QueryRow(ctx, sql, args...).Scan(dest...)
 	})
 	switch {
 	case err == nil:
-		return nil
+		return proven(nil, unproven)
 	case errors.Is(err, pgx.ErrNoRows):
-		return storage.ErrNotFound
+		return proven(storage.ErrNotFound, unproven)
 	default:
 		return failed(verb, err)
 	}
@@ -105,9 +132,9 @@ func (s *Store) row(ctx context.Context, verb, sql string, args, dest []any) err
 
 // rows runs a statement that returns any number of rows, each scanned into the
 // places that fields names.
-func rows[T any](ctx context.Context, s *Store, verb, sql string, fields func(*T) []any, args ...any) ([]T, error) {
+func rows[T any](ctx context.Context, run runner, verb, sql string, fields func(*T) []any, args ...any) ([]T, error) {
 	var all []T
-	err := s.run(ctx, func(db querier) error {
+	unproven, err := run(ctx, func(db querier) error {
 		found, err := db.Query(ctx, sql, args...)
 		if err != nil {
 			return err
@@ -120,23 +147,21 @@ func rows[T any](ctx context.Context, s *Store, verb, sql string, fields func(*T
 	if err != nil {
 		return nil, failed(verb, err)
 	}
-	return all, nil
+	return all, proven(nil, unproven)
 }
 
 // fenced runs a statement that acts only while something it compares is as the
 // caller read it. The statement answers whether it acted, and whether what its
 // snapshot saw was as the caller read it.
-func (s *Store) fenced(ctx context.Context, verb, sql string, args ...any) error {
+func (s *Store) fenced(ctx context.Context, run runner, verb, sql string, args ...any) error {
 	for {
 		var acted, unchanged bool
-		if err := s.row(ctx, verb, sql, args, []any{&acted, &unchanged}); err != nil {
+		err := s.row(ctx, run, verb, sql, args, []any{&acted, &unchanged})
+		switch unsafe := (*unsafeError)(nil); {
+		case err != nil && !errors.As(err, &unsafe), errors.Is(err, storage.ErrNotFound), acted:
 			return err
-		}
-		if acted {
-			return nil
-		}
-		if !unchanged {
-			return storage.ErrConflict
+		case !unchanged:
+			return asConflict(err)
 		}
 		// Another writer came between the snapshot and the lock. What it left
 		// behind, or that it left nothing, only a new snapshot shows. This goes

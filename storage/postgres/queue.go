@@ -19,11 +19,11 @@ const uniqueViolation = "23505"
 func (s *Store) DeleteAndEnqueue(ctx context.Context, id string, lease time.Duration) (storage.Revocation, error) {
 	now := s.clock()
 	var d storage.Revocation
-	err := s.row(ctx, "delete and enqueue", s.sql.removeAndEnqueue, []any{[]byte(id), now, stored(now.Add(lease))}, revocation(&d))
-	if err != nil {
+	err := s.row(ctx, s.write, "delete and enqueue", s.sql.removeAndEnqueue, []any{[]byte(id), now, stored(now.Add(lease))}, revocation(&d))
+	if err != nil && !carriedOut(err) {
 		return storage.Revocation{}, alreadyEnqueued(err)
 	}
-	return d, nil
+	return d, err
 }
 
 // DeleteMatchingAndEnqueue removes the live records that m selects and enqueues
@@ -34,7 +34,7 @@ func (s *Store) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, l
 		return nil, storage.ErrEmptyMatch
 	}
 	now := s.clock()
-	revocations, err := rows(ctx, s, "delete matching and enqueue", s.sql.removeMatchingAndEnqueue.pick(m), revocation,
+	revocations, err := rows(ctx, s.write, "delete matching and enqueue", s.sql.removeMatchingAndEnqueue.pick(m), revocation,
 		[]byte(m.Except), now, key(m.Subject), key(m.SID), []byte(m.Tenant), []byte(m.Kind), stored(now.Add(lease)))
 	return revocations, alreadyEnqueued(err)
 }
@@ -46,17 +46,17 @@ func (s *Store) Enqueue(ctx context.Context, r storage.Record, lease time.Durati
 	}
 	now := s.clock()
 	var d storage.Revocation
-	err := s.row(ctx, "enqueue", s.sql.enqueue, []any{
+	err := s.row(ctx, s.write, "enqueue", s.sql.enqueue, []any{
 		[]byte(r.ID), key(r.Subject), key(r.SID), int64(r.Revision), stored(r.Expiry), notNull(r.Data),
 		now, stored(now.Add(lease)), []byte(r.Tenant), []byte(r.Kind),
 	}, revocation(&d))
 	if errors.Is(err, storage.ErrNotFound) {
-		return storage.Revocation{}, storage.ErrConflict
+		return storage.Revocation{}, asConflict(err)
 	}
-	if err != nil {
+	if err != nil && !carriedOut(err) {
 		return storage.Revocation{}, err
 	}
-	return d, nil
+	return d, err
 }
 
 // Claim leases up to n revocations that are due, the oldest first. Revocations
@@ -66,17 +66,17 @@ func (s *Store) Claim(ctx context.Context, tenant string, n int, lease time.Dura
 		return nil, nil
 	}
 	now := s.clock()
-	return rows(ctx, s, "claim", s.sql.claim, revocation, now, int64(n), stored(now.Add(lease)), []byte(tenant))
+	return rows(ctx, s.read, "claim", s.sql.claim, revocation, now, int64(n), stored(now.Add(lease)), []byte(tenant))
 }
 
 // Retry makes d due again at due, with the errors of storage.RevocationQueue.
 func (s *Store) Retry(ctx context.Context, d storage.Revocation, due time.Time) error {
-	return s.fenced(ctx, "retry", s.sql.retry, []byte(d.Record.ID), stored(d.Due), stored(due), []byte(d.Record.Tenant))
+	return s.fenced(ctx, s.read, "retry", s.sql.retry, []byte(d.Record.ID), stored(d.Due), stored(due), []byte(d.Record.Tenant))
 }
 
 // Complete removes d, with the errors of storage.RevocationQueue.
 func (s *Store) Complete(ctx context.Context, d storage.Revocation) error {
-	return s.fenced(ctx, "complete", s.sql.complete, []byte(d.Record.ID), stored(d.Due), []byte(d.Record.Tenant))
+	return s.fenced(ctx, s.read, "complete", s.sql.complete, []byte(d.Record.ID), stored(d.Due), []byte(d.Record.Tenant))
 }
 
 // alreadyEnqueued turns the collision of two revocations into what the contract calls it.

@@ -18,7 +18,7 @@ const maxKey = 2048
 // prepared SELECT through the primary key.
 func (s *Store) Load(ctx context.Context, id string) (storage.Record, error) {
 	r := storage.Record{ID: id}
-	if err := s.row(ctx, "load", s.sql.load, []any{[]byte(id)}, body(&r)); err != nil {
+	if err := s.row(ctx, s.read, "load", s.sql.load, []any{[]byte(id)}, body(&r)); err != nil {
 		return storage.Record{}, err
 	}
 	if !r.Expiry.After(s.now()) {
@@ -47,59 +47,60 @@ func (s *Store) Save(ctx context.Context, r storage.Record) (storage.Record, err
 
 func (s *Store) create(ctx context.Context, r storage.Record, now time.Time) (storage.Record, error) {
 	var created bool
-	err := s.row(ctx, "save", s.sql.create, []any{
+	err := s.row(ctx, s.write, "save", s.sql.create, []any{
 		[]byte(r.ID), key(r.Subject), key(r.SID), r.Expiry, sweepAfter(r.Expiry), notNull(r.Data), now,
 		[]byte(r.Tenant), []byte(r.Kind),
 	}, []any{&created})
 	if errors.Is(err, storage.ErrNotFound) {
-		return storage.Record{}, storage.ErrConflict
+		return storage.Record{}, asConflict(err)
 	}
-	if err != nil {
+	if err != nil && !carriedOut(err) {
 		return storage.Record{}, err
 	}
 	s.sweepNowAndThen(ctx)
 	r.Revision = 1
-	return r, nil
+	return r, err
 }
 
 func (s *Store) replace(ctx context.Context, r storage.Record, now time.Time) (storage.Record, error) {
-	err := s.fenced(ctx, "save", s.sql.replace,
+	err := s.fenced(ctx, s.write, "save", s.sql.replace,
 		[]byte(r.ID), int64(r.Revision), key(r.Subject), key(r.SID), r.Expiry, sweepAfter(r.Expiry), notNull(r.Data), now,
 		[]byte(r.Tenant), []byte(r.Kind))
-	if err != nil {
+	if err != nil && !carriedOut(err) {
 		return storage.Record{}, err
 	}
 	r.Revision++
-	return r, nil
+	return r, err
 }
 
 // Delete removes the live record under id and returns it, or
 // storage.ErrNotFound. Of any number of callers, one gets it.
 func (s *Store) Delete(ctx context.Context, id string) (storage.Record, error) {
 	var r storage.Record
-	if err := s.row(ctx, "delete", s.sql.remove, []any{[]byte(id), s.clock()}, record(&r)); err != nil {
+	err := s.row(ctx, s.write, "delete", s.sql.remove, []any{[]byte(id), s.clock()}, record(&r))
+	if err != nil && !carriedOut(err) {
 		return storage.Record{}, err
 	}
-	return r, nil
+	return r, err
 }
 
 // DeleteMatching removes the live records that m selects and returns them, in
 // one statement through the index on subject or on sid.
 func (s *Store) DeleteMatching(ctx context.Context, m storage.Match) ([]storage.Record, error) {
-	return s.matching(ctx, "delete matching", s.sql.removeMatching, m)
+	return s.matching(ctx, s.write, "delete matching", s.sql.removeMatching, m)
 }
 
 // List returns the live records that m selects, in one statement through the
 // index on subject or on sid.
 func (s *Store) List(ctx context.Context, m storage.Match) ([]storage.Record, error) {
-	return s.matching(ctx, "list", s.sql.list, m)
+	return s.matching(ctx, s.read, "list", s.sql.list, m)
 }
 
-func (s *Store) matching(ctx context.Context, verb string, sql byMatch, m storage.Match) ([]storage.Record, error) {
+func (s *Store) matching(ctx context.Context, run runner, verb string, sql byMatch, m storage.Match) ([]storage.Record, error) {
 	if m.Subject == "" && m.SID == "" {
 		return nil, storage.ErrEmptyMatch
 	}
-	return rows(ctx, s, verb, sql.pick(m), record, []byte(m.Except), s.clock(), key(m.Subject), key(m.SID), []byte(m.Tenant), []byte(m.Kind))
+	return rows(ctx, run, verb, sql.pick(m), record, []byte(m.Except), s.clock(), key(m.Subject), key(m.SID), []byte(m.Tenant), []byte(m.Kind))
 }
 
 // checkRecord refuses what the tables cannot hold.

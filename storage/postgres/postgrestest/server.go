@@ -54,6 +54,46 @@ func Start(settings ...string) (*Server, error) {
 	return s, nil
 }
 
+// StartStandby makes a copy of the server's data and starts a streaming standby on it,
+// and returns once that answers. It follows s, under the application name "standby"
+// for synchronous_standby_names, also across its own Kill and Restart. The caller
+// calls Close.
+func (s *Server) StartStandby(settings ...string) (*Server, error) {
+	standby := &Server{bin: s.bin, owner: s.owner, settings: settings}
+	if err := standby.follow(s); err != nil {
+		return nil, errors.Join(fmt.Errorf("postgrestest: standby: %w", err), standby.Close())
+	}
+	return standby, nil
+}
+
+func (s *Server) follow(primary *Server) (err error) {
+	if s.dir, err = s.makeDir(); err != nil {
+		return err
+	}
+	from := fmt.Sprintf("host=127.0.0.1 port=%d user=postgres application_name=standby", primary.port)
+	backup := s.command("pg_basebackup", "--dbname", from, "--pgdata", s.dir, "--write-recovery-conf",
+		"--checkpoint", "fast", "--no-sync", "--no-password")
+	if out, err := backup.CombinedOutput(); err != nil {
+		return fmt.Errorf("pg_basebackup: %w: %s", err, out)
+	}
+	return s.runAt(freePort)
+}
+
+// Promote makes a primary of a standby, and returns once it takes writes. The one
+// that it followed should be dead by then.
+func (s *Server) Promote(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, s.URL())
+	if err != nil {
+		return fmt.Errorf("postgrestest: promote: %w", err)
+	}
+	defer conn.Close(ctx)
+	var promoted bool
+	if err := conn.QueryRow(ctx, "SELECT pg_promote()").Scan(&promoted); err != nil || !promoted {
+		return fmt.Errorf("postgrestest: promote: it is not one, or took too long: %w", err)
+	}
+	return nil
+}
+
 func (s *Server) start(pick func() (int, error)) (err error) {
 	if s.bin, err = findPrograms(); err != nil {
 		return err

@@ -18,6 +18,9 @@ import (
 // highest version where there are several.
 func findPrograms() (string, error) {
 	if initdb, err := exec.LookPath("initdb"); err == nil {
+		if installed, err := filepath.EvalSymlinks(initdb); err == nil {
+			initdb = installed // where the other programs are
+		}
 		return filepath.Dir(initdb), nil
 	}
 	for _, pattern := range []string{"/usr/lib/postgresql/*/bin/initdb", "/usr/pgsql-*/bin/initdb", "/opt/homebrew/opt/postgresql@*/bin/initdb"} {
