@@ -214,6 +214,10 @@ type watch struct {
 //
 // The watch lasts until ctx is done: pass the context of the request. Calls with
 // the same context return the same channel.
+//
+// A shutdown ends no session, so the channel stays open then, while
+// http.Server.Shutdown waits for the stream, or forgets it if it is hijacked, as a
+// WebSocket is. End streams with http.Server.RegisterOnShutdown.
 func (s *Session) Done(ctx context.Context) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
