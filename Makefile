@@ -42,7 +42,7 @@ DRIVES      = storage/redis storage/postgres examples/cluster
 ELSEWHERE   = $(filter-out internal/% examples/recipes,$(patsubst $(CURDIR)/%,%,$(filter-out $(CURDIR),$(MODULES))))
 
 # The packages whose tests start servers or browsers; quick runs all the others.
-SERVERS = $(addprefix github.com/passport-go/passport/, examples/cluster \
+SERVERS = $(addprefix github.com/passport-go/passport/, examples/cluster examples/proxy \
 	internal/bench internal/browsertest internal/browsertest/% internal/optest internal/processtest internal/redistest \
 	storage/postgres storage/postgres/postgrestest storage/redis)
 

@@ -114,6 +114,8 @@ var walls = map[string][]string{
 	"cmd/passport":                       {module, module + "/passporttest", module + "/internal/..."},
 	"examples/internal/run":              {module, module + "/passporttest"},
 	"examples/internal/usertest":         {module, module + "/passporttest", module + "/examples/internal/run", "github.com/stretchr/testify/..."},
+	"examples/proxy":                     {module, module + "/examples/internal/run"},
+	"examples/tenants":                   {module, module + "/examples/internal/run", module + "/passporttest", module + "/storage/memory"},
 	"examples/web":                       {module, module + "/passporttest", module + "/storage/memory"},
 	"examples/cli":                       {module, module + "/native", module + "/passporttest", module + "/storage/file"},
 	"examples/wasm":                      {module + "/passporttest"},

@@ -123,3 +123,18 @@ func TestALogoutIsSeenToBeDone(t *testing.T) {
 	assert.Empty(t, auth.Sessions())
 	assert.False(t, unfinished)
 }
+
+// A program that is served by https has cookies that http has not.
+func TestTheBrowserTrustsAProgramServedByHTTPS(t *testing.T) {
+	for _, o := range []passporttest.Options{{}, {TLS: true}} {
+		app := httptest.NewTLSServer(http.NotFoundHandler())
+		t.Cleanup(app.Close)
+		auth := start(t, o)
+		auth.Trust(app.Certificate())
+		for _, address := range []string{app.URL, auth.URL} {
+			resp, err := auth.Browser().Get(address)
+			require.NoError(t, err)
+			require.NoError(t, resp.Body.Close())
+		}
+	}
+}

@@ -124,6 +124,19 @@ func (s *Server) Browser() *http.Client {
 // [Options.TLS].
 func (s *Server) Certificate() *x509.Certificate { return s.certificate }
 
+// Trust makes [Server.Client] and [Server.Browser] trust the certificate of another
+// server, such as the program under test if httptest serves it by https:
+//
+//	auth.Trust(app.Certificate())
+//
+// Call it before the first request of either.
+func (s *Server) Trust(certificate *x509.Certificate) {
+	if s.transport.TLSClientConfig == nil {
+		s.transport.TLSClientConfig = &tls.Config{RootCAs: x509.NewCertPool()}
+	}
+	s.transport.TLSClientConfig.RootCAs.AddCert(certificate)
+}
+
 // newTransport returns a transport that finds host, the server's name, at addr.
 func (s *Server) newTransport(host, addr string) *http.Transport {
 	t := &http.Transport{ForceAttemptHTTP2: true}

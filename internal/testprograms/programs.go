@@ -86,6 +86,7 @@ var All = []Program{
 	{Name: "dbus-run-session", Packages: []string{"dbus-daemon"}, For: "storage/keyring: a D-Bus session of its own"},
 	{Name: "dbus-daemon", Packages: []string{"dbus-daemon"}, For: "storage/keyring: dbus-run-session starts it"},
 	{Name: "gnome-keyring-daemon", Packages: []string{"gnome-keyring"}, For: "storage/keyring: the Secret Service"},
+	{Name: "nginx", Places: []string{"/usr/sbin/nginx"}, Packages: []string{"nginx"}, For: "examples/proxy"},
 	{Name: "npm", Packages: []string{"npm"}, For: "installing the JavaScript SDK, oidc-provider and a recent Node.js"},
 	{Name: "node", Packages: []string{"nodejs"}, For: "npm; the tests run a newer one, which npm installs"},
 

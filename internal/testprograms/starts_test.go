@@ -31,6 +31,7 @@ const (
 var computed = map[string][]string{
 	"examples/cli/cli_test.go":                      {itself},
 	"examples/cluster/redis.go":                     {"redis-server"},
+	"examples/proxy/nginx.go":                       {"nginx"},
 	"internal/bench/server_test.go":                 {itself},
 	"internal/browsertest/chromium.go":              {"chromium"},
 	"internal/browsertest/process.go":               {"firefox-esr", "WebKitWebDriver", "Xvfb"},
@@ -82,7 +83,7 @@ func TestEveryProgramThatIsStartedIsInTheTable(t *testing.T) {
 func TestAProgramThatIsNotInTheTableIsFound(t *testing.T) {
 	for source, want := range map[string]string{
 		`import "os/exec"; var _ = exec.Command("memcached", "-p", "0")`:            "memcached",
-		`import "os/exec"; var _, _ = exec.LookPath("/usr/sbin/nginx")`:             "nginx",
+		`import "os/exec"; var _, _ = exec.LookPath("/usr/sbin/haproxy")`:           "haproxy",
 		`import run "os/exec"; var _ = run.CommandContext(nil, "memcached")`:        "memcached",
 		`import "os/exec"; var _ = exec.Command(choose())`:                          "computed",
 		`import "os/exec"; var _ = &exec.Cmd{Path: "/usr/bin/env"}`:                 "computed",

@@ -37,32 +37,35 @@ func Config(base, authDomain string) passport.Config {
 
 // Main is an example's main: it runs the program at http://localhost:3000, or at
 // PORT, until Ctrl-C.
-func Main(program Program) {
+func Main(program Program) { MainAt("", program) }
+
+// MainAt is Main for a program that users reach at another base URL, through a proxy.
+func MainAt(public string, program Program) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-	if err := serve(ctx, program); err != nil {
+	if err := serve(ctx, public, program); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func serve(ctx context.Context, program Program) error {
+func serve(ctx context.Context, public string, program Program) error {
 	port := cmp.Or(os.Getenv("PORT"), "3000")
 	listener, err := net.Listen("tcp", net.JoinHostPort("localhost", port))
 	if err != nil {
 		return fmt.Errorf("port %s cannot be used: %w\n\nSet PORT to another one, or to 0 for any", port, err)
 	}
 	defer listener.Close()
-	base := fmt.Sprintf("http://localhost:%d", listener.Addr().(*net.TCPAddr).Port)
+	base := cmp.Or(public, fmt.Sprintf("http://localhost:%d", listener.Addr().(*net.TCPAddr).Port))
 	auth := passporttest.NewServer(passporttest.Options{})
 	defer auth.Close()
 	fmt.Printf("\n  Open %s and sign in.\n\n  Its auth domain is a stand-in at %s.\n  Ctrl-C stops the program.\n\n", base, auth.URL)
 	return program(ctx, listener, Config(base, auth.URL))
 }
 
-// HTTP serves a handler until ctx is done, and then closes p. The contexts of the
-// requests end with ctx: [http.Server.Shutdown] waits for streams, and ends none.
-func HTTP(ctx context.Context, listener net.Listener, handler http.Handler, p *passport.Passport) error {
+// HTTP serves a handler until ctx is done, and then closes the Passports. The contexts
+// of the requests end with ctx: [http.Server.Shutdown] waits for streams, and ends none.
+func HTTP(ctx context.Context, listener net.Listener, handler http.Handler, all ...*passport.Passport) error {
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -77,7 +80,11 @@ func HTTP(ctx context.Context, listener net.Listener, handler http.Handler, p *p
 	}
 	closing, cancel := Closing()
 	defer cancel()
-	return errors.Join(err, server.Shutdown(closing), p.Close(closing))
+	err = errors.Join(err, server.Shutdown(closing))
+	for _, p := range all {
+		err = errors.Join(err, p.Close(closing))
+	}
+	return err
 }
 
 // Closing is the context of what a program does at its end.

@@ -44,6 +44,11 @@ func Start(t testing.TB, program run.Program) *Site {
 	return s
 }
 
+// At is an example that the test serves itself, at a base URL.
+func At(t testing.TB, base string, auth *passporttest.Server) *Site {
+	return &Site{URL: base, Auth: auth, t: t}
+}
+
 // Serve runs a program in the background until the test ends; it has to end without
 // an error.
 func Serve(t testing.TB, program func(context.Context) error) {
@@ -71,11 +76,8 @@ type Browser struct {
 }
 
 // Browser opens another one.
-func (s *Site) Browser() *Browser { return NewBrowser(s.t, s.Auth, s.URL) }
-
-// NewBrowser opens a browser for an example that is not a [Site].
-func NewBrowser(t testing.TB, auth *passporttest.Server, base string) *Browser {
-	b := &Browser{Client: auth.Browser(), Base: base, t: t}
+func (s *Site) Browser() *Browser {
+	b := &Browser{Client: s.Auth.Browser(), Base: s.URL, t: s.t}
 	b.Timeout = 20 * time.Second
 	return b
 }
@@ -113,16 +115,24 @@ func (b *Browser) Do(method, path string, header ...string) Answer {
 	return Answer{res, string(body)}
 }
 
+// At is the same browser with pages at another base URL.
+func (b *Browser) At(base string) *Browser { return &Browser{Client: b.Client, Base: base, t: b.t} }
+
 // Copy is somebody else's browser with a copy of the cookies.
-func (b *Browser) Copy() *Browser {
+func (b *Browser) Copy() *Browser { return b.CopyTo(b.Base) }
+
+// CopyTo is somebody else's browser, which sends a copy of the cookies to another site.
+func (b *Browser) CopyTo(base string) *Browser {
 	jar, err := cookiejar.New(nil)
 	require.NoError(b.t, err)
-	base, err := url.Parse(b.Base + "/")
+	from, err := url.Parse(b.Base + "/")
 	require.NoError(b.t, err)
-	jar.SetCookies(base, b.Jar.Cookies(base))
+	to, err := url.Parse(base + "/")
+	require.NoError(b.t, err)
+	jar.SetCookies(to, b.Jar.Cookies(from))
 	thief := *b.Client
 	thief.Jar = jar
-	return &Browser{Client: &thief, Base: b.Base, t: b.t}
+	return &Browser{Client: &thief, Base: base, t: b.t}
 }
 
 // SignIn signs Alice in, who ends on the home page.
