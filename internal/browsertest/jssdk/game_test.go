@@ -20,11 +20,15 @@ import (
 
 // A Go program and the JavaScript SDK itself, in one page, have one session: each
 // finds the user whom the other has signed in, and signs them out.
-func TestJavaScriptSDKAndAGoProgramShareASession(t *testing.T) {
+func TestEnginesShareASessionOfTheJavaScriptSDKAndAGoProgram(t *testing.T) {
+	inEngines(t, shareASession)
+}
+
+func shareASession(t *testing.T, e browsertest.Engine) {
 	auth := passporttest.NewServer(passporttest.Options{AutoLogin: true, Host: "auth.localhost", TLS: true})
 	t.Cleanup(auth.Close)
 	origin := serveBoth(t, auth)
-	profile := browsertest.Open(t, browsertest.Blocked)
+	profile := e.Open(t)
 	tab, other := profile.Tab(), profile.Tab()
 
 	// The JavaScript SDK signs in, the Go program signs out.
