@@ -1,7 +1,8 @@
 // Package storage is the contract between package passport and the places
 // where sessions are kept. A backend implements [TokenStore]; the smaller
 // interfaces beside it ([RevocationQueue], [Lister], [Notifier]) are optional, and
-// package passport looks for them once, in passport.New.
+// package passport looks for them once, in passport.New. [Inspector] is for package
+// storage/inspect.
 //
 // A store sees no secret: the ID is a hash of the session id, and Data is
 // sealed by package passport before it gets here. A store does not interpret

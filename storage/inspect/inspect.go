@@ -1,0 +1,139 @@
+// Package inspect finds out what is wrong with a program's store: whether it works, how
+// long it takes, and whether its server or file is set up to keep what the SDK relies
+// on. Only the program has the store's client, so it is the program that looks, for
+// operators and for the command passport doctor:
+//
+//	admin := http.NewServeMux()
+//	admin.Handle("GET /debug/passport/store", inspect.Handler(store))
+//	go http.ListenAndServe("127.0.0.1:6060", admin)
+//
+//	passport doctor -store http://127.0.0.1:6060/debug/passport/store config.json
+package inspect
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/passport-go/passport/storage"
+)
+
+const (
+	// timeout bounds one inspection.
+	timeout = 10 * time.Second
+
+	// loads is how often a record is read, and slow what the median of them is if the
+	// store is too far away: each request of a signed-in user waits so long.
+	loads = 5
+	slow  = 25 * time.Millisecond
+)
+
+// Store inspects a store, within 10 s: it saves, reads and deletes a record of its own
+// and, if the store is a [storage.Inspector] (or a wrapper with a method Unwrap around
+// one), asks it about its settings. No findings: all is well.
+func Store(ctx context.Context, store storage.TokenStore) []storage.Finding {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	findings := []storage.Finding{}
+	took, err := try(ctx, store)
+	switch {
+	case err != nil:
+		findings = append(findings, found(unavailable, err.Error()))
+	case took > slow:
+		findings = append(findings, found(tooSlow, fmt.Sprintf("to read one record takes %s, in the median of %d", took.Round(time.Millisecond), loads)))
+	}
+	if _, ok := store.(storage.RevocationQueue); !ok {
+		findings = append(findings, found(noQueue, fmt.Sprintf("%T is not a storage.RevocationQueue", store)))
+	}
+	inspector := inspectorIn(store)
+	if inspector == nil {
+		return findings
+	}
+	more, err := inspector.Inspect(ctx)
+	if err != nil && len(findings) == 0 {
+		findings = append(findings, found(unavailable, err.Error()))
+	}
+	return append(findings, more...)
+}
+
+var (
+	unavailable = storage.Finding{
+		ID: "store.unavailable", Severity: storage.Problem,
+		Why:    "The store cannot write, read and delete a record, so nobody can sign in.",
+		Remedy: "See the error: the address, the credentials, the rights of the user, the disk.",
+	}
+	tooSlow = storage.Finding{
+		ID: "store.slow", Severity: storage.Warning,
+		Why:    "Each request of a signed-in user waits for the store once.",
+		Remedy: "Bring the store nearer to the program, and look at its load.",
+	}
+	noQueue = storage.Finding{
+		ID: "store.no-queue", Severity: storage.Warning,
+		Why:    "Revocations that are pending when the program ends are lost, and those refresh tokens stay valid.",
+		Remedy: "Implement storage.RevocationQueue. If a wrapper hides it, forward its methods.",
+	}
+)
+
+// longestSeen bounds what is repeated of a store's error.
+const longestSeen = 500
+
+func found(f storage.Finding, seen string) storage.Finding {
+	seen = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, seen)
+	f.Seen = strings.ToValidUTF8(seen[:min(len(seen), longestSeen)], "")
+	return f
+}
+
+// try saves, reads and deletes a record, and returns how long it takes to read it.
+func try(ctx context.Context, store storage.TokenStore) (time.Duration, error) {
+	var random [16]byte
+	_, _ = rand.Read(random[:]) // never fails
+	r, err := store.Save(ctx, storage.Record{
+		ID: "passport-inspect-" + hex.EncodeToString(random[:]), Tenant: "passport-inspect", Kind: "inspect", Subject: "passport-inspect",
+		Expiry: time.Now().Add(time.Minute), Data: []byte("inspect"),
+	})
+	if err != nil {
+		return 0, fmt.Errorf("a record cannot be saved: %w", err)
+	}
+	var took []time.Duration
+	for range loads {
+		begun := time.Now()
+		if _, err = store.Load(ctx, r.ID); err != nil {
+			err = fmt.Errorf("a record cannot be read: %w", err)
+			break
+		}
+		took = append(took, time.Since(begun))
+	}
+	if _, deleted := store.Delete(ctx, r.ID); deleted != nil {
+		err = errors.Join(err, fmt.Errorf("a record cannot be deleted: %w", deleted))
+	}
+	if err != nil {
+		return 0, err
+	}
+	slices.Sort(took)
+	return took[len(took)/2], nil
+}
+
+// inspectorIn looks for the Inspector in a store and in what it wraps.
+func inspectorIn(store storage.TokenStore) storage.Inspector {
+	for range 10 {
+		if inspector, ok := store.(storage.Inspector); ok {
+			return inspector
+		}
+		wrapper, ok := store.(interface{ Unwrap() storage.TokenStore })
+		if !ok {
+			return nil
+		}
+		store = wrapper.Unwrap()
+	}
+	return nil
+}

@@ -1,0 +1,151 @@
+package inspect_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport/storage"
+	"github.com/passport-go/passport/storage/inspect"
+	"github.com/passport-go/passport/storage/memory"
+)
+
+func ids(findings []storage.Finding) []string {
+	all := []string{}
+	for _, f := range findings {
+		all = append(all, f.ID)
+	}
+	return all
+}
+
+// withFault is a store in which one method fails.
+type withFault struct {
+	*memory.Store
+	load, remove error
+}
+
+func (s withFault) Load(ctx context.Context, id string) (storage.Record, error) {
+	if s.load != nil {
+		return storage.Record{}, s.load
+	}
+	return s.Store.Load(ctx, id)
+}
+
+func (s withFault) Delete(ctx context.Context, id string) (storage.Record, error) {
+	r, err := s.Store.Delete(ctx, id)
+	return r, errors.Join(err, s.remove)
+}
+
+func TestAStoreThatFailsIsFound(t *testing.T) {
+	store := memory.New(memory.Options{})
+	assert.Empty(t, inspect.Store(t.Context(), store))
+	for _, broken := range []withFault{{store, errors.New("no route\nto host"), nil}, {store, nil, errors.New("no route\nto host")}} {
+		findings := inspect.Store(t.Context(), broken)
+		assert.Equal(t, []string{"store.unavailable"}, ids(findings))
+		assert.Contains(t, findings[0].Seen, "no route to host")
+	}
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	assert.Equal(t, []string{"store.unavailable"}, ids(inspect.Store(cancelled, store)))
+	left, err := store.List(t.Context(), storage.Match{Tenant: "passport-inspect", Kind: "inspect", Subject: "passport-inspect"})
+	require.NoError(t, err)
+	assert.Empty(t, left, "nothing is left behind")
+}
+
+// inspected is a store that knows something about itself.
+type inspected struct{ *memory.Store }
+
+func (inspected) Inspect(context.Context) ([]storage.Finding, error) {
+	return []storage.Finding{{ID: "inspected.full"}}, errors.New("and does not answer")
+}
+
+// wrapper hides the queue, and says what it wraps.
+type wrapper struct{ storage.TokenStore }
+
+func (w wrapper) Unwrap() storage.TokenStore { return w.TokenStore }
+
+func TestAnInspectorIsAskedBehindAWrapper(t *testing.T) {
+	store := inspected{memory.New(memory.Options{})}
+	assert.Equal(t, []string{"store.unavailable", "inspected.full"}, ids(inspect.Store(t.Context(), store)))
+	assert.Equal(t, []string{"store.no-queue", "inspected.full"}, ids(inspect.Store(t.Context(), wrapper{wrapper{store}})))
+}
+
+func TestOnlyThisMachineInspects(t *testing.T) {
+	handler := inspect.Handler(memory.New(memory.Options{}))
+	ask := func(change func(*http.Request)) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1:6060/debug", nil)
+		r.RemoteAddr = "127.0.0.1:1234"
+		change(r)
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		return w
+	}
+	for name, change := range map[string]func(*http.Request){
+		"loopback":        func(*http.Request) {},
+		"by name":         func(r *http.Request) { r.Host = "localhost:6060" },
+		"IPv6":            func(r *http.Request) { r.Host, r.RemoteAddr = "[::1]:6060", "[::1]:1234" },
+		"without a port":  func(r *http.Request) { r.Host = "[::1]" },
+		"a Unix socket":   func(r *http.Request) { r.RemoteAddr = "@" },
+		"the address bar": func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "none") },
+	} {
+		w := ask(change)
+		assert.Equal(t, http.StatusOK, w.Code, name)
+		assert.JSONEq(t, `{"findings":[]}`, w.Body.String(), name)
+		assert.Equal(t, "no-store", w.Header().Get("Cache-Control"))
+	}
+	for name, change := range map[string]func(*http.Request){
+		"another machine":                       func(r *http.Request) { r.RemoteAddr = "192.0.2.1:1234" },
+		"a name that leads here":                func(r *http.Request) { r.Host = "rebinding.example" },
+		"a proxy":                               func(r *http.Request) { r.Header.Set("X-Forwarded-For", "192.0.2.1") },
+		"a proxy that names only the host":      func(r *http.Request) { r.Header.Set("X-Forwarded-Host", "a.example") },
+		"a proxy by the standard":               func(r *http.Request) { r.Header.Set("Forwarded", "for=192.0.2.1") },
+		"a proxy that names itself":             func(r *http.Request) { r.Header.Set("Via", "1.1 proxy") },
+		"another page in a browser":             func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") },
+		"a page of another program on the host": func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "same-site") },
+	} {
+		assert.Equal(t, http.StatusForbidden, ask(change).Code, name)
+	}
+	assert.Equal(t, http.StatusMethodNotAllowed, ask(func(r *http.Request) { r.Method = http.MethodPost }).Code)
+}
+
+// waiting is a store that answers when it is told to.
+type waiting struct {
+	*memory.Store
+	asked, answer chan struct{}
+}
+
+func (s waiting) Save(ctx context.Context, r storage.Record) (storage.Record, error) {
+	s.asked <- struct{}{}
+	<-s.answer
+	return s.Store.Save(ctx, r)
+}
+
+func TestOneInspectionRunsAtATime(t *testing.T) {
+	store := waiting{memory.New(memory.Options{}), make(chan struct{}), make(chan struct{})}
+	server := httptest.NewServer(inspect.Handler(store))
+	t.Cleanup(server.Close)
+	done := make(chan int, 1)
+	get := func() int {
+		res, err := http.Get(server.URL)
+		if !assert.NoError(t, err) {
+			return 0
+		}
+		defer res.Body.Close()
+		var report struct{ Findings []storage.Finding }
+		if res.StatusCode == http.StatusOK {
+			assert.NoError(t, json.NewDecoder(res.Body).Decode(&report))
+		}
+		return res.StatusCode
+	}
+	go func() { done <- get() }()
+	<-store.asked
+	assert.Equal(t, http.StatusServiceUnavailable, get())
+	close(store.answer)
+	require.Equal(t, http.StatusOK, <-done)
+}

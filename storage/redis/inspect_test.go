@@ -1,0 +1,117 @@
+package redis
+
+import (
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport/storage"
+)
+
+func findingIDs(found []storage.Finding) []string {
+	all := []string{}
+	for _, f := range found {
+		all = append(all, f.ID)
+	}
+	return all
+}
+
+func inspectServer(t *testing.T, lines ...string) []string {
+	t.Helper()
+	s, err := startServer(lines...)
+	require.NoError(t, err)
+	t.Cleanup(s.remove)
+	client := redis.NewClient(&redis.Options{Addr: s.addr})
+	t.Cleanup(func() { assert.NoError(t, client.Close()) })
+	found, err := newStore(t, client, Options{}).Inspect(t.Context())
+	require.NoError(t, err)
+	for _, f := range found {
+		assert.NotEmpty(t, f.Seen, f.ID)
+	}
+	return findingIDs(found)
+}
+
+// Each setting that the documentation asks for is found if it is another.
+func TestInspectFindsWhatTheServerIsSetUpFor(t *testing.T) {
+	sound := []string{"maxmemory 100mb", "maxmemory-policy noeviction", "appendonly yes", "appendfsync always"}
+	for name, test := range map[string]struct {
+		lines []string
+		want  []string
+	}{
+		"as documented": {sound, []string{}},
+		"a cache":       {append(sound, "maxmemory-policy allkeys-lru"), []string{"redis.eviction"}},
+		"the defaults":  {nil, []string{"redis.no-maxmemory", "redis.not-durable"}},
+		"once a second": {append(sound, "appendfsync everysec"), []string{"redis.fsync"}},
+		"memory is out": {append(sound, "maxmemory 900kb"), []string{"redis.memory"}},
+	} {
+		t.Run(name, func(t *testing.T) { assert.Equal(t, test.want, inspectServer(t, test.lines...)) })
+	}
+}
+
+func TestInspectFindsReplication(t *testing.T) {
+	primary, err := startServer("maxmemory 100mb", "appendonly yes", "appendfsync always", "repl-diskless-sync-delay 0")
+	require.NoError(t, err)
+	t.Cleanup(primary.remove)
+	replica, err := startServer("maxmemory 100mb", "appendonly yes", "appendfsync always", "replicaof 127.0.0.1 "+primary.addr[len("127.0.0.1:"):])
+	require.NoError(t, err)
+	t.Cleanup(replica.remove)
+	stores := map[*server]*Store{}
+	for _, s := range []*server{primary, replica} {
+		client := redis.NewClient(&redis.Options{Addr: s.addr})
+		t.Cleanup(func() { assert.NoError(t, client.Close()) })
+		stores[s] = newStore(t, client, Options{})
+	}
+	found, err := stores[replica].Inspect(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []string{"redis.replica"}, findingIDs(found))
+	eventually(t, func() bool {
+		found, err = stores[primary].Inspect(t.Context())
+		return err == nil && len(found) > 0
+	}, "the replica to connect")
+	assert.Equal(t, []string{"redis.failover"}, findingIDs(found))
+	require.NoError(t, stores[primary].client.ConfigSet(t.Context(), "min-replicas-to-write", "1").Err())
+	found, err = stores[primary].Inspect(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, found)
+}
+
+func TestInspectFindsEvictedKeysAndOldServers(t *testing.T) {
+	assert.Equal(t, []string{"redis.version", "redis.evicted"}, findingIDs(settings{
+		"redis_version": "6.0.16", "role": "master", "maxmemory": "100", "evicted_keys": "3", "aof_enabled": "1",
+	}.inspect()))
+	for version, before := range map[string]bool{"6.2.0": false, "7.0.15": false, "5.9": true, "10.0": false, "unknown": false} {
+		assert.Equal(t, before, isBefore(version, 6, 2), version)
+	}
+}
+
+// A user with the rights that the documentation lists may not read settings. That is
+// said, and no more.
+func TestInspectWithoutRights(t *testing.T) {
+	s, err := startServer("maxmemory 100mb", "user limited on >pass ~* &* +@all -info -config")
+	require.NoError(t, err)
+	t.Cleanup(s.remove)
+	client := redis.NewClient(&redis.Options{Addr: s.addr, Username: "limited", Password: "pass"})
+	t.Cleanup(func() { assert.NoError(t, client.Close()) })
+	found, err := newStore(t, client, Options{}).Inspect(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []string{"redis.unknown"}, findingIDs(found))
+	assert.Equal(t, storage.Note, found[0].Severity)
+
+	s.remove()
+	_, err = newStore(t, client, Options{}).Inspect(t.Context())
+	assert.Error(t, err)
+}
+
+func TestInspectAsksEachPrimaryOfACluster(t *testing.T) {
+	found, err := newStore(t, theCluster(t).client(t), Options{}).Inspect(t.Context())
+	require.NoError(t, err)
+	count := 0
+	for _, f := range found {
+		if f.ID == "redis.no-maxmemory" {
+			count++
+		}
+	}
+	assert.GreaterOrEqual(t, count, 3, "%+v", found)
+}
