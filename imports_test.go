@@ -76,6 +76,8 @@ var walls = map[string][]string{
 	"internal/storecheck": {module + "/storage"},
 	"internal/text":       {},
 
+	"internal/doctor": {module, module + "/storage", module + "/internal/...", "github.com/go-jose/go-jose/v4"},
+
 	"internal/bench":            {},
 	"internal/bench/cmd/ratios": {},
 
@@ -95,6 +97,7 @@ var walls = map[string][]string{
 	"internal/testprograms/cmd/missing": {module + "/internal/testprograms"},
 
 	"storage":                           {},
+	"storage/inspect":                   {module + "/storage"},
 	"storage/memory":                    {module + "/storage"},
 	"storage/document":                  {module + "/storage", module + "/internal/filelock"},
 	"storage/bolt/internal/privatefile": {},
@@ -111,7 +114,7 @@ var walls = map[string][]string{
 	"storage/postgres/postgrestest":      {"github.com/jackc/pgx/v5/..."},
 	"internal/browsertest/gametest/game": {module, module + "/browser"},
 	"passporttest":                       {module + "/internal/testsession", "github.com/go-jose/go-jose/v4/..."},
-	"cmd/passport":                       {module, module + "/passporttest", module + "/internal/..."},
+	"cmd/passport":                       {module, module + "/passporttest", module + "/storage", module + "/internal/..."},
 	"examples/internal/run":              {module, module + "/passporttest"},
 	"examples/internal/usertest":         {module, module + "/passporttest", module + "/examples/internal/run", "github.com/stretchr/testify/..."},
 	"examples/proxy":                     {module, module + "/examples/internal/run"},

@@ -1,5 +1,6 @@
 // Command passport helps with programs that sign users in with package passport.
 //
+//	passport doctor   finds out what is wrong with a deployment
 //	passport verify   says whether a token is accepted, and why not
 //	passport keygen   makes a key for Config.EncryptionKeys
 //	passport serve    serves a stand-in for the auth domain, for development
@@ -48,6 +49,7 @@ type command struct {
 }
 
 var commands = []command{
+	{"doctor", "finds out what is wrong with a deployment", examine},
 	{"verify", "says whether a token is accepted, and why not", verify},
 	{"keygen", "makes a key for Config.EncryptionKeys", keygen},
 	{"serve", "serves a stand-in for the auth domain, for development", serve},

@@ -65,10 +65,24 @@ func New(raw [][]byte) (*Keys, error) {
 		if err != nil {
 			return nil, err
 		}
-		sum := sha256.Sum256(append([]byte("passport key id "), r...))
-		k.keys = append(k.keys, key{id: [4]byte(sum[:4]), aead: aead})
+		k.keys = append(k.keys, key{id: IDOf(r), aead: aead})
 	}
 	return k, nil
+}
+
+// IDOf is the public ID of a key: it is in everything that the key has sealed.
+func IDOf(key []byte) [4]byte {
+	sum := sha256.Sum256(append([]byte("passport key id "), key...))
+	return [4]byte(sum[:4])
+}
+
+// KeyID is the ID of the key that has sealed something, or not ok if it was not sealed
+// here.
+func KeyID(sealed []byte) (id [4]byte, ok bool) {
+	if len(sealed) < prefix+nonceSize || sealed[0] != format {
+		return id, false
+	}
+	return [4]byte(sealed[1:prefix]), true
 }
 
 // Seal appends plain, sealed and bound to place, to dst.

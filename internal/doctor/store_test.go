@@ -1,0 +1,65 @@
+package doctor
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/storage"
+	"github.com/passport-go/passport/storage/inspect"
+	"github.com/passport-go/passport/storage/memory"
+)
+
+func TestTheStoreIsExamined(t *testing.T) {
+	r := deployment{config: func(c *passport.Config) { c.ClientSecret = clientSecret }}.start(t)
+	for name, test := range map[string]struct {
+		handler http.Handler
+		want    []string
+	}{
+		"a sound store":       {inspect.Handler(memory.New(memory.Options{})), []string{}},
+		"a store that is off": {inspect.Handler(offStore{memory.New(memory.Options{})}), []string{"store.unavailable"}},
+		"a slow store":        {inspect.Handler(slowStore{memory.New(memory.Options{})}), []string{"store.slow"}},
+		"a store without a queue": {
+			inspect.Handler(struct{ storage.TokenStore }{memory.New(memory.Options{})}), []string{"store.no-queue"}},
+		"another page":    {http.NotFoundHandler(), []string{"store.unreadable"}},
+		"another program": {answers(`{"status":"ok"}`), []string{"store.unreadable"}},
+		"findings of its own": {
+			answers(`{"findings":[{"id":"mystore.full","severity":"note","seen":"s3cret of the shop\u001b[2J"},{"id":"<b>","severity":"x"}]}`),
+			[]string{"mystore.full", "store.unavailable"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			admin := httptest.NewServer(test.handler)
+			t.Cleanup(admin.Close)
+			report := r.examine(t, func(o *Options) {
+				o.ProviderOnly, o.StoreURL = true, admin.URL
+			})
+			assert.Equal(t, test.want, ids(report), "%+v", report.Findings)
+			for _, f := range report.Findings {
+				assert.NotContains(t, f.Seen, clientSecret)
+				assert.NotContains(t, f.Seen, "\x1b")
+			}
+		})
+	}
+	report := r.examine(t, func(o *Options) { o.ProviderOnly, o.StoreURL = true, "http://store.example.com/debug" })
+	assert.Equal(t, []string{"store.unreadable"}, ids(report), "in the clear, to anybody")
+}
+
+func answers(body string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) })
+}
+
+type slowStore struct{ *memory.Store }
+
+func (s slowStore) Load(ctx context.Context, id string) (storage.Record, error) {
+	select {
+	case <-time.After(60 * time.Millisecond):
+	case <-ctx.Done():
+	}
+	return s.Store.Load(ctx, id)
+}
