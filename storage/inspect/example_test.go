@@ -1,7 +1,6 @@
 package inspect_test
 
 import (
-	"fmt"
 	"net/http"
 
 	"github.com/passport-go/passport/storage/inspect"
@@ -11,9 +10,8 @@ import (
 // Operators, and passport doctor, ask on an address that only this machine reaches.
 func Example() {
 	store := memory.New(memory.Options{}) // the program's store
+
 	admin := http.NewServeMux()
 	admin.Handle("GET /debug/passport/store", inspect.Handler(store))
-	server := &http.Server{Addr: "127.0.0.1:6060", Handler: admin}
-	fmt.Println(server.Addr)
-	// Output: 127.0.0.1:6060
+	go http.ListenAndServe("127.0.0.1:6060", admin)
 }
