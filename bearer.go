@@ -96,16 +96,14 @@ func (p *Passport) VerifyBearer(ctx context.Context, token Secret) (Bearer, erro
 	if err != nil {
 		return Bearer{}, err
 	}
-	dead, err := p.hasSignedOut(ctx, b)
+	dead, err := p.hasSignedOut(ctx, b.Subject, marks.Token{Hash: b.hash, SID: b.SID, Issued: b.Issued})
 	if err != nil {
 		return Bearer{}, err
 	}
 	if dead {
 		return Bearer{}, ErrBearerSignedOut
 	}
-	own := *b
-	own.Scopes = slices.Clone(b.Scopes)
-	return own, nil
+	return b, nil
 }
 
 // VerifyAuthorization is VerifyBearer for the values of an Authorization header, of
@@ -142,40 +140,40 @@ func (p *Passport) EndBearer(ctx context.Context, token Secret) error {
 }
 
 // verifyToken verifies a token by itself, whatever has become of its user.
-func (p *Passport) verifyToken(ctx context.Context, token Secret) (*Bearer, error) {
+func (p *Passport) verifyToken(ctx context.Context, token Secret) (Bearer, error) {
 	if !p.c.BearerTokens {
-		return nil, errBearerOff
+		return Bearer{}, errBearerOff
 	}
 	if token == "" {
-		return nil, ErrNoBearer
+		return Bearer{}, ErrNoBearer
 	}
 	if len(token) > provider.MaxBearerToken {
-		return nil, fmt.Errorf("%w: it is too long", ErrBearerInvalid)
+		return Bearer{}, fmt.Errorf("%w: it is too long", ErrBearerInvalid)
 	}
 	hash := hashOfToken(token)
-	b, known := p.verified.Get(hash, p.c.Now())
+	t, known := p.verified.Get(hash, p.c.Now())
 	if !known {
-		t, err := p.provider.VerifyBearerToken(ctx, token.Reveal())
+		var err error
+		t, err = p.provider.VerifyBearerToken(ctx, token.Reveal())
 		if errors.Is(err, provider.ErrKeys) {
-			return nil, fmt.Errorf("%w: %w", ErrKeysUnavailable, err)
+			return Bearer{}, fmt.Errorf("%w: %w", ErrKeysUnavailable, err)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrBearerInvalid, err)
+			return Bearer{}, fmt.Errorf("%w: %w", ErrBearerInvalid, err)
 		}
-		b = bearerFrom(t, hash)
-		p.verified.Put(hash, b, len(token), p.c.Now())
+		p.verified.Put(hash, t, len(token), p.c.Now())
 	}
 	now := p.c.Now().Add(-p.c.ClockLeeway)
-	if !b.Expiry.After(now) || !b.Issued.Add(p.c.BearerLifetime).After(now) {
-		return nil, fmt.Errorf("%w: it has expired", ErrBearerInvalid)
+	if !t.Expiry.After(now) || !t.Issued.Add(p.c.BearerLifetime).After(now) {
+		return Bearer{}, fmt.Errorf("%w: it has expired", ErrBearerInvalid)
 	}
-	return b, nil
+	return bearerFrom(t, hash), nil
 }
 
-func bearerFrom(t provider.BearerToken, hash string) *Bearer {
-	b := &Bearer{
+func bearerFrom(t provider.BearerToken, hash string) Bearer {
+	b := Bearer{
 		Kind: BearerIDToken, Subject: t.Subject, SID: t.SID, Issued: t.Issued, Expiry: t.Expiry,
-		Scopes: t.Scopes, hash: hash, payload: t.Payload,
+		Scopes: slices.Clone(t.Scopes), hash: hash, payload: t.Payload,
 	}
 	if t.Access {
 		b.Kind = BearerAccessToken
@@ -209,12 +207,12 @@ func bearerOf(authorization []string) (Secret, error) {
 }
 
 // endBearersOf marks the ends of sessions. It does nothing without Config.BearerTokens.
-func (p *Passport) endBearersOf(ctx context.Context, ended ...storage.Record) error {
-	if !p.c.BearerTokens || len(ended) == 0 {
+func (p *Passport) endBearersOf(ctx context.Context, sessions ...storage.Record) error {
+	if !p.c.BearerTokens || len(sessions) == 0 {
 		return nil
 	}
 	l := marks.NewLogout(p.provider.Clock())
-	for _, rec := range ended {
+	for _, rec := range sessions {
 		l.Session(rec.Subject, rec.SID, p.newestIn(rec))
 	}
 	return p.markBearers(ctx, l)
@@ -349,37 +347,39 @@ func (m *unstoredMark) After(older retry.Job) retry.Job {
 	return m
 }
 
+func (m *unstoredMark) Loses() bool { return false }
+
 // hasSignedOut reports whether the user of a token has signed out since it was
 // issued. The two look-ups are made at the same time, unless they cost nothing.
-func (p *Passport) hasSignedOut(ctx context.Context, b *Bearer) (bool, error) {
+func (p *Passport) hasSignedOut(ctx context.Context, subject string, t marks.Token) (bool, error) {
 	ctx, cancel := p.records.BoundRequest(ctx)
 	defer cancel()
-	if b.SID == "" {
-		return p.endedBy(ctx, marks.OfSubject(b.Subject), b)
+	if t.SID == "" {
+		return p.endedBy(ctx, marks.OfSubject(subject), t)
 	}
 	if p.records.InProcess() {
-		dead, err := p.endedBy(ctx, marks.OfSID(b.SID), b)
+		dead, err := p.endedBy(ctx, marks.OfSID(t.SID), t)
 		if dead || err != nil {
 			return dead, err
 		}
-		return p.endedBy(ctx, marks.OfSubject(b.Subject), b)
+		return p.endedBy(ctx, marks.OfSubject(subject), t)
 	}
 	var bySID bool
 	var errSID error
 	var both sync.WaitGroup
-	both.Go(func() { bySID, errSID = p.endedBy(ctx, marks.OfSID(b.SID), b) })
-	dead, err := p.endedBy(ctx, marks.OfSubject(b.Subject), b)
+	both.Go(func() { bySID, errSID = p.endedBy(ctx, marks.OfSID(t.SID), t) })
+	dead, err := p.endedBy(ctx, marks.OfSubject(subject), t)
 	both.Wait()
 	return dead || bySID, errors.Join(err, errSID)
 }
 
 // endedBy reports whether an owner's marks end a token.
-func (p *Passport) endedBy(ctx context.Context, owner marks.Owner, b *Bearer) (bool, error) {
+func (p *Passport) endedBy(ctx context.Context, owner marks.Owner, t marks.Token) (bool, error) {
 	id := p.signedOut.ID(owner)
 	if p.retries.Waits(id) { // before it is looked for, for it may be stored meanwhile
 		return false, storeError(errMarkWaits)
 	}
-	dead, err := p.signedOut.Ends(ctx, id, marks.Token{Hash: b.hash, SID: b.SID, Issued: b.Issued})
+	dead, err := p.signedOut.Ends(ctx, id, t)
 	if err != nil {
 		return false, storeError(err)
 	}

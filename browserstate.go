@@ -1,12 +1,10 @@
 package passport
 
 import (
-	"context"
 	"fmt"
 	"io"
 
 	"github.com/passport-go/passport/internal/logoutstate"
-	"github.com/passport-go/passport/storage"
 )
 
 // BrowserState is what one browser sends and keeps: its session, its logins in
@@ -49,35 +47,6 @@ func (b BrowserState) lastLogout() logoutstate.State {
 func (b BrowserState) finished() BrowserState {
 	b.LogoutFinished = b.Logout != ""
 	return b
-}
-
-// logoutUnfinished reports whether this browser has a logout behind it that is not
-// known to be complete. A store that does not answer finishes no logout.
-func (p *Passport) logoutUnfinished(ctx context.Context, b BrowserState) bool {
-	if !b.lastLogout().Unfinished() {
-		return false
-	}
-	session := logoutstate.Session(b.Logout.Reveal())
-	if session == "" {
-		return true
-	}
-	call, cancel := p.records.Bound(ctx)
-	defer cancel()
-	_, err := p.records.Load(call, p.confirmation(Secret(session)).ID)
-	return err != nil
-}
-
-// UnfinishedLogout returns a browser's last logout if it is not known to have ended
-// the Passport session, so that the program can offer the URL that does. It is free
-// for a browser without one.
-func (p *Passport) UnfinishedLogout(ctx context.Context, b BrowserState) (Logout, bool) {
-	if !p.logoutUnfinished(ctx, b) {
-		return Logout{}, false
-	}
-	l := p.newLogout()
-	p.sendTo(ctx, &l, storage.Record{}, b.Logout)
-	l.Mode, l.Passport = LogoutRedirect, OutcomeUnconfirmed
-	return l, true
 }
 
 // Format prints nothing secret, whatever the verb.

@@ -2,13 +2,83 @@ package passport
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
+	"github.com/passport-go/passport/internal/authdomain"
 	"github.com/passport-go/passport/internal/loginstate"
 	"github.com/passport-go/passport/internal/logoutstate"
 	"github.com/passport-go/passport/internal/records"
+	"github.com/passport-go/passport/internal/web"
 )
+
+// httpDriver is what the handlers know: how a browser carries its BrowserState, and
+// where it comes back.
+type httpDriver struct {
+	session string // the names of the cookies
+	login   string // followed by a character of its own for each binding
+	logout  string
+	looked  string // set while SilentLogin leaves the browser alone
+	web.Cookies
+
+	web.Origins
+	callbackOrigin string // of LogoutRedirectURI
+
+	place  web.Place
+	origin string // of RedirectURI, and so of the program
+	host   string // the same without the scheme
+
+	home, loginAt string // as browsers see them
+
+	// Paths below the place.
+	logoutPath   string
+	logoutReturn string   // of LogoutRedirectURI, for Handler to watch
+	loginReturn  string   // of RedirectURI
+	paths        []string // of this package's own handlers, as far as the Config names them
+
+	logoutReturnURI string // the path of LogoutRedirectURI as it is written there
+}
+
+func newHTTPDriver(c *config) httpDriver {
+	scheme, _, _ := strings.Cut(either(c.RedirectURI, "https:"), ":")
+	d := httpDriver{
+		session: c.CookieName,
+		login:   c.CookieName + "-login",
+		logout:  c.CookieName + "-logout",
+		looked:  c.CookieName + "-looked",
+		Cookies: web.NewCookies(scheme),
+
+		place:      c.place,
+		home:       c.HomePath,
+		loginAt:    c.LoginPath,
+		logoutPath: c.place.LocalOf(c.LogoutPath),
+	}
+	if scheme == "https" {
+		for _, name := range []*string{&d.session, &d.login, &d.logout, &d.looked} {
+			*name = "__Host-" + *name
+		}
+	}
+	d.paths = []string{c.place.LocalOf(c.LoginPath), d.logoutPath}
+	if u, err := url.Parse(c.RedirectURI); err == nil && c.RedirectURI != "" {
+		d.loginReturn = c.place.Local(u.Path)
+		d.origin = authdomain.OriginOf(u)
+		_, d.host, _ = strings.Cut(d.origin, "://")
+	}
+	d.Origins = web.NewOrigins(d.origin, c.TrustedOrigins)
+	u, err := url.Parse(c.LogoutRedirectURI)
+	if err != nil || c.LogoutRedirectURI == "" {
+		return d
+	}
+	d.callbackOrigin = authdomain.OriginOf(u)
+	if c.LogoutMode == LogoutSilent {
+		d.paths = append(d.paths, c.place.Local(u.Path))
+	}
+	if c.LogoutMode == LogoutRedirect { // else LogoutSilentCallback is served there, which looks itself
+		d.logoutReturn, d.logoutReturnURI = c.place.Local(u.Path), u.EscapedPath()
+	}
+	return d
+}
 
 // BrowserState reads a browser's state from its cookies, for your own handlers that
 // use the methods without HTTP instead of the handlers of this package.
@@ -89,4 +159,77 @@ func (d *httpDriver) bindings(r *http.Request) (all []Secret) {
 		}
 	}
 	return all
+}
+
+// isOwn reports whether a request is for one of this package's own handlers. A
+// callback may share its path with a page. It goes by the path that the browser has
+// asked for: /login below an http.StripPrefix of the program's own is another page.
+func (d *httpDriver) isOwn(r *http.Request) bool {
+	path := d.place.LocalOf(d.place.Requested(r))
+	if slices.Contains(d.paths, path) {
+		return true
+	}
+	query := r.URL.Query()
+	return path == d.loginReturn && (query.Has("state") || query.Has(logoutstate.PostedParam))
+}
+
+// isLogout reports whether a request is for Config.LogoutPath.
+func (d *httpDriver) isLogout(r *http.Request) bool {
+	return d.place.Local(r.URL.Path) == d.logoutPath
+}
+
+// isLogoutReturn reports whether a request is for LogoutRedirectURI, if Handler has to
+// look at it there. It may be below an http.StripPrefix that BaseURL does not know.
+func (d *httpDriver) isLogoutReturn(r *http.Request) bool {
+	return d.logoutReturn != "" &&
+		(d.place.Local(r.URL.Path) == d.logoutReturn || web.PathOf(r.RequestURI) == d.logoutReturnURI)
+}
+
+// tidyReturn takes our parameter out of the address that the user sees.
+func (d *httpDriver) tidyReturn(w http.ResponseWriter, r *http.Request) {
+	to := d.place.Requested(r)
+	if u, err := url.Parse(to); err == nil {
+		query := u.Query()
+		query.Del(authdomain.ReturnParam)
+		u.RawQuery = query.Encode()
+		to = u.String()
+	}
+	web.NoStore(w)
+	http.Redirect(w, r, web.LocalPath(to, d.home), http.StatusSeeOther)
+}
+
+// hostParam is in the address of a login that was sent here from another host.
+const hostParam = "passport_host"
+
+// elsewhere returns the address at RedirectURI's host of a login that the user is
+// about to begin at another name of it, such as www. or 127.0.0.1: the cookies of
+// that name would not come back. It is "" if the host is right, or if the login has
+// been sent on before: then a proxy rewrites Host.
+func (d *httpDriver) elsewhere(r *http.Request) string {
+	if !web.IsNavigation(r) || r.URL.Query().Has(hostParam) || d.host == "" || strings.EqualFold(r.Host, d.host) {
+		return ""
+	}
+	u, err := url.Parse(d.place.Requested(r))
+	if err != nil {
+		return ""
+	}
+	query := u.Query()
+	query.Set(hostParam, "1")
+	u.RawQuery = query.Encode()
+	return d.origin + u.String()
+}
+
+// loginFor is the address of the login that comes back to a path.
+func (d *httpDriver) loginFor(returnTo string) string {
+	return d.loginAt + "?" + url.Values{"return_to": {returnTo}}.Encode()
+}
+
+// htmxPage is the page that an htmx request was made from: a part of a page is no place
+// to come back to.
+func (d *httpDriver) htmxPage(r *http.Request) string {
+	page, err := url.Parse(r.Header.Get("HX-Current-URL"))
+	if err != nil || page.Host == "" || page.Host != r.Host && page.Host != d.host {
+		return d.home
+	}
+	return web.LocalPath(page.RequestURI(), d.home)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/passport-go/passport/internal/logoutstate"
 	"github.com/passport-go/passport/internal/pages"
 	"github.com/passport-go/passport/internal/web"
 )
@@ -82,7 +83,7 @@ func (p *Passport) LoginCallback(w http.ResponseWriter, r *http.Request) {
 	web.NoStore(w)
 	w.Header().Set("Referrer-Policy", "no-referrer") // the URL holds the code
 	before, query := p.BrowserState(r), r.URL.Query()
-	if query.Has(postedParam) {
+	if query.Has(logoutstate.PostedParam) {
 		p.servePostedLogout(w, r, before)
 		return
 	}
@@ -175,7 +176,7 @@ const (
 	// silentLoginPause is how long a browser is not sent to the provider again.
 	silentLoginPause = 10 * time.Minute
 
-	looked = "1" // what the cookie says
+	lookedMark = "1" // what the cookie says
 )
 
 // SilentLogin signs visitors in who are signed in at the provider already, in
@@ -203,7 +204,7 @@ func (p *Passport) SilentLogin(next http.Handler) http.Handler {
 			return
 		}
 		p.SetBrowserState(w, before, after)
-		p.http.Set(w, p.http.looked, looked, silentLoginPause)
+		p.http.Set(w, p.http.looked, lookedMark, silentLoginPause)
 		web.NoStore(w)
 		http.Redirect(w, r, address, http.StatusSeeOther)
 	})
@@ -213,13 +214,13 @@ func (p *Passport) SilentLogin(next http.Handler) http.Handler {
 // not signed in, and who has not been sent to the provider lately.
 func (p *Passport) mayLook(r *http.Request) bool {
 	return r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Dest") == "document" && web.IsNavigation(r) &&
-		!web.IsPrefetch(r) && !p.http.isOwn(r) && p.http.Get(r, p.http.looked, len(looked)) == "" && !p.isSignedIn(r)
+		!web.IsPrefetch(r) && !p.http.isOwn(r) && p.http.Get(r, p.http.looked, len(lookedMark)) == "" && !p.isSignedIn(r)
 }
 
 // endsSilently reports whether a login that failed must go on to the page where it
 // began: SilentLogin has looked, and found nobody signed in.
 func (p *Passport) endsSilently(r *http.Request, in LoginResult, err error) bool {
 	var refused *ProviderError
-	return in.ReturnTo != "" && p.http.Get(r, p.http.looked, len(looked)) != "" &&
+	return in.ReturnTo != "" && p.http.Get(r, p.http.looked, len(lookedMark)) != "" &&
 		errors.As(err, &refused) && refused.Status == 0 && strings.HasSuffix(refused.Code, "_required")
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/passport-go/passport/internal/authdomain"
 	"github.com/passport-go/passport/internal/loginstate"
 	"github.com/passport-go/passport/internal/logoutstate"
 	"github.com/passport-go/passport/internal/pages"
@@ -29,7 +30,7 @@ func (p *Passport) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.begin()
 		if p.http.isLogoutReturn(r) {
-			if p.noticeReturn(w, r); r.URL.Query().Has(returnParam) {
+			if p.noticeReturn(w, r); r.URL.Query().Has(authdomain.ReturnParam) {
 				p.http.tidyReturn(w, r)
 				return
 			}

@@ -13,6 +13,9 @@ import (
 	"github.com/passport-go/passport/internal/authdomain"
 	"github.com/passport-go/passport/internal/loginstate"
 	"github.com/passport-go/passport/internal/provider"
+	"github.com/passport-go/passport/internal/records"
+	"github.com/passport-go/passport/internal/tasks"
+	"github.com/passport-go/passport/internal/web"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -72,28 +75,8 @@ type LoginOptions struct {
 	EndsWithBrowser bool
 }
 
-// LoginResult is the result of a successful login.
-type LoginResult struct {
-	// Session is the new session.
-	Session *Session
-
-	// SessionID is its secret id, which only the browser may keep. FinishLogin puts
-	// it into the BrowserState.
-	SessionID Secret
-
-	// ReturnTo is where the user wanted to go: a path of this site.
-	ReturnTo string
-
-	// Reauthentication says whether the user gave credentials in a login after an
-	// unfinished logout: OutcomeDone, according to the ID token's auth_time;
-	// OutcomeUnconfirmed, if the token does not say so clearly, and then the logout
-	// stays unfinished; or OutcomeSkipped, if the login did not ask for
-	// credentials.
-	Reauthentication Outcome
-}
-
-// exchangeTimeout bounds the work of FinishLogin.
-const exchangeTimeout = 30 * time.Second
+// beginTimeout bounds how long the beginning of a login waits for the store.
+const beginTimeout = 3 * time.Second
 
 // BeginLogin starts a login by the browser b: authorization code with PKCE S256
 // (RFC 7636), with a state and a nonce for one use within ten minutes. Send the
@@ -111,7 +94,7 @@ func (p *Passport) BeginLogin(ctx context.Context, b BrowserState, o LoginOption
 	if p.c.RedirectURI == "" {
 		return "", b, errNoRedirectURI
 	}
-	params, err := o.params()
+	params, err := o.parameters()
 	if err != nil {
 		return "", b, err
 	}
@@ -119,7 +102,7 @@ func (p *Passport) BeginLogin(ctx context.Context, b BrowserState, o LoginOption
 	if unfinished && o.Prompt == "none" {
 		return "", b, errLoginRequired
 	}
-	look, cancel := context.WithTimeout(ctx, lookTimeout)
+	look, cancel := context.WithTimeout(ctx, beginTimeout)
 	defer cancel()
 	binding := p.bindingFor(look, b)
 	l := p.newLogin(look, b, binding, o.ReturnTo)
@@ -147,8 +130,8 @@ func (p *Passport) BeginLogin(ctx context.Context, b BrowserState, o LoginOption
 	return address, b.withLogin(binding), nil
 }
 
-// params are those of o for the authorization request.
-func (o LoginOptions) params() (map[string]string, error) {
+// parameters are those of o for the authorization request.
+func (o LoginOptions) parameters() (map[string]string, error) {
 	for _, name := range slices.Sorted(maps.Keys(o.Params)) {
 		if name == "" || slices.Contains(loginParams, name) {
 			return nil, fmt.Errorf("passport: LoginOptions.Params must not set %q, which is the SDK's to set", url.QueryEscape(name))
@@ -191,6 +174,40 @@ func (o LoginOptions) maxAge() int64 {
 // not ask (OpenID Connect Core 1.0 §3.1.2.6).
 var errLoginRequired = &ProviderError{Code: "login_required", Description: "the last logout of this browser is unfinished"}
 
+// newLogin is the state of a login by the browser b, to which binding binds it.
+func (p *Passport) newLogin(ctx context.Context, b BrowserState, binding Secret, returnTo string) loginstate.State {
+	l := loginstate.New(binding.Reveal(), p.c.Now())
+	l.Logout = b.Logout.Reveal()
+	l.Session, l.SessionEnd = p.presentSession(ctx, b.Session)
+	l.ReturnTo = p.c.HomePath
+	if len(returnTo) <= loginstate.LongestReturnTo {
+		l.ReturnTo = web.LocalPath(returnTo, p.c.HomePath)
+	}
+	return l
+}
+
+// bindingFor returns what binds the next login to the browser b: what binds its
+// others, so that its tabs share one; or something new if it has none, or if a
+// logout has retired it, whose response another has crossed.
+func (p *Passport) bindingFor(ctx context.Context, b BrowserState) Secret {
+	if len(b.Logins) == 0 || !records.Plausible(b.Logins[0].Reveal()) {
+		return Secret(loginstate.NewBinding())
+	}
+	if retired, err := p.isRetired(ctx, b.Logins[0]); retired || err != nil {
+		return Secret(loginstate.NewBinding())
+	}
+	return b.Logins[0]
+}
+
+// withLogin is b with a binding among its logins.
+func (b BrowserState) withLogin(binding Secret) BrowserState {
+	if !slices.Contains(b.Logins, binding) {
+		b.Logins = append([]Secret{binding}, b.Logins[:min(len(b.Logins), loginstate.MostBindings-1)]...)
+	}
+	b.begun = binding
+	return b
+}
+
 // FinishLogin finishes a login when the browser b is back at RedirectURI with that
 // query: it checks that this browser started the login, exchanges the code for
 // tokens, verifies the ID token and begins a new session under a new id. The
@@ -224,6 +241,19 @@ func (p *Passport) FinishLogin(ctx context.Context, b BrowserState, query url.Va
 		b = b.finished()
 	}
 	return in, b, nil
+}
+
+// openLogin reads a state that came back to the browser b, or returns ErrNoLogin.
+func (p *Passport) openLogin(state string, b BrowserState) (loginstate.State, error) {
+	bindings := make([]string, len(b.Logins))
+	for i, binding := range b.Logins {
+		bindings[i] = binding.Reveal()
+	}
+	l, ok := p.logins.Open(state, bindings, p.c.Now())
+	if !ok {
+		return l, ErrNoLogin
+	}
+	return l, nil
 }
 
 func (p *Passport) finishLogin(ctx context.Context, b BrowserState, l loginstate.State, query url.Values) (LoginResult, error) {
@@ -266,4 +296,50 @@ func (p *Passport) finishLogin(ctx context.Context, b BrowserState, l loginstate
 	}
 	p.replace(work, b.Session, in.Session.ID())
 	return in, nil
+}
+
+const (
+	// outcomePoll is how often a callback that is loaded again looks whether the
+	// first has finished, and outcomeWait for how long.
+	outcomePoll = 50 * time.Millisecond
+	outcomeWait = 10 * time.Second
+)
+
+// outcome returns what came of a login that was finished before, or is being
+// finished. ErrNoLogin: it failed, its session has ended, or its code was another.
+func (p *Passport) outcome(ctx context.Context, l loginstate.State, code string) (LoginResult, error) {
+	for giveUp := time.Now().Add(outcomeWait); time.Now().Before(giveUp); {
+		rec, err := p.records.Load(ctx, p.entry(l).ID)
+		if errors.Is(err, storage.ErrNotFound) {
+			return LoginResult{}, ErrNoLogin
+		}
+		if err != nil {
+			return LoginResult{}, storeError(err)
+		}
+		entry, err := p.readEntry(rec)
+		switch {
+		case err != nil:
+			return LoginResult{}, ErrNoLogin
+		case entry.Code != p.hashOfCode(code):
+			return LoginResult{}, errOtherCode
+		case entry.Finished:
+			return p.finishedBefore(ctx, l, Secret(entry.SessionID))
+		}
+		if err := tasks.Pause(ctx, outcomePoll); err != nil {
+			return LoginResult{}, err
+		}
+	}
+	return LoginResult{}, ErrNoLogin
+}
+
+func (p *Passport) finishedBefore(ctx context.Context, l loginstate.State, sessionID Secret) (LoginResult, error) {
+	s, err := p.Session(ctx, sessionID)
+	if errors.Is(err, ErrNoSession) || err == nil && p.retries.Waits(s.ID()) {
+		return LoginResult{}, ErrNoLogin
+	}
+	if err != nil {
+		return LoginResult{}, err
+	}
+	// Not reauthenticated: a logout that came since then still counts.
+	return LoginResult{Session: s, SessionID: sessionID, ReturnTo: l.ReturnTo, Reauthentication: OutcomeSkipped}, nil
 }

@@ -138,28 +138,3 @@ func (p *Passport) checkSessionThen(ctx context.Context, l loginstate.State) err
 	}
 	return errLoggedOut
 }
-
-// replace ends the session that a browser had before it signed in again. It notes
-// first which session takes its place.
-func (p *Passport) replace(ctx context.Context, old Secret, next string) {
-	if !records.Plausible(old.Reveal()) {
-		return
-	}
-	id, _ := p.records.SessionID(old.Reveal())
-	if id == next {
-		return
-	}
-	note := p.records.New(storage.KindSuccessor, id)
-	note.Expiry = p.c.Now().Add(retiredLife)
-	if _, err := p.records.Put(ctx, note, []byte(next)); err != nil && !errors.Is(err, storage.ErrConflict) {
-		p.c.Logger.WarnContext(ctx, "passport: the logins in other tabs of a browser have to be begun again", "error", err)
-	}
-	l, removed, err := p.endSession(ctx, id, EventSessionReplaced)
-	p.records.Forget(old.Reveal())
-	if err != nil {
-		p.c.Logger.WarnContext(ctx, "passport: the session before this login could not be ended", "error", err)
-	}
-	if l.App == OutcomeDone {
-		p.revoker.Revoke(removed)
-	}
-}

@@ -3,86 +3,14 @@ package passport
 import (
 	"context"
 	"errors"
-	"fmt"
-	"log/slog"
-	"strings"
 	"time"
 
+	"github.com/passport-go/passport/internal/logoutstate"
 	"github.com/passport-go/passport/internal/records"
 	"github.com/passport-go/passport/internal/retry"
 	"github.com/passport-go/passport/internal/revocation"
 	"github.com/passport-go/passport/storage"
 )
-
-// Outcome is the result of a logout for one layer.
-type Outcome string
-
-// The outcomes.
-const (
-	// OutcomeDone: it is known to have ended.
-	OutcomeDone Outcome = "done"
-
-	// OutcomePending: it is in progress and continues in the background. For the
-	// Passport session: the browser has yet to visit Logout.URL.
-	OutcomePending Outcome = "pending"
-
-	// OutcomeFailed: it could not be done; see the error.
-	OutcomeFailed Outcome = "failed"
-
-	// OutcomeSkipped: there was nothing to do.
-	OutcomeSkipped Outcome = "skipped"
-
-	// OutcomeUnsupported: the provider cannot do it. For the revocation: it has no
-	// revocation endpoint, so the refresh token stays valid until it expires.
-	OutcomeUnsupported Outcome = "unsupported"
-
-	// OutcomeUnconfirmed: the browser made the visit, but nothing proves that the
-	// Passport session has ended. In browsers that block third-party cookies, a
-	// silent logout looks just the same and does nothing. The user can finish it at
-	// Logout.URL, and the next login from that browser asks for credentials.
-	OutcomeUnconfirmed Outcome = "unconfirmed"
-)
-
-// Logout is the result of a logout, layer by layer, and what is left to do.
-type Logout struct {
-	// Mode is how the browser should visit URL.
-	Mode LogoutMode
-
-	// URL is the address that the user's browser must visit, because nothing else
-	// can end the Passport session. It is for that browser only: with
-	// Config.Discover it may carry the user's ID token as a hint.
-	URL string
-
-	// State identifies the browser's return to [Passport.CheckLogoutReturn]. A
-	// program that does not use [Passport.Logout] keeps it for its browser until
-	// the logout is known to be complete, or a login with Prompt login has
-	// succeeded: until then, any other login may sign the user straight back in.
-	State Secret
-
-	// App is the app session in the store: OutcomeDone, OutcomeSkipped (there was
-	// none), or OutcomeFailed (the store did not answer). A logout of one session
-	// that failed is retried in the background while the process runs; if
-	// EndSessions failed, call it again.
-	App Outcome
-
-	// Revocation is the refresh token: OutcomeDone, OutcomeSkipped (there was
-	// none), OutcomePending (it is retried until it succeeds), OutcomeFailed (the
-	// auth domain refused) or OutcomeUnsupported (the provider cannot revoke).
-	Revocation Outcome
-
-	// Passport is the Passport session: OutcomePending; OutcomeDone; or
-	// OutcomeUnconfirmed, if a discovered provider has no end-session endpoint, or
-	// its metadata could not be fetched. URL then leads back to the app.
-	Passport Outcome
-
-	// Ended is how many app sessions were ended.
-	Ended int
-}
-
-// newLogout is the result of a logout before anything is done. It lacks the URL.
-func (p *Passport) newLogout() Logout {
-	return Logout{Mode: p.c.LogoutMode, App: OutcomeSkipped, Revocation: OutcomeSkipped, Passport: OutcomePending}
-}
 
 // EndSession logs out one session, by its [Session.ID]: it removes the app session
 // from the store, revokes the refresh token, and returns the URL that the user's
@@ -116,7 +44,7 @@ func (p *Passport) endOwn(ctx context.Context, secret Secret, event EventName) (
 // the caller has its refresh token revoked.
 func (p *Passport) endSession(ctx context.Context, id string, event EventName) (Logout, storage.Revocation, error) {
 	p.revoker.Begin()
-	l := p.newLogout()
+	l := newLogout(p.c.LogoutMode)
 	call, cancel := p.records.Bound(ctx)
 	defer cancel()
 	removed, err := p.revoker.Delete(call, id)
@@ -171,16 +99,6 @@ func (p *Passport) revokeAndWait(ctx context.Context, revocations ...storage.Rev
 	return sum
 }
 
-// worse returns the worse of two outcomes.
-func worse(a, b Outcome) Outcome {
-	for _, o := range []Outcome{OutcomeFailed, OutcomePending, OutcomeUnsupported, OutcomeDone} {
-		if a == o || b == o {
-			return o
-		}
-	}
-	return a
-}
-
 // EndBrowserSession logs out a browser: it ends the browser's session and every
 // login in progress there, in all its tabs. It returns the URL that the browser
 // must visit to end the Passport session, and what the browser has to keep: no
@@ -198,7 +116,7 @@ func worse(a, b Outcome) Outcome {
 // what is in the store is ended in the background while the process runs.
 // Cancelling ctx does not stop the call, which takes at most ten seconds.
 func (p *Passport) EndBrowserSession(ctx context.Context, b BrowserState) (Logout, BrowserState, error) {
-	l := p.newLogout()
+	l := newLogout(p.c.LogoutMode)
 	var removed storage.Revocation
 	var err error
 	if records.Plausible(b.Session.Reveal()) {
@@ -296,18 +214,6 @@ func (p *Passport) stopLogin(ctx context.Context, binding Secret, app Outcome, e
 	return sessions, err
 }
 
-// Format prints the outcomes and the URL without its query, which may contain the
-// user's ID token, whatever the verb. JSON contains the whole URL, for the browser
-// that has to visit it.
-func (l Logout) Format(f fmt.State, _ rune) {
-	address, _, _ := strings.Cut(l.URL, "?")
-	_, _ = fmt.Fprintf(f, "passport.Logout{Mode: %q, URL: %q, App: %q, Revocation: %q, Passport: %q, Ended: %d}",
-		l.Mode, address, l.App, l.Revocation, l.Passport, l.Ended)
-}
-
-// LogValue is Format for slog.
-func (l Logout) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(l)) }
-
 // A logout that the store could not carry out is tried again (see package retry): its
 // browser has forgotten the session, and nobody else will come.
 
@@ -336,10 +242,7 @@ func (u *unendedSession) Do(ctx context.Context) error {
 
 func (u *unendedSession) After(retry.Job) retry.Job { return u }
 
-func endsSession(j retry.Job) bool {
-	_, ok := j.(*unendedSession)
-	return ok
-}
+func (u *unendedSession) Loses() bool { return true }
 
 // unstoppedLogins are the logins of a binding that waits for the store to be retired.
 type unstoppedLogins struct {
@@ -354,6 +257,8 @@ func (u *unstoppedLogins) Do(ctx context.Context) error {
 
 func (u *unstoppedLogins) After(retry.Job) retry.Job { return u }
 
+func (u *unstoppedLogins) Loses() bool { return false }
+
 func (p *Passport) retryBindings(bindings []Secret) {
 	for _, b := range bindings {
 		if records.Plausible(b.Reveal()) {
@@ -362,6 +267,31 @@ func (p *Passport) retryBindings(bindings []Secret) {
 	}
 }
 
-func (p *Passport) complainOfRetries() {
-	p.c.Logger.Error("passport: too many sessions wait for the store to end them; one more lives until it expires")
+// logoutUnfinished reports whether this browser has a logout behind it that is not
+// known to be complete. A store that does not answer finishes no logout.
+func (p *Passport) logoutUnfinished(ctx context.Context, b BrowserState) bool {
+	if !b.lastLogout().Unfinished() {
+		return false
+	}
+	session := logoutstate.Session(b.Logout.Reveal())
+	if session == "" {
+		return true
+	}
+	call, cancel := p.records.Bound(ctx)
+	defer cancel()
+	_, err := p.records.Load(call, p.confirmation(Secret(session)).ID)
+	return err != nil
+}
+
+// UnfinishedLogout returns a browser's last logout if it is not known to have ended
+// the Passport session, so that the program can offer the URL that does. It is free
+// for a browser without one.
+func (p *Passport) UnfinishedLogout(ctx context.Context, b BrowserState) (Logout, bool) {
+	if !p.logoutUnfinished(ctx, b) {
+		return Logout{}, false
+	}
+	l := newLogout(p.c.LogoutMode)
+	p.sendTo(ctx, &l, storage.Record{}, b.Logout)
+	l.Mode, l.Passport = LogoutRedirect, OutcomeUnconfirmed
+	return l, true
 }

@@ -16,7 +16,6 @@ import (
 // auth domain: as state from a discovered provider, and in a parameter of returnTo,
 // whose query /v2/logout does not compare, from the Passport auth domain. So a
 // visit to LogoutRedirectURI by any other way proves nothing.
-const returnParam = authdomain.ReturnParam
 
 // kindLogoutSession is what a sid is known by in the state of a logout.
 const kindLogoutSession = "logout-session"
@@ -99,7 +98,7 @@ const (
 //
 // [Passport.Handler] and [Passport.LogoutSilentCallback] call it.
 func (p *Passport) CheckLogoutReturn(ctx context.Context, b BrowserState, r LogoutReturn) (Outcome, BrowserState) {
-	name := returnParam
+	name := authdomain.ReturnParam
 	if p.c.Discover {
 		name = "state"
 	}
@@ -119,14 +118,6 @@ func (p *Passport) CheckLogoutReturn(ctx context.Context, b BrowserState, r Logo
 		p.emit(Event{Name: EventPassportDone, Context: ctx})
 	}
 	return OutcomeDone, b.finished()
-}
-
-// returnToWith adds a logout's state to where /v2/logout sends the browser.
-func (p *Passport) returnToWith(state Secret) string {
-	if p.c.LogoutRedirectURI == "" {
-		return ""
-	}
-	return withQuery(p.c.LogoutRedirectURI, url.Values{returnParam: {state.Reveal()}})
 }
 
 // Format prints nothing of the request, whatever the verb.

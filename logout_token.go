@@ -59,7 +59,7 @@ func (p *Passport) endByToken(ctx context.Context, t provider.LogoutToken) (Logo
 		err = errors.Join(err, p.endBearersByToken(ctx, t))
 	}
 	if err != nil && !errors.Is(err, storage.ErrFull) {
-		l := p.newLogout()
+		l := newLogout(p.c.LogoutMode)
 		l.App = OutcomeFailed
 		return l, storeError(err)
 	}
@@ -119,7 +119,7 @@ func ownerOf(t provider.LogoutToken) marks.Owner {
 func (p *Passport) endByProvider(ctx context.Context, subject, sid string) (Logout, error) {
 	ctx, cancel := p.records.Bound(ctx)
 	defer cancel()
-	l := p.newLogout()
+	l := newLogout(p.c.LogoutMode)
 	l.Passport = OutcomeDone
 	var err error
 	l.Ended, l.Revocation, err = p.endMatching(ctx, matchOf(subject, sid))
@@ -146,12 +146,12 @@ func (p *Passport) endByFrame(ctx context.Context, sid string) error {
 
 func (p *Passport) endMatching(ctx context.Context, m storage.Match) (ended int, revocation Outcome, err error) {
 	if !p.c.RevokeOnProviderLogout {
-		records, err := p.records.DeleteMatching(ctx, p.records.Sessions(m))
+		records, err := p.records.DeleteMatching(ctx, p.records.OwnSessions(m))
 		err = errors.Join(err, p.endBearersOf(ctx, records...))
 		p.ended(Event{Name: EventLogout, Context: ctx}, records...)
 		return len(records), OutcomeSkipped, err
 	}
-	revocations, err := p.revoker.DeleteMatching(ctx, p.records.Sessions(m))
+	revocations, err := p.revoker.DeleteMatching(ctx, p.records.OwnSessions(m))
 	if len(revocations) == 0 {
 		return 0, OutcomeSkipped, err
 	}

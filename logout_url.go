@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/passport-go/passport/internal/logoutstate"
 	"github.com/passport-go/passport/internal/provider"
 	"github.com/passport-go/passport/internal/records"
 	"github.com/passport-go/passport/storage"
@@ -25,9 +26,6 @@ const (
 
 	// postLife is how long a request to be posted waits for its browser.
 	postLife = 5 * time.Minute
-
-	// lookTimeout bounds the wait for the provider's metadata on behalf of a logout.
-	lookTimeout = 3 * time.Second
 )
 
 // LogoutURL is the address at which a browser ends its Passport session, and
@@ -41,11 +39,11 @@ func (p *Passport) LogoutURL() string {
 	if !p.c.Discover {
 		return p.c.endpoints.LogoutURL(p.c.ClientID, p.c.LogoutRedirectURI, p.c.Federated)
 	}
-	at, err := p.lookForLogout(context.Background())
-	if err != nil || at.Endpoints.Logout == "" {
+	endpoint, err := p.provider.EndSessionEndpoint(context.Background())
+	if err != nil {
 		return ""
 	}
-	return withQuery(at.Endpoints.Logout, p.endSessionParams("", "", p.newLogoutState("")))
+	return provider.WithQuery(endpoint, p.endSessionParams("", "", p.newLogoutState("")))
 }
 
 // sendTo fills in where the browser must go after the session in rec, which may
@@ -59,8 +57,8 @@ func (p *Passport) sendTo(ctx context.Context, l *Logout, rec storage.Record, st
 		}
 		return
 	}
-	at, err := p.lookForLogout(ctx)
-	if err != nil || at.Endpoints.Logout == "" {
+	endpoint, err := p.provider.EndSessionEndpoint(ctx)
+	if err != nil {
 		// There is no URL to visit, and the provider's session goes on.
 		l.Mode, l.URL, l.Passport = LogoutRedirect, either(p.c.LogoutRedirectURI, p.ownOrigin()+p.c.HomePath), OutcomeUnconfirmed
 		return
@@ -70,7 +68,7 @@ func (p *Passport) sendTo(ctx context.Context, l *Logout, rec storage.Record, st
 		hint = t.IDToken
 	}
 	params := p.endSessionParams(hint, rec.SID, state)
-	l.URL = withQuery(at.Endpoints.Logout, params)
+	l.URL = provider.WithQuery(endpoint, params)
 	if len(l.URL) <= longestURL {
 		return
 	}
@@ -81,34 +79,20 @@ func (p *Passport) sendTo(ctx context.Context, l *Logout, rec storage.Record, st
 		}
 	}
 	params.Del("id_token_hint") // the provider may have to ask the user now
-	l.URL = withQuery(at.Endpoints.Logout, params)
+	l.URL = provider.WithQuery(endpoint, params)
 }
 
-func (p *Passport) lookForLogout(ctx context.Context) (*provider.Metadata, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
-	defer cancel()
-	return p.provider.Metadata(ctx)
-}
-
-// endSessionParams are those of RP-Initiated Logout 1.0 §2. The state is always
-// there, for some providers do not redirect without one.
+// endSessionParams are those of the request that ends the session sid of the provider's, which may be
+// unknown.
 func (p *Passport) endSessionParams(hint Secret, sid string, state Secret) url.Values {
-	params := url.Values{"client_id": {p.c.ClientID}, "state": {state.Reveal()}}
-	for name, value := range map[string]string{
-		"id_token_hint":            hint.Reveal(),
-		"logout_hint":              sid,
-		"post_logout_redirect_uri": p.c.LogoutRedirectURI,
-		"ui_locales":               p.c.UILocales,
-	} {
-		if value != "" {
-			params.Set(name, value)
-		}
-	}
-	return params
+	return p.provider.EndSessionParams(provider.EndSession{
+		IDTokenHint: hint.Reveal(),
+		LogoutHint:  sid,
+		RedirectURI: p.c.LogoutRedirectURI,
+		UILocales:   p.c.UILocales,
+		State:       state.Reveal(),
+	})
 }
-
-// postedParam is in the address at which a logout request waits for its browser.
-const postedParam = "logout"
 
 // storePost keeps a logout request that is too long for a URL, and returns the
 // address, at RedirectURI, where the browser that keeps the logout's state picks it
@@ -126,7 +110,7 @@ func (p *Passport) storePost(ctx context.Context, state Secret, params url.Value
 	if _, err := p.records.Save(call, p.records.Seal(rec, body)); err != nil {
 		return "", storeError(err)
 	}
-	return withQuery(p.c.RedirectURI, url.Values{postedParam: {id.Reveal()}}), nil
+	return provider.WithQuery(p.c.RedirectURI, url.Values{logoutstate.PostedParam: {id.Reveal()}}), nil
 }
 
 // logoutRequest binds a request to the browser of its logout: it holds the user's ID
@@ -143,11 +127,11 @@ func (p *Passport) logoutRequest(id, state Secret) storage.Record {
 //
 // [Passport.LoginCallback] calls it.
 func (p *Passport) PostedLogout(ctx context.Context, b BrowserState, query url.Values) (address string, form url.Values, err error) {
-	id := Secret(query.Get(postedParam))
+	id := Secret(query.Get(logoutstate.PostedParam))
 	if !records.Plausible(id.Reveal()) || b.Logout == "" {
 		return "", nil, ErrNoLogout
 	}
-	at, err := p.lookForLogout(ctx)
+	endpoint, err := p.provider.EndSessionEndpoint(ctx)
 	if err != nil {
 		return "", nil, err
 	}
@@ -167,7 +151,7 @@ func (p *Passport) PostedLogout(ctx context.Context, b BrowserState, query url.V
 	if err != nil {
 		return "", nil, fmt.Errorf("passport: the logout request cannot be read: %w", err)
 	}
-	return at.Endpoints.Logout, form, nil
+	return endpoint, form, nil
 }
 
 // postedTo is where the request goes that the browser picks up at l.URL, if it
@@ -176,11 +160,11 @@ func (p *Passport) postedTo(ctx context.Context, l Logout) []string {
 	if !p.c.Discover {
 		return nil
 	}
-	at, err := p.lookForLogout(ctx)
-	if err != nil || strings.HasPrefix(l.URL, at.Endpoints.Logout) {
+	endpoint, err := p.provider.EndSessionEndpoint(ctx)
+	if err != nil || strings.HasPrefix(l.URL, endpoint) {
 		return nil
 	}
-	return []string{at.Endpoints.Logout}
+	return []string{endpoint}
 }
 
 // ownOrigin is this site's, for absolute URLs.
@@ -190,13 +174,4 @@ func (p *Passport) ownOrigin() string {
 		return ""
 	}
 	return u.Scheme + "://" + u.Host
-}
-
-// withQuery adds parameters to an address that may have some already.
-func withQuery(address string, params url.Values) string {
-	separator := "?"
-	if strings.Contains(address, "?") {
-		separator = "&"
-	}
-	return address + separator + params.Encode()
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/passport-go/passport/internal/authdomain"
 	"github.com/passport-go/passport/internal/records"
 	"github.com/passport-go/passport/storage"
 )
@@ -20,7 +21,7 @@ func TestTheLogoutURLIsComposedAsAWhole(t *testing.T) {
 			state := Secret(records.NewSecret())
 			var l Logout
 			p.sendTo(t.Context(), &l, storage.Record{}, state)
-			assert.Equal(t, p.c.endpoints.LogoutURL(p.c.ClientID, p.returnToWith(state), federated), l.URL)
+			assert.Equal(t, p.c.endpoints.LogoutURL(p.c.ClientID, authdomain.ReturnTo(uri, state.Reveal()), federated), l.URL)
 			assert.Equal(t, uri != "", strings.Contains(l.URL, state.Reveal()), l.URL)
 		}
 	}

@@ -44,7 +44,7 @@ type Passport struct {
 
 	overtaken      marks.LoginBook  // logins that the provider's logouts have overtaken
 	signedOut      marks.BearerBook // bearer tokens that logouts have ended
-	verified       *tokencache.Cache[*Bearer]
+	verified       *tokencache.Cache[provider.BearerToken]
 	anonymousMarks *marks.Budget // of logouts by browsers without a session
 
 	http      httpDriver
@@ -66,15 +66,15 @@ func New(c Config) (*Passport, error) {
 		records: records.New(s.Store, s.keys, s.tenant, s.Now),
 		flights: &singleflight.Group{},
 
-		verified:       &tokencache.Cache[*Bearer]{},
+		verified:       &tokencache.Cache[provider.BearerToken]{},
 		anonymousMarks: &marks.Budget{},
 	}
 	p.provider = newProvider(s, p.tasks)
-	p.logins = loginstate.Sealer{Keys: s.keys, Place: func(binding string) string { return p.records.ID(kindLoginState, binding) }}
+	p.logins = loginstate.Sealer{Records: p.records}
 	p.overtaken = marks.LoginBook{Records: p.records, Now: s.Now, Life: loginstate.Life + time.Minute}
 	// A token is good from up to ClockLeeway before its iat until as long after its end.
 	p.signedOut = marks.BearerBook{Records: p.records, Now: s.Now, Life: s.BearerLifetime + 2*s.ClockLeeway + time.Minute}
-	p.retries = retry.New(p.tasks, records.Timeout, p.complainOfRetries)
+	p.retries = retry.New(p.tasks, records.Timeout, s.Logger)
 	p.notices = notice.NewWatcher(notice.Config{Store: s.Store, Tasks: p.tasks, Timeout: records.Timeout, Logger: s.Logger})
 	p.revoker = newRevoker(p)
 	p.setURLs()
@@ -85,7 +85,7 @@ func New(c Config) (*Passport, error) {
 // setURLs derives from the configuration where a browser goes, and comes back.
 func (p *Passport) setURLs() {
 	p.http = newHTTPDriver(p.c)
-	p.logoutURL = p.c.endpoints.LogoutURL(p.c.ClientID, p.returnToWith(""), p.c.Federated)
+	p.logoutURL = p.c.endpoints.LogoutURL(p.c.ClientID, authdomain.ReturnTo(p.c.LogoutRedirectURI, ""), p.c.Federated)
 }
 
 // begin begins to work off what an earlier run of the program has left to be done.
@@ -109,7 +109,7 @@ func (p *Passport) Close(ctx context.Context) error {
 	p.tasks.Finish(ctx)
 	p.provider.Close()
 	var errs []error
-	if n := p.retries.Count(endsSession); n > 0 {
+	if n := p.retries.Losses(); n > 0 {
 		errs = append(errs, fmt.Errorf("passport: %d sessions could not be ended, and live until they expire", n))
 	}
 	if n := p.revoker.Unrevoked(); n > 0 {

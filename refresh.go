@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
+
+	"github.com/passport-go/passport/internal/apiclient"
 
 	"github.com/passport-go/passport/internal/jwt"
 	"github.com/passport-go/passport/internal/provider"
@@ -93,6 +96,45 @@ func (s *Session) UserInfo(ctx context.Context, v any) error {
 		return fmt.Errorf("passport: the claims of the UserInfo endpoint cannot be decoded into %T: %w", v, err)
 	}
 	return nil
+}
+
+// Client returns an HTTP client for calls to Immutable's API on behalf of the
+// user: each request carries the session's access token, refreshed when needed,
+// and Config.PublishableKey. A request to any origin but Config.APIDomain fails
+// before anything is sent, and so does a redirect to one.
+//
+// The client is based on Config.HTTPClient, without its cookies. It looks the
+// session up for each request, so it works for as long as the session lives and
+// returns ErrNoSession afterwards. The client of a nil Session always returns
+// ErrNoSession.
+func (s *Session) Client() *http.Client {
+	if s == nil {
+		none := func(context.Context) (string, error) { return "", ErrNoSession }
+		return &http.Client{Transport: &apiclient.Transport{Token: none}}
+	}
+	client := *s.p.c.HTTPClient
+	client.Jar = nil // one user's cookies are not another's
+	client.Transport = &apiclient.Transport{
+		Origin: s.p.c.apiDomain,
+		Key:    s.p.c.PublishableKey,
+		Token:  func(ctx context.Context) (string, error) { return s.p.accessTokenOf(ctx, s.ID()) },
+		Base:   either(client.Transport, http.DefaultTransport),
+	}
+	return &client
+}
+
+// accessTokenOf is AccessToken for the session as it is now.
+func (p *Passport) accessTokenOf(ctx context.Context, id string) (string, error) {
+	rec, err := p.records.Look(ctx, id)
+	if err != nil {
+		return "", storeError(err)
+	}
+	if !rec.Expiry.After(p.c.Now()) { // the store may go by another clock
+		return "", ErrNoSession
+	}
+	now := &Session{p: p, rec: rec}
+	token, err := now.AccessToken(ctx)
+	return token.Reveal(), err
 }
 
 // refreshPatience is how long a caller waits for a refresh while its current token

@@ -9,8 +9,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/passport-go/passport/internal/envelope"
+	"github.com/passport-go/passport/internal/jwt"
 	"github.com/passport-go/passport/internal/notice"
+	"github.com/passport-go/passport/internal/provider"
 	"github.com/passport-go/passport/internal/records"
+	"github.com/passport-go/passport/internal/seal"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -194,10 +198,10 @@ func (s *Session) AuthTime(ctx context.Context) (time.Time, error) {
 	return time.Unix(int64(claims.AuthTime), 0), nil
 }
 
-// isRecent reports whether the user has proved who they are within maxAge.
-func (s *Session) isRecent(ctx context.Context, maxAge time.Duration) bool {
+// isRecent reports whether the user has proved who they are within a time.
+func (s *Session) isRecent(ctx context.Context, within time.Duration) bool {
 	at, err := s.AuthTime(ctx)
-	return err == nil && !at.IsZero() && s.p.c.Now().Sub(at) <= maxAge+instanceLeeway
+	return err == nil && !at.IsZero() && s.p.c.Now().Sub(at) <= within+instanceLeeway
 }
 
 // watch is what a session knows of its latest listener.
@@ -226,3 +230,171 @@ func (s *Session) Done(ctx context.Context) <-chan struct{} {
 	}
 	return s.watch.listener.Ended()
 }
+
+// tokens are the body of a session.
+type tokens struct {
+	IDToken      Secret
+	AccessToken  Secret
+	RefreshToken Secret
+	TokenType    string
+	Scope        string
+	Expiry       time.Time // of the access token; zero if the provider did not say
+	UserInfo     Secret    // claims of the UserInfo endpoint, a JSON object; mostly empty
+	Data         Secret    // the program's own, JSON; mostly empty
+}
+
+func (t tokens) marshal() []byte {
+	j := envelope.Tokens{
+		IDToken:      t.IDToken.Reveal(),
+		AccessToken:  t.AccessToken.Reveal(),
+		RefreshToken: t.RefreshToken.Reveal(),
+		TokenType:    t.TokenType,
+		Scope:        t.Scope,
+		UserInfo:     t.UserInfo.Reveal(),
+		Data:         t.Data.Reveal(),
+	}
+	if !t.Expiry.IsZero() {
+		j.ExpiresAt = t.Expiry.Unix()
+	}
+	return j.Marshal()
+}
+
+// openTokens opens the tokens in a stored session.
+func openTokens(records *records.Records, r storage.Record) (tokens, error) {
+	j, err := records.OpenTokens(r)
+	if err != nil {
+		return tokens{}, err
+	}
+	t := tokens{
+		IDToken:      Secret(j.IDToken),
+		AccessToken:  Secret(j.AccessToken),
+		RefreshToken: Secret(j.RefreshToken),
+		TokenType:    j.TokenType,
+		Scope:        j.Scope,
+		UserInfo:     Secret(j.UserInfo),
+		Data:         Secret(j.Data),
+	}
+	if j.ExpiresAt != 0 {
+		t.Expiry = time.Unix(j.ExpiresAt, 0)
+	}
+	return t, nil
+}
+
+// tokensOf are tokens as the provider issued them.
+func tokensOf(t provider.Tokens) tokens {
+	return tokens{
+		IDToken:      Secret(t.IDToken),
+		AccessToken:  Secret(t.AccessToken),
+		RefreshToken: Secret(t.RefreshToken),
+		TokenType:    t.TokenType,
+		Scope:        t.Scope,
+		Expiry:       t.Expiry,
+		UserInfo:     Secret(t.UserInfo),
+	}
+}
+
+// issued is the reverse of tokensOf.
+func (t tokens) issued() provider.Tokens {
+	return provider.Tokens{
+		IDToken:      t.IDToken.Reveal(),
+		AccessToken:  t.AccessToken.Reveal(),
+		RefreshToken: t.RefreshToken.Reveal(),
+		TokenType:    t.TokenType,
+		Scope:        t.Scope,
+		Expiry:       t.Expiry,
+		UserInfo:     t.UserInfo.Reveal(),
+	}
+}
+
+// expiryMargin is how early a token counts as expired.
+const expiryMargin = 30 * time.Second
+
+// fresh reports whether the access token can be returned without a refresh. A token
+// without an expiry counts as expired.
+func (t tokens) fresh(now time.Time) bool {
+	return t.AccessToken != "" && now.Add(expiryMargin).Before(t.Expiry)
+}
+
+// readClaims decodes the claims of a session: those of the ID token, which was
+// verified when it came, over those of the UserInfo endpoint. Names are exact, and
+// a claim of another type is left out.
+func (t tokens) readClaims(claims any) error {
+	token, err := jwt.Parse(t.IDToken.Reveal())
+	if err != nil {
+		return err
+	}
+	if t.UserInfo != "" {
+		if err := jwt.Unmarshal([]byte(t.UserInfo), claims); err != nil {
+			return err
+		}
+	}
+	return jwt.Unmarshal(token.Payload, claims)
+}
+
+func (t tokens) claims(v any) error {
+	if err := t.readClaims(v); err != nil {
+		return fmt.Errorf("passport: the claims of the ID token cannot be decoded into %T: %w", v, err)
+	}
+	return nil
+}
+
+// unreadable ends a session whose record was tampered with; if its tokens can
+// still be read, they are revoked. One whose key is not configured is left
+// alone: the key may yet come, with the next deployment. So is one that a later
+// version has written.
+func (p *Passport) unreadable(ctx context.Context, rec storage.Record, err error) error {
+	if !errors.Is(err, seal.ErrOpen) {
+		p.c.Logger.Error("passport: a session cannot be read", "error", err)
+		return fmt.Errorf("%w: %w", ErrNoSession, err)
+	}
+	call, cancel := p.records.Bound(ctx)
+	defer cancel()
+	removed, removeErr := p.revoker.Delete(call, rec.ID)
+	switch {
+	case removeErr == nil:
+		p.notices.Announce(rec.ID)
+		p.emit(Event{Name: EventSessionLost, Session: rec.ID, Subject: rec.Subject, SID: rec.SID, Context: ctx, Err: err})
+		p.revoker.Revoke(removed)
+	case !errors.Is(removeErr, storage.ErrNotFound):
+		err = errors.Join(err, removeErr)
+		p.c.Logger.Error("passport: a session that cannot be read could not be ended yet", "error", err)
+	}
+	return fmt.Errorf("%w: %w", ErrNoSession, err)
+}
+
+// update changes a stored session, from rec on: change is called with its head and
+// tokens, again if another writer came in between, and says whether there is anything
+// to store. A session that has ended is not brought back: ErrNoSession.
+func (p *Passport) update(ctx context.Context, rec storage.Record, change func(*head, *tokens) bool) (storage.Record, error) {
+	var unreadable error
+	rec, err := p.records.Change(ctx, rec, func(rec storage.Record) (storage.Record, bool, error) {
+		h, err := p.records.OpenHead(rec)
+		var t tokens
+		if err == nil {
+			t, err = openTokens(p.records, rec)
+		}
+		if err != nil {
+			unreadable = p.unreadable(ctx, rec, err)
+			return rec, false, unreadable
+		}
+		before := t
+		if !change(&h, &t) {
+			return rec, false, nil
+		}
+		if t != before {
+			return p.records.SealSession(rec, h, t.marshal()), true, nil
+		}
+		next, err := p.records.SealHead(rec, h)
+		return next, err == nil, err
+	})
+	switch {
+	case unreadable != nil:
+		return rec, unreadable
+	case err != nil:
+		return rec, storeError(err)
+	}
+	return rec, nil
+}
+
+// instanceLeeway is by how much the clocks of two instances may differ.
+const instanceLeeway = 10 * time.Second

@@ -66,7 +66,7 @@ func (p *Passport) Sessions(ctx context.Context, subject string) ([]SessionInfo,
 	}
 	call, cancel := context.WithTimeout(ctx, records.Timeout)
 	defer cancel()
-	records, err := lister.List(call, p.records.Sessions(storage.Match{Subject: subject}))
+	records, err := lister.List(call, p.records.OwnSessions(storage.Match{Subject: subject}))
 	if err != nil {
 		return nil, storeError(err)
 	}
@@ -91,14 +91,14 @@ func (p *Passport) Sessions(ctx context.Context, subject string) ([]SessionInfo,
 // browsers can.
 func (p *Passport) EndSessions(ctx context.Context, m storage.Match) (Logout, error) {
 	p.revoker.Begin()
-	l := p.newLogout()
+	l := newLogout(p.c.LogoutMode)
 	if m.Subject == "" && m.SID == "" {
 		l.App = OutcomeFailed
 		return l, fmt.Errorf("passport: EndSessions: %w", storage.ErrEmptyMatch)
 	}
 	call, cancel := p.records.Bound(ctx)
 	defer cancel()
-	revocations, err := p.revoker.DeleteMatching(call, p.records.Sessions(m))
+	revocations, err := p.revoker.DeleteMatching(call, p.records.OwnSessions(m))
 	records := make([]storage.Record, len(revocations))
 	for i, d := range revocations {
 		records[i] = d.Record

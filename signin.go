@@ -15,6 +15,26 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
+// LoginResult is the result of a successful login.
+type LoginResult struct {
+	// Session is the new session.
+	Session *Session
+
+	// SessionID is its secret id, which only the browser may keep. FinishLogin puts
+	// it into the BrowserState.
+	SessionID Secret
+
+	// ReturnTo is where the user wanted to go: a path of this site.
+	ReturnTo string
+
+	// Reauthentication says whether the user gave credentials in a login after an
+	// unfinished logout: OutcomeDone, according to the ID token's auth_time;
+	// OutcomeUnconfirmed, if the token does not say so clearly, and then the logout
+	// stays unfinished; or OutcomeSkipped, if the login did not ask for
+	// credentials.
+	Reauthentication Outcome
+}
+
 // SignInAttempt is a login whose ID token is verified, and which has no session
 // yet. [Config].OnSignIn decides about it. It is valid only during that call, and
 // not for concurrent use.
@@ -92,6 +112,12 @@ func (p *Passport) signIn(ctx context.Context, code string, l loginstate.State) 
 	}
 	in.ReturnTo, in.Reauthentication = l.ReturnTo, proved
 	return in, nil
+}
+
+// refusedCode reports whether the auth domain rejected a code.
+func refusedCode(err error) bool {
+	var refused *ProviderError
+	return errors.As(err, &refused) && refused.Status >= 400 && refused.Status < 500
 }
 
 // checkMaxAge holds the provider to the MaxAge of a login (OpenID Connect Core 1.0
@@ -185,12 +211,6 @@ func (p *Passport) welcome(ctx context.Context, t tokens, id *provider.IDToken, 
 	return in, nil
 }
 
-// refusedCode reports whether the auth domain rejected a code.
-func refusedCode(err error) bool {
-	var refused *ProviderError
-	return errors.As(err, &refused) && refused.Status >= 400 && refused.Status < 500
-}
-
 // beginSession stores a new session of the user subject, in the Passport session
 // sid, which may be empty.
 func (p *Passport) beginSession(ctx context.Context, t tokens, subject, sid string) (LoginResult, error) {
@@ -259,4 +279,29 @@ func beginTestSession(ctx context.Context, passport any, issue func(testsession.
 			return context.WithValue(ctx, sessionKey{}, in.Session)
 		},
 	}, nil
+}
+
+// replace ends the session that a browser had before it signed in again. It notes
+// first which session takes its place.
+func (p *Passport) replace(ctx context.Context, old Secret, next string) {
+	if !records.Plausible(old.Reveal()) {
+		return
+	}
+	id, _ := p.records.SessionID(old.Reveal())
+	if id == next {
+		return
+	}
+	note := p.records.New(storage.KindSuccessor, id)
+	note.Expiry = p.c.Now().Add(retiredLife)
+	if _, err := p.records.Put(ctx, note, []byte(next)); err != nil && !errors.Is(err, storage.ErrConflict) {
+		p.c.Logger.WarnContext(ctx, "passport: the logins in other tabs of a browser have to be begun again", "error", err)
+	}
+	l, removed, err := p.endSession(ctx, id, EventSessionReplaced)
+	p.records.Forget(old.Reveal())
+	if err != nil {
+		p.c.Logger.WarnContext(ctx, "passport: the session before this login could not be ended", "error", err)
+	}
+	if l.App == OutcomeDone {
+		p.revoker.Revoke(removed)
+	}
 }

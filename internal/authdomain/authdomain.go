@@ -135,6 +135,19 @@ func At(origin string) Endpoints {
 // what ties its return to its logout.
 const ReturnParam = "passport_logout"
 
+// ReturnTo is a logout URI with the state of a logout, for returnTo: "" if there is no
+// logout URI.
+func ReturnTo(logoutURI, state string) string {
+	if logoutURI == "" {
+		return ""
+	}
+	separator := "?"
+	if strings.Contains(logoutURI, "?") {
+		separator = "&"
+	}
+	return logoutURI + separator + url.Values{ReturnParam: {state}}.Encode()
+}
+
 // LogoutURL is where the browser ends the Passport session. Without returnTo
 // the auth domain goes on to the first logout URL registered for the client.
 // federated ends the session at the upstream provider as well.

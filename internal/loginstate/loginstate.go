@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/passport-go/passport/internal/records"
-	"github.com/passport-go/passport/internal/seal"
 	"github.com/passport-go/passport/internal/strictbase64"
 )
 
@@ -81,12 +80,12 @@ func (s State) Key() string { return base64.RawURLEncoding.EncodeToString(s.Seed
 // Expiry is when the login has taken too long.
 func (s State) Expiry() time.Time { return time.Unix(s.Begun, 0).Add(Life) }
 
-// Sealer seals states. Place says what a state is bound to, besides its browser's
-// binding.
-type Sealer struct {
-	Keys  *seal.Keys
-	Place func(binding string) string
-}
+// Sealer seals states, for the tenant and with the keys of its records.
+type Sealer struct{ Records *records.Records }
+
+// place is what a state is bound to. It has a kind of its own, so that it cannot be
+// taken for a record's ID.
+func (s Sealer) place(binding string) []byte { return []byte(s.Records.ID("login-state", binding)) }
 
 // Seal returns the text of a state.
 func (s Sealer) Seal(state State) (string, error) {
@@ -94,7 +93,7 @@ func (s Sealer) Seal(state State) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return base64.RawURLEncoding.EncodeToString(s.Keys.Seal(nil, plain, []byte(s.Place(state.Binding)))), nil
+	return base64.RawURLEncoding.EncodeToString(s.Records.Keys().Seal(nil, plain, s.place(state.Binding))), nil
 }
 
 // Open reads a state that came back to a browser with these bindings. It reports
@@ -111,7 +110,7 @@ func (s Sealer) Open(text string, bindings []string, now time.Time) (State, bool
 		if !records.Plausible(binding) {
 			continue
 		}
-		plain, err := s.Keys.Open(nil, sealed, []byte(s.Place(binding)))
+		plain, err := s.Records.Keys().Open(nil, sealed, s.place(binding))
 		if err != nil {
 			continue
 		}

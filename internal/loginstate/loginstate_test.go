@@ -9,20 +9,23 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/passport-go/passport/internal/envelope"
+	"github.com/passport-go/passport/internal/records"
 	"github.com/passport-go/passport/internal/seal"
+	"github.com/passport-go/passport/storage/memory"
 )
 
 var now = time.Unix(1_790_000_000, 0)
 
-func sealer(t *testing.T) Sealer {
+func sealer(t *testing.T, client string) Sealer {
 	t.Helper()
 	keys, err := seal.New([][]byte{bytes.Repeat([]byte{7}, seal.KeySize)})
 	require.NoError(t, err)
-	return Sealer{Keys: keys, Place: func(binding string) string { return "place of " + binding }}
+	return Sealer{records.New(memory.New(memory.Options{}), keys, envelope.NewTenant("issuer", client), time.Now)}
 }
 
 func TestAStateOpensInTheBrowserThatBeganAndInNoOther(t *testing.T) {
-	s, mine, other := sealer(t), NewBinding(), NewBinding()
+	s, mine, other := sealer(t, "client"), NewBinding(), NewBinding()
 	state := New(mine, now)
 	state.ReturnTo, state.Asked = "/page", true
 	text, err := s.Seal(state)
@@ -37,9 +40,7 @@ func TestAStateOpensInTheBrowserThatBeganAndInNoOther(t *testing.T) {
 
 	_, ok = s.Open(text, []string{other}, now)
 	assert.False(t, ok)
-	elsewhere := s
-	elsewhere.Place = func(string) string { return "another tenant" }
-	_, ok = elsewhere.Open(text, []string{mine}, now)
+	_, ok = sealer(t, "another client").Open(text, []string{mine}, now)
 	assert.False(t, ok)
 }
 
@@ -53,7 +54,7 @@ func TestNeitherSeedNorBindingGivesTheVerifierAway(t *testing.T) {
 }
 
 func TestAStateExpires(t *testing.T) {
-	s, binding := sealer(t), NewBinding()
+	s, binding := sealer(t, "client"), NewBinding()
 	text, err := s.Seal(New(binding, now))
 	require.NoError(t, err)
 	_, ok := s.Open(text, []string{binding}, now.Add(Life-time.Second))
@@ -63,7 +64,7 @@ func TestAStateExpires(t *testing.T) {
 }
 
 func TestWhatIsReadOfAStateIsBounded(t *testing.T) {
-	s, binding := sealer(t), NewBinding()
+	s, binding := sealer(t, "client"), NewBinding()
 	state := New(binding, now)
 	state.ReturnTo = "/" + strings.Repeat("<", LongestReturnTo-1)
 	text, err := s.Seal(state)

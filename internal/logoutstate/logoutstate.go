@@ -102,3 +102,7 @@ func (s State) Overtook(begun string) bool { return s.Name != "" && s.Name != be
 
 // Plausible tells what can be a name from what cannot.
 func Plausible(s string) bool { return len(s) == Length && strictbase64.IsURL(s) }
+
+// PostedParam is in the address at which a logout request that is too long for a URL
+// waits for its browser.
+const PostedParam = "logout"

@@ -2,10 +2,59 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
+
+// endSessionTimeout bounds the wait for the metadata on behalf of a logout.
+const endSessionTimeout = 3 * time.Second
+
+// EndSessionEndpoint is where a browser ends its session at the provider (OpenID
+// Connect RP-Initiated Logout 1.0 §2). An error means that the provider has none, or
+// that its metadata cannot be fetched. The end of the request does not end the wait.
+func (c *Client) EndSessionEndpoint(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endSessionTimeout)
+	defer cancel()
+	m, err := c.Metadata(ctx)
+	if err == nil && m.Endpoints.Logout == "" {
+		err = errNoEndSession
+	}
+	if err != nil {
+		return "", err
+	}
+	return m.Endpoints.Logout, nil
+}
+
+var errNoEndSession = errors.New("passport: the provider has no end-session endpoint")
+
+// EndSession is a request to the end-session endpoint. Empty fields are left out, but
+// for the state: some providers do not redirect without one.
+type EndSession struct {
+	IDTokenHint string
+	LogoutHint  string
+	RedirectURI string
+	UILocales   string
+	State       string
+}
+
+// EndSessionParams are the parameters of a request.
+func (c *Client) EndSessionParams(r EndSession) url.Values {
+	params := url.Values{"client_id": {c.c.ClientID}, "state": {r.State}}
+	for name, value := range map[string]string{
+		"id_token_hint":            r.IDTokenHint,
+		"logout_hint":              r.LogoutHint,
+		"post_logout_redirect_uri": r.RedirectURI,
+		"ui_locales":               r.UILocales,
+	} {
+		if value != "" {
+			params.Set(name, value)
+		}
+	}
+	return params
+}
 
 // postProbeTimeout bounds the try whether the end-session endpoint accepts POST: a
 // logout waits for it.

@@ -75,8 +75,8 @@ func (r *Records) New(kind storage.Kind, secret string) storage.Record {
 	return r.tenant.Record(kind, secret)
 }
 
-// Sessions restricts m to the sessions of this tenant.
-func (r *Records) Sessions(m storage.Match) storage.Match {
+// OwnSessions restricts m to the sessions of this tenant.
+func (r *Records) OwnSessions(m storage.Match) storage.Match {
 	m.Tenant, m.Kind = r.tenant.Name(), storage.KindSession
 	return m
 }

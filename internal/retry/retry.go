@@ -3,6 +3,7 @@ package retry
 
 import (
 	"context"
+	"log/slog"
 	"maps"
 	"sync"
 	"time"
@@ -19,13 +20,16 @@ const (
 )
 
 // Job is what is tried again. A new job takes the place of an older one with the same
-// ID.
+// ID. Jobs are compared, so they have to be pointers.
 type Job interface {
 	// Do tries it. An error means that the store is still down.
 	Do(ctx context.Context) error
 
 	// After returns the job that does both this one and an older one.
 	After(older Job) Job
+
+	// Loses reports whether a session lives on if the job is never done.
+	Loses() bool
 }
 
 // Queue holds jobs in memory. One goroutine tries them, while there are any. Its
@@ -33,17 +37,17 @@ type Job interface {
 type Queue struct {
 	tasks   *tasks.Group
 	timeout time.Duration // of one try
-	full    func()        // is told of a job that there is no room for
+	logger  *slog.Logger
 
 	mu      sync.Mutex
 	waiting map[string]Job
 	running bool
 }
 
-// New returns an empty queue, whose goroutine is one of t's. timeout bounds each try,
-// and full is called for each job that is dropped because there are too many.
-func New(t *tasks.Group, timeout time.Duration, full func()) *Queue {
-	return &Queue{tasks: t, timeout: timeout, full: full, waiting: map[string]Job{}}
+// New returns an empty queue, whose goroutine is one of t's. timeout bounds each try.
+// A job that is dropped because there are too many is logged.
+func New(t *tasks.Group, timeout time.Duration, logger *slog.Logger) *Queue {
+	return &Queue{tasks: t, timeout: timeout, logger: logger, waiting: map[string]Job{}}
 }
 
 // Add adds a job.
@@ -53,7 +57,7 @@ func (q *Queue) Add(id string, job Job) {
 	if older, waits := q.waiting[id]; waits {
 		job = job.After(older)
 	} else if len(q.waiting) >= mostJobs {
-		q.full()
+		q.logger.Error("passport: too many logouts wait for the store; what one more would have ended lives until it expires")
 		return
 	}
 	q.waiting[id] = job
@@ -102,12 +106,12 @@ func (q *Queue) Waits(id string) bool {
 	return waits
 }
 
-// Count returns how many of the jobs that wait are of a sort.
-func (q *Queue) Count(of func(Job) bool) (n int) {
+// Losses counts the jobs that wait and lose a session.
+func (q *Queue) Losses() (n int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, job := range q.waiting {
-		if of(job) {
+		if job.Loses() {
 			n++
 		}
 	}

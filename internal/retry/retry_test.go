@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -41,10 +43,12 @@ func (j *job) After(older Job) Job {
 	return j
 }
 
+func (j *job) Loses() bool { return j.parts == 1 }
+
 func bubble(t *testing.T, f func(t *testing.T, q *Queue, down *atomic.Bool)) {
 	synctest.Test(t, func(t *testing.T) {
 		group := tasks.New()
-		q := New(group, time.Second, func() {})
+		q := New(group, time.Second, slog.New(slog.DiscardHandler))
 		down := &atomic.Bool{}
 		down.Store(true)
 		f(t, q, down)
@@ -114,16 +118,17 @@ func TestAJobThatIsAddedWhileAnOlderOneIsDoneStillWaits(t *testing.T) {
 
 func TestTheJobsThatWaitAreBoundedAndCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		group, dropped := tasks.New(), 0
-		q := New(group, time.Second, func() { dropped++ })
+		group := tasks.New()
+		var log strings.Builder
+		q := New(group, time.Second, slog.New(slog.NewTextHandler(&log, nil)))
 		down := &atomic.Bool{}
 		down.Store(true)
 		for i := range mostJobs + 2 {
 			q.Add(fmt.Sprint(i), &job{down: down, parts: i % 2})
 		}
-		assert.Equal(t, 2, dropped)
+		assert.Equal(t, 2, strings.Count(log.String(), "too many logouts"))
 		assert.False(t, q.Waits(fmt.Sprint(mostJobs)))
-		assert.Equal(t, mostJobs/2, q.Count(func(j Job) bool { return j.(*job).parts == 1 }))
+		assert.Equal(t, mostJobs/2, q.Losses())
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		group.Finish(ctx)
