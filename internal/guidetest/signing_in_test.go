@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"reflect"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -97,7 +100,10 @@ func TestStepUp(t *testing.T) {
 func TestSignedInAtTheProviderAlready(t *testing.T) {
 	s := serve(t, func(c passport.Config) (*passport.Passport, http.Handler) {
 		p := newPassport(t, c)
-		mux := routes(p)
+		mux := http.NewServeMux()
+		mux.HandleFunc("GET /login", p.Login)
+		mux.HandleFunc("GET /redirect", p.LoginCallback)
+		mux.HandleFunc("POST /logout", p.Logout)
 		mux.HandleFunc("GET /inventory", inventory)
 		mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {})
 		handler := p.Handler(p.SilentLogin(mux))
@@ -110,4 +116,14 @@ func TestSignedInAtTheProviderAlready(t *testing.T) {
 	_, err := s.p.EndSessions(t.Context(), storage.Match{Subject: alice}) // only here; the Passport session goes on
 	require.NoError(t, err)
 	assert.Equal(t, "the inventory of "+alice, get(t, browser, s.URL+"/inventory").body)
+}
+
+func TestThePageHasEveryParameterOfALogin(t *testing.T) {
+	page, err := os.ReadFile("../../docs/signing-in.md")
+	require.NoError(t, err)
+	_, table, found := strings.Cut(string(page), "## Parameters of a login")
+	require.True(t, found)
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[passport.LoginOptions]()) {
+		assert.Regexp(t, "(?m)^\\| [^|]*`"+field.Name+"`", table)
+	}
 }
