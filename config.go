@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/passport-go/passport/internal/textconfig"
+	"github.com/passport-go/passport/page"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -337,6 +338,11 @@ type Config struct {
 	// status is the suggested HTTP status, and err says why, without secrets.
 	// Default: a short page for browsers, JSON for programs.
 	OnError ErrorHandler `json:"-" yaml:"-"`
+
+	// Pages make the few pages that this package serves itself look like your own, and
+	// add languages; see package page. Default: the SDK's pages, in the language that
+	// the browser prefers.
+	Pages page.Options `json:"-" yaml:"-"`
 
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time `json:"-" yaml:"-"`

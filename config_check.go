@@ -14,6 +14,7 @@ import (
 
 	"github.com/passport-go/passport/internal/authdomain"
 	"github.com/passport-go/passport/internal/envelope"
+	"github.com/passport-go/passport/internal/pages"
 	"github.com/passport-go/passport/internal/provider"
 	"github.com/passport-go/passport/internal/seal"
 	"github.com/passport-go/passport/internal/web"
@@ -28,6 +29,7 @@ type config struct {
 	endpoints  authdomain.Endpoints
 	keys       *seal.Keys
 	tenant     *envelope.Tenant
+	pages      *pages.Set
 	place      web.Place // LoginPath, LogoutPath and HomePath are those that browsers see
 }
 
@@ -75,6 +77,11 @@ func (c Config) check() (*config, error) {
 	}
 	if c.Logger == nil {
 		s.Logger = slog.New(slog.DiscardHandler)
+	}
+	var wrong []error
+	s.pages, wrong = pages.NewSet(c.Pages, s.Logger)
+	for _, err := range wrong {
+		p.add("Pages", "%v", err)
 	}
 	s.HTTPClient = &http.Client{Timeout: defaultHTTPTimeout}
 	if c.HTTPClient != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/passport-go/passport/internal/pages"
 	"github.com/passport-go/passport/internal/web"
+	"github.com/passport-go/passport/page"
 )
 
 // ErrorHandler answers a request that a handler of this package could not serve.
@@ -25,62 +26,84 @@ func (p *Passport) refuse(w http.ResponseWriter, r *http.Request, status int, er
 	}
 	what := explain(status, err)
 	if web.WantsJSON(r) || web.IsHTMX(r) {
-		web.WriteJSON(w, status, map[string]string{"error": what.title, "detail": what.text})
+		said := p.c.pages.Say(w, r, what.title, what.text)
+		web.WriteJSON(w, status, map[string]string{"error": said[0], "detail": said[1]})
 		return
 	}
-	page := pages.Message{Status: status, Title: what.title, Text: what.text}
+	m := pages.Message{Kind: page.Failed, Status: status, Title: what.title, Texts: []pages.Text{what.text}}
 	if errors.Is(err, ErrNotReauthenticated) {
 		if l, unfinished := p.UnfinishedLogout(r.Context(), p.BrowserState(r)); unfinished {
-			page.Links = append(page.Links, pages.Link{URL: l.URL, Text: "Finish signing out"})
+			m.Links = append(m.Links, finishLink(l))
 		}
 	}
 	if what.again {
-		page.Links = append(page.Links, pages.Link{URL: p.c.LoginPath, Text: "Sign in again"})
+		m.Links = append(m.Links, pages.Link{URL: p.c.LoginPath, Text: pages.Say(pages.SignInAgain)})
 	}
 	if what.another {
-		page.Links = append(page.Links, pages.Link{URL: p.c.LoginPath + "?prompt=login", Text: "Use another account"})
+		m.Links = append(m.Links, pages.Link{URL: p.c.LoginPath + "?prompt=login", Text: pages.Say(pages.OtherAccount)})
 	}
-	page.Links = append(page.Links, pages.Link{URL: p.http.home, Text: "Go to the start page"})
-	page.Serve(w)
+	m.Links = append(m.Links, p.homeLink())
+	p.c.pages.Serve(w, r, m)
 }
 
+func (p *Passport) homeLink() pages.Link {
+	return pages.Link{URL: p.http.home, Text: pages.Say(pages.Home)}
+}
+
+// explanation says in a user's words what an error means for them.
 type explanation struct {
-	title, text string
+	title, text pages.Text
 	again       bool // a new login may help
 	another     bool // one with another account may
 }
 
-// explain says in a user's words what an error means for them.
 func explain(status int, err error) explanation {
+	say := func(title, text pages.ID) explanation {
+		return explanation{title: pages.Say(title), text: pages.Say(text)}
+	}
 	var provider *ProviderError
 	var refused *SignInRefused
 	switch {
 	case errors.As(err, &refused):
-		return explanation{
-			title:   either(refused.Title, "You cannot sign in here"),
-			text:    either(refused.Text, "This site does not admit your account."),
-			another: true,
-		}
+		e := say(pages.Refused, pages.RefusedText)
+		e.title.Literal, e.text.Literal = refused.Title, refused.Text
+		return e.orAnother()
 	case errors.As(err, &provider) && provider.Code == "access_denied":
-		return explanation{title: "You are not signed in", text: "The sign-in was cancelled or refused. You can try again whenever you like.", again: true, another: true}
+		return say(pages.NotSignedIn, pages.CancelledText).orAgain().orAnother()
+	case errors.As(err, &provider) && provider.Code == "":
+		return say(pages.SignInFailed, pages.SignInFailedText).orAgain()
 	case errors.As(err, &provider):
-		return explanation{title: "The sign-in did not work", text: "The sign-in service answered with an error: " + either(provider.Code, "no further word") + ".", again: true}
+		e := say(pages.SignInFailed, pages.SignInFailedCode)
+		e.text.Code = provider.Code
+		return e.orAgain()
 	case errors.Is(err, ErrNotReauthenticated):
-		return explanation{title: "You have not been asked who you are", text: "The last sign-out from here is not finished, and the sign-in service would sign in whoever was signed in before. Finish signing out, then sign in again.", again: true}
+		return say(pages.NotAsked, pages.NotAskedText).orAgain()
 	case errors.Is(err, ErrNotRecent):
-		return explanation{title: "Please confirm who you are", text: "This needs you to sign in again. If you just did, the sign-in service did not ask for your credentials.", again: true, another: true}
+		return say(pages.Confirm, pages.ConfirmText).orAgain().orAnother()
 	case errors.Is(err, ErrNoLogin):
-		return explanation{title: "This sign-in is no longer valid", text: "It took too long, was used already, was begun in another browser, or you have signed out since.", again: true}
+		return say(pages.Expired, pages.ExpiredText).orAgain()
 	case errors.Is(err, errPrefetch):
-		return explanation{title: "Not ahead of time", text: "This page is for when you go there yourself."}
+		return say(pages.Prefetched, pages.PrefetchedText)
 	case errors.Is(err, errCrossOrigin):
-		return explanation{title: "This request came from another site", text: "Nothing was changed. Sign out from the site itself."}
+		return say(pages.OtherSite, pages.OtherSiteText)
 	case status == http.StatusUnauthorized:
-		return explanation{title: "You are not signed in", text: "Sign in to see this.", again: true}
+		return say(pages.NotSignedIn, pages.NotSignedInText).orAgain()
 	case status == http.StatusServiceUnavailable:
-		return explanation{title: "This does not work at the moment", text: "The sessions of this site cannot be reached. Please try again in a moment."}
+		return say(pages.Unavailable, pages.UnavailableText)
 	case status >= 500:
-		return explanation{title: "This did not work", text: "Something went wrong on the way to the sign-in service. Please try again.", again: true}
+		return say(pages.Failed, pages.FailedText).orAgain()
 	}
-	return explanation{title: "This did not work", text: "The request cannot be answered here."}
+	return say(pages.Failed, pages.FailedRequest)
+}
+
+// orAgain offers a new login.
+func (e explanation) orAgain() explanation {
+	e.again = true
+	return e
+}
+
+// orAnother offers a login with another account.
+func (e explanation) orAnother() explanation {
+	e.another = true
+	return e
 }

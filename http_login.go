@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/passport-go/passport/internal/logoutstate"
-	"github.com/passport-go/passport/internal/pages"
 	"github.com/passport-go/passport/internal/web"
 )
 
@@ -116,7 +115,7 @@ func (p *Passport) servePostedLogout(w http.ResponseWriter, r *http.Request, b B
 		p.refuse(w, r, loginStatus(err), err)
 		return
 	}
-	pages.ServePost(w, to, params)
+	p.c.pages.ServePost(w, r, to, params)
 }
 
 // loginStatus is the HTTP status that fits a failed login.

@@ -99,27 +99,13 @@ func (p *Passport) answerLogout(w http.ResponseWriter, r *http.Request, l Logout
 		w.WriteHeader(status) // htmx follows it whatever the status
 	case l.Mode == LogoutSilent:
 		a.ReturnTo = either(p.afterLogout(w, r), p.http.home)
-		if err := pages.ServeSilent(w, a, p.postedTo(r.Context(), l)...); err != nil {
+		if err := p.c.pages.ServeSilent(w, r, a, p.postedTo(r.Context(), l)...); err != nil {
 			p.refuse(w, r, http.StatusInternalServerError, err)
 		}
 	case l.App == OutcomeFailed:
-		p.unendedPage(status, l).Serve(w)
+		p.c.pages.Serve(w, r, pages.UnconfirmedLogout(status, true, p.c.Discover, l.URL, p.homeLink()))
 	default:
 		http.Redirect(w, r, l.URL, http.StatusSeeOther)
-	}
-}
-
-// unendedPage tells a user that the Store could not end the session.
-func (p *Passport) unendedPage(status int, l Logout) pages.Message {
-	service, rest := "Passport", "Your Passport session is still open."
-	if p.c.Discover {
-		service, rest = "the sign-in service", "You are still signed in at the sign-in service."
-	}
-	return pages.Message{
-		Status: status,
-		Title:  "You are signed out in this browser",
-		Text:   "The session itself could not be ended yet, and will be as soon as possible. " + rest,
-		Links:  []pages.Link{{URL: l.URL, Text: "Sign out of " + service}, {URL: p.http.home, Text: "Go to the start page"}},
 	}
 }
 
@@ -152,7 +138,7 @@ func (p *Passport) afterLogout(w http.ResponseWriter, r *http.Request) string {
 //
 // It panics if parentURL or an embedder is not an absolute http or https URL.
 func (p *Passport) LogoutSilentCallback(parentURL string, embedders ...string) http.Handler {
-	page, err := pages.NewCallback(parentURL, embedders...)
+	page, err := p.c.pages.NewCallback(parentURL, embedders...)
 	if err == nil {
 		_, err = authdomain.ParseHTTP(parentURL)
 	}
@@ -166,13 +152,15 @@ func (p *Passport) LogoutSilentCallback(parentURL string, embedders ...string) h
 			_, unfinished := p.UnfinishedLogout(r.Context(), b)
 			done = !unfinished // a logout token was quicker
 		}
-		page.Serve(w, done)
+		page.Serve(w, r, done)
 	})
 }
 
 // Script serves passport.js, which gives a page passport.logout(), for
 // Config.LogoutPath, and handles <form data-passport-logout>. It has no
-// dependencies and needs nothing but script-src 'self'.
+// dependencies and needs nothing but script-src 'self'. At a path that ends in .mjs,
+// such as /passport.mjs, it is an ES module, and at /passport.d.ts there are its types;
+// see docs/passport-js.md.
 func (p *Passport) Script() http.Handler { return pages.Script(p.c.LogoutPath) }
 
 // noticeReturn carries CheckLogoutReturn over HTTP.

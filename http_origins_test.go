@@ -127,7 +127,7 @@ func TestASiteWithoutTrustedOriginsSaysNothingOfOrigins(t *testing.T) {
 	for _, res := range []answer{b.get("/session"), b.get("/session", from(spa, "same-site")...), preflight(b, "/logout", spa, "POST")} {
 		allowed, credentials := cors(res)
 		assert.Empty(t, allowed+credentials)
-		assert.Empty(t, res.Header.Values("Vary"))
+		assert.NotContains(t, strings.Join(res.Header.Values("Vary"), ", "), "Origin")
 	}
 }
 

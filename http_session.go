@@ -11,6 +11,7 @@ import (
 	"github.com/passport-go/passport/internal/logoutstate"
 	"github.com/passport-go/passport/internal/pages"
 	"github.com/passport-go/passport/internal/web"
+	"github.com/passport-go/passport/page"
 )
 
 // Handler looks up the session of every request, for [SessionFrom] to find, and
@@ -194,17 +195,21 @@ func (p *Passport) endsLogout(r *http.Request) bool {
 // serveSignedOut is in the place of a page for users alone, which would send a user
 // who has just signed out to sign in.
 func (p *Passport) serveSignedOut(w http.ResponseWriter, r *http.Request) {
-	page := pages.Message{
-		Status: http.StatusOK,
-		Title:  "You are signed out",
-		Text:   "Sign in again to see this page.",
-		Links:  []pages.Link{{URL: p.http.loginFor(p.http.place.Requested(r)), Text: "Sign in again"}},
+	m := pages.Message{
+		Kind: page.SignedOut, Status: http.StatusOK,
+		Title: pages.Say(pages.SignedOut), Texts: []pages.Text{pages.Say(pages.SignedOutText)},
+		Links: []pages.Link{{URL: p.http.loginFor(p.http.place.Requested(r)), Text: pages.Say(pages.SignInAgain)}},
 	}
 	if l, unfinished := p.UnfinishedLogout(r.Context(), p.BrowserState(r)); unfinished {
-		page.Text = "Your session at the sign-in service may still be open."
-		page.Links = append([]pages.Link{{URL: l.URL, Text: "Finish signing out"}}, page.Links...)
+		m.Kind, m.Texts[0] = page.Unconfirmed, pages.Say(pages.SignedOutOpen)
+		m.Links = append([]pages.Link{finishLink(l)}, m.Links...)
 	}
-	page.Serve(w)
+	p.c.pages.Serve(w, r, m)
+}
+
+// finishLink leads to where the user can finish a logout.
+func finishLink(l Logout) pages.Link {
+	return pages.Link{URL: l.URL, Text: pages.Say(pages.Finish), Required: true}
 }
 
 // sessionInfo is the answer of SessionInfo.

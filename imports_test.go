@@ -38,7 +38,7 @@ var requirements = map[string]string{
 // are free: they hold tests, and nobody can import them.
 var walls = map[string][]string{
 	".": {
-		module + "/storage", module + "/storage/memory", module + "/internal/...",
+		module + "/storage", module + "/storage/memory", module + "/page", module + "/internal/...",
 		"golang.org/x/sync/singleflight",
 	},
 
@@ -47,7 +47,7 @@ var walls = map[string][]string{
 		module, module + "/storage", module + "/storage/localstorage", module + "/internal/...",
 		"golang.org/x/sync/singleflight",
 	},
-	"native": {module, module + "/storage", module + "/storage/memory", module + "/internal/..."},
+	"native": {module, module + "/page", module + "/storage", module + "/storage/memory", module + "/internal/..."},
 
 	"internal/authdomain":  {},
 	"internal/logoutstate": {module + "/internal/strictbase64"},
@@ -64,7 +64,8 @@ var walls = map[string][]string{
 	"internal/tasks":        {},
 	"internal/web":          {module + "/internal/strictbase64"},
 	"internal/envelope":     {module + "/storage", module + "/internal/seal"},
-	"internal/pages":        {},
+	"internal/pages":        {module + "/page", module + "/internal/language"},
+	"page":                  {},
 	"internal/language":     {},
 	"internal/jwt":          {module + "/internal/strictbase64", "github.com/go-jose/go-jose/v4/json"},
 	"internal/provider": {

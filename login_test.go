@@ -191,7 +191,7 @@ func TestAProvidersWordsAreNotTakenForHTMLOrForACode(t *testing.T) {
 
 	for _, code := range []string{"call 0800 1234 to be signed in", "a\nline of its own", strings.Repeat("e", 65)} {
 		a := b.get("/redirect?" + url.Values{"state": {u.Query().Get("state")}, "error": {code}}.Encode())
-		assert.Contains(t, a.body, "no further word", "%q is no error code", code)
+		assert.Contains(t, a.body, "reported an error.", "%q is no error code", code)
 		assert.NotContains(t, s.log.String(), code)
 	}
 }

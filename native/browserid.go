@@ -45,8 +45,8 @@ func assignBrowserID(r *http.Request, clientID string) string {
 }
 
 // withBrowserID is the page that assigns an ID.
-func (p page) withBrowserID(clientID, id string) page {
-	p.cookies = append(slices.Clone(p.cookies), &http.Cookie{
+func (m message) withBrowserID(clientID, id string) message {
+	m.cookies = append(slices.Clone(m.cookies), &http.Cookie{
 		Name:     browserIDCookie(clientID),
 		Value:    id,
 		Path:     "/",
@@ -54,5 +54,5 @@ func (p page) withBrowserID(clientID, id string) page {
 		HttpOnly: true,
 		SameSite: http.SameSiteLaxMode, // Strict would not come back from the auth domain
 	})
-	return p
+	return m
 }

@@ -93,5 +93,5 @@ func (l *loopback) serveLaunch(w http.ResponseWriter, r *http.Request) {
 	if !l.launch.isFrom(r) {
 		l.fail(errOpenedTwice)
 	}
-	openedTwicePage.serve(w, r)
+	l.show(w, r, openedTwicePage)
 }

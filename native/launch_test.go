@@ -101,7 +101,7 @@ func TestTheFirstPageWorksOnce(t *testing.T) {
 		to := d.follow(browser, address)
 		again := d.visit(browser, address)
 		assert.Equal(t, http.StatusGone, again.status)
-		assert.Contains(t, again.text, "This page works once")
+		assert.Contains(t, again.text, "This page works only once")
 		d.pages <- d.visit(browser, to)
 	})
 	_, err := d.p.Login(t.Context(), passport.LoginOptions{})

@@ -45,7 +45,7 @@ func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) (*passpor
 	if _, err := p.current.update(ctx, func(s *userState) { s.addLogins(b) }); err != nil {
 		return nil, err
 	}
-	address := l.start(loginURL, isReturnTo(p.login.Path, "state", stateOf(loginURL)), strangerPage.serve)
+	address := l.start(loginURL, isReturnTo(p.login.Path, "state", stateOf(loginURL)), l.showUnexpected)
 	wait, cancel := context.WithTimeout(ctx, p.c.LoginTimeout)
 	defer cancel()
 	if err := p.c.OpenBrowser(wait, address); err != nil {

@@ -68,7 +68,7 @@ func TestWhatIsNotTheReturnFromTheLoginDoesNotEndIt(t *testing.T) {
 	for range 6 {
 		p := d.shown()
 		assert.Equal(t, http.StatusBadRequest, p.status)
-		assert.Contains(t, p.text, "Nothing waits for this page")
+		assert.Contains(t, p.text, "Nothing is waiting for this page")
 	}
 	assert.Contains(t, d.shown().text, "You are signed in")
 }
@@ -236,7 +236,7 @@ func TestAVisitThatComesTooLateIsAnsweredToo(t *testing.T) {
 	require.NoError(t, <-done)
 	titles := d.shown().text + d.shown().text
 	assert.Contains(t, titles, "You are signed in")
-	assert.Contains(t, titles, "Nothing waits for this page")
+	assert.Contains(t, titles, "Nothing is waiting for this page")
 }
 
 func TestALoginWithoutABrowserSaysWhatToDo(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"net/http"
 
 	"github.com/passport-go/passport"
-	"github.com/passport-go/passport/internal/pages"
 )
 
 // Logout signs the user out of the program and of Passport. It first removes the
@@ -76,7 +75,7 @@ func (p *Passport) sendBrowser(ctx context.Context, l *passport.Logout) error {
 		return err
 	}
 	defer p.release(loop)
-	address := loop.start(l.URL, isReturnTo("", "", ""), strangerPage.serve)
+	address := loop.start(l.URL, isReturnTo("", "", ""), loop.showUnexpected)
 	if err := p.c.OpenBrowser(ctx, address); err != nil {
 		return err
 	}
@@ -211,11 +210,11 @@ func (p *Passport) servePosted(loop *loopback, engine *passport.Passport, l pass
 		if r.URL.Path == p.login.Path && r.URL.Query().Has("logout") && loop.launch.isFrom(r) {
 			to, form, err := engine.PostedLogout(r.Context(), passport.BrowserState{Logout: l.State}, r.URL.Query())
 			if err == nil {
-				pages.ServePost(w, to, form)
+				loop.pages.ServePost(w, r, to, form)
 				return
 			}
 		}
-		strangerPage.serve(w, r)
+		loop.showUnexpected(w, r)
 	}
 }
 

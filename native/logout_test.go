@@ -194,7 +194,7 @@ func TestOnlyTheReturnFromThisLogoutCounts(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, passport.OutcomeDone, l.Passport)
 	for range 5 {
-		assert.Contains(t, d.shown().text, "Nothing waits for this page")
+		assert.Contains(t, d.shown().text, "Nothing is waiting for this page")
 	}
 	assert.Contains(t, d.shown().text, "You are signed out")
 }

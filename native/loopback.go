@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/passport-go/passport/internal/pages"
 )
 
 // loopback is the server on a loopback port (RFC 8252 §7.3) for one login or one
@@ -33,8 +35,9 @@ type loopback struct {
 	returned chan *http.Request // the first
 	failed   chan error         // the launch cannot be trusted
 	answered chan struct{}      // closed by answer
-	page     page               // valid once answered is closed
-	closing  chan struct{}      // closed by close: there is no answer any more
+	pages    *pages.Set
+	page     message       // valid once answered is closed
+	closing  chan struct{} // closed by close: there is no answer any more
 	closed   sync.Once
 	end      *time.Timer // calls close; nil unless the server lingers
 
@@ -58,8 +61,9 @@ const (
 	longestHeader = 64 << 10
 )
 
-// openLoopback listens at the host of u, and at its port or at a free one.
-func openLoopback(u *url.URL) (*loopback, error) {
+// openLoopback listens at the host of u, and at its port or at a free one. Its pages
+// are those of set.
+func openLoopback(u *url.URL, set *pages.Set) (*loopback, error) {
 	listeners, port, err := listen(u)
 	if err != nil {
 		return nil, err
@@ -68,6 +72,7 @@ func openLoopback(u *url.URL) (*loopback, error) {
 		port:      port,
 		host:      hostHeader(u, port),
 		listeners: listeners,
+		pages:     set,
 		launch:    newLaunch(),
 		launched:  make(chan struct{}),
 		returned:  make(chan *http.Request, 1),
@@ -120,9 +125,9 @@ func (l *loopback) wait(ctx context.Context) (*http.Request, error) {
 
 // answer shows the browser its last page, and returns when it has been sent. The
 // server goes on answering.
-func (l *loopback) answer(p page) {
-	p.cookies = append(slices.Clone(p.cookies), l.launch.newCookie(lingerTime))
-	l.page = p
+func (l *loopback) answer(m message) {
+	m.cookies = append(slices.Clone(m.cookies), l.launch.newCookie(lingerTime))
+	l.page = m
 	close(l.answered)
 	l.awaitQuiet(closeTimeout)
 }
@@ -186,11 +191,11 @@ func isPrefetch(r *http.Request) bool {
 }
 
 // refuse shows p and fails the login or logout.
-func (l *loopback) refuse(w http.ResponseWriter, r *http.Request, err error, p page) {
+func (l *loopback) refuse(w http.ResponseWriter, r *http.Request, err error, m message) {
 	if l.launch.isAt(r) || l.isReturn(r) {
 		l.fail(err)
 	}
-	p.serve(w, r)
+	l.show(w, r, m)
 }
 
 func (l *loopback) serveReturn(w http.ResponseWriter, r *http.Request) {
@@ -201,9 +206,9 @@ func (l *loopback) serveReturn(w http.ResponseWriter, r *http.Request) {
 	l.first.Do(func() { l.returned <- r })
 	select {
 	case <-l.answered:
-		l.page.serve(w, r)
+		l.show(w, r, l.page)
 	case <-l.closing:
-		strangerPage.serve(w, r)
+		l.showUnexpected(w, r)
 	case <-r.Context().Done():
 	}
 }

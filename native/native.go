@@ -1,16 +1,19 @@
 package native
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/url"
 	"sync"
 	"time"
 
 	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/internal/authdomain"
+	"github.com/passport-go/passport/internal/pages"
 	"github.com/passport-go/passport/internal/seal"
 	"github.com/passport-go/passport/storage/memory"
 )
@@ -63,6 +66,7 @@ type Passport struct {
 	current *current
 
 	login, logout *url.URL // where the browser comes back
+	pages         *pages.Set
 
 	mu        sync.Mutex
 	lingering *loopback // of the last login or logout, or nil
@@ -88,7 +92,8 @@ func New(c Config) (*Passport, error) {
 	if len(problems) > 0 {
 		return nil, errors.Join(problems...)
 	}
-	c.EncryptionKeys = nil // not needed again, and not to be found
+	p.pages, _ = pages.NewSet(c.Pages, cmp.Or(c.Logger, slog.New(slog.DiscardHandler))) // the engine has checked them
+	c.EncryptionKeys = nil                                                              // not needed again, and not to be found
 	p.c = c
 	return p, nil
 }
@@ -204,7 +209,7 @@ func (p *Passport) Close(ctx context.Context) error {
 // openLoopback listens where u is. The port of the last login may be the same.
 func (p *Passport) openLoopback(u *url.URL) (*loopback, error) {
 	p.linger(nil)
-	return openLoopback(u)
+	return openLoopback(u, p.pages)
 }
 
 // release closes l, after lingerTime if it has answered its browser.

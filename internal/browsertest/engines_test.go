@@ -172,7 +172,7 @@ func TestEnginesShowThePages(t *testing.T) {
 		tab := l.openIn(e.Open(t))
 		tab.Run(`document.querySelector("form").removeAttribute("data-passport-logout")`)
 		tab.Click("button")
-		tab.Wait(`document.querySelector("#report:not([hidden])")`)
+		tab.Wait(`document.querySelector("main a.button")`)
 		assert.Contains(t, tab.Text(), "Your Passport session may still be open")
 		tab.Screenshot("report-" + string(e))
 	})

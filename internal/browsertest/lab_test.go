@@ -3,6 +3,7 @@ package browsertest
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/internal/pages"
 	"github.com/stretchr/testify/require"
 )
@@ -22,6 +24,9 @@ const (
 	callbackHost = "callback.app.localhost"
 	evilHost     = "evil.localhost"
 )
+
+// ownPages are the pages of the lab's program.
+var ownPages, _ = pages.NewSet(passport.Config{}.Pages, slog.New(slog.DiscardHandler))
 
 // lab is the smallest world in which passport.js and the pages can be watched:
 // one server that is the app, the auth domain, the callback and a hostile site,
@@ -64,7 +69,7 @@ func newLab(t testing.TB) *lab {
 	l.policy = "default-src 'none'; script-src 'self'; connect-src 'self'; form-action 'self'; frame-src " +
 		l.at(authHost, "") + " " + l.at(callbackHost, "")
 	var err error
-	l.callback, err = pages.NewCallback(l.at(appHost, "/"))
+	l.callback, err = ownPages.NewCallback(l.at(appHost, "/"))
 	require.NoError(t, err)
 	return l
 }
@@ -95,7 +100,7 @@ func (l *lab) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case authHost + "/v2/logout":
 		l.logout(w, r)
 	case callbackHost + "/silent-logout", appHost + "/silent-logout":
-		l.callback.Serve(w, l.done)
+		l.callback.Serve(w, r, l.done)
 	case evilHost + "/":
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprint(w, l.evil)
@@ -134,7 +139,7 @@ func (l *lab) serveLogout(w http.ResponseWriter, r *http.Request) {
 	a := l.answer
 	a.ReturnTo = r.PostFormValue("return_to")
 	if r.Header.Get("Accept") != "application/json" {
-		if err := pages.ServeSilent(w, a); err != nil {
+		if err := ownPages.ServeSilent(w, r, a); err != nil {
 			panic(err)
 		}
 		return

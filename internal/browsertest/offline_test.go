@@ -93,7 +93,7 @@ func TestNoScriptPageStaysIfTheAuthDomainIsNotThere(t *testing.T) {
 			breakIt(l)
 			tab := l.openPlain()
 			tab.Click("button")
-			tab.Wait(`document.querySelector("#report:not([hidden])")`)
+			tab.Wait(`document.querySelector("main a.button")`)
 			assert.Contains(t, tab.Text(), "Passport cannot be reached at the moment")
 			tab.Screenshot("silent-offline")
 			for _, line := range tab.Console() {

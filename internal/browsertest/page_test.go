@@ -86,8 +86,8 @@ func TestNoScriptPageReportsWhatIsInDoubt(t *testing.T) {
 	l.logout = func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "oops", http.StatusInternalServerError) }
 	tab := l.openPlain()
 	tab.Click("button")
-	tab.Wait(`document.querySelector("#report:not([hidden])")`)
-	assert.Contains(t, tab.Text(), "Signed out of this site")
+	tab.Wait(`document.querySelector("main a.button")`)
+	assert.Contains(t, tab.Text(), "You are signed out of this site")
 	assert.Contains(t, tab.Text(), "Your Passport session may still be open")
 	assert.NotContains(t, tab.Text(), "Signing out")
 	assert.Equal(t, []string{l.answer.URL, l.at(appHost, "/bye")}, Eval[[]string](tab, `[...document.querySelectorAll("a")].map(a => a.href)`))
@@ -105,9 +105,9 @@ func TestNoScriptPageNeverSaysThatAFailedLogoutWasOne(t *testing.T) {
 	l.answer.App, l.answer.Fallback = "failed", "redirect"
 	tab := l.openPlain()
 	tab.Click("button")
-	tab.Wait(`document.querySelector("#report:not([hidden])")`)
+	tab.Wait(`document.querySelector("main a.button")`)
 	assert.Contains(t, tab.Text(), "The session itself could not be ended yet")
-	assert.NotContains(t, tab.Text(), "Signed out of this site")
+	assert.NotContains(t, tab.Text(), "signed out of this site")
 	tab.Screenshot("silent-failed")
 }
 

@@ -9,7 +9,6 @@
 package pages
 
 import (
-	"bytes"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
@@ -51,9 +50,9 @@ func policy(directives ...string) string {
 	return strings.Join(all, "; ")
 }
 
-// page is a template that is parsed when it is first shown: a program that shows
+// source is a template that is parsed when it is first shown: a program that shows
 // none, such as one in a browser, then need not even hold the means to.
-type page struct {
+type source struct {
 	name string
 	html *string
 
@@ -63,13 +62,13 @@ type page struct {
 
 // render executes a template of this package. They are tested with all their
 // branches, so an error is a mistake in this package.
-func (p *page) render(data any) []byte {
-	p.once.Do(func() { p.template = template.Must(template.New(p.name).Parse(*p.html)) })
-	var b bytes.Buffer
-	if err := p.template.Execute(&b, data); err != nil {
+func (s *source) render(data any) template.HTML {
+	s.once.Do(func() { s.template = template.Must(template.New(s.name).Parse(*s.html)) })
+	var b strings.Builder
+	if err := s.template.Execute(&b, data); err != nil {
 		panic("passport: pages: " + err.Error())
 	}
-	return b.Bytes()
+	return template.HTML(b.String())
 }
 
 // send writes a page that must not be stored, with the policy csp.

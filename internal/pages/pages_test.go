@@ -3,7 +3,9 @@ package pages
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"flag"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,6 +15,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport/page"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -33,6 +37,14 @@ func golden(t *testing.T, name string, w *httptest.ResponseRecorder) {
 	assert.Equal(t, string(want), text, "run go test with -update if the change is meant")
 }
 
+func expired() Message {
+	return Message{
+		Kind: page.Failed, Status: http.StatusBadRequest,
+		Title: Say(Expired), Texts: []Text{Say(ExpiredText)},
+		Links: []Link{{URL: "/login", Text: Say(SignInAgain)}, {URL: "/", Text: Say(Home)}},
+	}
+}
+
 func answer() Answer {
 	return Answer{
 		Mode:       "silent",
@@ -47,19 +59,37 @@ func answer() Answer {
 	}
 }
 
+// ours are the pages of the SDK.
+var ours = newSet(page.Options{})
+
+func newSet(o page.Options) *Set {
+	s, problems := NewSet(o, slog.New(slog.DiscardHandler))
+	if len(problems) > 0 {
+		panic(errors.Join(problems...))
+	}
+	return s
+}
+
+// browser is a request of a browser with that Accept-Language.
+func browser(languages string) *http.Request {
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("Accept-Language", languages)
+	return r
+}
+
 func serveCallback(t *testing.T, parentURL string, done bool) *httptest.ResponseRecorder {
 	t.Helper()
-	c, err := NewCallback(parentURL)
+	c, err := ours.NewCallback(parentURL)
 	require.NoError(t, err)
 	w := httptest.NewRecorder()
-	c.Serve(w, done)
+	c.Serve(w, browser(""), done)
 	return w
 }
 
 func serveSilent(t *testing.T, a Answer) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
-	require.NoError(t, ServeSilent(w, a))
+	require.NoError(t, ours.ServeSilent(w, browser(""), a))
 	return w
 }
 
@@ -70,7 +100,10 @@ func TestAPageNamesPassportOnlyIfThatIsTheProvider(t *testing.T) {
 		assert.Contains(t, serveSilent(t, a).Body.String(), "Sign out of Passport")
 		a.OtherProvider = true
 		body := serveSilent(t, a).Body.String()
-		text := body[strings.Index(body, "<main"):strings.Index(body, "<script id=")]
+		_, rest, _ := strings.Cut(body, `<script id="logout"`)
+		text, rest, _ := strings.Cut(rest, "</script>")
+		text = strings.ReplaceAll(text, `"passport":"pending"`, "")
+		text += rest[strings.Index(rest, "<main"):]
 		assert.NotContains(t, text, "Passport")
 		assert.Contains(t, text, "Sign out of the sign-in service")
 	}
@@ -90,20 +123,15 @@ func TestPagesAreAsTheyWere(t *testing.T) {
 	golden(t, "silent-failed.golden", serveSilent(t, failed))
 
 	w := httptest.NewRecorder()
-	Message{
-		Status: http.StatusBadRequest,
-		Title:  "Sign-in was not completed",
-		Text:   "It took too long. Please try again.",
-		Links:  []Link{{URL: "/login", Text: "Try again"}, {URL: "/", Text: "Home"}},
-	}.Serve(w)
+	ours.Serve(w, browser(""), expired())
 	golden(t, "message.golden", w)
 }
 
 func TestAMessageNeedsNoMoreThanATitle(t *testing.T) {
 	w := httptest.NewRecorder()
-	Message{Title: "Sign-in failed"}.Serve(w)
+	ours.Serve(w, browser(""), Message{Title: Say(SignInFailed)})
 	assert.Equal(t, http.StatusInternalServerError, w.Code)
-	assert.Equal(t, 1, strings.Count(w.Body.String(), "<h1>Sign-in failed</h1>"))
+	assert.Equal(t, 1, strings.Count(w.Body.String(), "<h1>The sign-in did not work</h1>"))
 	assert.NotContains(t, w.Body.String(), "<p>")
 	assert.NotContains(t, w.Body.String(), "<a")
 }
@@ -115,7 +143,10 @@ func TestPagesEscapeWhatTheyAreGiven(t *testing.T) {
 	a.URL += "#" + hostile
 	a.ReturnTo = "/" + hostile
 	w := httptest.NewRecorder()
-	Message{Title: hostile, Text: hostile, Links: []Link{{URL: "javascript:alert(1)", Text: hostile}}}.Serve(w)
+	ours.Serve(w, browser(""), Message{
+		Title: Text{Literal: hostile}, Texts: []Text{{Literal: hostile}, {ID: SignInFailedCode, Code: hostile}},
+		Links: []Link{{URL: "javascript:alert(1)", Text: Text{Literal: hostile}}},
+	})
 
 	for name, w := range map[string]*httptest.ResponseRecorder{
 		"callback": serveCallback(t, "https://game.example/"+hostile, true),
@@ -131,12 +162,12 @@ func TestPagesEscapeWhatTheyAreGiven(t *testing.T) {
 func TestOuterMiddlewareDoesNotBreakThePages(t *testing.T) {
 	for name, serve := range map[string]func(http.ResponseWriter){
 		"callback": func(w http.ResponseWriter) {
-			c, err := NewCallback("https://game.example")
+			c, err := ours.NewCallback("https://game.example")
 			require.NoError(t, err)
-			c.Serve(w, true)
+			c.Serve(w, browser(""), true)
 		},
-		"silent": func(w http.ResponseWriter) { require.NoError(t, ServeSilent(w, answer())) },
-		"error":  func(w http.ResponseWriter) { Message{Title: "x"}.Serve(w) },
+		"silent": func(w http.ResponseWriter) { require.NoError(t, ours.ServeSilent(w, browser(""), answer())) },
+		"error":  func(w http.ResponseWriter) { ours.Serve(w, browser(""), Message{Title: Say(Failed)}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := httptest.NewRecorder()
@@ -163,13 +194,13 @@ func TestCallbackIsFramableByTheParentsOriginAlone(t *testing.T) {
 }
 
 func TestCallbackIsFramableInThePagesThatMayEmbedTheParent(t *testing.T) {
-	c, err := NewCallback("https://game.example", "https://portal.example/play", "https://cdn.portal.example:8443")
+	c, err := ours.NewCallback("https://game.example", "https://portal.example/play", "https://cdn.portal.example:8443")
 	require.NoError(t, err)
 	w := httptest.NewRecorder()
-	c.Serve(w, false)
+	c.Serve(w, browser(""), false)
 	assert.Contains(t, w.Header().Get("Content-Security-Policy"),
 		"; frame-ancestors https://game.example https://portal.example https://cdn.portal.example:8443; ")
-	_, err = NewCallback("https://game.example", "*")
+	_, err = ours.NewCallback("https://game.example", "*")
 	assert.Error(t, err)
 }
 
@@ -180,7 +211,7 @@ func TestCallbackMessageCarriesNoQueryThatTheJavaScriptSDKWouldRead(t *testing.T
 
 func TestCallbackRefusesAParentThatIsNoWebPage(t *testing.T) {
 	for _, parent := range []string{"", "/play", "game.example", "javascript:alert(1)", "https://", "https://a;b", "http://[::1"} {
-		_, err := NewCallback(parent)
+		_, err := ours.NewCallback(parent)
 		assert.Error(t, err, parent)
 	}
 }
@@ -188,7 +219,7 @@ func TestCallbackRefusesAParentThatIsNoWebPage(t *testing.T) {
 func TestSilentPageWithoutAnOriginIsAnErrorAndNoPage(t *testing.T) {
 	for _, broken := range []Answer{{Callback: "https://game.example"}, {URL: "https://auth.example/v2/logout"}} {
 		w := httptest.NewRecorder()
-		assert.Error(t, ServeSilent(w, broken))
+		assert.Error(t, ours.ServeSilent(w, browser(""), broken))
 		assert.Zero(t, w.Body.Len())
 		assert.Empty(t, w.Header())
 	}

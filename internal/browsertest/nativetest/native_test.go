@@ -208,7 +208,7 @@ func TestAnotherSiteCannotEndTheWait(t *testing.T) {
 	stranger.Go(d.auth.URL + "/activate") // any page of another origin
 	back := browsertest.Eval[string](tab, `new URLSearchParams(location.search).get("redirect_uri")`)
 	stranger.Go(back + "?error=access_denied&state=guess")
-	d.shows(stranger, "Nothing waits for this page")
+	d.shows(stranger, "Nothing is waiting for this page")
 	stranger.Screenshot("native-stranger")
 
 	tab.Click("button.user")
