@@ -38,11 +38,11 @@ WASM_ENV = GOOS=js GOARCH=wasm
 # do the tests of DRIVES. The frameworks of examples/recipes take minutes to compile.
 PLATFORMS   = windows/amd64 darwin/arm64 plan9/amd64 js/wasm
 BUILDS_NOT  = storage/bolt:js/wasm
-DRIVES      = storage/redis storage/postgres examples/cluster
+DRIVES      = storage/redis storage/postgres examples/api examples/cluster
 ELSEWHERE   = $(filter-out internal/% examples/recipes,$(patsubst $(CURDIR)/%,%,$(filter-out $(CURDIR),$(MODULES))))
 
 # The packages whose tests start servers or browsers; quick runs all the others.
-SERVERS = $(addprefix github.com/passport-go/passport/, examples/cluster examples/proxy \
+SERVERS = $(addprefix github.com/passport-go/passport/, examples/api examples/cluster examples/proxy \
 	internal/bench internal/browsertest internal/browsertest/% internal/optest internal/processtest internal/redistest \
 	storage/postgres storage/postgres/postgrestest storage/redis)
 

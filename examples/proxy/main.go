@@ -18,6 +18,7 @@ import (
 
 	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/examples/internal/run"
+	"github.com/passport-go/passport/passporttest"
 )
 
 const (
@@ -29,7 +30,7 @@ func main() {
 	silent := flag.Bool("silent", false, "end the Passport session in a hidden iframe")
 	flag.Parse()
 	base := "https://" + address + prefix
-	run.MainAt(base, func(ctx context.Context, listener net.Listener, c passport.Config) error {
+	run.MainAt(base, passporttest.Options{}, func(ctx context.Context, listener net.Listener, c passport.Config) error {
 		proxy, err := startNginx(ctx, address, listener.Addr().String())
 		if err != nil {
 			return err

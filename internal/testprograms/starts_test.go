@@ -29,6 +29,7 @@ const (
 // computed has the files in which an expression says what to start, and what that
 // can be.
 var computed = map[string][]string{
+	"examples/api/sdk.go":                           {"npm"},
 	"examples/cli/cli_test.go":                      {itself},
 	"examples/cluster/redis.go":                     {"redis-server"},
 	"examples/proxy/nginx.go":                       {"nginx"},

@@ -37,19 +37,20 @@ func Config(base, authDomain string) passport.Config {
 
 // Main is an example's main: it runs the program at http://localhost:3000, or at
 // PORT, until Ctrl-C.
-func Main(program Program) { MainAt("", program) }
+func Main(program Program) { MainAt("", passporttest.Options{}, program) }
 
-// MainAt is Main for a program that users reach at another base URL, through a proxy.
-func MainAt(public string, program Program) {
+// MainAt is Main for a program that users reach at another base URL, through a proxy,
+// unless public is empty, and with an auth domain of one's own choice.
+func MainAt(public string, o passporttest.Options, program Program) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-	if err := serve(ctx, public, program); err != nil {
+	if err := serve(ctx, public, o, program); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func serve(ctx context.Context, public string, program Program) error {
+func serve(ctx context.Context, public string, o passporttest.Options, program Program) error {
 	port := cmp.Or(os.Getenv("PORT"), "3000")
 	listener, err := net.Listen("tcp", net.JoinHostPort("localhost", port))
 	if err != nil {
@@ -57,10 +58,14 @@ func serve(ctx context.Context, public string, program Program) error {
 	}
 	defer listener.Close()
 	base := cmp.Or(public, fmt.Sprintf("http://localhost:%d", listener.Addr().(*net.TCPAddr).Port))
-	auth := passporttest.NewServer(passporttest.Options{})
+	auth := passporttest.NewServer(o)
 	defer auth.Close()
 	fmt.Printf("\n  Open %s and sign in.\n\n  Its auth domain is a stand-in at %s.\n  Ctrl-C stops the program.\n\n", base, auth.URL)
-	return program(ctx, listener, Config(base, auth.URL))
+	c := Config(base, auth.URL)
+	if o.TLS {
+		c.HTTPClient = auth.Client() // knows its certificate
+	}
+	return program(ctx, listener, c)
 }
 
 // HTTP serves a handler until ctx is done, and then closes the Passports. The contexts
