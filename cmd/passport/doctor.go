@@ -55,7 +55,7 @@ func examine(ctx context.Context, t terminal, args []string) int {
 	} else {
 		report = doctor.Run(ctx, o)
 	}
-	if err := print(t.out, report, *asJSON); err != nil {
+	if err := printReport(t.out, report, *asJSON); err != nil {
 		fmt.Fprintln(t.err, "passport doctor:", err)
 		return exitFailed
 	}
@@ -93,7 +93,7 @@ func trusting(file string) (*http.Transport, error) {
 	return transport, nil
 }
 
-func print(w io.Writer, r doctor.Report, asJSON bool) error {
+func printReport(w io.Writer, r doctor.Report, asJSON bool) error {
 	if asJSON {
 		encoder := json.NewEncoder(w)
 		encoder.SetIndent("", "  ")

@@ -33,7 +33,7 @@ func program(t *testing.T, registered bool) passport.Config {
 	t.Cleanup(func() { assert.NoError(t, p.Close(t.Context())) })
 	mux.HandleFunc("GET /login", p.Login)
 	mux.HandleFunc("GET /redirect", p.LoginCallback)
-	mux.HandleFunc("POST /logout", p.Logout)
+	mux.HandleFunc("/logout", p.Logout)
 	mux.Handle("GET /{$}", p.Handler(http.NotFoundHandler()))
 	return config
 }

@@ -99,6 +99,10 @@ func TestABrokenDeploymentIsFound(t *testing.T) {
 		"a wrong secret": {
 			deployment{config: func(c *passport.Config) { c.ClientSecret = "wrong and secret" }, register: func(c *passporttest.Client) { c.Secret = clientSecret }},
 			[]string{"client.refused"}},
+		"a wrong secret, of which the code comes first": {
+			deployment{config: func(c *passport.Config) { c.ClientSecret = "wrong and secret" }, register: func(c *passporttest.Client) { c.Secret = clientSecret },
+				fault: passporttest.Fault{Path: "/oauth/token", Error: "invalid_grant", Status: 400}},
+			[]string{"client.refused"}},
 		"no secret": {
 			deployment{register: func(c *passporttest.Client) { c.Secret = clientSecret }}, []string{"client.refused"}},
 		"the redirect URI is not registered": {
@@ -251,6 +255,27 @@ func TestABrokenDeploymentIsFound(t *testing.T) {
 			}}, []string{"return.unnoticed"}},
 		"a trusted origin of another site": {
 			deployment{config: func(c *passport.Config) { c.TrustedOrigins = []string{"https://app.example.com"} }}, []string{"origins.cross-site"}},
+		"the proxy answers preflights": {
+			deployment{
+				config: func(c *passport.Config) { c.TrustedOrigins = []string{"http://127.0.0.1:5173"} },
+				front: func(next http.Handler) http.Handler {
+					return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						if r.Method != http.MethodOptions {
+							next.ServeHTTP(w, r)
+						}
+					})
+				},
+			}, []string{"origins.preflight"}},
+		"CORS middleware around the program": {
+			deployment{
+				config: func(c *passport.Config) { c.TrustedOrigins = []string{"http://127.0.0.1:5173"} },
+				proxy: func(p *httputil.ReverseProxy) {
+					p.ModifyResponse = func(r *http.Response) error {
+						r.Header.Add("Access-Control-Allow-Origin", "http://127.0.0.1:5173")
+						return nil
+					}
+				},
+			}, []string{"origins.preflight"}},
 		"a policy that forbids the way to the provider": {
 			deployment{program: withHeader("Content-Security-Policy", "form-action 'self'")}, []string{"csp.form-action"}},
 		"a policy in the page": {
@@ -462,6 +487,19 @@ func TestTheDoctorEndsInTime(t *testing.T) {
 	report := r.examine(t, func(o *Options) { o.Timeout = 300 * time.Millisecond })
 	assert.Less(t, time.Since(begun), 5*time.Second)
 	assert.Contains(t, ids(report), "doctor.unfinished")
+}
+
+// The client's secret goes where the SDK would send it, and nowhere else.
+func TestTheSecretStaysWithTheProvider(t *testing.T) {
+	for name, fault := range map[string]passporttest.Fault{
+		"another issuer":  edit("/.well-known/openid-configuration", "issuer", "https://auth.example/"),
+		"in the clear":    edit("/.well-known/openid-configuration", "revocation_endpoint", "http://auth.example/revoke"),
+		"no such address": edit("/.well-known/openid-configuration", "revocation_endpoint", "::"),
+	} {
+		r := deployment{config: func(c *passport.Config) { c.Discover, c.ClientSecret = true, clientSecret }, fault: fault}.start(t)
+		assert.NotEmpty(t, r.examine(t, func(o *Options) { o.ProviderOnly = true }).Findings, name)
+		assert.Empty(t, r.auth.Requests("/oauth/revoke", "/oauth/token"), name)
+	}
 }
 
 func TestOnlyTheProvider(t *testing.T) {

@@ -329,6 +329,11 @@ var Catalogue = []Finding{
 		Remedy: "Move both below one domain, or have that page call its own server.",
 	},
 	{
+		ID: "origins.preflight", Severity: Problem,
+		Why:    "Browsers ask by OPTIONS whether a page of this origin may post a logout. Something in front of the program, or around it, answers in its place.",
+		Remedy: "Pass OPTIONS on to the program, or let other CORS middleware allow the origin with credentials, and once.",
+	},
+	{
 		ID: "csp.form-action", Severity: Problem,
 		Why:    "Browsers apply form-action also to the redirect to the provider, so the button to sign out does nothing.",
 		Remedy: "Allow 'self' and the origin of the auth domain in form-action.",

@@ -126,19 +126,6 @@ func (e *examination) losesQuery(ctx context.Context) bool {
 	return err == nil && res.location() == nil
 }
 
-// checkOrigins looks for trusted origins to which browsers send no cookies.
-func (e *examination) checkOrigins() {
-	own, err := url.Parse(e.at.origin)
-	if err != nil {
-		return
-	}
-	for _, origin := range e.c.TrustedOrigins {
-		if u, err := url.Parse(origin); err == nil && otherSite(u, own) {
-			e.find("origins.cross-site", "Config.TrustedOrigins has %s, which is of another site than %s", origin, e.at.origin)
-		}
-	}
-}
-
 // cacheHit reports whether a response says that it comes from a cache.
 func cacheHit(h http.Header) bool {
 	if age := h.Get("Age"); age != "" && age != "0" {

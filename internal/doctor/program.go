@@ -56,7 +56,7 @@ func (e *examination) checkProgram(ctx context.Context) {
 		e.checkCallback(ctx)
 	}
 	e.checkLogout(ctx)
-	e.checkOrigins()
+	e.checkOrigins(ctx)
 	switch {
 	case e.c.LogoutRedirectURI == "":
 	case e.c.LogoutMode == passport.LogoutSilent:

@@ -11,13 +11,14 @@ import (
 	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/internal/authdomain"
 	"github.com/passport-go/passport/internal/jwt"
-	"github.com/passport-go/passport/internal/text"
 )
 
 // providerFacts is what became known of the provider.
 type providerFacts struct {
 	origin       *url.URL
 	keys         string // jwks_uri
+	revocation   string // revocation_endpoint
+	basic        bool   // whether it takes client_secret_basic
 	clock        time.Duration
 	clockIsKnown bool
 }
@@ -51,8 +52,12 @@ func (e *examination) checkProvider(ctx context.Context) {
 	}
 	e.checkDocument(document)
 	e.provider.keys, _ = document.Text("jwks_uri")
-	if !e.c.Discover {
-		e.provider.keys = authdomain.At(authdomain.OriginOf(res.Request.URL)).Keys // what the SDK uses
+	e.provider.revocation, _ = document.Text("revocation_endpoint")
+	methods, listed := document.Texts("token_endpoint_auth_methods_supported")
+	e.provider.basic = e.c.ClientAuth == passport.ClientSecretBasic || e.c.ClientAuth == "" && (!listed || slices.Contains(methods, "client_secret_basic"))
+	if !e.c.Discover { // what the SDK uses
+		known := authdomain.At(authdomain.OriginOf(res.Request.URL))
+		e.provider.keys, e.provider.revocation, e.provider.basic = known.Keys, known.Revoke, e.c.ClientAuth == passport.ClientSecretBasic
 	}
 	if e.provider.keys != "" {
 		e.checkKeys(ctx, e.provider.keys)
@@ -177,39 +182,5 @@ func (e *examination) checkAlgorithms(d jwt.Object) {
 	offered, ok := d.Texts("id_token_signing_alg_values_supported")
 	if ok && !slices.ContainsFunc(offered, func(alg string) bool { return slices.Contains(asymmetric, alg) }) {
 		e.find("keys.algorithm", "id_token_signing_alg_values_supported is %q", offered)
-	}
-}
-
-// checkClient redeems a code that does not exist: a provider that knows the client
-// says invalid_grant, and one that does not, something about the client.
-func (e *examination) checkClient(ctx context.Context) {
-	if e.c.RedirectURI == "" || e.c.ClientAuth == passport.PrivateKeyJWT || e.c.ClientAuth == passport.TLSClientAuth {
-		return // the key or the certificate is the program's
-	}
-	if e.has("client.unknown") || e.has("provider.unreachable") {
-		return
-	}
-	address, browser, err := e.p.BeginLogin(ctx, passport.BrowserState{}, passport.LoginOptions{})
-	if err != nil {
-		e.refused(err)
-		return
-	}
-	u, err := url.Parse(address)
-	if err != nil {
-		return
-	}
-	query := url.Values{"state": {u.Query().Get("state")}, "code": {"passport-doctor"}, "iss": {e.issuer()}}
-	if query.Get("state") == "" { // it went ahead of the browser (RFC 9126), where the client was checked
-		return
-	}
-	_, _, err = e.p.FinishLogin(ctx, browser, query)
-	e.refused(err)
-}
-
-// refused reports that the provider does not accept the client.
-func (e *examination) refused(err error) {
-	failed, ok := asProviderError(err)
-	if ok && (slices.Contains([]string{"invalid_client", "unauthorized_client"}, failed.Code) || failed.Status == http.StatusUnauthorized) {
-		e.find("client.refused", "the token endpoint answers %d %s: %s", failed.Status, text.Line(failed.Code, 60), text.Line(failed.Description, 200))
 	}
 }

@@ -18,6 +18,9 @@ const (
 	// longestBody is how much of a response is looked at.
 	longestBody = 512 << 10
 
+	// shortestID is how long a cookie's value has to be to identify a user.
+	shortestID = 16
+
 	// mostRedirects bounds a chain of them.
 	mostRedirects = 10
 )
@@ -64,7 +67,9 @@ func (e *examination) send(ctx context.Context, jar http.CookieJar, r *http.Requ
 		return response{}, withoutURL(err)
 	}
 	for _, c := range res.Cookies() {
-		e.secrets = append(e.secrets, c.Value)
+		if len(c.Value) >= shortestID { // what is shorter may be a word of a sentence
+			e.secrets = append(e.secrets, c.Value)
+		}
 	}
 	a := response{Response: res, body: string(body)}
 	if date, err := http.ParseTime(res.Header.Get("Date")); err == nil {

@@ -31,6 +31,9 @@ func TestASoundDeploymentGivesNoFinding(t *testing.T) {
 		"below a prefix that the proxy takes off": {config: below, front: func(next http.Handler) http.Handler {
 			return http.StripPrefix("/shop", next)
 		}},
+		"a page of another origin that signs out": {config: func(c *passport.Config) {
+			c.TrustedOrigins = []string{"http://127.0.0.1:5173"}
+		}},
 		"a strict policy": {program: withHeader("Content-Security-Policy", "default-src 'self'; form-action 'self' http://127.0.0.1:*")},
 		"everything for users alone": {routes: func(r *routes) {
 			r.home = http.RedirectHandler("/login", http.StatusSeeOther)

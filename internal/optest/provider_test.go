@@ -48,12 +48,12 @@ type start func(t *testing.T, c client) provider
 
 func TestZitadel(t *testing.T) {
 	t.Parallel()
-	runAll(t, newZitadel(t).provider, flows, signedTokens)
+	runAll(t, newZitadel(t).provider, flows, signedTokens, doctors)
 }
 
 func TestOIDCProvider(t *testing.T) {
 	t.Parallel()
-	runAll(t, startNode(t).provider, flows, corners, clients)
+	runAll(t, startNode(t).provider, flows, corners, clients, doctors)
 }
 
 // runAll runs tests, by their names, against a provider that each of them starts.

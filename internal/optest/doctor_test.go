@@ -1,0 +1,91 @@
+package optest
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/internal/doctor"
+)
+
+// doctors are what passport doctor has to find out at each provider.
+var doctors = map[string]func(*testing.T, start){
+	"the doctor finds nothing wrong in redirect mode":     soundSite,
+	"the doctor finds nothing wrong with a secret":        soundConfidentialSite,
+	"the doctor finds a redirect URI that is missing":     missingRedirectURI,
+	"the doctor finds a logout URI that is missing":       missingLogoutURI,
+	"the doctor finds a client that does not exist":       unknownClient,
+	"the doctor finds a wrong secret":                     wrongSecret,
+	"the doctor finds nothing wrong with a silent logout": soundSilentSite,
+}
+
+// configOf is the configuration of a site's first instance, as text would have it.
+func configOf(s *site, change func(*passport.Config)) passport.Config {
+	c := passport.Config{
+		Discover: true, Issuer: s.provider.issuer, ClientID: clientID,
+		RedirectURI: s.one.url + "/redirect", LogoutRedirectURI: s.one.url + "/", CookieName: "one",
+	}
+	if change != nil {
+		change(&c)
+	}
+	return c
+}
+
+func diagnose(t *testing.T, s *site, change func(*passport.Config)) []string {
+	t.Helper()
+	report := doctor.Run(t.Context(), doctor.Options{Config: configOf(s, change)})
+	ids := []string{}
+	for _, f := range report.Findings {
+		t.Logf("%s: %s", f.ID, f.Seen)
+		ids = append(ids, f.ID)
+	}
+	return ids
+}
+
+func soundSite(t *testing.T, start start) {
+	assert.Empty(t, diagnose(t, newSite(t, start, setup{}), nil))
+}
+
+const doctorSecret = "s3cret: 100% + /=&?~"
+
+func soundConfidentialSite(t *testing.T, start start) {
+	s := newSite(t, start, setup{secret: doctorSecret})
+	assert.Empty(t, diagnose(t, s, func(c *passport.Config) { c.ClientSecret = doctorSecret }))
+}
+
+func soundSilentSite(t *testing.T, start start) {
+	silent := func(c *passport.Config) {
+		c.LogoutMode, c.LogoutRedirectURI = passport.LogoutSilent, c.LogoutRedirectURI+"silent-logout"
+	}
+	got := diagnose(t, newSite(t, start, setup{config: silent}), silent)
+	assert.Empty(t, got)
+}
+
+func missingRedirectURI(t *testing.T, start start) {
+	s := newSite(t, start, setup{})
+	got := diagnose(t, s, func(c *passport.Config) { c.RedirectURI = s.one.url + "/elsewhere" })
+	assert.Contains(t, got, "redirect-uri.unregistered")
+	assert.NotContains(t, got, "client.unknown")
+	assert.NotContains(t, got, "logout-uri.unregistered")
+}
+
+func missingLogoutURI(t *testing.T, start start) {
+	s := newSite(t, start, setup{})
+	got := diagnose(t, s, func(c *passport.Config) { c.LogoutRedirectURI = s.one.url + "/elsewhere" })
+	assert.Contains(t, got, "logout-uri.unregistered")
+	assert.NotContains(t, got, "client.unknown")
+	assert.NotContains(t, got, "redirect-uri.unregistered")
+}
+
+func unknownClient(t *testing.T, start start) {
+	s := newSite(t, start, setup{})
+	got := diagnose(t, s, func(c *passport.Config) { c.ClientID = "nobody" })
+	assert.Contains(t, got, "client.unknown")
+}
+
+func wrongSecret(t *testing.T, start start) {
+	s := newSite(t, start, setup{secret: doctorSecret})
+	got := diagnose(t, s, func(c *passport.Config) { c.ClientSecret = "another" })
+	assert.Equal(t, []string{"client.refused"}, got)
+}
