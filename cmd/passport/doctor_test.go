@@ -15,13 +15,14 @@ import (
 	"github.com/passport-go/passport/passporttest"
 )
 
-// program is one in redirect mode, whose redirect URI is registered or not.
-func program(t *testing.T, registered bool) passport.Config {
+// program is one in redirect mode. Its redirect URI is registered or not, and logout
+// URIs beside its own.
+func program(t *testing.T, registered bool, logoutURLs ...string) passport.Config {
 	t.Helper()
 	mux := http.NewServeMux()
 	app := httptest.NewServer(mux)
 	t.Cleanup(app.Close)
-	client := passporttest.Client{ID: "shop", LogoutURLs: []string{app.URL + "/"}}
+	client := passporttest.Client{ID: "shop", LogoutURLs: append(logoutURLs, app.URL+"/")}
 	if registered {
 		client.RedirectURIs = []string{app.URL + "/redirect"}
 	}
@@ -80,11 +81,9 @@ func TestAConfigurationThatCannotBeUsedIsAProblem(t *testing.T) {
 
 // A warning alone: a script may go on after it.
 func TestAWarningHasAnExitCodeOfItsOwn(t *testing.T) {
-	config := program(t, true)
-	config.TrustedOrigins = []string{"https://app.example.com"}
-	got := call(t, "", "doctor", newFile(t, config))
+	got := call(t, "", "doctor", newFile(t, program(t, true, "https://passport-doctor.invalid/not-registered")))
 	assert.Equal(t, exitRefused, got.code)
-	assert.Contains(t, got.out, "WARNING origins.cross-site")
+	assert.Contains(t, got.out, "WARNING logout-uri.any")
 }
 
 func TestTheDoctorTrustsAPrivateAuthority(t *testing.T) {
