@@ -41,6 +41,19 @@ func TestALinkThatLeadsNowhereIsFound(t *testing.T) {
 	assert.Equal(t, []string{"a.md", "b.md#c"}, linksIn("[a](a.md) `[x](y)`\n\n[B]: b.md#c\n```\n[x](y)\n```\n"))
 }
 
+// TestTheDocumentationIsAClickFromTheREADME: what users look for is a page away.
+func TestTheDocumentationIsAClickFromTheREADME(t *testing.T) {
+	links := linksIn(read(t, "README.md"))
+	pages, err := filepath.Glob("docs/*.md")
+	require.NoError(t, err)
+	for _, page := range append(pages, "examples/README.md") {
+		assert.True(t, slices.ContainsFunc(links, func(to string) bool {
+			file, _, _ := strings.Cut(to, "#")
+			return file == page
+		}), "README.md does not link to %s: put it into its table", page)
+	}
+}
+
 func documents(t *testing.T) []string {
 	t.Helper()
 	var found []string
