@@ -108,7 +108,7 @@ func TestNobodyNoticesARestart(t *testing.T) {
 	_, page = get(t, browser, a.url+"/")
 	assert.Contains(t, page, "You are signed in.", "it still answers")
 	_, err = io.Copy(io.Discard, said)
-	assert.NoError(t, err, "the stream ends in peace")
+	assert.NoError(t, err, "the stream ends without an error")
 	select {
 	case err := <-a.done:
 		assert.NoError(t, err)

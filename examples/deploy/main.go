@@ -63,8 +63,7 @@ func run(ctx context.Context, listener net.Listener, drain time.Duration) error 
 	return serve(ctx, listener, p, drain)
 }
 
-// serve answers until ctx is done. Then it stops in the order in which nothing is
-// lost.
+// serve answers until ctx is done. Then it stops in an order that loses nothing.
 func serve(ctx context.Context, listener net.Listener, p *passport.Passport, drain time.Duration) error {
 	var stopping atomic.Bool
 	streams, endStreams := context.WithCancel(context.Background())

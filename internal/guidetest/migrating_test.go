@@ -43,7 +43,7 @@ func besideOld(p *passport.Passport, old oldSessions, mux *http.ServeMux) http.H
 		if old.User(r) == "" {
 			mux.ServeHTTP(w, r)
 		} else if passport.SessionFrom(r.Context()) != nil {
-			old.End(w, r) // or it would come to light again after the next logout
+			old.End(w, r) // or it would be back after the next logout
 			mux.ServeHTTP(w, r)
 		} else {
 			upgrade.ServeHTTP(w, r) // a new session on the way, if the Passport session lives
