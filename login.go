@@ -89,7 +89,7 @@ const beginTimeout = 3 * time.Second
 // is the *ProviderError login_required.
 //
 // The other errors are options that are wrong and, with Config.Discover, a failed
-// discovery.
+// discovery, or the *ProviderError of a request that is pushed (RFC 9126).
 func (p *Passport) BeginLogin(ctx context.Context, b BrowserState, o LoginOptions) (string, BrowserState, error) {
 	if p.c.RedirectURI == "" {
 		return "", b, errNoRedirectURI
@@ -125,7 +125,7 @@ func (p *Passport) BeginLogin(ctx context.Context, b BrowserState, o LoginOption
 		Params:      params,
 	})
 	if err != nil {
-		return "", b, err
+		return "", b, providerError(err)
 	}
 	return address, b.withLogin(binding), nil
 }
