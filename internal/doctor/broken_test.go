@@ -481,6 +481,12 @@ func TestACertificateThatBrowsersRefuseIsFound(t *testing.T) {
 	}
 }
 
+func TestAProviderWithACertificateThatProgramsRefuseIsFound(t *testing.T) {
+	r := deployment{auth: passporttest.Options{TLS: true}}.start(t)
+	report := r.examine(t, func(o *Options) { o.Transport.TLSClientConfig = nil })
+	assert.Equal(t, []string{"tls.untrusted"}, ids(report), "%+v", report.Findings)
+}
+
 func TestTheDoctorEndsInTime(t *testing.T) {
 	r := deployment{fault: passporttest.Fault{Hang: true}}.start(t)
 	begun := time.Now()

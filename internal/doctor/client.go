@@ -19,7 +19,7 @@ func (e *examination) checkClient(ctx context.Context) {
 	if e.c.RedirectURI == "" || e.c.ClientAuth == passport.PrivateKeyJWT || e.c.ClientAuth == passport.TLSClientAuth {
 		return // the key or the certificate is the program's
 	}
-	if e.has("client.unknown") || e.has("provider.unreachable") {
+	if e.has("client.unknown") || !e.provider.answers {
 		return
 	}
 	e.redeemNothing(ctx)

@@ -69,6 +69,9 @@ func (e *examination) checkCallback(ctx context.Context) {
 		e.find("callback.not-found", "%s answers %d", e.c.RedirectURI, without.StatusCode)
 		return
 	}
+	if e.login.begun[0].state() == "" {
+		return // the request went ahead of the browser (RFC 9126), and the state with it
+	}
 	var with response
 	for _, b := range e.login.begun {
 		if with, err = e.comeBack(ctx, b, true); err != nil {

@@ -40,6 +40,7 @@ type deployment struct {
 	proxy    func(*httputil.ReverseProxy)
 	front    func(http.Handler) http.Handler // around the proxy
 	secure   bool                            // https in front
+	oneHost  bool                            // the provider is behind the same proxy
 	server   func(s *httptest.Server)        // of the proxy
 	instance int                             // how many more instances there are
 }
@@ -85,6 +86,9 @@ func (d deployment) start(t *testing.T) running {
 		d.register(&client)
 	}
 	d.auth.Clients = []passporttest.Client{client}
+	if d.oneHost {
+		d.auth.Issuer = front.URL + "/"
+	}
 	auth := passporttest.NewServer(d.auth)
 	t.Cleanup(auth.Close)
 	auth.Inject(d.fault)
@@ -93,6 +97,17 @@ func (d deployment) start(t *testing.T) running {
 		config.Issuer = auth.Issuer()
 	case !config.Discover:
 		config.AuthDomain = auth.URL
+	}
+	if d.oneHost {
+		config.AuthDomain = front.URL
+		d.front = func(next http.Handler) http.Handler {
+			mux := http.NewServeMux()
+			mux.Handle("/", next)
+			for _, path := range []string{"/authorize", "/.well-known/", "/oauth/", "/v2/logout"} {
+				mux.Handle(path, auth)
+			}
+			return mux
+		}
 	}
 	r := running{auth: auth, config: config, front: front}
 	handler <- d.behind(t, r)

@@ -72,7 +72,7 @@ func (e *examination) checkProgram(ctx context.Context) {
 func (e *examination) expectLogin(ctx context.Context) {
 	address, _, err := e.p.BeginLogin(ctx, passport.BrowserState{}, passport.LoginOptions{})
 	if err != nil {
-		if !e.has("provider.unreachable") && !e.has("discovery.unreadable") && !e.has("client.refused") {
+		if e.provider.answers && !e.has("discovery.unreadable") && !e.has("client.refused") && !e.has("login.refused") {
 			e.find("provider.unreachable", "a login cannot begin: %s", reason(err))
 		}
 		return
@@ -93,7 +93,7 @@ func (e *examination) beginLogin(ctx context.Context) (begunLogin, bool) {
 		if to.Query().Has("passport_host") {
 			e.find("proxy.host", "%s sends the browser on to the same host once more", e.at.login)
 		}
-		return strings.HasPrefix(to.String(), e.at.origin+"/")
+		return strings.HasPrefix(to.String(), e.at.origin+"/") && !at(to, e.login.authorize) // which may be on the same host
 	})
 	if err != nil {
 		e.unreachable("program.unreachable", e.at.login, err)

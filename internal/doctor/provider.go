@@ -16,6 +16,7 @@ import (
 // providerFacts is what became known of the provider.
 type providerFacts struct {
 	origin       *url.URL
+	answers      bool
 	keys         string // jwks_uri
 	revocation   string // revocation_endpoint
 	basic        bool   // whether it takes client_secret_basic
@@ -42,6 +43,7 @@ func (e *examination) checkProvider(ctx context.Context) {
 		e.unreachable("provider.unreachable", address, err)
 		return
 	}
+	e.provider.answers = true
 	e.checkExpiry(res)
 	e.provider.clock, e.provider.clockIsKnown = res.clock, res.clockIsKnown
 	e.checkClockHere()

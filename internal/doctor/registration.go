@@ -63,7 +63,7 @@ func (e *examination) try(ctx context.Context, address, uri string) trial {
 }
 
 func (e *examination) checkRegistration(ctx context.Context) {
-	if e.has("provider.unreachable") || e.provider.origin == nil {
+	if !e.provider.answers {
 		return
 	}
 	e.checkRedirectURI(ctx)
@@ -168,7 +168,7 @@ func (e *examination) refusedURI(what, uri string, own, stranger trial) {
 		return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(about, word) })
 	}
 	same := stranger.kind == refusal && stranger.status == own.status && e.normal(stranger) == e.normal(own)
-	aboutClient := mentions("unknown client", "client not found", "invalid_client", "unknown_client", "client is invalid", "no client")
+	aboutClient := mentions("unknown client", "client not found", "invalid_client", "unknown_client", "client is invalid")
 	if same && !mentions("redirect_uri", "callback url", "logout url", "returnto") || aboutClient {
 		e.find("client.unknown", "the provider answers %d, as to a client that does not exist", own.status)
 		return

@@ -150,7 +150,7 @@ func (r response) location() *url.URL {
 // at reports whether two addresses differ in the query at most.
 func at(u *url.URL, address string) bool {
 	other, err := url.Parse(address)
-	return err == nil && u != nil && authdomain.OriginOf(u) == authdomain.OriginOf(other) && u.EscapedPath() == other.EscapedPath()
+	return err == nil && u != nil && authdomain.OriginOf(u) == authdomain.OriginOf(other) && or(u.EscapedPath(), "/") == or(other.EscapedPath(), "/")
 }
 
 // place is an address without its query, which may hold secrets.

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -34,6 +35,11 @@ func TestASoundDeploymentGivesNoFinding(t *testing.T) {
 		"a page of another origin that signs out": {config: func(c *passport.Config) {
 			c.TrustedOrigins = []string{"http://127.0.0.1:5173"}
 		}},
+		"the provider on the same host": {oneHost: true},
+		"a logout URI without a path": {
+			config:   func(c *passport.Config) { c.LogoutRedirectURI = strings.TrimSuffix(c.LogoutRedirectURI, "/signed-out") },
+			register: func(c *passporttest.Client) { c.LogoutURLs = []string{c.LogoutURLs[0] + "/", c.LogoutURLs[0]} },
+		},
 		"a strict policy": {program: withHeader("Content-Security-Policy", "default-src 'self'; form-action 'self' http://127.0.0.1:*")},
 		"everything for users alone": {routes: func(r *routes) {
 			r.home = http.RedirectHandler("/login", http.StatusSeeOther)

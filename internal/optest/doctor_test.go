@@ -20,6 +20,30 @@ var doctors = map[string]func(*testing.T, start){
 	"the doctor finds nothing wrong with a silent logout": soundSilentSite,
 }
 
+// pushed are what it has to find out where requests go ahead of the browser (RFC 9126).
+var pushed = map[string]func(*testing.T, start){
+	"the doctor finds nothing wrong with pushed requests": func(t *testing.T, start start) {
+		assert.Empty(t, diagnose(t, newSite(t, start, setup{configuration: pushOnly}), nil))
+	},
+	"the doctor finds a redirect URI that is missing, by a pushed request": func(t *testing.T, start start) {
+		s := newSite(t, start, setup{configuration: pushOnly})
+		got := diagnose(t, s, func(c *passport.Config) { c.RedirectURI = s.one.url + "/elsewhere" })
+		assert.Contains(t, got, "login.refused")
+		assert.NotContains(t, got, "logout-uri.unregistered")
+	},
+	"the doctor finds a wrong secret, by a pushed request": func(t *testing.T, start start) {
+		s := newSite(t, start, setup{configuration: pushOnly, secret: doctorSecret})
+		got := diagnose(t, s, func(c *passport.Config) { c.ClientSecret = "another" })
+		assert.Contains(t, got, "client.refused")
+	},
+}
+
+var pushOnly = map[string]any{
+	"features": map[string]any{"pushedAuthorizationRequests": map[string]any{
+		"enabled": true, "requirePushedAuthorizationRequests": true,
+	}},
+}
+
 // configOf is the configuration of a site's first instance, as text would have it.
 func configOf(s *site, change func(*passport.Config)) passport.Config {
 	c := passport.Config{

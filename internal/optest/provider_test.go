@@ -53,7 +53,7 @@ func TestZitadel(t *testing.T) {
 
 func TestOIDCProvider(t *testing.T) {
 	t.Parallel()
-	runAll(t, startNode(t).provider, flows, corners, clients, doctors)
+	runAll(t, startNode(t).provider, flows, corners, clients, doctors, pushed)
 }
 
 // runAll runs tests, by their names, against a provider that each of them starts.
