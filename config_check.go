@@ -2,6 +2,7 @@ package passport
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -55,7 +56,7 @@ func (c Config) check() (*config, error) {
 	if c.Now == nil {
 		s.Now = time.Now
 	}
-	s.Environment = either(c.Environment, Sandbox)
+	s.Environment = cmp.Or(c.Environment, Sandbox)
 	if s.Environment != Sandbox && s.Environment != Production {
 		p.add("Environment", "%q is unknown: use passport.Sandbox or passport.Production", c.Environment)
 	}
@@ -71,7 +72,7 @@ func (c Config) check() (*config, error) {
 	s.checkStore(p)
 	s.checkDurations(p)
 
-	s.CookieName = either(c.CookieName, "passport")
+	s.CookieName = cmp.Or(c.CookieName, "passport")
 	if !web.IsCookieName(s.CookieName) {
 		p.add("CookieName", "%q is not a cookie name of its own: use letters, digits and hyphens (the __Host- prefix is added by itself)", c.CookieName)
 	}
@@ -114,7 +115,7 @@ func (c *config) checkURLs(p *problems) {
 	if c.Environment == Production {
 		api = "https://api.immutable.com"
 	}
-	if c.apiDomain, err = authdomain.Origin(either(c.APIDomain, api)); err != nil {
+	if c.apiDomain, err = authdomain.Origin(cmp.Or(c.APIDomain, api)); err != nil {
 		p.add("APIDomain", "%v", err)
 	}
 }
@@ -140,12 +141,12 @@ func (c *config) checkProvider(p *problems) {
 		p.add("InsecureProviderHTTP", "does nothing without Discover: the auth domain has to use https")
 	}
 	var err error
-	if c.authDomain, err = authdomain.Origin(either(c.AuthDomain, authdomain.Default)); err != nil {
+	if c.authDomain, err = authdomain.Origin(cmp.Or(c.AuthDomain, authdomain.Default)); err != nil {
 		p.add("AuthDomain", "%v", err)
 	}
 	c.endpoints = authdomain.At(c.authDomain)
 	c.endpoints.Logout = provider.WithParams(c.endpoints.Logout, c.LogoutParams)
-	c.Issuer = either(c.Issuer, c.authDomain+"/")
+	c.Issuer = cmp.Or(c.Issuer, c.authDomain+"/")
 }
 
 func (c *config) checkDiscovery(p *problems) {
@@ -223,7 +224,7 @@ func (c *config) checkParams(p *problems, field string, params map[string]string
 
 func (c *config) checkScopes(p *problems) {
 	if !c.Discover {
-		c.Audience = either(c.Audience, "platform_api")
+		c.Audience = cmp.Or(c.Audience, "platform_api")
 	}
 	if len(c.Scopes) == 0 {
 		c.Scopes = nil // the provider's metadata decides
@@ -243,7 +244,7 @@ func (c *config) checkScopes(p *problems) {
 // checkPlace finds out where the program stands, and brings the paths of the Config
 // to the form that browsers see.
 func (c *config) checkPlace(p *problems) {
-	c.LoginPath, c.LogoutPath, c.HomePath = either(c.LoginPath, "/login"), either(c.LogoutPath, "/logout"), either(c.HomePath, "/")
+	c.LoginPath, c.LogoutPath, c.HomePath = cmp.Or(c.LoginPath, "/login"), cmp.Or(c.LogoutPath, "/logout"), cmp.Or(c.HomePath, "/")
 	for field, path := range map[string]string{"LoginPath": c.LoginPath, "LogoutPath": c.LogoutPath} {
 		if !web.IsLocalPath(path) || strings.ContainsAny(path, "?#") {
 			p.add(field, "must be a path of this site that begins with a single slash, without query or fragment")
@@ -301,14 +302,14 @@ func (c *config) checkBase(p *problems) {
 }
 
 func (c *config) checkLogout(p *problems) {
-	c.LogoutMode = either(c.LogoutMode, LogoutRedirect)
+	c.LogoutMode = cmp.Or(c.LogoutMode, LogoutRedirect)
 	switch {
 	case c.LogoutMode != LogoutRedirect && c.LogoutMode != LogoutSilent:
 		p.add("LogoutMode", "%q is unknown: use passport.LogoutRedirect or passport.LogoutSilent", c.LogoutMode)
 	case c.LogoutMode == LogoutSilent && c.LogoutRedirectURI == "":
 		p.add("LogoutRedirectURI", "is empty, and a silent logout could never complete: set it to a logout URI registered in Hub and serve Passport.LogoutSilentCallback there, or use passport.LogoutRedirect")
 	}
-	c.SilentFallback = either(c.SilentFallback, FallbackRedirect)
+	c.SilentFallback = cmp.Or(c.SilentFallback, FallbackRedirect)
 	if c.SilentFallback != FallbackRedirect && c.SilentFallback != FallbackReport {
 		p.add("SilentFallback", "%q is unknown: use passport.FallbackRedirect or passport.FallbackReport", c.SilentFallback)
 	}
@@ -393,22 +394,13 @@ func (c *config) checkDurations(p *problems) {
 	if c.ClockLeeway > maxClockLeeway {
 		p.add("ClockLeeway", "is %v: a clock that is off by more than %v has to be set right", c.ClockLeeway, maxClockLeeway)
 	}
-	c.ClockLeeway = max(either(c.ClockLeeway, defaultClockLeeway), 0)
-	c.SessionLifetime = either(c.SessionLifetime, defaultSessionLifetime)
-	c.IdleTimeout = max(either(c.IdleTimeout, defaultIdleTimeout), 0)
-	c.BearerLifetime = either(c.BearerLifetime, defaultBearerLifetime)
-	c.SilentTimeout = either(c.SilentTimeout, defaultSilentTimeout)
-	c.RevocationWait = max(either(c.RevocationWait, defaultRevocationWait), 0)
-	c.MaxSessionsPerUser = either(c.MaxSessionsPerUser, defaultMaxSessionsPerUser)
-}
-
-// either returns v, or fallback if v is zero.
-func either[T comparable](v, fallback T) T {
-	var zero T
-	if v == zero {
-		return fallback
-	}
-	return v
+	c.ClockLeeway = max(cmp.Or(c.ClockLeeway, defaultClockLeeway), 0)
+	c.SessionLifetime = cmp.Or(c.SessionLifetime, defaultSessionLifetime)
+	c.IdleTimeout = max(cmp.Or(c.IdleTimeout, defaultIdleTimeout), 0)
+	c.BearerLifetime = cmp.Or(c.BearerLifetime, defaultBearerLifetime)
+	c.SilentTimeout = cmp.Or(c.SilentTimeout, defaultSilentTimeout)
+	c.RevocationWait = max(cmp.Or(c.RevocationWait, defaultRevocationWait), 0)
+	c.MaxSessionsPerUser = cmp.Or(c.MaxSessionsPerUser, defaultMaxSessionsPerUser)
 }
 
 // problems collects what is wrong with a Config.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/passport-go/passport/internal/provider"
+	"github.com/passport-go/passport/internal/web"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -100,9 +101,9 @@ var (
 	errScope         = errors.New("passport: the access token lacks a scope")
 	errNoRedirectURI = errors.New("passport: Config.RedirectURI is empty, so nobody can sign in here")
 
-	errPrefetch     = errors.New("passport: a login or logout is not for prefetching")
-	errCrossOrigin  = errors.New("passport: a login or logout must be asked for by this site itself")
-	errMethod       = errors.New("passport: a logout is a POST")
+	errPrefetch     = web.ErrPrefetch
+	errCrossOrigin  = web.ErrForeign
+	errMethod       = web.ErrMethod
 	errFrontChannel = errors.New("passport: a front-channel logout is a GET with iss and sid, or with neither")
 )
 

@@ -1,6 +1,7 @@
 package passport
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -41,7 +42,7 @@ type httpDriver struct {
 }
 
 func newHTTPDriver(c *config) httpDriver {
-	scheme, _, _ := strings.Cut(either(c.RedirectURI, "https:"), ":")
+	scheme, _, _ := strings.Cut(cmp.Or(c.RedirectURI, "https:"), ":")
 	d := httpDriver{
 		session: c.CookieName,
 		login:   c.CookieName + "-login",
@@ -154,7 +155,7 @@ func (d *httpDriver) bindings(r *http.Request) (all []Secret) {
 		return nil // as with most logouts, and then nothing need be parsed
 	}
 	for _, c := range r.Cookies() {
-		if len(all) < loginstate.MostBindings && records.Plausible(c.Value) && c.Name == d.bindingName(Secret(c.Value)) {
+		if len(all) < loginstate.MostBindings && len(c.Value) == records.IDLength && c.Name == d.bindingName(Secret(c.Value)) {
 			all = append(all, Secret(c.Value))
 		}
 	}

@@ -13,8 +13,9 @@ import (
 // status is the suggested HTTP status; err says why, without secrets.
 type ErrorHandler func(w http.ResponseWriter, r *http.Request, status int, err error)
 
-// refuse answers a request that cannot be served.
-func (p *Passport) refuse(w http.ResponseWriter, r *http.Request, status int, err error) {
+// refuse answers a request that cannot be served. first are links of the page that
+// come before the usual ones.
+func (p *Passport) refuse(w http.ResponseWriter, r *http.Request, status int, err error, first ...pages.Link) {
 	p.c.Logger.WarnContext(r.Context(), "passport: request refused", "path", r.URL.Path, "status", status, "error", err)
 	web.NoStore(w)
 	if status == http.StatusServiceUnavailable {
@@ -30,12 +31,7 @@ func (p *Passport) refuse(w http.ResponseWriter, r *http.Request, status int, er
 		web.WriteJSON(w, status, map[string]string{"error": said[0], "detail": said[1]})
 		return
 	}
-	m := pages.Message{Kind: page.Failed, Status: status, Title: what.title, Texts: []pages.Text{what.text}}
-	if errors.Is(err, ErrNotReauthenticated) {
-		if l, unfinished := p.UnfinishedLogout(r.Context(), p.BrowserState(r)); unfinished {
-			m.Links = append(m.Links, finishLink(l))
-		}
-	}
+	m := pages.Message{Kind: page.Failed, Status: status, Title: what.title, Texts: []pages.Text{what.text}, Links: first}
 	if what.again {
 		m.Links = append(m.Links, pages.Link{URL: p.c.LoginPath, Text: pages.Say(pages.SignInAgain)})
 	}
@@ -106,4 +102,9 @@ func (e explanation) orAgain() explanation {
 func (e explanation) orAnother() explanation {
 	e.another = true
 	return e
+}
+
+// finishLink leads to where the user can finish a logout.
+func finishLink(l Logout) pages.Link {
+	return pages.Link{URL: l.URL, Text: pages.Say(pages.Finish), Required: true}
 }

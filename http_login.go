@@ -1,6 +1,7 @@
 package passport
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/passport-go/passport/internal/logoutstate"
+	"github.com/passport-go/passport/internal/pages"
 	"github.com/passport-go/passport/internal/web"
 )
 
@@ -63,7 +65,7 @@ func (p *Passport) StartLogin(w http.ResponseWriter, r *http.Request, o LoginOpt
 		http.Redirect(w, r, to, http.StatusSeeOther)
 		return
 	}
-	o.ReturnTo = either(o.ReturnTo, r.URL.Query().Get("return_to"))
+	o.ReturnTo = cmp.Or(o.ReturnTo, r.URL.Query().Get("return_to"))
 	before := p.BrowserState(r)
 	address, after, err := p.BeginLogin(r.Context(), before, o)
 	p.SetBrowserState(w, before, after)
@@ -89,10 +91,22 @@ func (p *Passport) LoginCallback(w http.ResponseWriter, r *http.Request) {
 	in, after, err := p.FinishLogin(r.Context(), before, query)
 	p.SetBrowserState(w, before, after)
 	if err != nil && !p.endsSilently(r, in, err) {
-		p.refuse(w, r, loginStatus(err), err)
+		p.refuse(w, r, loginStatus(err), err, p.waysOut(r, before, err)...)
 		return
 	}
 	http.Redirect(w, r, in.ReturnTo, http.StatusSeeOther)
+}
+
+// waysOut are links for a login that failed because of a logout that is unfinished.
+func (p *Passport) waysOut(r *http.Request, b BrowserState, err error) []pages.Link {
+	if !errors.Is(err, ErrNotReauthenticated) {
+		return nil
+	}
+	l, unfinished := p.UnfinishedLogout(r.Context(), b)
+	if !unfinished {
+		return nil
+	}
+	return []pages.Link{finishLink(l)}
 }
 
 // servePostedLogout gives the browser its logout request, to be posted.

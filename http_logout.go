@@ -1,7 +1,7 @@
 package passport
 
 import (
-	"fmt"
+	"cmp"
 	"mime"
 	"net/http"
 	"net/url"
@@ -32,43 +32,21 @@ import (
 // is deleted and the URL is given even so.
 func (p *Passport) Logout(w http.ResponseWriter, r *http.Request) {
 	web.NoStore(w)
-	if p.http.AnswerPreflight(w, r, http.MethodPost) {
-		return
-	}
-	p.http.Allow(w, r)
-	if status, err := p.mayLogOut(r); err != nil {
-		if status == http.StatusMethodNotAllowed {
-			w.Header().Set("Allow", http.MethodPost)
-		}
+	before := p.BrowserState(r)
+	status, err := p.http.Admit(w, r, p.c.LogoutByGET)
+	if err != nil {
 		p.refuse(w, r, status, err)
 		return
 	}
-	before := p.BrowserState(r)
+	if status != 0 { // a preflight
+		return
+	}
 	l, after, err := p.EndBrowserSession(r.Context(), before)
 	if err != nil {
 		p.c.Logger.ErrorContext(r.Context(), "passport: a logout could not end the app session yet", "error", err)
 	}
 	p.SetBrowserState(w, before, after)
 	p.answerLogout(w, r, l)
-}
-
-// mayLogOut refuses what a user of this site did not ask for.
-func (p *Passport) mayLogOut(r *http.Request) (status int, err error) {
-	switch {
-	case web.IsPrefetch(r):
-		return http.StatusServiceUnavailable, errPrefetch
-	case r.Method == http.MethodPost:
-		if err := p.http.CheckTrusted(r); err != nil {
-			return http.StatusForbidden, fmt.Errorf("%w: %w", errCrossOrigin, err)
-		}
-		return 0, nil
-	case r.Method == http.MethodGet && p.c.LogoutByGET:
-		if !web.IsOwnNavigation(r) {
-			return http.StatusForbidden, errCrossOrigin
-		}
-		return 0, nil
-	}
-	return http.StatusMethodNotAllowed, errMethod
 }
 
 func (p *Passport) answerLogout(w http.ResponseWriter, r *http.Request, l Logout) {
@@ -90,21 +68,29 @@ func (p *Passport) answerLogout(w http.ResponseWriter, r *http.Request, l Logout
 	if l.App == OutcomeFailed {
 		status = http.StatusServiceUnavailable
 	}
+	forScript := web.WantsJSON(r)
 	switch {
-	case web.WantsJSON(r):
-		a.ReturnTo = p.afterLogout(w, r)
-		web.WriteJSON(w, status, a)
+	case forScript:
 	case web.IsHTMX(r):
 		w.Header().Set("HX-Redirect", l.URL)
 		w.WriteHeader(status) // htmx follows it whatever the status
+		return
 	case l.Mode == LogoutSilent:
-		a.ReturnTo = either(p.afterLogout(w, r), p.http.home)
-		if err := p.c.pages.ServeSilent(w, r, a, p.postedTo(r.Context(), l)...); err != nil {
-			p.refuse(w, r, http.StatusInternalServerError, err)
-		}
 	case l.App == OutcomeFailed:
 		p.c.pages.Serve(w, r, pages.UnconfirmedLogout(status, true, p.c.Discover, l.URL, p.homeLink()))
+		return
 	default:
+		http.Redirect(w, r, l.URL, http.StatusSeeOther)
+		return
+	}
+	a.ReturnTo = p.afterLogout(w, r)
+	if forScript {
+		web.WriteJSON(w, status, a)
+		return
+	}
+	a.ReturnTo = cmp.Or(a.ReturnTo, p.http.home)
+	if err := p.c.pages.ServeSilent(w, r, a, l.via()...); err != nil {
+		p.c.Logger.ErrorContext(r.Context(), "passport: a silent logout goes on at top level", "error", err)
 		http.Redirect(w, r, l.URL, http.StatusSeeOther)
 	}
 }
@@ -118,11 +104,7 @@ func (p *Passport) afterLogout(w http.ResponseWriter, r *http.Request) string {
 	if to := r.PostFormValue("return_to"); web.IsLocalPath(to) {
 		return to
 	}
-	from, err := url.Parse(r.Referer())
-	if err != nil || from.Host != r.Host && from.Host != p.http.host || p.http.place.Local(from.Path) == p.http.place.Local(r.URL.Path) {
-		return ""
-	}
-	return web.LocalPath(from.RequestURI(), "")
+	return p.http.place.Referrer(r, p.http.host)
 }
 
 // LogoutSilentCallback is what the app serves at LogoutRedirectURI in silent

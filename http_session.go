@@ -207,11 +207,6 @@ func (p *Passport) serveSignedOut(w http.ResponseWriter, r *http.Request) {
 	p.c.pages.Serve(w, r, m)
 }
 
-// finishLink leads to where the user can finish a logout.
-func finishLink(l Logout) pages.Link {
-	return pages.Link{URL: l.URL, Text: pages.Say(pages.Finish), Required: true}
-}
-
 // sessionInfo is the answer of SessionInfo.
 type sessionInfo struct {
 	SignedIn bool     `json:"signed_in"`

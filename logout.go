@@ -3,6 +3,10 @@ package passport
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/passport-go/passport/internal/logoutstate"
@@ -137,7 +141,8 @@ func (p *Passport) EndBrowserSession(ctx context.Context, b BrowserState) (Logou
 			l.App, l.Revocation = OutcomeDone, OutcomePending
 		}
 	}
-	p.sendTo(ctx, &l, removed.Record, p.stateOfLogout(b, l, removed.Record.SID))
+	state := p.stateOfLogout(b, l, removed.Record.SID)
+	p.sendTo(ctx, &l, removed.Record, state)
 	return l, BrowserState{Logout: l.State}, err
 }
 
@@ -261,9 +266,7 @@ func (u *unstoppedLogins) Loses() bool { return false }
 
 func (p *Passport) retryBindings(bindings []Secret) {
 	for _, b := range bindings {
-		if records.Plausible(b.Reveal()) {
-			p.retries.Add(p.retiredID(b), &unstoppedLogins{p, b})
-		}
+		p.retries.Add(p.retiredID(b), &unstoppedLogins{p, b})
 	}
 }
 
@@ -294,4 +297,73 @@ func (p *Passport) UnfinishedLogout(ctx context.Context, b BrowserState) (Logout
 	p.sendTo(ctx, &l, storage.Record{}, b.Logout)
 	l.Mode, l.Passport = LogoutRedirect, OutcomeUnconfirmed
 	return l, true
+}
+
+// unreadSession is the context of a logout. The logout takes the session out of
+// the store in one round trip, without having looked for it before. Whoever asks
+// for the session all the same finds it: before the logout in the store, and
+// afterwards as it was when it was removed, as code around the handler does
+// that notes down who it was.
+type unreadSession struct {
+	context.Context
+	p      *Passport
+	secret Secret
+
+	removed atomic.Pointer[storage.Record] // by the logout
+
+	mu      sync.Mutex
+	session *Session // nil until somebody asks
+	none    bool     // it was asked for, and there is none
+}
+
+type unreadKey struct{}
+
+// tellRemoved tells the context of a logout what the logout has removed. It
+// waits for nobody. A request may go through several Passports, or several times
+// through one, each of which has a context of its own in it.
+func tellRemoved(ctx context.Context, secret Secret, rec storage.Record) {
+	c, _ := ctx.Value(unreadKey{}).(*unreadSession)
+	for c != nil {
+		if c.secret == secret {
+			c.removed.Store(&rec)
+		}
+		c, _ = c.Context.Value(unreadKey{}).(*unreadSession)
+	}
+}
+
+func (c *unreadSession) Value(key any) any {
+	switch key.(type) {
+	case unreadKey:
+		return c
+	case sessionKey:
+		return c.look()
+	}
+	return c.Context.Value(key)
+}
+
+func (c *unreadSession) look() *Session {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	removed := c.removed.Load()
+	if c.session != nil || c.none && removed == nil {
+		return c.session
+	}
+	s := &Session{p: c.p}
+	var err error
+	if removed != nil {
+		s.rec = *removed
+		s.head, err = c.p.records.RememberedHead(&s.rec)
+	} else {
+		err = c.p.find(c.Context, c.secret, s)
+	}
+	if err == nil {
+		c.session = s
+	}
+	c.none = errors.Is(err, ErrNoSession)
+	return c.session
+}
+
+// Format keeps the secret out of what prints a context, whatever the verb.
+func (c *unreadSession) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "passport.unreadSession")
 }

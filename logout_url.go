@@ -1,12 +1,12 @@
 package passport
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/passport-go/passport/internal/logoutstate"
@@ -20,10 +20,6 @@ import (
 // (OpenID Connect RP-Initiated Logout 1.0 §2).
 
 const (
-	// longestURL is the length that browsers, proxies and servers accept. A longer
-	// logout request, because of its id_token_hint, is posted.
-	longestURL = 4000
-
 	// postLife is how long a request to be posted waits for its browser.
 	postLife = 5 * time.Minute
 )
@@ -39,11 +35,11 @@ func (p *Passport) LogoutURL() string {
 	if !p.c.Discover {
 		return p.c.endpoints.LogoutURL(p.c.ClientID, p.c.LogoutRedirectURI, p.c.Federated)
 	}
-	endpoint, err := p.provider.EndSessionEndpoint(context.Background())
+	request, err := p.provider.LogoutRequest(context.Background(), p.endSessionOf(storage.Record{}, p.newLogoutState("")))
 	if err != nil {
 		return ""
 	}
-	return provider.WithQuery(endpoint, p.endSessionParams("", "", p.newLogoutState("")))
+	return request.URL
 }
 
 // sendTo fills in where the browser must go after the session in rec, which may
@@ -57,41 +53,34 @@ func (p *Passport) sendTo(ctx context.Context, l *Logout, rec storage.Record, st
 		}
 		return
 	}
-	endpoint, err := p.provider.EndSessionEndpoint(ctx)
+	request, err := p.provider.LogoutRequest(ctx, p.endSessionOf(rec, state))
 	if err != nil {
 		// There is no URL to visit, and the provider's session goes on.
-		l.Mode, l.URL, l.Passport = LogoutRedirect, either(p.c.LogoutRedirectURI, p.ownOrigin()+p.c.HomePath), OutcomeUnconfirmed
+		l.Mode, l.URL, l.Passport = LogoutRedirect, cmp.Or(p.c.LogoutRedirectURI, p.ownOrigin()+p.c.HomePath), OutcomeUnconfirmed
 		return
 	}
-	var hint Secret
-	if t, err := openTokens(p.records, rec); err == nil && !p.c.OmitIDTokenHint {
-		hint = t.IDToken
-	}
-	params := p.endSessionParams(hint, rec.SID, state)
-	l.URL = provider.WithQuery(endpoint, params)
-	if len(l.URL) <= longestURL {
+	l.URL = request.URL
+	if request.Form == nil {
 		return
 	}
-	if p.provider.AcceptsPostedLogout(ctx) {
-		if posted, err := p.storePost(ctx, state, params); err == nil {
-			l.URL = posted
-			return
-		}
+	if posted, err := p.storePost(ctx, state, request.Form); err == nil {
+		l.URL, l.posted = posted, request.Endpoint
 	}
-	params.Del("id_token_hint") // the provider may have to ask the user now
-	l.URL = provider.WithQuery(endpoint, params)
 }
 
-// endSessionParams are those of the request that ends the session sid of the provider's, which may be
-// unknown.
-func (p *Passport) endSessionParams(hint Secret, sid string, state Secret) url.Values {
-	return p.provider.EndSessionParams(provider.EndSession{
-		IDTokenHint: hint.Reveal(),
-		LogoutHint:  sid,
+// endSessionOf ends the provider's session of an app session, which may be the zero
+// Record.
+func (p *Passport) endSessionOf(rec storage.Record, state Secret) provider.EndSession {
+	r := provider.EndSession{
+		LogoutHint:  rec.SID,
 		RedirectURI: p.c.LogoutRedirectURI,
 		UILocales:   p.c.UILocales,
 		State:       state.Reveal(),
-	})
+	}
+	if t, err := openTokens(p.records, rec); err == nil && !p.c.OmitIDTokenHint {
+		r.IDTokenHint = t.IDToken.Reveal()
+	}
+	return r
 }
 
 // storePost keeps a logout request that is too long for a URL, and returns the
@@ -152,19 +141,6 @@ func (p *Passport) PostedLogout(ctx context.Context, b BrowserState, query url.V
 		return "", nil, fmt.Errorf("passport: the logout request cannot be read: %w", err)
 	}
 	return endpoint, form, nil
-}
-
-// postedTo is where the request goes that the browser picks up at l.URL, if it
-// does so there.
-func (p *Passport) postedTo(ctx context.Context, l Logout) []string {
-	if !p.c.Discover {
-		return nil
-	}
-	endpoint, err := p.provider.EndSessionEndpoint(ctx)
-	if err != nil || strings.HasPrefix(l.URL, endpoint) {
-		return nil
-	}
-	return []string{endpoint}
 }
 
 // ownOrigin is this site's, for absolute URLs.

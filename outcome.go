@@ -69,6 +69,8 @@ type Logout struct {
 
 	// Ended is how many app sessions were ended.
 	Ended int
+
+	posted string // where the browser posts the request that it picks up at URL; mostly empty
 }
 
 // newLogout is the result of a logout before anything is done. It lacks the URL.
@@ -97,3 +99,11 @@ func (l Logout) Format(f fmt.State, _ rune) {
 
 // LogValue is Format for slog.
 func (l Logout) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(l)) }
+
+// via are the addresses that the browser passes through on its way from URL.
+func (l Logout) via() []string {
+	if l.posted == "" {
+		return nil
+	}
+	return []string{l.posted}
+}

@@ -1,6 +1,7 @@
 package passport
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -118,7 +119,7 @@ func (s *Session) Client() *http.Client {
 		Origin: s.p.c.apiDomain,
 		Key:    s.p.c.PublishableKey,
 		Token:  func(ctx context.Context) (string, error) { return s.p.accessTokenOf(ctx, s.ID()) },
-		Base:   either(client.Transport, http.DefaultTransport),
+		Base:   cmp.Or(client.Transport, http.DefaultTransport),
 	}
 	return &client
 }

@@ -1,6 +1,7 @@
 package passport
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -81,8 +82,8 @@ func (s *Session) Profile(ctx context.Context) (Profile, error) {
 	if err := t.readClaims(&claims); err != nil {
 		return Profile{}, errors.New("passport: the ID token's claims are not readable")
 	}
-	claims.Profile.ZkEVMEthAddress = either(claims.Passport.EthAddress, claims.Profile.ZkEVMEthAddress)
-	claims.Profile.ZkEVMUserAdminAddress = either(claims.Passport.UserAdminAddress, claims.Profile.ZkEVMUserAdminAddress)
+	claims.Profile.ZkEVMEthAddress = cmp.Or(claims.Passport.EthAddress, claims.Profile.ZkEVMEthAddress)
+	claims.Profile.ZkEVMUserAdminAddress = cmp.Or(claims.Passport.UserAdminAddress, claims.Profile.ZkEVMUserAdminAddress)
 	return claims.Profile, nil
 }
 

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/hex"
 	"net/http"
 	"net/url"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/internal/seal"
+	"github.com/passport-go/passport/internal/strictbase64"
 	"github.com/passport-go/passport/internal/text"
 )
 
@@ -211,7 +211,7 @@ func (e *examination) checkCached() {
 func (e *examination) checkKeyIDs() {
 	var ids []string
 	for _, b := range e.login.begun {
-		sealed, err := base64.RawURLEncoding.Strict().DecodeString(b.state())
+		sealed, err := strictbase64.RawURL(b.state())
 		if err != nil {
 			return
 		}

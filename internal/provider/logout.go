@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -40,8 +41,42 @@ type EndSession struct {
 	State       string
 }
 
-// EndSessionParams are the parameters of a request.
-func (c *Client) EndSessionParams(r EndSession) url.Values {
+// EndSessionRequest is how a browser ends its session at the provider.
+type EndSessionRequest struct {
+	// URL is the address to visit.
+	URL string
+
+	// Form, if it is not nil, is what the browser had better post to Endpoint: with
+	// the ID token, URL would be too long, so it lacks that, and the provider may have
+	// to ask the user.
+	Form     url.Values
+	Endpoint string
+}
+
+// longestURL is the length that browsers, proxies and servers accept.
+const longestURL = 4000
+
+// LogoutRequest returns the request that ends a session. Errors are those of
+// EndSessionEndpoint.
+func (c *Client) LogoutRequest(ctx context.Context, r EndSession) (EndSessionRequest, error) {
+	endpoint, err := c.EndSessionEndpoint(ctx)
+	if err != nil {
+		return EndSessionRequest{}, err
+	}
+	params := c.endSessionParams(r)
+	request := EndSessionRequest{URL: WithQuery(endpoint, params), Endpoint: endpoint}
+	if len(request.URL) <= longestURL {
+		return request, nil
+	}
+	if c.AcceptsPostedLogout(ctx) {
+		request.Form = maps.Clone(params)
+	}
+	params.Del("id_token_hint")
+	request.URL = WithQuery(endpoint, params)
+	return request, nil
+}
+
+func (c *Client) endSessionParams(r EndSession) url.Values {
 	params := url.Values{"client_id": {c.c.ClientID}, "state": {r.State}}
 	for name, value := range map[string]string{
 		"id_token_hint":            r.IDTokenHint,

@@ -1,6 +1,8 @@
 package web
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 )
@@ -31,9 +33,6 @@ func NewOrigins(origin string, trusted []string) Origins {
 // change something.
 func (o *Origins) CheckOwn(r *http.Request) error { return o.own.Check(r) }
 
-// CheckTrusted is CheckOwn with the trusted origins let in.
-func (o *Origins) CheckTrusted(r *http.Request) error { return o.withTrusted.Check(r) }
-
 // IsForeign reports whether a page of an origin that is not trusted makes the
 // request, whatever its method.
 func (o *Origins) IsForeign(r *http.Request) bool {
@@ -61,6 +60,40 @@ func (o *Origins) Allow(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
+// Why a request that changes something is not let in.
+var (
+	ErrPrefetch = errors.New("passport: a login or logout is not for prefetching")
+	ErrForeign  = errors.New("passport: a login or logout must be asked for by this site itself")
+	ErrMethod   = errors.New("passport: a logout is a POST")
+)
+
+// Admit lets a POST in that a page of the own or a trusted origin makes and, with
+// byGET, a GET if the browser says that its user or this origin has asked for the
+// page. The status is 0 then; that of the error, if there is one; or otherwise that of
+// a preflight, which has been answered.
+func (o *Origins) Admit(w http.ResponseWriter, r *http.Request, byGET bool) (status int, err error) {
+	if o.AnswerPreflight(w, r, http.MethodPost) {
+		return http.StatusNoContent, nil
+	}
+	o.Allow(w, r)
+	switch {
+	case IsPrefetch(r):
+		return http.StatusServiceUnavailable, ErrPrefetch
+	case r.Method == http.MethodPost:
+		if err := o.withTrusted.Check(r); err != nil {
+			return http.StatusForbidden, fmt.Errorf("%w: %w", ErrForeign, err)
+		}
+		return 0, nil
+	case r.Method == http.MethodGet && byGET:
+		if !IsOwnNavigation(r) {
+			return http.StatusForbidden, ErrForeign
+		}
+		return 0, nil
+	}
+	w.Header().Set("Allow", http.MethodPost)
+	return http.StatusMethodNotAllowed, ErrMethod
+}
+
 // longestRequestedHeaders bounds what a preflight may repeat.
 const longestRequestedHeaders = 1000
 
@@ -80,4 +113,10 @@ func (o *Origins) AnswerPreflight(w http.ResponseWriter, r *http.Request, method
 	h.Set("Access-Control-Max-Age", "600")
 	w.WriteHeader(http.StatusNoContent)
 	return true
+}
+
+// IsPreflight reports whether a browser asks whether another origin may make a
+// request (Fetch Standard, CORS-preflight request).
+func IsPreflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
 }

@@ -70,6 +70,16 @@ func (p Place) Requested(r *http.Request) string {
 	return p.Public(LocalPath(r.URL.RequestURI(), "/"))
 }
 
+// Referrer returns the page that a request was made from, if it is one of the program,
+// which is at host, and not the request's own path; otherwise "".
+func (p Place) Referrer(r *http.Request, host string) string {
+	from, err := url.Parse(r.Referer())
+	if err != nil || from.Host != r.Host && from.Host != host || p.Local(from.Path) == p.Local(r.URL.Path) {
+		return ""
+	}
+	return LocalPath(from.RequestURI(), "")
+}
+
 // PathOf returns the path of a URL without scheme and host.
 func PathOf(uri string) string {
 	if i := strings.IndexAny(uri, "?#"); i >= 0 {

@@ -57,12 +57,6 @@ func IsPrefetch(r *http.Request) bool {
 	return false
 }
 
-// IsPreflight reports whether a browser asks whether another origin may make a
-// request (Fetch Standard, CORS-preflight request).
-func IsPreflight(r *http.Request) bool {
-	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
-}
-
 // IsHTMX reports whether htmx makes the request.
 func IsHTMX(r *http.Request) bool { return r.Header.Get("HX-Request") == "true" }
 
