@@ -127,3 +127,47 @@ func TestThePageHasEveryParameterOfALogin(t *testing.T) {
 		assert.Regexp(t, "(?m)^\\| [^|]*`"+field.Name+"`", table)
 	}
 }
+
+// multiFactor is what your provider calls a second factor.
+const multiFactor = "http://schemas.openid.net/pape/policies/2007/06/multi-factor"
+
+// requireSecondFactor asks users for one who have signed in without it, once.
+func requireSecondFactor(p *passport.Passport, next http.Handler) http.Handler {
+	return p.RequireLogin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var claims struct {
+			ACR string `json:"acr"`
+		}
+		if err := passport.SessionFrom(r.Context()).Claims(r.Context(), &claims); err != nil {
+			http.Error(w, "Please try again later.", http.StatusServiceUnavailable)
+			return
+		}
+		if claims.ACR == multiFactor {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if r.Method != http.MethodGet || r.URL.Query().Has("asked") { // or it would ask for ever
+			http.Error(w, "This needs a second factor.", http.StatusForbidden)
+			return
+		}
+		p.StartLogin(w, r, passport.LoginOptions{ACRValues: multiFactor, ReturnTo: r.URL.Path + "?asked"})
+	}))
+}
+
+func TestASecondFactorIsAskedForOnce(t *testing.T) {
+	s := serve(t, func(c passport.Config) (*passport.Passport, http.Handler) {
+		p := newPassport(t, c)
+		mux := routes(p)
+		mux.HandleFunc("GET /{$}", http.NotFound)
+		mux.Handle("/wallet", requireSecondFactor(p, http.HandlerFunc(inventory)))
+		return p, p.Handler(mux)
+	})
+	browser := s.auth.Browser()
+	get(t, browser, s.URL+"/login")
+	assert.Equal(t, http.StatusForbidden, get(t, browser, s.URL+"/wallet").StatusCode, "a provider that does not ask is no loop")
+	asked := s.auth.Requests("/authorize")
+	assert.Equal(t, multiFactor, asked[len(asked)-1].Query.Get("acr_values"))
+
+	s.auth.Inject(passporttest.Fault{Path: "/oauth/token", EditClaims: func(c map[string]any) { c["acr"] = multiFactor }})
+	assert.Equal(t, http.StatusOK, get(t, browser, s.URL+"/wallet").StatusCode)
+	assert.Equal(t, http.StatusOK, post(t, browser, s.URL+"/wallet").StatusCode)
+}
