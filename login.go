@@ -117,7 +117,7 @@ func (p *Passport) BeginLogin(ctx context.Context, b BrowserState, o LoginOption
 	if err != nil {
 		return "", b, fmt.Errorf("passport: the login could not be begun: %w", err)
 	}
-	address, err := p.provider.AuthorizeURL(ctx, provider.AuthRequest{
+	address, err := p.authorizeURL(ctx, provider.AuthRequest{
 		RedirectURI: p.c.RedirectURI,
 		State:       state,
 		Nonce:       l.Nonce(),
@@ -125,9 +125,19 @@ func (p *Passport) BeginLogin(ctx context.Context, b BrowserState, o LoginOption
 		Params:      params,
 	})
 	if err != nil {
-		return "", b, providerError(err)
+		return "", b, err
 	}
 	return address, b.withLogin(binding), nil
+}
+
+// authorizeURL tells a provider that refuses a pushed request from one that cannot be
+// discovered.
+func (p *Passport) authorizeURL(ctx context.Context, r provider.AuthRequest) (string, error) {
+	if _, err := p.provider.Metadata(ctx); err != nil {
+		return "", err
+	}
+	address, err := p.provider.AuthorizeURL(ctx, r)
+	return address, providerError(err)
 }
 
 // parameters are those of o for the authorization request.
