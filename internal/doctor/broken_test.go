@@ -485,6 +485,25 @@ func TestAProviderWithACertificateThatProgramsRefuseIsFound(t *testing.T) {
 	r := deployment{auth: passporttest.Options{TLS: true}}.start(t)
 	report := r.examine(t, func(o *Options) { o.Transport.TLSClientConfig = nil })
 	assert.Equal(t, []string{"tls.untrusted"}, ids(report), "%+v", report.Findings)
+
+	broken := deployment{auth: passporttest.Options{TLS: true}, routes: func(r *routes) { r.logout = nil }}.start(t)
+	report = broken.examine(t, func(o *Options) { o.Transport.TLSClientConfig = nil })
+	assert.Equal(t, []string{"tls.untrusted", "logout.not-found"}, ids(report), "%+v", report.Findings)
+}
+
+// What is worst comes first, and a provider that cannot be reached does not keep the
+// program from being examined.
+func TestTheWorstComesFirst(t *testing.T) {
+	r := silent(func(d *deployment) {
+		d.auth.Host = "auth.localhost"
+		d.register = func(c *passporttest.Client) { c.LogoutURLs = append(c.LogoutURLs, nobodys) }
+		d.routes = func(r *routes) { r.logout = nil }
+	}).start(t)
+	assert.Equal(t, []string{"logout.not-found", "logout-uri.any", "silent.third-party"}, ids(r.examine(t)))
+
+	r.auth.Close()
+	report := r.examine(t)
+	assert.Equal(t, []string{"provider.unreachable", "logout.not-found", "silent.third-party"}, ids(report), "%+v", report.Findings)
 }
 
 func TestTheDoctorEndsInTime(t *testing.T) {

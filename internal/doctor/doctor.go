@@ -67,6 +67,7 @@ func Run(ctx context.Context, o Options) Report {
 		defer e.p.Close(ctx)
 		e.examine(ctx)
 	}
+	e.report.sort()
 	return e.report
 }
 

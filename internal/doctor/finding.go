@@ -22,9 +22,19 @@ type Report struct {
 	Findings []Finding `json:"findings"`
 }
 
+// severities begin with the worst.
+var severities = []storage.Severity{Problem, Warning, Note}
+
+// sort puts the worst findings first, and leaves those of one severity in their order.
+func (r Report) sort() {
+	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
+		return slices.Index(severities, a.Severity) - slices.Index(severities, b.Severity)
+	})
+}
+
 // Worst is the highest severity, or "" if nothing was found.
 func (r Report) Worst() storage.Severity {
-	for _, severity := range []storage.Severity{Problem, Warning, Note} {
+	for _, severity := range severities {
 		if r.Count(severity) > 0 {
 			return severity
 		}

@@ -20,6 +20,8 @@ type loginFacts struct {
 	authorize string // the provider's endpoint, as this configuration has it
 	params    url.Values
 	begun     []begunLogin
+
+	unreachable bool // the program did not answer
 }
 
 // begunLogin is a login that the program has begun.
@@ -48,7 +50,7 @@ func (e *examination) checkProgram(ctx context.Context) {
 		}
 		e.login.begun = append(e.login.begun, b)
 	}
-	if e.has("program.unreachable") || e.has("tls.name") || e.has("tls.untrusted") || e.has("tls.expired") {
+	if e.login.unreachable {
 		return
 	}
 	if len(e.login.begun) > 0 {
@@ -96,6 +98,7 @@ func (e *examination) beginLogin(ctx context.Context) (begunLogin, bool) {
 		return strings.HasPrefix(to.String(), e.at.origin+"/") && !at(to, e.login.authorize) // which may be on the same host
 	})
 	if err != nil {
+		e.login.unreachable = true
 		e.unreachable("program.unreachable", e.at.login, err)
 		return begunLogin{}, false
 	}

@@ -30,7 +30,7 @@ func TestTheStoreIsExamined(t *testing.T) {
 		"another program": {answers(`{"status":"ok"}`), []string{"store.unreadable"}},
 		"findings of its own": {
 			answers(`{"findings":[{"id":"mystore.full","severity":"note","seen":"s3cret of the shop\u001b[2J"},{"id":"<b>","severity":"x"}]}`),
-			[]string{"mystore.full", "store.unavailable"}},
+			[]string{"store.unavailable", "mystore.full"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
