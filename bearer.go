@@ -317,8 +317,14 @@ func (p *Passport) markBearers(ctx context.Context, l *marks.Logout) error {
 	ctx, cancel := p.records.Bound(ctx)
 	defer cancel()
 	var errs []error
+	var unsafe error
 	for owner, m := range l.Marks {
-		if err := p.signedOut.Mark(ctx, owner, m); err != nil {
+		err := p.signedOut.Mark(ctx, owner, m)
+		switch {
+		case notSafe(err):
+			p.unsafeBearerMark(owner, m)
+			unsafe = err
+		case err != nil:
 			p.retries.Add(p.signedOut.ID(owner), &unstoredMark{p, owner, m})
 			errs = append(errs, err)
 		}
@@ -326,7 +332,7 @@ func (p *Passport) markBearers(ctx context.Context, l *marks.Logout) error {
 	if err := errors.Join(errs...); err != nil {
 		return storeError(err)
 	}
-	return nil
+	return unsafe
 }
 
 // unstoredMark is a mark that waits for the store.
@@ -337,7 +343,12 @@ type unstoredMark struct {
 }
 
 func (m *unstoredMark) Do(ctx context.Context) error {
-	return m.p.signedOut.Mark(ctx, m.owner, m.marks)
+	err := m.p.signedOut.Mark(ctx, m.owner, m.marks)
+	if notSafe(err) { // it is in force, so nobody need wait for it
+		m.p.unsafeBearerMark(m.owner, m.marks)
+		return nil
+	}
+	return err
 }
 
 func (m *unstoredMark) After(older retry.Job) retry.Job {

@@ -43,6 +43,10 @@ const (
 	// why.
 	EventSessionLost EventName = "session.lost"
 
+	// EventSessionReturned: the Store had a session again that had ended, as it may
+	// after a fail-over. It has been ended once more.
+	EventSessionReturned EventName = "session.returned"
+
 	// EventRefreshFailed: a token refresh failed for now; the session goes on. Err
 	// says why.
 	EventRefreshFailed EventName = "refresh.failed"

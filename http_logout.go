@@ -280,7 +280,7 @@ func (p *Passport) BackChannelLogout(w http.ResponseWriter, r *http.Request) {
 		web.WriteJSON(w, http.StatusBadRequest, oauthError{"invalid_request", "the form has not one logout_token"})
 		return
 	}
-	if _, err := p.EndByLogoutToken(r.Context(), r.PostForm.Get("logout_token")); err != nil {
+	if l, err := p.EndByLogoutToken(r.Context(), r.PostForm.Get("logout_token")); err != nil && l.App != OutcomePending {
 		p.c.Logger.WarnContext(r.Context(), "passport: a back-channel logout was refused", "error", err)
 		web.WriteJSON(w, http.StatusBadRequest, oauthError{"invalid_request", "the logout token was not accepted, or the logout failed"})
 		return

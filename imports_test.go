@@ -51,11 +51,12 @@ var walls = map[string][]string{
 
 	"internal/authdomain":  {},
 	"internal/logoutstate": {module + "/internal/strictbase64"},
-	"internal/notice":      {module + "/storage", module + "/internal/tasks"},
-	"internal/retry":       {module + "/internal/tasks"},
+	"internal/notice":      {module + "/storage", module + "/internal/ended", module + "/internal/tasks"},
+	"internal/retry":       {module + "/storage", module + "/internal/tasks"},
+	"internal/ended":       {},
 	"internal/tokencache":  {},
 	"internal/records": {
-		module + "/storage", module + "/storage/memory", module + "/internal/envelope", module + "/internal/seal", module + "/internal/strictbase64",
+		module + "/storage", module + "/storage/memory", module + "/internal/ended", module + "/internal/envelope", module + "/internal/seal", module + "/internal/strictbase64",
 	},
 	"internal/marks":        {module + "/storage", module + "/internal/records"},
 	"internal/apiclient":    {module + "/internal/authdomain"},

@@ -37,7 +37,7 @@ func (p *Passport) retire(ctx context.Context, binding Secret, app Outcome) (ses
 	} else {
 		p.c.Logger.WarnContext(ctx, "passport: very many logouts by browsers without a session; this one leaves no mark for logins whose requests it has crossed")
 	}
-	if err != nil && !errors.Is(err, storage.ErrFull) { // a full store keeps nobody signed in
+	if err != nil && !notSafe(err) && !errors.Is(err, storage.ErrFull) { // a full store keeps nobody signed in
 		return nil, err
 	}
 	removed, removeErr := p.records.DeleteMatching(ctx, storage.Match{
@@ -94,7 +94,7 @@ func (p *Passport) presentSession(ctx context.Context, secret Secret) (id string
 		return id, math.MaxInt64
 	}
 	h, err := p.records.OpenHead(rec)
-	if err != nil || p.c.Now().Unix() >= p.end(h) {
+	if err != nil || p.c.Now().Unix() >= p.end(h) || !p.records.Alive(&rec, &h) {
 		return "", 0
 	}
 	return id, p.end(h)

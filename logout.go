@@ -31,7 +31,7 @@ func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
 	}
 	l, removed, err := p.endSession(ctx, id, EventLogout)
 	p.sendTo(ctx, &l, removed.Record, p.newLogoutState(removed.Record.SID))
-	if l.App == OutcomeDone {
+	if l.gone() {
 		l.Revocation = p.revokeAndWait(ctx, removed)
 	}
 	return l, err
@@ -55,16 +55,17 @@ func (p *Passport) endSession(ctx context.Context, id string, event EventName) (
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
 		return l, removed, nil
-	case err != nil:
+	case err != nil && !notSafe(err):
 		l.App, l.Revocation = OutcomeFailed, OutcomePending
-		p.retries.Add(id, &unendedSession{p, id, event})
+		p.retries.Add(id, &unendedSession{p: p, id: id, event: event})
 		return l, removed, storeError(err)
 	}
+	err = p.makeSafe(err, event, removed.Record)
 	if event == EventLogout {
-		err = p.endBearersOf(call, removed.Record)
+		err = errors.Join(err, p.endBearersOf(call, removed.Record))
 	}
 	p.ended(Event{Name: event, Context: ctx}, removed.Record)
-	l.App, l.Revocation, l.Ended = OutcomeDone, OutcomePending, 1
+	l.App, l.Revocation, l.Ended = appOutcome(err), OutcomePending, 1
 	return l, removed, err
 }
 
@@ -126,20 +127,24 @@ func (p *Passport) EndBrowserSession(ctx context.Context, b BrowserState) (Logou
 	if records.Plausible(b.Session.Reveal()) {
 		l, removed, err = p.endOwn(ctx, b.Session, EventLogout)
 	}
-	if l.App == OutcomeDone {
+	if l.gone() {
 		l.Revocation = p.expectedRevocation(removed.Record)
 		p.revoker.Revoke(removed)
 		tellRemoved(ctx, b.Session, removed.Record)
 	}
 	stopped, stopErr := p.stopLogins(ctx, b, l.App, removed.Record.ID)
-	if stopErr != nil {
-		l.App, err = OutcomeFailed, errors.Join(err, storeError(stopErr))
+	if stopErr != nil && !notSafe(stopErr) {
+		l.App, stopErr = OutcomeFailed, storeError(stopErr)
 	}
+	err = errors.Join(err, stopErr)
 	if stopped > 0 {
 		l.Ended += stopped
 		if l.App == OutcomeSkipped {
 			l.App, l.Revocation = OutcomeDone, OutcomePending
 		}
+	}
+	if l.App == OutcomeDone {
+		l.App = appOutcome(err)
 	}
 	state := p.stateOfLogout(b, l, removed.Record.SID)
 	p.sendTo(ctx, &l, removed.Record, state)
@@ -150,7 +155,7 @@ func (p *Passport) EndBrowserSession(ctx context.Context, b BrowserState) (Logou
 // sid, if that is known. A browser that was not signed in may log out once more, to
 // finish the same logout.
 func (p *Passport) stateOfLogout(b BrowserState, l Logout, sid string) Secret {
-	if l.App != OutcomeDone && b.lastLogout().Unfinished() {
+	if !l.gone() && b.lastLogout().Unfinished() {
 		return b.Logout
 	}
 	return p.newLogoutState(sid)
@@ -183,15 +188,20 @@ func (p *Passport) stopLogins(ctx context.Context, b BrowserState, app Outcome, 
 	}
 	call, cancel := p.records.Bound(ctx)
 	defer cancel()
+	var unsafe error
 	for i, binding := range bindings {
 		n, err := p.stopLogin(call, binding, app, ended)
 		sessions += n
-		if err != nil {
+		if err != nil && !notSafe(err) {
 			p.retryBindings(bindings[i:])
 			return sessions, err
 		}
+		if err != nil && app != OutcomeSkipped { // else it may be anybody's
+			p.retryBindings(bindings[i : i+1])
+			unsafe = errors.Join(unsafe, err)
+		}
 	}
-	return sessions, nil
+	return sessions, unsafe
 }
 
 // stopLogin retires a binding and ends the sessions that it has begun, except the one
@@ -206,7 +216,7 @@ func (p *Passport) stopLogin(ctx context.Context, binding Secret, app Outcome, e
 			continue
 		}
 		l, removed, endErr := p.endSession(ctx, id, EventLogout)
-		if l.App == OutcomeDone {
+		if l.gone() {
 			p.revoker.Revoke(removed)
 			sessions++
 		}
@@ -227,27 +237,33 @@ type unendedSession struct {
 	p     *Passport
 	id    string
 	event EventName // to tell of
+	gone  bool      // it has been ended, and waits for the store's replicas
 }
 
 func (u *unendedSession) Do(ctx context.Context) error {
 	removed, err := u.p.revoker.Delete(ctx, u.id)
-	if errors.Is(err, storage.ErrNotFound) {
+	if errors.Is(err, storage.ErrNotFound) && !errors.Is(err, storage.ErrNotReplicated) {
 		return nil
 	}
-	if err != nil {
+	if err != nil && !notSafe(err) {
 		return err
 	}
+	_ = u.p.makeSafe(err, u.event, removed.Record)
 	if u.event == EventLogout {
 		_ = u.p.endBearersOf(ctx, removed.Record) // waits in its turn
 	}
-	u.p.ended(Event{Name: u.event}, removed.Record)
+	about := Event{Name: u.event}
+	if u.p.records.Ended().HasSession(u.id) {
+		about = Event{Name: EventSessionReturned, Err: errReturned}
+	}
+	u.p.ended(about, removed.Record)
 	u.p.revoker.Revoke(removed)
 	return nil
 }
 
 func (u *unendedSession) After(retry.Job) retry.Job { return u }
 
-func (u *unendedSession) Loses() bool { return true }
+func (u *unendedSession) Loses() bool { return !u.gone }
 
 // unstoppedLogins are the logins of a binding that waits for the store to be retired.
 type unstoppedLogins struct {

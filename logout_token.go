@@ -38,7 +38,7 @@ func (p *Passport) EndByLogoutToken(ctx context.Context, token string) (Logout, 
 		return Logout{}, errors.Join(storeError(err), p.records.Undo(ctx, used))
 	}
 	l, err := p.endByToken(work, t)
-	if err != nil && !full {
+	if err != nil && !full && !notSafe(err) {
 		return l, errors.Join(err, p.records.Undo(ctx, used))
 	}
 	if err == nil && full {
@@ -53,10 +53,14 @@ func (p *Passport) EndByLogoutToken(ctx context.Context, token string) (Logout, 
 // sessions stored meanwhile are ended then.
 func (p *Passport) endByToken(ctx context.Context, t provider.LogoutToken) (Logout, error) {
 	meant := matchOf(t.Subject, t.SID)
-	err := p.overtaken.Mark(ctx, ownerOf(t), t.IssuedAt)
+	now := p.c.Now()
+	unsafe, err := p.markOvertaken(ctx, t)
 	full := errors.Is(err, storage.ErrFull)
 	if err == nil || full {
 		err = errors.Join(err, p.endBearersByToken(ctx, t))
+	}
+	if notSafe(err) {
+		unsafe, err = errors.Join(unsafe, err), nil
 	}
 	if err != nil && !errors.Is(err, storage.ErrFull) {
 		l := newLogout(p.c.LogoutMode)
@@ -64,29 +68,34 @@ func (p *Passport) endByToken(ctx context.Context, t provider.LogoutToken) (Logo
 		return l, storeError(err)
 	}
 	l, err := p.endByProvider(ctx, t.Subject, t.SID)
-	if err != nil {
+	if err != nil && !notSafe(err) {
 		return l, err
+	}
+	p.rememberEnded(meant, now)
+	if unsafe = errors.Join(unsafe, err); unsafe != nil {
+		l.App = OutcomePending
 	}
 	p.emit(Event{Name: EventProviderLogout, Subject: t.Subject, SID: t.SID, Context: ctx})
 	if full {
 		p.complainOfFull(p.overtaken.Mark(ctx, ownerOf(t), t.IssuedAt))
 		ended, revocation, err := p.endMatching(ctx, meant)
-		if err != nil {
+		if err != nil && !notSafe(err) {
 			return l, storeError(err)
 		}
 		if ended > 0 {
-			l.App, l.Revocation, l.Ended = OutcomeDone, worse(l.Revocation, revocation), l.Ended+ended
+			unsafe = errors.Join(unsafe, err)
+			l.App, l.Revocation, l.Ended = appOutcome(unsafe), worse(l.Revocation, revocation), l.Ended+ended
 		}
 	}
 	if t.SID == "" {
-		return l, nil
+		return l, unsafe
 	}
 	if err := p.confirm(ctx, t.SID); errors.Is(err, storage.ErrFull) {
 		p.complainOfFull(err)
 	} else if err != nil {
 		return l, storeError(err)
 	}
-	return l, nil
+	return l, unsafe
 }
 
 // complainOfFull logs the effect of a full store: an overtaken login may complete,
@@ -124,21 +133,26 @@ func (p *Passport) endByProvider(ctx context.Context, subject, sid string) (Logo
 	var err error
 	l.Ended, l.Revocation, err = p.endMatching(ctx, matchOf(subject, sid))
 	switch {
-	case err != nil:
+	case err != nil && !notSafe(err):
 		l.App = OutcomeFailed
 		return l, storeError(err)
-	case l.Ended > 0:
-		l.App = OutcomeDone
+	case err != nil || l.Ended > 0:
+		l.App = appOutcome(err)
 	}
-	return l, nil
+	return l, err
 }
 
 // endByFrame ends the sessions of a Passport session on behalf of the provider's
 // logout page. Anybody can send such requests, so one that ends nothing emits no
 // event.
 func (p *Passport) endByFrame(ctx context.Context, sid string) error {
+	now := p.c.Now()
 	l, err := p.endByProvider(ctx, "", sid)
+	if notSafe(err) {
+		err = nil // it will be; the browser can do nothing about it
+	}
 	if l.Ended > 0 {
+		p.rememberEnded(storage.Match{SID: sid}, now)
 		p.emit(Event{Name: EventProviderLogout, SID: sid, Context: ctx})
 	}
 	return err
@@ -147,7 +161,7 @@ func (p *Passport) endByFrame(ctx context.Context, sid string) error {
 func (p *Passport) endMatching(ctx context.Context, m storage.Match) (ended int, revocation Outcome, err error) {
 	if !p.c.RevokeOnProviderLogout {
 		records, err := p.records.DeleteMatching(ctx, p.records.OwnSessions(m))
-		err = errors.Join(err, p.endBearersOf(ctx, records...))
+		err = errors.Join(p.makeSafe(err, EventLogout, records...), p.endBearersOf(ctx, records...))
 		p.ended(Event{Name: EventLogout, Context: ctx}, records...)
 		return len(records), OutcomeSkipped, err
 	}
@@ -159,7 +173,7 @@ func (p *Passport) endMatching(ctx context.Context, m storage.Match) (ended int,
 	for i, d := range revocations {
 		records[i] = d.Record
 	}
-	err = errors.Join(err, p.endBearersOf(ctx, records...))
+	err = errors.Join(p.makeSafe(err, EventLogout, records...), p.endBearersOf(ctx, records...))
 	p.ended(Event{Name: EventLogout, Context: ctx}, records...)
 	p.revoker.Revoke(revocations...)
 	return len(revocations), OutcomePending, err
@@ -172,10 +186,13 @@ func (p *Passport) endFramed(ctx context.Context, b BrowserState) (BrowserState,
 		return b, nil
 	}
 	l, removed, err := p.endOwn(ctx, b.Session, EventLogout)
-	if l.App == OutcomeDone {
+	if l.gone() {
 		p.revoker.Revoke(removed)
 	}
 	b.Session = ""
+	if notSafe(err) {
+		err = nil // as in endByFrame
+	}
 	return b, err
 }
 

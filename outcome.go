@@ -52,7 +52,10 @@ type Logout struct {
 	State Secret
 
 	// App is the app session in the store: OutcomeDone, OutcomeSkipped (there was
-	// none), or OutcomeFailed (the store did not answer). A logout of one session
+	// none), OutcomePending (it is gone, but a fail-over of the store may bring it back
+	// until the store's replicas have confirmed; see storage.ErrNotReplicated), or
+	// OutcomeFailed (the store did not answer). What is pending is done again in the
+	// background until it is confirmed, while the process runs. A logout of one session
 	// that failed is retried in the background while the process runs; if
 	// EndSessions failed, call it again.
 	App Outcome
@@ -77,6 +80,9 @@ type Logout struct {
 func newLogout(mode LogoutMode) Logout {
 	return Logout{Mode: mode, App: OutcomeSkipped, Revocation: OutcomeSkipped, Passport: OutcomePending}
 }
+
+// gone reports whether the app session has been removed.
+func (l Logout) gone() bool { return l.App == OutcomeDone || l.App == OutcomePending }
 
 // worse returns the worse of two outcomes.
 func worse(a, b Outcome) Outcome {

@@ -75,7 +75,8 @@ func New(c Config) (*Passport, error) {
 	// A token is good from up to ClockLeeway before its iat until as long after its end.
 	p.signedOut = marks.BearerBook{Records: p.records, Now: s.Now, Life: s.BearerLifetime + 2*s.ClockLeeway + time.Minute}
 	p.retries = retry.New(p.tasks, records.Timeout, s.Logger)
-	p.notices = notice.NewWatcher(notice.Config{Store: s.Store, Tasks: p.tasks, Timeout: records.Timeout, Logger: s.Logger})
+	p.notices = notice.NewWatcher(notice.Config{Store: s.Store, Tasks: p.tasks, Timeout: records.Timeout, Logger: s.Logger, Ended: p.records.Ended()})
+	p.records.OnReturn(p.endAgain)
 	p.revoker = newRevoker(p)
 	p.setURLs()
 	warnOfHiddenInterfaces(s)
@@ -98,7 +99,8 @@ func (p *Passport) begin() { p.revoker.Begin() }
 // that run only briefly. Call it after the HTTP server's Shutdown. It does not
 // close the Store or the HTTPClient. Calling it again does nothing.
 //
-// The error lists what is lost: sessions that the store could not end, and refresh
+// The error lists what is lost: sessions that the store could not end, or whose end its
+// replicas have not confirmed (storage.ErrNotReplicated), and refresh
 // tokens that could not be revoked and are in no durable queue. Revocations that a
 // durable queue keeps for the next start are not an error.
 func (p *Passport) Close(ctx context.Context) error {
@@ -111,6 +113,9 @@ func (p *Passport) Close(ctx context.Context) error {
 	var errs []error
 	if n := p.retries.Losses(); n > 0 {
 		errs = append(errs, fmt.Errorf("passport: %d sessions could not be ended, and live until they expire", n))
+	}
+	if n := p.retries.Count(waitsForReplicas); n > 0 {
+		errs = append(errs, fmt.Errorf("passport: %d sessions have ended, but a fail-over of the store may bring them back", n))
 	}
 	if n := p.revoker.Unrevoked(); n > 0 {
 		errs = append(errs, fmt.Errorf("passport: %d refresh tokens could not be revoked before the end", n))

@@ -352,7 +352,8 @@ func (p *Passport) unreadable(ctx context.Context, rec storage.Record, err error
 	defer cancel()
 	removed, removeErr := p.revoker.Delete(call, rec.ID)
 	switch {
-	case removeErr == nil:
+	case removeErr == nil, notSafe(removeErr):
+		_ = p.makeSafe(removeErr, EventSessionLost, removed.Record)
 		p.notices.Announce(rec.ID)
 		p.emit(Event{Name: EventSessionLost, Session: rec.ID, Subject: rec.Subject, SID: rec.SID, Context: ctx, Err: err})
 		p.revoker.Revoke(removed)
@@ -377,6 +378,9 @@ func (p *Passport) update(ctx context.Context, rec storage.Record, change func(*
 		if err != nil {
 			unreadable = p.unreadable(ctx, rec, err)
 			return rec, false, unreadable
+		}
+		if !p.records.Alive(&rec, &h) {
+			return rec, false, storage.ErrNotFound
 		}
 		before := t
 		if !change(&h, &t) {

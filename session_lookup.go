@@ -54,7 +54,7 @@ func (p *Passport) findByID(ctx context.Context, id string, s *Session) error {
 		return p.unreadable(ctx, s.rec, err)
 	}
 	now := p.c.Now().Unix()
-	if now >= p.end(*s.head) {
+	if now >= p.end(*s.head) || !p.records.Alive(&s.rec, s.head) {
 		return ErrNoSession
 	}
 	if p.c.IdleTimeout > 0 && now-s.head.Seen >= int64(p.touchEvery()/time.Second) {

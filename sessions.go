@@ -72,7 +72,7 @@ func (p *Passport) Sessions(ctx context.Context, subject string) ([]SessionInfo,
 	}
 	var all []SessionInfo
 	for _, r := range records {
-		if h, err := p.records.OpenHead(r); err == nil && p.expiry(h).After(p.c.Now()) {
+		if h, err := p.records.OpenHead(r); err == nil && p.expiry(h).After(p.c.Now()) && p.records.Alive(&r, &h) {
 			all = append(all, infoOf(r, h))
 		}
 	}
@@ -98,23 +98,27 @@ func (p *Passport) EndSessions(ctx context.Context, m storage.Match) (Logout, er
 	}
 	call, cancel := p.records.Bound(ctx)
 	defer cancel()
+	now := p.c.Now()
 	revocations, err := p.revoker.DeleteMatching(call, p.records.OwnSessions(m))
 	records := make([]storage.Record, len(revocations))
 	for i, d := range revocations {
 		records[i] = d.Record
 	}
-	markErr := p.endBearersMatching(call, m, records)
+	if notSafe(err) {
+		err = p.makeSafe(err, EventLogout, records...)
+	} else if err != nil {
+		l.App, err = OutcomeFailed, storeError(err)
+	}
+	err = errors.Join(err, p.endBearersMatching(call, m, records))
+	p.rememberEnded(m, now)
 	p.ended(Event{Name: EventLogout, Context: ctx}, records...)
 	l.Ended = len(revocations)
-	switch {
-	case err != nil:
-		l.App, err = OutcomeFailed, storeError(err)
-	case l.Ended > 0:
-		l.App = OutcomeDone
+	if l.App != OutcomeFailed && (l.Ended > 0 || notSafe(err)) {
+		l.App = appOutcome(err)
 	}
 	p.sendTo(ctx, &l, storage.Record{}, p.newLogoutState(""))
 	l.Revocation = p.revokeAndWait(ctx, revocations...)
-	return l, errors.Join(err, markErr)
+	return l, err
 }
 
 // maxLabel bounds a label, in bytes.
@@ -168,7 +172,7 @@ func (p *Passport) endOldest(ctx context.Context, subject, latest string) {
 
 func (p *Passport) evict(ctx context.Context, id string) {
 	l, removed, err := p.endSession(ctx, id, EventSessionEvicted)
-	if l.App == OutcomeDone {
+	if l.gone() {
 		p.revoker.Revoke(removed)
 	}
 	if err != nil {

@@ -301,7 +301,7 @@ func (p *Passport) replace(ctx context.Context, old Secret, next string) {
 	if err != nil {
 		p.c.Logger.WarnContext(ctx, "passport: the session before this login could not be ended", "error", err)
 	}
-	if l.App == OutcomeDone {
+	if l.gone() {
 		p.revoker.Revoke(removed)
 	}
 }

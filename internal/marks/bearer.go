@@ -174,7 +174,7 @@ func (b *BearerBook) Mark(ctx context.Context, owner Owner, by Bearers) error {
 // Lift lets the tokens of a login through that began after the logouts which are
 // marked.
 func (b *BearerBook) Lift(ctx context.Context, owner Owner, by Login) error {
-	return b.Records.Amend(ctx, b.ID(owner), func(rec storage.Record) (storage.Record, bool, error) {
+	err := b.Records.Amend(ctx, b.ID(owner), func(rec storage.Record) (storage.Record, bool, error) {
 		m := b.read(rec)
 		var liftsAll, liftsBare bool
 		m.All, liftsAll = m.All.lifted(by)
@@ -184,6 +184,10 @@ func (b *BearerBook) Lift(ctx context.Context, owner Owner, by Login) error {
 		}
 		return b.sealed(rec, m)
 	})
+	if records.NotReplicated(err) {
+		return nil // if it is lost, the tokens have to be refreshed
+	}
+	return err
 }
 
 // Ends reports whether an owner's marks end a token, which was issued at a moment and

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/passport-go/passport/internal/ended"
 	"github.com/passport-go/passport/internal/tasks"
 	"github.com/passport-go/passport/storage"
 )
@@ -29,6 +30,7 @@ type Config struct {
 	Tasks   *tasks.Group  // runs what keeps the listeners informed
 	Timeout time.Duration // of a call to the store
 	Logger  *slog.Logger
+	Ended   *ended.Set // is told of every session that is found to have ended; may be nil
 }
 
 // Watcher tells the listeners of a process that a session has ended, here or on
@@ -65,7 +67,7 @@ func (w *Watcher) Watch(ctx context.Context, id string) *Listener {
 // Announce tells those who watch these sessions, here and on other instances, that
 // they have ended.
 func (w *Watcher) Announce(ids ...string) {
-	w.board.End(ids...)
+	w.end(ids...)
 	if w.notifier == nil || len(ids) == 0 {
 		return
 	}
@@ -83,7 +85,7 @@ func (w *Watcher) Announce(ids ...string) {
 func (w *Watcher) listen(ctx context.Context) {
 	for {
 		ready := func() { w.c.Tasks.Start(w.lookAgain) }
-		err := w.notifier.Listen(ctx, ready, func(id string) { w.board.End(id) })
+		err := w.notifier.Listen(ctx, ready, func(id string) { w.end(id) })
 		if ctx.Err() != nil {
 			return
 		}
@@ -128,6 +130,11 @@ func (w *Watcher) recheck(ctx context.Context, id string) {
 	call, cancel := context.WithTimeout(ctx, w.c.Timeout)
 	defer cancel()
 	if _, err := w.c.Store.Load(call, id); errors.Is(err, storage.ErrNotFound) {
-		w.board.End(id)
+		w.end(id)
 	}
+}
+
+func (w *Watcher) end(ids ...string) {
+	w.c.Ended.Sessions(ids...)
+	w.board.End(ids...)
 }

@@ -14,7 +14,7 @@ type Edit func(storage.Record) (next storage.Record, ok bool, err error)
 // Change stores what edit makes of rec, a record as it was read. A record that has
 // ended is not brought back: storage.ErrNotFound.
 func (r *Records) Change(ctx context.Context, rec storage.Record, edit Edit) (storage.Record, error) {
-	return r.retry(ctx, rec, r.alive(ctx, edit), func() (storage.Record, error) { return rec, storage.ErrNotFound })
+	return r.retry(ctx, rec, r.inTime(ctx, edit), func() (storage.Record, error) { return rec, storage.ErrNotFound })
 }
 
 // Upsert is Change for a record that need not be there. It begins with rec, which is
@@ -39,9 +39,9 @@ func (r *Records) Amend(ctx context.Context, id string, edit Edit) error {
 	return err
 }
 
-// alive is edit for records whose time has not run out; the store may go by another
+// inTime is edit for records whose time has not run out; the store may go by another
 // clock. Another request may have given the record more time since it was read.
-func (r *Records) alive(ctx context.Context, edit Edit) Edit {
+func (r *Records) inTime(ctx context.Context, edit Edit) Edit {
 	return func(rec storage.Record) (storage.Record, bool, error) {
 		next, ok, err := edit(rec)
 		if err != nil || !ok || rec.Expiry.After(r.now()) {
@@ -69,8 +69,8 @@ func (r *Records) retry(ctx context.Context, rec storage.Record, edit Edit, gone
 		}
 		saved, err := r.Save(ctx, next)
 		switch {
-		case err == nil:
-			return saved, nil
+		case err == nil, NotReplicated(err):
+			return saved, err
 		case errors.Is(err, storage.ErrConflict):
 			latest, err := r.Load(ctx, rec.ID)
 			if errors.Is(err, storage.ErrNotFound) {

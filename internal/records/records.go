@@ -11,6 +11,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/passport-go/passport/internal/ended"
 	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/internal/seal"
 	"github.com/passport-go/passport/internal/strictbase64"
@@ -40,6 +41,8 @@ type Records struct {
 	tenant *envelope.Tenant
 	now    func() time.Time
 
+	ended *ended.Set // nil for a store in this process
+
 	inProcess bool
 	ids       *envelope.IDs  // nil for a store outside this process
 	heads     *envelope.Memo // the same
@@ -50,7 +53,10 @@ func New(store storage.TokenStore, keys *seal.Keys, tenant *envelope.Tenant, now
 	r := &Records{TokenStore: store, keys: keys, tenant: tenant, now: now}
 	if _, r.inProcess = store.(*memory.Store); r.inProcess {
 		r.ids, r.heads = new(envelope.IDs), new(envelope.Memo)
+		return r
 	}
+	r.ended = ended.New()
+	r.TokenStore = &guarded{TokenStore: store, ended: r.ended, back: func(storage.Record) {}}
 	return r
 }
 
@@ -157,6 +163,9 @@ func (r *Records) Put(ctx context.Context, rec storage.Record, body []byte) (sto
 func (r *Records) Note(ctx context.Context, rec storage.Record) error {
 	_, err := r.Put(ctx, rec, nil)
 	if errors.Is(err, storage.ErrConflict) {
+		if errors.Is(err, storage.ErrNotReplicated) {
+			return storage.ErrNotReplicated // the other one is not safe yet
+		}
 		return nil
 	}
 	return err

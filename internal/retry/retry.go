@@ -3,12 +3,14 @@ package retry
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"sync"
 	"time"
 
 	"github.com/passport-go/passport/internal/tasks"
+	"github.com/passport-go/passport/storage"
 )
 
 const (
@@ -22,7 +24,9 @@ const (
 // Job is what is tried again. A new job takes the place of an older one with the same
 // ID. Jobs are compared, so they have to be pointers.
 type Job interface {
-	// Do tries it. An error means that the store is still down.
+	// Do tries it. An error means that the store is still down, except for
+	// storage.ErrNotReplicated: then it is done, and will be done again until it is
+	// safe.
 	Do(ctx context.Context) error
 
 	// After returns the job that does both this one and an older one.
@@ -78,7 +82,7 @@ func (q *Queue) loop(ctx context.Context) {
 	}
 }
 
-// Try does what waits, until a job fails.
+// Try does what waits, until the store fails.
 func (q *Queue) Try(ctx context.Context) {
 	q.mu.Lock()
 	waiting := maps.Clone(q.waiting)
@@ -87,6 +91,9 @@ func (q *Queue) Try(ctx context.Context) {
 		call, cancel := context.WithTimeout(ctx, q.timeout)
 		err := job.Do(call)
 		cancel()
+		if errors.Is(err, storage.ErrNotReplicated) {
+			continue
+		}
 		if err != nil {
 			return
 		}
@@ -104,6 +111,18 @@ func (q *Queue) Waits(id string) bool {
 	defer q.mu.Unlock()
 	_, waits := q.waiting[id]
 	return waits
+}
+
+// Count counts the jobs that wait and are of a sort.
+func (q *Queue) Count(of func(Job) bool) (n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, job := range q.waiting {
+		if of(job) {
+			n++
+		}
+	}
+	return n
 }
 
 // Losses counts the jobs that wait and lose a session.

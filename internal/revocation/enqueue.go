@@ -10,17 +10,33 @@ import (
 // Delete removes a record from the store and enqueues its revocation, which is
 // leased to this process: pass it to Revoke. If the queue is full, the record is
 // removed all the same, and this process keeps the revocation. The error is
-// storage.ErrNotFound if there is no such record.
+// storage.ErrNotFound if there is no such record. With storage.ErrNotReplicated alone
+// the record was removed; a fail-over may bring it back, but this process keeps the
+// revocation too.
 func (w *Worker) Delete(ctx context.Context, id string) (storage.Revocation, error) {
 	r, err := w.c.Queue.DeleteAndEnqueue(ctx, id, Lease)
 	if !errors.Is(err, storage.ErrFull) {
+		w.keepUnsafe(err, r)
 		return r, err
 	}
 	record, err := w.c.Store.Delete(ctx, id)
-	if err != nil {
+	if record.ID == "" {
 		return storage.Revocation{}, err
 	}
-	return w.keep(record), nil
+	return w.keep(record), err
+}
+
+// keepUnsafe has this process keep revocations that the queue has, but may lose in a
+// fail-over, if there is room.
+func (w *Worker) keepUnsafe(err error, revocations ...storage.Revocation) {
+	if !errors.Is(err, storage.ErrNotReplicated) {
+		return
+	}
+	for _, r := range revocations {
+		if r.Record.ID != "" && w.hasRoom() {
+			w.track(r, true)
+		}
+	}
 }
 
 // DeleteMatching is Delete for all records that m selects. With an error it returns
@@ -28,6 +44,7 @@ func (w *Worker) Delete(ctx context.Context, id string) (storage.Revocation, err
 func (w *Worker) DeleteMatching(ctx context.Context, m storage.Match) ([]storage.Revocation, error) {
 	revocations, err := w.c.Queue.DeleteMatchingAndEnqueue(ctx, m, Lease)
 	if !errors.Is(err, storage.ErrFull) {
+		w.keepUnsafe(err, revocations...)
 		return revocations, err
 	}
 	records, err := w.c.Store.DeleteMatching(ctx, m)
@@ -44,7 +61,10 @@ func (w *Worker) Enqueue(record storage.Record) {
 	ctx, cancel := context.WithTimeout(context.Background(), w.c.StoreTimeout)
 	defer cancel()
 	r, err := w.c.Queue.Enqueue(ctx, record, Lease)
-	if err != nil {
+	switch {
+	case err != nil && r.Record.ID != "":
+		w.keepUnsafe(err, r)
+	case err != nil:
 		r = w.keep(record)
 	}
 	w.Revoke(r)

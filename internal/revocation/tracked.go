@@ -71,6 +71,12 @@ func (w *Worker) track(r storage.Revocation, unqueued bool) {
 	}
 }
 
+func (w *Worker) hasRoom() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.mayTrackMore()
+}
+
 // mayTrackMore is for the holder of mu.
 func (w *Worker) mayTrackMore() bool { return w.c.Volatile || len(w.tracked) < maxTracked }
 

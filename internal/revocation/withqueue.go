@@ -20,11 +20,12 @@ type withQueue struct {
 }
 
 func (q *withQueue) DeleteAndEnqueue(ctx context.Context, id string, lease time.Duration) (storage.Revocation, error) {
-	r, err := q.store.Delete(ctx, id)
-	if err != nil {
-		return storage.Revocation{}, err
+	r, unsafe := q.store.Delete(ctx, id)
+	if r.ID == "" {
+		return storage.Revocation{}, unsafe
 	}
-	return q.Enqueue(context.WithoutCancel(ctx), r, lease)
+	enqueued, err := q.Enqueue(context.WithoutCancel(ctx), r, lease)
+	return enqueued, errors.Join(err, unsafe)
 }
 
 func (q *withQueue) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, lease time.Duration) ([]storage.Revocation, error) {

@@ -74,7 +74,7 @@ func (s *Store) removeMatching(ctx context.Context, m storage.Match, by *enqueue
 		calls = more
 	}
 	if failed != nil {
-		return errors.Join(failure("delete matching", failed), proven(nil, unproven))
+		return failure("delete matching", failed)
 	}
 	return proven(nil, unproven)
 }

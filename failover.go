@@ -1,0 +1,110 @@
+package passport
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/passport-go/passport/internal/ended"
+	"github.com/passport-go/passport/internal/marks"
+	"github.com/passport-go/passport/internal/provider"
+	"github.com/passport-go/passport/internal/records"
+	"github.com/passport-go/passport/internal/retry"
+	"github.com/passport-go/passport/storage"
+)
+
+// A store that fails over may lose the last that it has answered: a session is back
+// after its logout. Two things stand against that. A store that waits for its replicas
+// says of a write that they have not confirmed it (storage.ErrNotReplicated); the
+// logout is pending then, and is done again until they have. And what this process
+// knows to have ended stays so for it (package ended), whatever the store says.
+
+// notSafe reports whether all that is wrong with a logout is that a fail-over may undo
+// it.
+func notSafe(err error) bool {
+	return records.NotReplicated(err) && !errors.Is(err, ErrStoreUnavailable)
+}
+
+// appOutcome is that of sessions that were removed with an error.
+func appOutcome(err error) Outcome {
+	if errors.Is(err, storage.ErrNotReplicated) {
+		return OutcomePending
+	}
+	return OutcomeDone
+}
+
+// makeSafe has the end of sessions done again, if err says that it is not safe. It
+// returns err.
+func (p *Passport) makeSafe(err error, event EventName, removed ...storage.Record) error {
+	if notSafe(err) {
+		for _, rec := range removed {
+			p.retries.Add(rec.ID, &unendedSession{p: p, id: rec.ID, event: event, gone: true})
+		}
+	}
+	return err
+}
+
+func waitsForReplicas(j retry.Job) bool {
+	u, ok := j.(*unendedSession)
+	return ok && u.gone
+}
+
+// unsafeMark is the mark of a provider's logout that a fail-over may undo.
+type unsafeMark struct {
+	p *Passport
+	t provider.LogoutToken
+}
+
+func (m *unsafeMark) Do(ctx context.Context) error {
+	return m.p.overtaken.Mark(ctx, ownerOf(m.t), m.t.IssuedAt)
+}
+
+func (m *unsafeMark) After(retry.Job) retry.Job { return m }
+
+func (m *unsafeMark) Loses() bool { return false }
+
+// markOvertaken leaves the mark of a provider's logout. unsafe: a fail-over may undo
+// it, and it is done again.
+func (p *Passport) markOvertaken(ctx context.Context, t provider.LogoutToken) (unsafe, err error) {
+	err = p.overtaken.Mark(ctx, ownerOf(t), t.IssuedAt)
+	if !notSafe(err) {
+		return nil, err
+	}
+	p.retries.Add("logout "+string(ownerOf(t)), &unsafeMark{p, t})
+	return err, nil
+}
+
+// unsafeBearerMark is [unstoredMark] for one that is stored, and in force, but may be
+// undone.
+func (p *Passport) unsafeBearerMark(owner marks.Owner, m marks.Bearers) {
+	p.retries.Add("bearer "+string(owner), &unstoredMark{p, owner, m})
+}
+
+// rememberEnded notes that all sessions that m selects had ended at a moment.
+func (p *Passport) rememberEnded(m storage.Match, at time.Time) {
+	switch {
+	case m.Except != "" || m.SID != "" && m.Subject != "":
+	case m.SID != "":
+		p.records.Ended().Owner(ended.OfSID(m.SID), at)
+	default:
+		p.records.Ended().Owner(ended.OfSubject(m.Subject), at)
+	}
+}
+
+var errReturned = errors.New("passport: the store had a session again that had ended, as it may after a fail-over")
+
+// endAgain ends a session that has come back. The request that has found it does not
+// wait.
+func (p *Passport) endAgain(rec storage.Record) {
+	job := &unendedSession{p: p, id: rec.ID, event: EventSessionReturned}
+	if p.retries.Waits(rec.ID) {
+		return
+	}
+	p.tasks.Start(func(ctx context.Context) {
+		call, cancel := p.records.Bound(ctx)
+		defer cancel()
+		if job.Do(call) != nil {
+			p.retries.Add(rec.ID, job)
+		}
+	})
+}
