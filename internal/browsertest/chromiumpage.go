@@ -215,3 +215,19 @@ func (tab *Tab) Slow(times float64) {
 		return cdp.Call(ctx, t, emulation.SetCPUThrottlingRate, emulation.SetCPUThrottlingRateParams{Rate: times})
 	})
 }
+
+// Screen makes the window that of a screen, with so many physical pixels a CSS pixel.
+// A page at 200 % is one on half the width and height, and twice the pixels.
+func (tab *Tab) Screen(width, height int64, pixels float64) {
+	tab.t.Helper()
+	do(tab, "set the screen", chromedp.EmulateViewport(width, height, chromedp.EmulateScale(pixels)))
+}
+
+// Light makes the user one who prefers light pages.
+func (tab *Tab) Light() {
+	tab.t.Helper()
+	do(tab, "prefer light", func(ctx context.Context, t *chromedp.Target) (cdp.Empty, error) {
+		light := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "light"}}
+		return cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: light})
+	})
+}

@@ -37,6 +37,7 @@ var computed = map[string][]string{
 	"internal/browsertest/chromium.go":              {"chromium"},
 	"internal/browsertest/process.go":               {"firefox-esr", "WebKitWebDriver", "Xvfb"},
 	"internal/browsertest/gametest/example_test.go": {compiled},
+	"internal/browsertest/spatest/spa_test.go":      {compiled},
 	"internal/npmtest/npmtest.go":                   {"npm", "node"},
 	"internal/optest/oidcprovider_test.go":          {"node"},
 	"internal/processtest/child_test.go":            {itself},
