@@ -21,6 +21,7 @@ import (
 
 	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/examples/internal/run"
+	"github.com/passport-go/passport/passporttest"
 )
 
 // devServer is where Vite serves the app during development, and forwards from.
@@ -35,7 +36,7 @@ func main() {
 	if *dev {
 		base = devServer
 	}
-	run.MainAt(base, func(ctx context.Context, listener net.Listener, c passport.Config) error {
+	run.MainAt(base, passporttest.Options{}, func(ctx context.Context, listener net.Listener, c passport.Config) error {
 		if _, err := os.Stat(filepath.Join(*dist, "index.html")); !*dev && err != nil {
 			return errors.New("the app is not built: run npm ci and npm run build in examples/spa/web")
 		}
