@@ -122,6 +122,7 @@ var walls = map[string][]string{
 	"examples/internal/usertest":         {module, module + "/passporttest", module + "/examples/internal/run", "github.com/stretchr/testify/..."},
 	"examples/api":                       {module, module + "/examples/internal/run", module + "/passporttest", "github.com/evanw/esbuild/pkg/api"},
 	"examples/proxy":                     {module, module + "/examples/internal/run", module + "/passporttest"},
+	"examples/spa":                       {module, module + "/examples/internal/run", module + "/passporttest"},
 	"examples/tenants":                   {module, module + "/examples/internal/run", module + "/passporttest", module + "/storage/memory"},
 	"examples/web":                       {module, module + "/passporttest", module + "/storage/memory"},
 	"examples/cli":                       {module, module + "/native", module + "/passporttest", module + "/storage/file"},
