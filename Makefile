@@ -6,6 +6,7 @@
 # make wine     the tests for Windows, under Wine
 # make fresh    make test in a new Debian root with nothing installed by hand
 # make soak     the random tests, SOAK (20) times as long
+# make failovers  FAILOVERS (100) fail-overs of each deployment, with the options and without
 # make bench    ROUNDS (6) rounds of the benchmarks, and the table of docs/performance.md
 # make smoke    each benchmark once, on small sizes
 # make load     two instances on a Redis with LOAD_SESSIONS (200,000) live sessions
@@ -43,7 +44,7 @@ ELSEWHERE   = $(filter-out internal/% examples/recipes,$(patsubst $(CURDIR)/%,%,
 
 # The packages whose tests start servers or browsers; quick runs all the others.
 SERVERS = $(addprefix github.com/passport-go/passport/, examples/api examples/cluster examples/proxy \
-	internal/bench internal/browsertest internal/browsertest/% internal/optest internal/processtest internal/redistest \
+	internal/bench internal/browsertest internal/browsertest/% internal/failtest internal/optest internal/processtest internal/redistest \
 	storage/postgres storage/postgres/postgrestest storage/redis)
 
 # The packages whose tests run on Windows and macOS, and under Wine.
@@ -58,7 +59,7 @@ ROUNDTRIPTIME ?= 0.6s
 ROUNDS        ?= 6
 BENCHSTAT      = $(GO) run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
-.PHONY: stamp-begin docs release release-check test quick lint platforms modules tools bench record smoke load fuzz soak fresh wine portable
+.PHONY: stamp-begin docs release release-check test quick failovers lint platforms modules tools bench record smoke load fuzz soak fresh wine portable
 
 # The tests come last, so that a log ends with them. More packages run at a time
 # than there are cores, for many wait: for a browser, a server, a time-out.
@@ -168,6 +169,10 @@ soak: tools
 	STORAGETEST_SOAK=$(SOAK) $(GO) test -race -count 1 -timeout 6h ./storage/memory ./storage/file ./storage/bolt ./storage/redis ./storage/postgres ./storage/keyring
 	$(GO) test -race -count 1 -timeout 6h ./internal/modeltest -soak $(SOAK)
 	$(GO) test -race -count 1 -timeout 6h ./internal/processtest -soak $(SOAK)
+
+failovers: export FAILOVERS ?= 100
+failovers: tools
+	$(GO) test -count 1 -v -timeout 6h ./internal/failtest
 
 # What make release goes by: the commit that make test has passed on.
 stamp-begin:

@@ -32,9 +32,10 @@ type Server struct {
 	// Addr is where it listens, as host:port, from one start to the next.
 	Addr string
 
-	program string
-	dir     string
-	options []string
+	program  string
+	dir      string
+	options  []string
+	sentinel bool // options are lines of its configuration
 
 	process *os.Process
 	exited  chan struct{} // closed once the process has ended
@@ -45,20 +46,37 @@ type Server struct {
 // unless the options, those of redis-server's command line such as
 // "--appendonly", "yes", say otherwise. The caller calls Close.
 func Start(options ...string) (*Server, error) {
-	program, err := testprograms.Find("redis-server")
-	if err != nil {
+	return start(&Server{options: append([]string{"--save", ""}, options...)})
+}
+
+// StartSentinel is Start for a Sentinel. The lines of its configuration, such as
+// "sentinel monitor sessions 127.0.0.1 6379 1", are also where it keeps its state.
+func StartSentinel(lines ...string) (*Server, error) {
+	return start(&Server{sentinel: true, options: lines})
+}
+
+func start(s *Server) (_ *Server, err error) {
+	if s.program, err = testprograms.Find("redis-server"); err != nil {
 		return nil, fmt.Errorf("redistest: %w", err)
 	}
-	s := &Server{program: program, options: options}
 	if s.dir, err = os.MkdirTemp("", "redistest-"); err != nil {
 		return nil, fmt.Errorf("redistest: %w", err)
 	}
-	if err := s.startAt(freeAddr); err != nil {
+	if s.sentinel {
+		err = os.WriteFile(s.config(), []byte(strings.Join(s.options, "\n")+"\n"), 0o600)
+	}
+	if err == nil {
+		err = s.startAt(freeAddr)
+	}
+	if err != nil {
 		_ = os.RemoveAll(s.dir)
 		return nil, err
 	}
 	return s, nil
 }
+
+// config is a Sentinel's.
+func (s *Server) config() string { return filepath.Join(s.dir, "sentinel.conf") }
 
 // startAt starts the server at an address that pick returns. One that was free may
 // be somebody else's by the time the server asks for it: then it ends, and another
@@ -86,10 +104,8 @@ func freeAddr() (string, error) {
 // Restart starts the server again after Kill, at the same address and with what
 // it has on disk.
 func (s *Server) Restart() error {
-	host, port, _ := net.SplitHostPort(s.Addr)
-	args := append([]string{"--bind", host, "--port", port, "--dir", s.dir, "--save", ""}, s.options...)
 	s.output = new(bytes.Buffer)
-	command := exec.Command(s.program, args...)
+	command := exec.Command(s.program, s.args()...)
 	command.Stdout, command.Stderr = s.output, s.output
 	if err := s.supervise(command); err != nil {
 		return fmt.Errorf("redistest: %w", err)
@@ -99,6 +115,15 @@ func (s *Server) Restart() error {
 		return fmt.Errorf("redistest: the server does not start: %w: %s", err, s.output)
 	}
 	return nil
+}
+
+func (s *Server) args() []string {
+	host, port, _ := net.SplitHostPort(s.Addr)
+	args := []string{"--bind", host, "--port", port, "--dir", s.dir}
+	if s.sentinel {
+		return append([]string{s.config(), "--sentinel"}, args...)
+	}
+	return append(args, s.options...)
 }
 
 // supervise starts the server and reaps it. One thread does both: on Linux the
@@ -151,11 +176,15 @@ func (s *Server) answers() error {
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
-	if _, err := conn.Write([]byte("PING\r\nCONFIG GET dir\r\n")); err != nil {
+	where, answer := "CONFIG GET dir", []string{"*2", "$3", "dir", "$", filepath.Base(s.dir)}
+	if s.sentinel {
+		where, answer = "SENTINEL MYID", []string{"$40", s.sentinelID()}
+	}
+	if _, err := conn.Write([]byte("PING\r\n" + where + "\r\n")); err != nil {
 		return err
 	}
 	lines := bufio.NewScanner(conn)
-	for _, want := range []string{"+PONG", "*2", "$3", "dir", "$", filepath.Base(s.dir)} {
+	for _, want := range append([]string{"+PONG"}, answer...) {
 		if !lines.Scan() {
 			return cmp.Or(lines.Err(), io.ErrUnexpectedEOF)
 		}
@@ -164,6 +193,14 @@ func (s *Server) answers() error {
 		}
 	}
 	return nil
+}
+
+// sentinelID is what a Sentinel has written into its configuration.
+func (s *Server) sentinelID() string {
+	text, _ := os.ReadFile(s.config())
+	_, id, _ := strings.Cut(string(text), "sentinel myid ")
+	id, _, _ = strings.Cut(id, "\n")
+	return cmp.Or(id, "an ID that is not written yet")
 }
 
 // PID is the number of the server's process.

@@ -28,6 +28,18 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 	assert.NoDirExists(t, s.dir)
 }
 
+func TestASentinelFindsItsMaster(t *testing.T) {
+	master, err := Start()
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, master.Close()) }()
+	host, port, err := net.SplitHostPort(master.Addr)
+	require.NoError(t, err)
+	s, err := StartSentinel("sentinel monitor sessions " + host + " " + port + " 1")
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, s.Close()) }()
+	assert.Contains(t, ask(t, s, "SENTINEL GET-MASTER-ADDR-BY-NAME sessions\r\n"), port)
+}
+
 // Between the look for a free address and the start, others start servers too.
 func TestAnAddressThatAnotherServerTookMeanwhileIsLeftToIt(t *testing.T) {
 	other, err := Start()

@@ -132,6 +132,9 @@ func (s *Server) URL() string {
 	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", s.port)
 }
 
+// PID is the number of the server's main process, the parent of the others.
+func (s *Server) PID() int { return s.process.Pid }
+
 // Kill ends the server as SIGKILL does, in the middle of whatever it is doing,
 // and returns when its processes are gone.
 func (s *Server) Kill() error {

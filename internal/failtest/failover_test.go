@@ -1,0 +1,374 @@
+package failtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/passporttest"
+)
+
+// fault is what happens to a primary.
+type fault string
+
+const (
+	killed  fault = "killed"
+	stopped fault = "stopped" // and goes on after the fail-over, as what it was
+	cutOff  fault = "cut off" // with one of the instances
+)
+
+// plan is one fail-over.
+type plan struct {
+	fault
+
+	// crash: both instances end as by SIGKILL, too, and before anything was revoked.
+	// Then all that was promised must be in the store.
+	crash bool
+}
+
+// plans are what a run goes through, and again from the start.
+var plans = []plan{
+	{killed, true}, {cutOff, false}, {stopped, true},
+	{killed, false}, {cutOff, true}, {stopped, false},
+}
+
+func failovers(t *testing.T, otherwise int) int {
+	t.Helper()
+	text := os.Getenv("FAILOVERS")
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	require.NoError(t, err, "FAILOVERS")
+	require.Positive(t, n, "FAILOVERS")
+	return n
+}
+
+// Writes do not wait for the replica.
+func TestTheLoopFindsWhatAFailOverLoses(t *testing.T) {
+	for name, deploy := range deployments {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sum := run(t, deploy, false, 200*time.Millisecond, failovers(t, 2))
+			assert.Positive(t, sum.back+sum.lost+sum.revocationsLost, "the replicas are behind")
+			assert.Positive(t, sum.illegal)
+		})
+	}
+}
+
+// settling is how long it may take until all is as it was promised. Where it is known
+// that it will not be, nobody waits for long.
+var settling = map[bool]time.Duration{true: 30 * time.Second, false: 3 * time.Second}
+
+// run fails a deployment over, again and again, whose replicas are behind.
+func run(t *testing.T, deploy func(*testing.T, *network) deployment, safe bool, lag time.Duration, n int) (sum tally) {
+	t.Helper()
+	network := newNetwork(t)
+	d := deploy(t, network)
+	d.setLag(lag)
+	seed := rand.Uint64()
+	var ending sync.WaitGroup
+	defer ending.Wait()
+	for i := range n {
+		w := &world{
+			network:   network,
+			auth:      passporttest.New(passporttest.Options{AutoLogin: true, Issuer: "http://127.0.0.1/", AccessTokenLifetime: 10 * time.Minute}),
+			safe:      safe,
+			settles:   settling[safe],
+			ending:    &ending,
+			began:     time.Now(),
+			staleFrom: map[*instance]time.Time{},
+		}
+		p := plans[i%len(plans)]
+		within(t, func(ctx context.Context) error { return w.play(ctx, d, p, rand.New(rand.NewPCG(seed, uint64(i)))) })
+		if w.back+w.backHere+w.backThere+w.lost+w.revocationsLost+w.undone+w.illegal > 0 {
+			t.Logf("%s, crash %t: %s", p.fault, p.crash, w.tally)
+			for _, history := range w.examples[:min(len(w.examples), 3)] {
+				t.Log(history)
+			}
+		}
+		sum.add(w.tally)
+	}
+	t.Log(sum)
+	return sum
+}
+
+// play is one fail-over, and what is found afterwards.
+func (w *world) play(ctx context.Context, d deployment, p plan, rng *rand.Rand) error {
+	w.rounds = 1
+	for range 2 {
+		i, err := w.begin(d, 0)
+		if err != nil {
+			return err
+		}
+		w.instances = append(w.instances, i)
+	}
+	if p.crash {
+		w.auth.Inject(passporttest.Fault{Path: "/oauth/revoke", Status: 503})
+	}
+	if err := w.failOver(ctx, d, p, rng); err != nil {
+		return err
+	}
+	w.silence, w.silenceCut = w.silences(p)
+	if p.crash {
+		for _, i := range w.instances {
+			w.die(i)
+		}
+		w.auth.Lift()
+	}
+	// The next start, when all that the others had in hand is due.
+	next, err := w.begin(d, 2*time.Minute)
+	if err != nil {
+		return err
+	}
+	if err := w.judge(ctx, next, p.crash); err != nil {
+		return err
+	}
+	return w.closeAll(next)
+}
+
+// closeAll leaves instances that have died to end by themselves.
+func (w *world) closeAll(next *instance) error {
+	var errs []error
+	for _, i := range append(w.instances, next) {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		if i.died.Load() {
+			cancel()
+			w.ending.Go(func() { _ = i.Close(ctx); i.closeStore() })
+			continue
+		}
+		errs = append(errs, i.Close(ctx))
+		cancel()
+		i.closeStore()
+	}
+	return errors.Join(errs...)
+}
+
+// failOver lets the users at it, and fails a primary over in the middle.
+func (w *world) failOver(ctx context.Context, d deployment, p plan, rng *rand.Rand) error {
+	using, stop := context.WithCancel(ctx)
+	defer stop()
+	var all sync.WaitGroup
+	for range users {
+		theirs := rand.New(rand.NewPCG(rng.Uint64(), 0))
+		all.Go(func() { w.use(using, theirs) })
+	}
+	err := w.strike(ctx, d, p, rng)
+	stop()
+	all.Wait()
+	return err
+}
+
+// moment is a random one: the moments are the input.
+func moment(rng *rand.Rand, least, most time.Duration) {
+	time.Sleep(least + time.Duration(rng.Int64N(int64(most-least))))
+}
+
+func (w *world) strike(ctx context.Context, d deployment, p plan, rng *rand.Rand) error {
+	moment(rng, 300*time.Millisecond, 800*time.Millisecond)
+	victim, err := d.victim(ctx)
+	if err != nil {
+		return err
+	}
+	switch p.fault {
+	case killed:
+		err = d.kill(victim)
+	case stopped:
+		err = d.signal(victim, syscall.SIGSTOP)
+	case cutOff:
+		w.mayLie(w.instances[:1])
+		w.network.cut(victim, w.instances[0].party)
+	}
+	if err != nil {
+		return err
+	}
+	if err := d.failedOver(ctx, victim); err != nil {
+		return err
+	}
+	moment(rng, 0, 500*time.Millisecond)
+	switch p.fault {
+	case stopped:
+		w.mayLie(w.instances)
+		err = d.signal(victim, syscall.SIGCONT)
+		moment(rng, 0, 500*time.Millisecond)
+	case cutOff:
+		w.network.heal()
+	}
+	if err := errors.Join(err, d.repair(ctx, victim)); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	w.wholeFrom = time.Now()
+	w.mu.Unlock()
+	moment(rng, 300*time.Millisecond, 500*time.Millisecond)
+	return nil
+}
+
+// mayLie is for instances that an old primary may answer from now on.
+func (w *world) mayLie(instances []*instance) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, i := range instances {
+		w.staleFrom[i] = time.Now()
+	}
+}
+
+// silences are the longest times without an answer.
+func (w *world) silences(p plan) (silence, cut time.Duration) {
+	for n, i := range w.instances {
+		var longest time.Duration
+		slices.SortFunc(i.answered, time.Time.Compare)
+		for k := 1; k < len(i.answered); k++ {
+			longest = max(longest, i.answered[k].Sub(i.answered[k-1]))
+		}
+		if p.fault == cutOff && n == 0 {
+			cut = max(cut, longest)
+		} else {
+			silence = max(silence, longest)
+		}
+	}
+	return silence, cut
+}
+
+// judge compares what there is with what the users were told.
+func (w *world) judge(ctx context.Context, next *instance, crashed bool) error {
+	w.sessionsBegun = len(w.sessions)
+	if !crashed {
+		w.settle(ctx, next)
+	}
+	for _, s := range w.sessions {
+		called := time.Now()
+		lives, err := finds(ctx, next, s)
+		if err != nil {
+			return err
+		}
+		w.note(next, s, called, look, map[bool]saw{true: alive, false: none}[lives])
+		switch {
+		case s.endedBy != nil && lives:
+			w.back++
+		case !s.asked && lives:
+			w.refreshOnce(ctx, next, s)
+		case !s.asked:
+			w.countLost(s)
+		}
+		if !crashed && s.endedBy != nil {
+			if err := w.askTheOthers(ctx, s); err != nil {
+				return err
+			}
+		}
+		switch {
+		case porcupine.CheckOperations(life, s.history):
+		case porcupine.CheckOperations(life, acknowledged(s.history)):
+			w.flickers++
+		default:
+			w.illegal++
+			w.examples = append(w.examples, describe(s.history))
+		}
+	}
+	w.countRevocations(ctx)
+	return nil
+}
+
+// finds reports whether an instance finds a session. It asks until it is answered.
+func finds(ctx context.Context, i *instance, s *session) (lives bool, err error) {
+	err = until(ctx, "an answer", func(ctx context.Context) error {
+		_, err := i.Session(ctx, s.secret)
+		lives = err == nil
+		if errors.Is(err, passport.ErrNoSession) {
+			return nil
+		}
+		return err
+	})
+	return lives, err
+}
+
+// settle waits until the logouts that were not acknowledged have come about.
+func (w *world) settle(ctx context.Context, next *instance) {
+	ctx, cancel := context.WithTimeout(ctx, w.settles)
+	defer cancel()
+	for _, s := range w.sessions {
+		if !s.asked || s.endedBy != nil {
+			continue
+		}
+		err := until(ctx, "a logout", func(ctx context.Context) error {
+			if lives, err := finds(ctx, next, s); err != nil || lives {
+				return fmt.Errorf("it lives: %t, %w", lives, err)
+			}
+			return nil
+		})
+		if err != nil {
+			w.undone++
+		}
+	}
+}
+
+func (w *world) refreshOnce(ctx context.Context, next *instance, s *session) {
+	found, err := next.Session(ctx, s.secret)
+	if err == nil {
+		err = found.Refresh(ctx)
+	}
+	if errors.Is(err, passport.ErrNoSession) {
+		w.countLost(s)
+	}
+}
+
+func (w *world) countLost(s *session) {
+	if s.uncertain {
+		w.lostUncertain++
+	} else {
+		w.lost++
+	}
+}
+
+// askTheOthers asks the instances that have gone through the fail-over.
+func (w *world) askTheOthers(ctx context.Context, s *session) error {
+	for _, i := range w.instances {
+		lives, err := finds(ctx, i, s)
+		switch {
+		case err != nil:
+			return err
+		case lives && i == s.endedBy:
+			w.backHere++
+		case lives:
+			w.backThere++
+		}
+	}
+	return nil
+}
+
+// countRevocations waits until the tokens of all who have logged out are revoked.
+func (w *world) countRevocations(ctx context.Context) {
+	out := map[string]bool{}
+	for _, s := range w.sessions {
+		if s.endedBy != nil {
+			out[s.sid] = true
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, w.settles)
+	defer cancel()
+	_ = until(ctx, "revocations", func(context.Context) error {
+		w.revocationsLost = 0
+		for _, token := range w.auth.RefreshTokens(passporttest.Live) {
+			if out[token.SID] {
+				w.revocationsLost++
+			}
+		}
+		if w.revocationsLost > 0 {
+			return fmt.Errorf("%d tokens live", w.revocationsLost)
+		}
+		return nil
+	})
+}

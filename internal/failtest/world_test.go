@@ -1,0 +1,292 @@
+package failtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/passporttest"
+)
+
+// instance is one of the programs that share a store.
+type instance struct {
+	party party
+	*passport.Passport
+
+	toAuth     func(*http.Request) (*http.Response, error)
+	closeStore func()
+	died       atomic.Bool
+	answered   []time.Time // guarded by world.mu
+}
+
+// RoundTrip is how the instance reaches the auth domain, while it lives.
+func (i *instance) RoundTrip(r *http.Request) (*http.Response, error) {
+	if i.died.Load() {
+		return nil, errors.New("the process has ended")
+	}
+	return i.toAuth(r)
+}
+
+func (w *world) begin(d deployment, ahead time.Duration) (*instance, error) {
+	i := &instance{party: w.network.join(), toAuth: w.auth.InProcess().Transport.RoundTrip}
+	now := func() time.Time { return time.Now().Add(ahead) }
+	store, closeStore, err := d.open(i.party, w.safe, now)
+	if err != nil {
+		return nil, err
+	}
+	i.closeStore = closeStore
+	i.Passport, err = passport.New(passport.Config{
+		ClientID:       passporttest.ClientID,
+		AuthDomain:     "http://127.0.0.1",
+		RedirectURI:    "http://127.0.0.1/redirect",
+		Store:          store,
+		EncryptionKeys: [][]byte{[]byte("a key of exactly thirty-two byte")},
+		HTTPClient:     &http.Client{Transport: i},
+		RevocationWait: -1,
+		Now:            now,
+	})
+	return i, err
+}
+
+// die ends the instance as SIGKILL does: nothing leaves it any more.
+func (w *world) die(i *instance) {
+	i.died.Store(true)
+	w.network.leave(i.party)
+}
+
+// session is one of a user, and what became of it.
+type session struct {
+	secret passport.Secret
+	id     string
+	sid    string
+
+	// Guarded by world.mu.
+	history   []porcupine.Operation
+	asked     bool      // somebody has logged out, or tried to
+	endedBy   *instance // whose logout was acknowledged
+	endedAt   time.Time
+	uncertain bool // a refresh of its was not answered
+}
+
+// world is a store, two instances, their users, and what is known of them.
+type world struct {
+	network   *network
+	auth      *passporttest.AuthDomain
+	safe      bool
+	settles   time.Duration
+	instances []*instance
+	ending    *sync.WaitGroup // instances that have died
+	began     time.Time
+
+	mu       sync.Mutex
+	sessions []*session
+	tally
+	// From here on an instance may be answered by what is no longer the primary,
+	// until the same moment is over.
+	staleFrom map[*instance]time.Time
+	wholeFrom time.Time
+
+	examples []string // of histories that are not linearizable
+}
+
+// tally is what is counted.
+type tally struct {
+	rounds, sessionsBegun, logouts, refreshes int
+
+	unsafe          int           // logouts that were not acknowledged
+	undone          int           // of these: that did not come about, although their instances live
+	back            int           // sessions after an acknowledged logout, in the store
+	backHere        int           // the same, by the instance that logged out
+	backThere       int           // and by the other
+	lost            int           // sessions that nobody has ended
+	lostUncertain   int           // the same, of which a refresh was not answered
+	revocationsLost int           // refresh tokens that outlive an acknowledged logout
+	illegal         int           // histories that are not linearizable
+	flickers        int           // and those that are but for answers during a logout: see acknowledged
+	stale           int           // answers of an old primary that knew no better
+	stalest         time.Duration // after the logout
+	silence         time.Duration // the longest that an instance that could reach the primary got no answer
+	silenceCut      time.Duration // the same, of one that was cut off with the old primary
+}
+
+func (t *tally) add(o tally) {
+	t.rounds += o.rounds
+	t.sessionsBegun += o.sessionsBegun
+	t.logouts += o.logouts
+	t.refreshes += o.refreshes
+	t.unsafe += o.unsafe
+	t.undone += o.undone
+	t.back += o.back
+	t.backHere += o.backHere
+	t.backThere += o.backThere
+	t.lost += o.lost
+	t.lostUncertain += o.lostUncertain
+	t.revocationsLost += o.revocationsLost
+	t.illegal += o.illegal
+	t.flickers += o.flickers
+	t.stale += o.stale
+	t.stalest = max(t.stalest, o.stalest)
+	t.silence = max(t.silence, o.silence)
+	t.silenceCut = max(t.silenceCut, o.silenceCut)
+}
+
+func (t tally) String() string {
+	return fmt.Sprintf("%d fail-overs, %d sessions, %d refreshes, %d logouts acknowledged and %d not yet, of which %d never; "+
+		"back: %d in the store, %d at the instance of the logout, %d at the other; lost: %d sessions (and %d during a refresh without an answer), %d revocations; "+
+		"%d histories not linearizable, %d but for what was seen of unacknowledged logouts; %d stale answers, up to %s after the logout; longest without an answer %s (cut off: %s)",
+		t.rounds, t.sessionsBegun, t.refreshes, t.logouts, t.unsafe, t.undone, t.back, t.backHere, t.backThere, t.lost, t.lostUncertain, t.revocationsLost,
+		t.illegal, t.flickers, t.stale, t.stalest.Round(time.Millisecond), t.silence.Round(time.Millisecond), t.silenceCut.Round(time.Millisecond))
+}
+
+const (
+	// users are busy all the time, but for a pause after each thing they do.
+	users = 6
+	pause = 4 * time.Millisecond
+
+	// patience is how long a user waits.
+	patience = 10 * time.Second
+)
+
+// use is what one user does until ctx is done.
+func (w *world) use(ctx context.Context, rng *rand.Rand) {
+	for ctx.Err() == nil {
+		s := w.signIn(w.any(rng))
+		time.Sleep(pause)
+		if s == nil {
+			continue
+		}
+		for range rng.IntN(4) {
+			w.lookAt(w.any(rng), s, rng.IntN(3) == 0)
+			time.Sleep(pause)
+		}
+		if rng.IntN(3) > 0 {
+			w.logOut(s, rng)
+		}
+		w.lookAt(w.any(rng), w.anySession(rng), false)
+		time.Sleep(pause)
+	}
+}
+
+func (w *world) any(rng *rand.Rand) *instance { return w.instances[rng.IntN(len(w.instances))] }
+
+func (w *world) anySession(rng *rand.Rand) *session {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.sessions[rng.IntN(len(w.sessions))]
+}
+
+// signIn returns nil if it failed.
+func (w *world) signIn(i *instance) *session {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	address, b, err := i.BeginLogin(ctx, passport.BrowserState{}, passport.LoginOptions{})
+	if err != nil {
+		return nil
+	}
+	answer := httptest.NewRecorder()
+	w.auth.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, address, nil))
+	back, err := url.Parse(answer.Header().Get("Location"))
+	if err != nil {
+		return nil
+	}
+	called := time.Now()
+	in, _, err := i.FinishLogin(ctx, b, back.Query())
+	if err != nil {
+		return nil
+	}
+	s := &session{secret: in.SessionID, id: in.Session.ID(), sid: in.Session.Info().SID}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.sessions = append(w.sessions, s)
+	w.note(i, s, called, create, silent)
+	return s
+}
+
+// lookAt is a request of the session's, with a refresh or without.
+func (w *world) lookAt(i *instance, s *session, refresh bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	called := time.Now()
+	found, err := i.Session(ctx, s.secret)
+	if err == nil && refresh {
+		err = found.Refresh(ctx)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case err == nil && w.mayBeStale(i, called):
+		w.noteStale(s, called)
+		i.answered = append(i.answered, time.Now())
+	case err == nil:
+		w.note(i, s, called, look, alive)
+		if refresh {
+			w.refreshes++
+		}
+	case errors.Is(err, passport.ErrNoSession) && !w.mayBeStale(i, called):
+		w.note(i, s, called, look, none)
+	case refresh:
+		// The token may be used up, and the new one lost.
+		s.uncertain = true
+		s.history = append(s.history, porcupine.Operation{Input: mayEnd, Output: silent, Call: w.since(called), Return: forever})
+	}
+}
+
+// logOut logs out, sometimes while somebody else uses the session.
+func (w *world) logOut(s *session, rng *rand.Rand) {
+	i, other := w.any(rng), w.any(rng)
+	var both sync.WaitGroup
+	if chance := rng.IntN(3); chance > 0 {
+		both.Go(func() { w.lookAt(other, s, chance == 1) })
+	}
+	defer both.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	called := time.Now()
+	l, err := i.EndSession(ctx, s.id)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s.asked = true
+	if err == nil && (l.App == passport.OutcomeDone || l.App == passport.OutcomeSkipped) {
+		s.endedBy, s.endedAt = i, time.Now()
+		w.logouts++
+		w.note(i, s, called, end, silent)
+		return
+	}
+	w.unsafe++
+	s.history = append(s.history, porcupine.Operation{Input: mayEnd, Output: silent, Call: w.since(called), Return: forever})
+}
+
+// note is for the holder of mu.
+func (w *world) note(i *instance, s *session, called time.Time, do act, result saw) {
+	now := time.Now()
+	i.answered = append(i.answered, now)
+	s.history = append(s.history, porcupine.Operation{
+		ClientId: int(i.party), Input: do, Output: result, Call: w.since(called), Return: w.since(now),
+	})
+}
+
+func (w *world) since(t time.Time) int64 { return int64(t.Sub(w.began)) }
+
+// mayBeStale is for the holder of mu.
+func (w *world) mayBeStale(i *instance, called time.Time) bool {
+	from, stale := w.staleFrom[i]
+	return stale && time.Now().After(from) && (w.wholeFrom.IsZero() || called.Before(w.wholeFrom))
+}
+
+// noteStale is for the holder of mu.
+func (w *world) noteStale(s *session, called time.Time) {
+	if s.endedBy != nil && called.After(s.endedAt) {
+		w.stale++
+		w.stalest = max(w.stalest, time.Since(s.endedAt))
+	}
+}
