@@ -295,6 +295,15 @@ func TestABrokenDeploymentIsFound(t *testing.T) {
 			silent(func(d *deployment) {
 				d.front = withHeaders("Content-Security-Policy", "frame-ancestors 'none'")
 			}), []string{"silent.parent", "silent.framing"}},
+		"the proxy removes the policy": {
+			silent(func(d *deployment) {
+				d.proxy = func(p *httputil.ReverseProxy) {
+					p.ModifyResponse = func(r *http.Response) error {
+						r.Header.Del("Content-Security-Policy")
+						return nil
+					}
+				}
+			}), []string{"silent.framing"}},
 		"the callback is for another parent": {
 			silent(func(d *deployment) {
 				d.running = func(c *passport.Config) {}

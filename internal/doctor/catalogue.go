@@ -396,6 +396,11 @@ var Catalogue = []Finding{
 		Remedy: "See the error: the address, the credentials, the rights of the user, the disk.",
 	},
 	{
+		ID: "store.not-replicated", Severity: Problem,
+		Why:    "The store is told to wait for its replicas, and they do not confirm: logouts stay pending, and a fail-over may undo them.",
+		Remedy: "Look at the replicas, and at the number or the level that the store's options ask for.",
+	},
+	{
 		ID: "store.slow", Severity: Warning,
 		Why:    "Each request of a signed-in user waits for the store once.",
 		Remedy: "Bring the store nearer to the program, and look at its load.",

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -21,9 +22,10 @@ func TestTheStoreIsExamined(t *testing.T) {
 		handler http.Handler
 		want    []string
 	}{
-		"a sound store":       {inspect.Handler(memory.New(memory.Options{})), []string{}},
-		"a store that is off": {inspect.Handler(offStore{memory.New(memory.Options{})}), []string{"store.unavailable"}},
-		"a slow store":        {inspect.Handler(slowStore{memory.New(memory.Options{})}), []string{"store.slow"}},
+		"a sound store":                {inspect.Handler(memory.New(memory.Options{})), []string{}},
+		"a store that is off":          {inspect.Handler(offStore{memory.New(memory.Options{})}), []string{"store.unavailable"}},
+		"replicas that do not confirm": {inspect.Handler(unconfirmedStore{memory.New(memory.Options{})}), []string{"store.not-replicated"}},
+		"a slow store":                 {inspect.Handler(slowStore{memory.New(memory.Options{})}), []string{"store.slow"}},
 		"a store without a queue": {
 			inspect.Handler(struct{ storage.TokenStore }{memory.New(memory.Options{})}), []string{"store.no-queue"}},
 		"another page":    {http.NotFoundHandler(), []string{"store.unreadable"}},
@@ -52,6 +54,13 @@ func TestTheStoreIsExamined(t *testing.T) {
 
 func answers(body string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) })
+}
+
+type unconfirmedStore struct{ *memory.Store }
+
+func (s unconfirmedStore) Save(ctx context.Context, r storage.Record) (storage.Record, error) {
+	r, err := s.Store.Save(ctx, r)
+	return r, errors.Join(err, storage.ErrNotReplicated)
 }
 
 type slowStore struct{ *memory.Store }

@@ -40,10 +40,12 @@ func Store(ctx context.Context, store storage.TokenStore) []storage.Finding {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	findings := []storage.Finding{}
-	took, err := try(ctx, store)
+	took, unconfirmed, err := try(ctx, store)
 	switch {
 	case err != nil:
 		findings = append(findings, found(unavailable, err.Error()))
+	case unconfirmed != nil:
+		findings = append(findings, found(notReplicated, unconfirmed.Error()))
 	case took > slow:
 		findings = append(findings, found(tooSlow, fmt.Sprintf("to read one record takes %s, in the median of %d", took.Round(time.Millisecond), loads)))
 	}
@@ -66,6 +68,11 @@ var (
 		ID: "store.unavailable", Severity: storage.Problem,
 		Why:    "The store cannot write, read and delete a record, so nobody can sign in.",
 		Remedy: "See the error: the address, the credentials, the rights of the user, the disk.",
+	}
+	notReplicated = storage.Finding{
+		ID: "store.not-replicated", Severity: storage.Problem,
+		Why:    "The store is told to wait for its replicas, and they do not confirm: logouts stay pending, and a fail-over may undo them.",
+		Remedy: "Look at the replicas, and at the number or the level that the store's options ask for.",
 	}
 	tooSlow = storage.Finding{
 		ID: "store.slow", Severity: storage.Warning,
@@ -93,16 +100,17 @@ func found(f storage.Finding, seen string) storage.Finding {
 	return f
 }
 
-// try saves, reads and deletes a record, and returns how long it takes to read it.
-func try(ctx context.Context, store storage.TokenStore) (time.Duration, error) {
+// try saves, reads and deletes a record. It returns how long it takes to read it, and
+// whether replicas did not confirm.
+func try(ctx context.Context, store storage.TokenStore) (median time.Duration, unconfirmed, err error) {
 	var random [16]byte
 	_, _ = rand.Read(random[:]) // never fails
 	r, err := store.Save(ctx, storage.Record{
 		ID: "passport-inspect-" + hex.EncodeToString(random[:]), Tenant: "passport-inspect", Kind: "inspect", Subject: "passport-inspect",
 		Expiry: time.Now().Add(time.Minute), Data: []byte("inspect"),
 	})
-	if err != nil {
-		return 0, fmt.Errorf("a record cannot be saved: %w", err)
+	if unconfirmed, err = confirmed(err); err != nil {
+		return 0, nil, fmt.Errorf("a record cannot be saved: %w", err)
 	}
 	var took []time.Duration
 	for range loads {
@@ -113,14 +121,25 @@ func try(ctx context.Context, store storage.TokenStore) (time.Duration, error) {
 		}
 		took = append(took, time.Since(begun))
 	}
-	if _, deleted := store.Delete(ctx, r.ID); deleted != nil {
+	_, deleted := store.Delete(ctx, r.ID)
+	also, deleted := confirmed(deleted)
+	if deleted != nil {
 		err = errors.Join(err, fmt.Errorf("a record cannot be deleted: %w", deleted))
 	}
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	slices.Sort(took)
-	return took[len(took)/2], nil
+	return took[len(took)/2], errors.Join(unconfirmed, also), nil
+}
+
+// confirmed tells a write that was carried out, but not confirmed by replicas, from one
+// that failed.
+func confirmed(err error) (unconfirmed, failed error) {
+	if errors.Is(err, storage.ErrNotReplicated) && !errors.Is(err, storage.ErrNotFound) && !errors.Is(err, storage.ErrConflict) {
+		return err, nil
+	}
+	return nil, err
 }
 
 // inspectorIn looks for the Inspector in a store and in what it wraps.

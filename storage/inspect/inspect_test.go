@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -56,6 +57,14 @@ func TestAStoreThatFailsIsFound(t *testing.T) {
 	left, err := store.List(t.Context(), storage.Match{Tenant: "passport-inspect", Kind: "inspect", Subject: "passport-inspect"})
 	require.NoError(t, err)
 	assert.Empty(t, left, "nothing is left behind")
+}
+
+// Replicas that do not confirm are another matter than a server that does not answer.
+func TestReplicasThatDoNotConfirmAreFound(t *testing.T) {
+	store := withFault{memory.New(memory.Options{}), nil, fmt.Errorf("%w: one of two", storage.ErrNotReplicated)}
+	findings := inspect.Store(t.Context(), store)
+	assert.Equal(t, []string{"store.not-replicated"}, ids(findings))
+	assert.Contains(t, findings[0].Seen, "one of two")
 }
 
 // inspected is a store that knows something about itself.

@@ -42,7 +42,7 @@ var (
 	foundFailover = storage.Finding{
 		ID: "postgres.failover", Severity: storage.Warning,
 		Why:    "The replicas are asynchronous: a fail-over loses what they do not have yet. If a logout was in it, the session is there again.",
-		Remedy: "Name a synchronous replica in synchronous_standby_names.",
+		Remedy: "Name a synchronous replica in synchronous_standby_names, and set Options.SynchronousCommit of the store.",
 	}
 	foundVacuum = storage.Finding{
 		ID: "postgres.autovacuum", Severity: storage.Warning,
@@ -69,6 +69,9 @@ func (s *Store) Inspect(ctx context.Context) ([]storage.Finding, error) {
 		Scan(&at.version, &at.standby, &at.fsync, &at.fullPages, &at.commit, &at.synchronous, &at.autovacuum, &at.replicas)
 	if err != nil {
 		return nil, failed("inspect", err)
+	}
+	if s.standby != nil {
+		at.commit = "on" // each write sets its own
 	}
 	found := at.inspect()
 	steps, err := readSteps()

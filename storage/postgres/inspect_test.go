@@ -41,6 +41,8 @@ func TestInspectFindsNothingWrongWithTheDefaults(t *testing.T) {
 	require.NoError(t, err)
 	pool.Reset()
 	assert.Equal(t, []string{"postgres.synchronous-commit"}, inspected(t, s))
+	s.standby = &standby{} // as Options.SynchronousCommit sets it
+	assert.Empty(t, inspected(t, s), "each write sets its own")
 }
 
 // The server that the tests share is set up for speed.

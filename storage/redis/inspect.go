@@ -44,7 +44,7 @@ var (
 	foundSync = storage.Finding{
 		ID: "redis.fsync", Severity: storage.Warning,
 		Why:    "After a crash the last second or more is missing. If a logout was in it, the session is there again.",
-		Remedy: "Set appendfsync always.",
+		Remedy: "Set appendfsync always, or Options.WaitFsync of the store.",
 	}
 	foundReplica = storage.Finding{
 		ID: "redis.replica", Severity: storage.Problem,
@@ -54,7 +54,7 @@ var (
 	foundFailover = storage.Finding{
 		ID: "redis.failover", Severity: storage.Warning,
 		Why:    "A fail-over loses what no replica has yet. If a logout was in it, the session is there again.",
-		Remedy: "Set min-replicas-to-write 1 and min-replicas-max-lag to a few seconds.",
+		Remedy: "Set Options.WaitReplicas of the store. Or bound the loss: min-replicas-to-write 1, and min-replicas-max-lag of a few seconds.",
 	}
 	foundVersion = storage.Finding{
 		ID: "redis.version", Severity: storage.Problem,
@@ -73,12 +73,12 @@ var (
 func (s *Store) Inspect(ctx context.Context) ([]storage.Finding, error) {
 	cluster, ok := s.client.(*redis.ClusterClient)
 	if !ok {
-		return inspect(ctx, s.client)
+		return s.inspect(ctx, s.client)
 	}
 	var mu sync.Mutex
 	var all []storage.Finding
 	err := cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
-		found, err := inspect(ctx, node)
+		found, err := s.inspect(ctx, node)
 		mu.Lock()
 		defer mu.Unlock()
 		for _, f := range found {
@@ -90,7 +90,7 @@ func (s *Store) Inspect(ctx context.Context) ([]storage.Finding, error) {
 	return all, err
 }
 
-func inspect(ctx context.Context, client redis.Cmdable) ([]storage.Finding, error) {
+func (s *Store) inspect(ctx context.Context, client redis.Cmdable) ([]storage.Finding, error) {
 	if err := client.Ping(ctx).Err(); err != nil {
 		return nil, fmt.Errorf("storage/redis: inspect: %w", err)
 	}
@@ -98,16 +98,16 @@ func inspect(ctx context.Context, client redis.Cmdable) ([]storage.Finding, erro
 	if err != nil {
 		return []storage.Finding{foundWith(foundUnknown, "INFO: %v", err)}, nil
 	}
-	settings := settingsIn(info)
-	found := settings.inspect()
+	at := settingsIn(info)
+	found := at.inspect()
 	for _, name := range []string{"appendfsync", "min-replicas-to-write"} {
 		values, err := client.ConfigGet(ctx, name).Result()
 		if err != nil {
 			return append(found, foundWith(foundUnknown, "CONFIG GET %s: %v", name, err)), nil
 		}
-		settings[name] = values[name]
+		at[name] = values[name]
 	}
-	return append(found, settings.inspectConfig()...), nil
+	return append(found, at.inspectConfig(s.replicas)...), nil
 }
 
 func foundWith(f storage.Finding, format string, args ...any) storage.Finding {
@@ -162,13 +162,16 @@ func (s settings) inspect() (found []storage.Finding) {
 	return found
 }
 
-// inspectConfig looks at what INFO does not say.
-func (s settings) inspectConfig() (found []storage.Finding) {
-	if s["aof_enabled"] == "1" && s["appendfsync"] != "always" {
+// inspectConfig looks at what INFO does not say, unless the store waits for it itself.
+func (s settings) inspectConfig(waits *replicas) (found []storage.Finding) {
+	if waits == nil {
+		waits = &replicas{}
+	}
+	if s["aof_enabled"] == "1" && s["appendfsync"] != "always" && !waits.fsync {
 		found = append(found, foundWith(foundSync, "appendfsync is %s", s["appendfsync"]))
 	}
-	if n := s.number("connected_slaves"); n > 0 && s.number("min-replicas-to-write") == 0 {
-		found = append(found, foundWith(foundFailover, "there are %d replicas, and min-replicas-to-write is 0", n))
+	if n := s.number("connected_slaves"); n > 0 && s.number("min-replicas-to-write") == 0 && waits.count == 0 {
+		found = append(found, foundWith(foundFailover, "there are %d replicas, min-replicas-to-write is 0, and WaitReplicas is 0", n))
 	}
 	return found
 }

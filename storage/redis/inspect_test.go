@@ -71,6 +71,9 @@ func TestInspectFindsReplication(t *testing.T) {
 		return err == nil && len(found) > 0
 	}, "the replica to connect")
 	assert.Equal(t, []string{"redis.failover"}, findingIDs(found))
+	waits, err := newStore(t, stores[primary].client, Options{WaitReplicas: 1}).Inspect(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, waits, "the store sees to it")
 	require.NoError(t, stores[primary].client.ConfigSet(t.Context(), "min-replicas-to-write", "1").Err())
 	found, err = stores[primary].Inspect(t.Context())
 	require.NoError(t, err)
@@ -84,6 +87,13 @@ func TestInspectFindsEvictedKeysAndOldServers(t *testing.T) {
 	for version, before := range map[string]bool{"6.2.0": false, "7.0.15": false, "5.9": true, "10.0": false, "unknown": false} {
 		assert.Equal(t, before, isBefore(version, 6, 2), version)
 	}
+}
+
+func TestInspectLeavesToTheStoreWhatItWaitsFor(t *testing.T) {
+	lax := settings{"aof_enabled": "1", "appendfsync": "everysec", "connected_slaves": "2"}
+	assert.Equal(t, []string{"redis.fsync", "redis.failover"}, findingIDs(lax.inspectConfig(nil)))
+	assert.Equal(t, []string{"redis.fsync"}, findingIDs(lax.inspectConfig(&replicas{count: 1})))
+	assert.Equal(t, []string{"redis.failover"}, findingIDs(lax.inspectConfig(&replicas{fsync: true})))
 }
 
 // A user with the rights that the documentation lists may not read settings. That is
