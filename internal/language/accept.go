@@ -21,9 +21,6 @@ func Match(header string, offered []Tag) []int {
 	wishes := parseHeader(header)
 	var accepted []int
 	for _, w := range wishes {
-		if w.weight == 0 {
-			break // they are sorted
-		}
 		for _, i := range w.choose(offered) {
 			if !slices.Contains(accepted, i) && !excluded(offered[i], wishes) {
 				accepted = append(accepted, i)
