@@ -164,11 +164,13 @@ fuzz:
 		(cd "$$(dirname "$$file")" && $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) .); \
 	done
 
-# STORAGETEST_SOAK reaches the contract suites, -soak the tests that have the flag.
+# STORAGETEST_SOAK reaches the contract suites, -soak and -kills the tests that have
+# the flags.
+KILLS ?= 1000
 soak: tools
 	STORAGETEST_SOAK=$(SOAK) $(GO) test -race -count 1 -timeout 6h ./storage/memory ./storage/file ./storage/bolt ./storage/redis ./storage/postgres ./storage/keyring
 	$(GO) test -race -count 1 -timeout 6h ./internal/modeltest -soak $(SOAK)
-	$(GO) test -race -count 1 -timeout 6h ./internal/processtest -soak $(SOAK)
+	$(GO) test -race -count 1 -timeout 6h ./internal/processtest -soak $(SOAK) -kills $(KILLS)
 
 failovers: export FAILOVERS ?= 100
 failovers: tools
