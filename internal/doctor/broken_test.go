@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -74,6 +76,9 @@ func TestABrokenDeploymentIsFound(t *testing.T) {
 		"no keys": {deployment{fault: edit("/.well-known/jwks.json", "keys", []any{})}, []string{"keys.none"}},
 		"a key that cannot be read": {
 			deployment{fault: addKey(map[string]any{"kty": "EC", "crv": "P-256", "x": "AAAA", "y": "AAAA", "kid": "bad"})}, []string{"keys.unreadable"}},
+		"a key that is no object": {deployment{fault: addKey(7)}, []string{"keys.unreadable"}},
+		"a key for encryption, which does not say so": {
+			deployment{fault: addKey(map[string]any{"kty": "EC", "crv": "P-256", "alg": "ECDH-ES"})}, []string{"keys.unreadable"}},
 		"a private key": {
 			deployment{fault: addKey(map[string]any{"kty": "EC", "crv": "P-256", "x": "AAAA", "y": "AAAA", "d": "AAAA"})}, []string{"keys.private"}},
 		"a weak key": {
@@ -122,6 +127,7 @@ func TestABrokenDeploymentIsFound(t *testing.T) {
 			deployment{fault: passporttest.Fault{Path: "/authorize", Error: "invalid_scope"}}, []string{"login.refused"}},
 		"the provider shows a page whatever it is asked": {
 			deployment{fault: passporttest.Fault{Path: "/authorize", Status: 200, Body: "Sign in"}}, []string{"redirect-uri.unknown"}},
+		"the provider does not answer logins": {deployment{fault: passporttest.Fault{Path: "/authorize", Cut: true}}, []string{"redirect-uri.unknown"}},
 		"the provider's logout shows a page whatever it is asked": {
 			deployment{fault: passporttest.Fault{Path: "/v2/logout", Status: 200, Body: "Really?"}}, []string{"logout-uri.unknown"}},
 
@@ -368,7 +374,7 @@ func edit(path, name string, value any) passporttest.Fault {
 	}}
 }
 
-func addKey(key map[string]any) passporttest.Fault {
+func addKey(key any) passporttest.Fault {
 	return passporttest.Fault{Path: "/.well-known/jwks.json", EditAnswer: func(answer map[string]any) {
 		answer["keys"] = append(answer["keys"].([]any), key)
 	}}
@@ -531,9 +537,34 @@ func TestTheSecretStaysWithTheProvider(t *testing.T) {
 		"no such address": edit("/.well-known/openid-configuration", "revocation_endpoint", "::"),
 	} {
 		r := deployment{config: func(c *passport.Config) { c.Discover, c.ClientSecret = true, clientSecret }, fault: fault}.start(t)
-		assert.NotEmpty(t, r.examine(t, func(o *Options) { o.ProviderOnly = true }).Findings, name)
+		var dialled sync.Map
+		report := r.examine(t, func(o *Options) {
+			o.ProviderOnly = true
+			dial := o.Transport.DialContext
+			o.Transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				dialled.Store(addr, nil)
+				return dial(ctx, network, addr)
+			}
+		})
+		assert.NotEmpty(t, report.Findings, name)
 		assert.Empty(t, r.auth.Requests("/oauth/revoke", "/oauth/token"), name)
+		_, elsewhere := dialled.Load("auth.example:80")
+		assert.False(t, elsewhere, name)
 	}
+}
+
+// A load balancer chooses an instance for each connection.
+func TestEachLoginHasAConnectionOfItsOwn(t *testing.T) {
+	var peers sync.Map
+	r := deployment{front: changed(func(r *http.Request) {
+		if r.URL.Path == "/login" {
+			peers.Store(r.RemoteAddr, nil)
+		}
+	})}.start(t)
+	assert.Empty(t, r.examine(t).Findings)
+	count := 0
+	peers.Range(func(any, any) bool { count++; return true })
+	assert.Equal(t, mostLogins, count)
 }
 
 func TestOnlyTheProvider(t *testing.T) {

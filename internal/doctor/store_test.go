@@ -48,6 +48,9 @@ func TestTheStoreIsExamined(t *testing.T) {
 			}
 		})
 	}
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	assert.Equal(t, []string{"store.unreadable"}, ids(r.examine(t, func(o *Options) { o.ProviderOnly, o.StoreURL = true, gone.URL })))
 	report := r.examine(t, func(o *Options) { o.ProviderOnly, o.StoreURL = true, "http://store.example.com/debug" })
 	assert.Equal(t, []string{"store.unreadable"}, ids(report), "in the clear, to anybody")
 }

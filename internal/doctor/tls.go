@@ -26,10 +26,8 @@ func (e *examination) unreachable(id, address string, err error) {
 		e.find("tls.name", "the certificate of %s is for %v", where, names(name.Certificate))
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		e.find("tls.expired", "the certificate of %s is valid from %s to %s", where, day(invalid.Cert.NotBefore), day(invalid.Cert.NotAfter))
-	case errors.As(err, new(x509.UnknownAuthorityError)):
-		e.find("tls.untrusted", "the certificate of %s: %s%s", where, reason(err), chainOf(err))
 	case errors.As(err, new(*tls.CertificateVerificationError)):
-		e.find("tls.untrusted", "the certificate of %s: %s", where, reason(err))
+		e.find("tls.untrusted", "the certificate of %s: %s%s", where, reason(err), chainOf(err))
 	default:
 		e.find(id, "%s: %s", where, reason(err))
 	}
@@ -50,7 +48,7 @@ func names(c *x509.Certificate) []string {
 // missing intermediate, which browsers fetch and programs do not.
 func chainOf(err error) string {
 	var failed *tls.CertificateVerificationError
-	if errors.As(err, &failed) && len(failed.UnverifiedCertificates) == 1 {
+	if errors.As(err, new(x509.UnknownAuthorityError)) && errors.As(err, &failed) && len(failed.UnverifiedCertificates) == 1 {
 		return " (the server sent one certificate and no intermediate)"
 	}
 	return ""
