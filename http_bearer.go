@@ -71,7 +71,7 @@ func (p *Passport) BearerLogout(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = p.EndBearer(r.Context(), token)
 	}
-	if err != nil {
+	if err != nil && !notSafe(err) { // else the token is refused from now on, and that is made safe
 		p.refuseBearer(w, r, err)
 		return
 	}

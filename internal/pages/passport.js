@@ -152,7 +152,7 @@
     if (!/^https?:\/\//.test(url)) throw unavailable();
     note();
     // Only who was signed in has news for the other tabs.
-    if (app === "done") channel.postMessage("logout");
+    if (/^[dp]/.test(app)) channel.postMessage("logout");
     if (mode === "silent") {
       try {
         outcome.passport = await visit(answer);
@@ -270,7 +270,7 @@
   }
 
   function gone(app) {
-    return /^(done|skipped)$/.test(app);
+    return /^[dps]/.test(app); // done, pending or skipped
   }
 
   function unavailable(cause) {

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/passport-go/passport/internal/tasks"
+	"github.com/passport-go/passport/storage"
 )
 
 var errDown = errors.New("down")
@@ -133,5 +134,37 @@ func TestTheJobsThatWaitAreBoundedAndCounted(t *testing.T) {
 		defer cancel()
 		group.Finish(ctx)
 		require.True(t, q.Waits("0"))
+	})
+}
+
+// unsafeJob is done, and not safe until the replicas are back.
+type unsafeJob struct{ job }
+
+func (u *unsafeJob) Do(ctx context.Context) error {
+	if u.job.Do(ctx) != nil {
+		return storage.ErrNotReplicated
+	}
+	return nil
+}
+
+func TestJobsThatWaitForReplicasHoldUpNoOthers(t *testing.T) {
+	bubble(t, func(t *testing.T, q *Queue, down *atomic.Bool) {
+		var up atomic.Bool
+		unsafe := &unsafeJob{job{down: down}}
+		q.Add("unsafe", unsafe)
+		others := make([]*job, 20)
+		for i := range others {
+			others[i] = &job{down: &up}
+			q.Add(fmt.Sprint(i), others[i])
+		}
+		q.Try(t.Context())
+		for _, other := range others {
+			assert.EqualValues(t, 1, other.done.Load())
+		}
+		assert.True(t, q.Waits("unsafe"))
+		assert.Equal(t, 1, q.Count(func(Job) bool { return true }))
+		down.Store(false)
+		q.Try(t.Context())
+		assert.False(t, q.Waits("unsafe"))
 	})
 }

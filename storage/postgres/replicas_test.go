@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -277,4 +278,40 @@ func TestNewRefusesToWaitInVain(t *testing.T) {
 	_, err = s.Save(t.Context(), aRecord("a"))
 	assert.ErrorIs(t, err, storage.ErrNotReplicated)
 	assert.ErrorContains(t, err, "no synchronous standby")
+}
+
+// BenchmarkWaitForAStandby compares a logout that waits for a standby on the same
+// machine with one that does not. The two take turns. Both servers write to disk.
+func BenchmarkWaitForAStandby(b *testing.B) {
+	primary, err := postgrestest.Start("synchronous_standby_names=standby", "synchronous_commit=local")
+	require.NoError(b, err)
+	b.Cleanup(func() { _ = primary.Close() })
+	standby, err := primary.StartStandby()
+	require.NoError(b, err)
+	b.Cleanup(func() { _ = standby.Close() })
+	pool := openPool(b, hearing(b, primary.URL()))
+	stores := map[SynchronousCommit]*Store{}
+	times := map[SynchronousCommit][]time.Duration{}
+	levels := []SynchronousCommit{"", RemoteWrite, RemoteFlush, RemoteApply}
+	for _, level := range levels {
+		stores[level] = openStore(b, pool, Options{SynchronousCommit: level})
+	}
+	for b.Loop() {
+		for _, level := range levels {
+			_, err := stores[level].Save(b.Context(), aRecord("a"))
+			require.NoError(b, err)
+			began := time.Now()
+			_, err = stores[level].Delete(b.Context(), "a")
+			require.NoError(b, err)
+			times[level] = append(times[level], time.Since(began))
+		}
+	}
+	median := func(level SynchronousCommit) float64 {
+		slices.Sort(times[level])
+		return float64(times[level][len(times[level])/2].Microseconds())
+	}
+	b.ReportMetric(median(""), "off-µs")
+	for _, level := range levels[1:] {
+		b.ReportMetric(median(level)/median(""), string(level)+"-ratio")
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -312,4 +313,30 @@ func TestNewRefusesToWaitInVain(t *testing.T) {
 	}
 	_, err := New(newClient(t, &redis.Options{ReadTimeout: -1}), Options{WaitReplicas: 1, WaitTimeout: time.Minute})
 	assert.NoError(t, err, "a client that reads for ever")
+}
+
+// BenchmarkWaitForAReplica compares a logout that waits for a replica on the same
+// machine with one that does not. The two take turns.
+func BenchmarkWaitForAReplica(b *testing.B) {
+	p := newPair(b)
+	client := p.client(b)
+	without, with := newStore(b, client, Options{}), newStore(b, client, Options{WaitReplicas: 1})
+	logout := func(s *Store, i int) time.Duration {
+		r := session(i)
+		_, err := s.Save(b.Context(), r)
+		require.NoError(b, err)
+		began := time.Now()
+		_, err = s.DeleteAndEnqueue(b.Context(), r.ID, time.Minute)
+		require.NoError(b, err)
+		return time.Since(began)
+	}
+	var off, on []time.Duration
+	for i := 0; b.Loop(); i++ {
+		off, on = append(off, logout(without, i)), append(on, logout(with, i))
+	}
+	slices.Sort(off)
+	slices.Sort(on)
+	b.ReportMetric(float64(off[len(off)/2].Microseconds()), "off-µs")
+	b.ReportMetric(float64(on[len(on)/2].Microseconds()), "on-µs")
+	b.ReportMetric(float64(on[len(on)/2])/float64(off[len(off)/2]), "ratio")
 }
