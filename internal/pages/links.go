@@ -3,7 +3,6 @@ package pages
 import (
 	"errors"
 	"html"
-	"html/template"
 	"regexp"
 	"slices"
 	"strings"
@@ -25,16 +24,23 @@ func checkLinks(document string, links []page.Link) error {
 	return nil
 }
 
-var (
-	comment = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?s)<!--.*?(-->|$)`) })
-	anchor  = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?is)<a(?:[\s/](?:[^>"']|"[^"]*"|'[^']*')*?)?[\s/]href\s*=\s*("[^"]*"|'[^']*'|[^\s>"']+)`)
-	})
-)
+// patterns are compiled when they are first needed, and by a function that only a
+// program that shows pages calls: a variable with an initialiser would be in every
+// program, in WebAssembly too.
+var patterns struct {
+	once            sync.Once
+	comment, anchor *regexp.Regexp
+}
+
+func compilePatterns() {
+	patterns.comment = regexp.MustCompile(`(?s)<!--.*?(-->|$)`)
+	patterns.anchor = regexp.MustCompile(`(?is)<a(?:[\s/](?:[^>"']|"[^"]*"|'[^']*')*?)?[\s/]href\s*=\s*("[^"]*"|'[^']*'|[^\s>"']+)`)
+}
 
 func hasLink(document, address string) bool {
+	patterns.once.Do(compilePatterns)
 	written := []string{address, normalized(address)}
-	for _, found := range anchor().FindAllStringSubmatch(comment().ReplaceAllString(document, ""), -1) {
+	for _, found := range patterns.anchor.FindAllStringSubmatch(patterns.comment.ReplaceAllString(document, ""), -1) {
 		if slices.Contains(written, html.UnescapeString(strings.Trim(found[1], `"'`))) {
 			return true
 		}
@@ -42,14 +48,13 @@ func hasLink(document, address string) bool {
 	return false
 }
 
+var (
+	hrefHTML = `<a href="{{.}}">`
+	hrefPage = &source{name: "href", html: &hrefHTML}
+)
+
 // normalized is an address as html/template writes it, which encodes some characters.
 func normalized(address string) string {
-	var b strings.Builder
-	_ = hrefTemplate().Execute(&b, address) // a string always can be
-	href := strings.TrimSuffix(strings.TrimPrefix(b.String(), `<a href="`), `">`)
-	return html.UnescapeString(href)
+	tag := string(hrefPage.render(address))
+	return html.UnescapeString(strings.TrimSuffix(strings.TrimPrefix(tag, `<a href="`), `">`))
 }
-
-var hrefTemplate = sync.OnceValue(func() *template.Template {
-	return template.Must(template.New("href").Parse(`<a href="{{.}}">`))
-})
