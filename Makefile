@@ -5,7 +5,8 @@
 # make portable what runs on Windows and macOS too
 # make wine     the tests for Windows, under Wine
 # make fresh    make test in a new Debian root with nothing installed by hand
-# make soak     the random tests, SOAK (20) times as long
+# make soak     the random tests, SOAK (20) times as long, and all of make endure
+# make endure   two instances through restarts, for SOAK_SECONDS (1,800) on each store
 # make failovers  FAILOVERS (100) fail-overs of each deployment, with the options and without
 # make bench    ROUNDS (6) rounds of the benchmarks, and the table of docs/performance.md
 # make smoke    each benchmark once, on small sizes
@@ -59,7 +60,7 @@ ROUNDTRIPTIME ?= 0.6s
 ROUNDS        ?= 6
 BENCHSTAT      = $(GO) run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
-.PHONY: stamp-begin docs release release-check test quick failovers lint platforms modules tools bench record smoke load fuzz soak fresh wine portable
+.PHONY: stamp-begin docs release release-check test quick failovers endure lint platforms modules tools bench record smoke load fuzz soak fresh wine portable
 
 # The tests come last, so that a log ends with them. More packages run at a time
 # than there are cores, for many wait: for a browser, a server, a time-out.
@@ -167,10 +168,16 @@ fuzz:
 # STORAGETEST_SOAK reaches the contract suites, -soak and -kills the tests that have
 # the flags.
 KILLS ?= 1000
-soak: tools
+soak: endure
 	STORAGETEST_SOAK=$(SOAK) $(GO) test -race -count 1 -timeout 6h ./storage/memory ./storage/file ./storage/bolt ./storage/redis ./storage/postgres ./storage/keyring
 	$(GO) test -race -count 1 -timeout 6h ./internal/modeltest -soak $(SOAK)
 	$(GO) test -race -count 1 -timeout 6h ./internal/processtest -soak $(SOAK) -kills $(KILLS)
+
+endure: export SOAK_SECONDS ?= 1800
+endure: export SOAK_SESSIONS ?= 200000
+endure: export SOAK_USERS ?= 32
+endure: tools
+	$(GO) test -run '^TestSoak$$' -count 1 -v -timeout 6h ./internal/processtest
 
 failovers: export FAILOVERS ?= 100
 failovers: tools

@@ -44,6 +44,7 @@ type task struct {
 	Step      int64         // logout: where to stop for ever; 0: nowhere
 	Ahead     time.Duration // how far the clock runs ahead
 	Seed      uint64        // use: of the order of things
+	Listen    string        // serve: the address; empty: any
 }
 
 func TestMain(m *testing.M) {
@@ -89,10 +90,12 @@ func program(do task, wrap func(store) storage.TokenStore, transport http.RoundT
 
 func config(auth string) passport.Config {
 	return passport.Config{
-		ClientID:       passporttest.ClientID,
-		AuthDomain:     auth,
-		RedirectURI:    "http://127.0.0.1/redirect",
-		EncryptionKeys: [][]byte{[]byte("a key of exactly thirty-two byte")},
+		ClientID:    passporttest.ClientID,
+		AuthDomain:  auth,
+		RedirectURI: "http://127.0.0.1/redirect",
+
+		RevokeOnProviderLogout: true,
+		EncryptionKeys:         [][]byte{[]byte("a key of exactly thirty-two byte")},
 	}
 }
 

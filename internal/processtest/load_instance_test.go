@@ -1,6 +1,7 @@
 package processtest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -28,14 +30,16 @@ func serveInstance(do task) error {
 	mux.HandleFunc("GET /login", p.Login)
 	mux.HandleFunc("GET /redirect", p.LoginCallback)
 	mux.HandleFunc("POST /logout", p.Logout)
+	mux.HandleFunc("POST /backchannel", p.BackChannelLogout)
 	mux.HandleFunc("GET /token", useToken)
+	mux.HandleFunc("GET /sid", tellSID)
 	mux.HandleFunc("GET /{$}", check)
 	all := http.NewServeMux()
 	all.Handle("/", p.Handler(mux))
 	all.HandleFunc("GET /bare", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	all.HandleFunc("GET /usage", reportUsage)
 
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", cmp.Or(do.Listen, "127.0.0.1:0"))
 	if err != nil {
 		return err
 	}
@@ -77,11 +81,23 @@ func useToken(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
+// tellSID tells a user of the soak test by what name the auth domain knows the session.
+func tellSID(w http.ResponseWriter, r *http.Request) {
+	session := passport.SessionFrom(r.Context())
+	if session == nil {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	_, _ = io.WriteString(w, session.Info().SID)
+}
+
 // usage is what an instance has taken of the machine, or all of them together.
 type usage struct {
 	CPU    time.Duration // since it began
 	Memory int64         // resident at the moment, in bytes
 	Redis  time.Duration // the CPU of the server that they share
+
+	Goroutines int // at the moment
 }
 
 func reportUsage(w http.ResponseWriter, _ *http.Request) {
@@ -90,7 +106,7 @@ func reportUsage(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	u := usage{CPU: time.Duration(taken.Utime.Nano() + taken.Stime.Nano()), Memory: resident(taken)}
+	u := usage{CPU: time.Duration(taken.Utime.Nano() + taken.Stime.Nano()), Memory: resident(taken), Goroutines: runtime.NumGoroutine()}
 	_ = json.NewEncoder(w).Encode(u)
 }
 

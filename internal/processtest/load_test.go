@@ -178,8 +178,11 @@ func (l *load) usage(t *testing.T) (sum usage) {
 		require.NoError(t, res.Body.Close())
 		sum.CPU += u.CPU
 		sum.Memory += u.Memory
+		sum.Goroutines += u.Goroutines
 	}
-	sum.Redis = redisCPU(t, l.redis)
+	if l.redis != nil {
+		sum.Redis = redisCPU(t, l.redis)
+	}
 	return sum
 }
 

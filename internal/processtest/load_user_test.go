@@ -21,7 +21,7 @@ type load struct {
 	instances []string // URLs
 	live      int      // sessions of people who merely look at pages
 	transport *http.Transport
-	redis     *goredis.Client // for a look at the server
+	redis     *goredis.Client // for a look at the server; nil: none
 }
 
 // user is somebody at a browser without a screen, whose requests reach the
@@ -79,9 +79,19 @@ func (u *user) send(method, address, cookie string, status int) (location string
 		return "", err
 	}
 	if res.StatusCode != status {
-		return "", fmt.Errorf("%s %s: %s, not %d", method, r.URL.Path, res.Status, status)
+		return "", &statusError{r, res.StatusCode, status}
 	}
 	return res.Header.Get("Location"), nil
+}
+
+// statusError is an answer that was not expected.
+type statusError struct {
+	request   *http.Request
+	got, want int
+}
+
+func (e *statusError) Error() string {
+	return fmt.Sprintf("%s %s: %d, not %d", e.request.Method, e.request.URL.Path, e.got, e.want)
 }
 
 // signIn goes to the auth domain and back, to whichever instance.
@@ -122,12 +132,19 @@ func (u *user) logOut() error {
 	if err != nil {
 		return err
 	}
+	if err := u.assertOut(cookie); err != nil {
+		return err
+	}
+	u.forget()
+	return nil
+}
+
+func (u *user) assertOut(cookie string) error {
 	for _, instance := range u.instances {
 		if _, err := u.send("GET", instance+"/", cookie, http.StatusUnauthorized); err != nil {
 			return fmt.Errorf("after a logout: %w", err)
 		}
 	}
-	u.forget()
 	return nil
 }
 

@@ -68,7 +68,11 @@ func startServers() error {
 	if servers.postgres, err = postgrestest.Start(); err != nil {
 		return err
 	}
-	pool, err := pgxpool.New(context.Background(), servers.postgres.URL())
+	return migrate(servers.postgres.URL())
+}
+
+func migrate(url string) error {
+	pool, err := pgxpool.New(context.Background(), url)
 	if err != nil {
 		return err
 	}
