@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/passporttest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -40,30 +39,7 @@ func (s *site) inventory(k keeping) *atomic.Int32 {
 
 const signedOutInventory = `location.pathname === "/inventory" && document.querySelector("#who").textContent === "nobody"`
 
-// The back button shows nothing personal after a logout, whether the page was
-// kept alive by the browser, comes from its cache or is loaded once more.
-func TestBackButtonShowsNothingPersonal(t *testing.T) {
-	modes := map[string]func(*site, *passport.Config){"redirect": redirect, "silent": fallBack}
-	for mode, edit := range modes {
-		for kept, k := range keepings {
-			t.Run(mode+", pages "+kept, func(t *testing.T) {
-				s := newSite(t, "auth.localhost", edit)
-				s.inventory(k)
-				tab := s.signedIn(Open(t, Blocked))
-				tab.Go(s.at("/inventory"))
-				require.Equal(t, "alice@example.com", who(tab))
-				tab.Click("button")
-				tab.Wait(`location.pathname === "/" && document.querySelector("#who")`)
-				require.Equal(t, "nobody", who(tab))
-
-				tab.Back()
-				tab.Wait(signedOutInventory)
-			})
-		}
-	}
-}
-
-// Nor after a logout in another tab, which a page that is gone cannot hear of.
+// The back button shows nothing personal after a logout in another tab, which a page that is gone cannot hear of.
 func TestBackButtonShowsNothingPersonalAfterALogoutInAnotherTab(t *testing.T) {
 	for kept, k := range keepings {
 		t.Run("pages "+kept, func(t *testing.T) {

@@ -121,7 +121,8 @@ func (p *chromiumPage) click(ctx context.Context, x, y float64) error {
 }
 
 func (p *chromiumPage) popup(ctx context.Context, open func()) (page, error) {
-	opened := chromedp.WaitNewTarget(p.ctx, func(info *target.Info) bool { return info.OpenerID != "" })
+	own := chromedp.FromContext(p.ctx).Target.TargetID
+	opened := chromedp.WaitNewTarget(p.ctx, func(info *target.Info) bool { return info.OpenerID == own })
 	open()
 	select {
 	case id := <-opened:

@@ -2,6 +2,7 @@ package browsertest
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"testing"
 
@@ -123,6 +124,8 @@ func TestEnginesSignOutWithJavaScriptTurnedOff(t *testing.T) {
 	}
 }
 
+// The back button shows nothing personal after a logout, whether the page was
+// kept alive by the browser, comes from its cache or is loaded once more.
 func TestEnginesShowNothingPersonalWhenTheUserGoesBack(t *testing.T) {
 	for mode, edit := range map[string]func(*site, *passport.Config){"redirect": redirect, "silent": fallBack} {
 		for kept, k := range keepings {
@@ -176,6 +179,19 @@ func TestEnginesShowThePages(t *testing.T) {
 		assert.Contains(t, tab.Text(), "Your Passport session may still be open")
 		tab.Screenshot("report-" + string(e))
 	})
+}
+
+// The ground of the table: which cookies an iframe is given by default, if nothing
+// of ours is involved.
+func TestEnginesGiveTheirCookiesToFramesOfOneSite(t *testing.T) {
+	at := cookieServer(t, httptest.NewTLSServer)
+	for auth, want := range map[string]string{"auth.localhost": "", "auth.app.localhost": "c=1"} {
+		t.Run(auth, func(t *testing.T) {
+			inEngines(t, func(t *testing.T, e Engine) {
+				assert.Equal(t, want, framedCookies(e.Open(t).Tab(), at(auth), at(appHost)))
+			})
+		})
+	}
 }
 
 func TestTheTableOfEnginesInTheREADMEIsWhatTheTestsSee(t *testing.T) {

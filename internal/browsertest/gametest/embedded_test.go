@@ -133,16 +133,6 @@ func TestEmbeddedGameInRedirectModeIsNotLeft(t *testing.T) {
 	assert.Equal(t, nobody, inside[string](p, `game.email().catch(e => e.message)`), "the game goes on")
 }
 
-func TestPopupAtTopLevelLeavesThePageAlone(t *testing.T) {
-	s := newSite(t, "auth.localhost")
-	g := s.open(browsertest.Open(t, browsertest.Blocked))
-	g.Run(`window.stays = true`)
-	g.Gesture(`void (window.popup = game.loginPopup().catch(e => e.message))`)
-	assert.Equal(t, passporttest.DefaultUser().Subject, browsertest.Eval[string](g.Tab, `popup`))
-	assert.True(t, browsertest.Eval[bool](g.Tab, `stays`))
-	assert.Equal(t, "alice@example.com", g.who())
-}
-
 func TestPopupThatTheUserClosesSignsNobodyIn(t *testing.T) {
 	s := newSite(t, "auth.localhost")
 	g := s.open(browsertest.Open(t, browsertest.Blocked))

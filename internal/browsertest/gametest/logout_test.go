@@ -229,19 +229,3 @@ func TestLogoutAfterCloseEndsTheAppSession(t *testing.T) {
 	assert.Equal(t, "unconfirmed", got.Passport, "nobody waits for the iframe")
 	assert.Empty(t, g.stored())
 }
-
-func TestOtherTabsLearnOfTheLogout(t *testing.T) {
-	s := newSite(t, "auth.localhost")
-	profile := browsertest.Open(t, browsertest.Blocked)
-	g := s.signedIn(profile)
-	other := s.open(profile)
-	other.Run(`window.ended = game.ended()`)
-	g.Run(`window.ended = game.ended()`)
-	require.Equal(t, "alice@example.com", other.who())
-	begun := time.Now()
-	require.Equal(t, "done", g.logout().App)
-	assert.True(t, browsertest.Eval[bool](other.Tab, `ended`))
-	assert.True(t, browsertest.Eval[bool](g.Tab, `ended`))
-	assert.Less(t, time.Since(begun), 10*time.Second, "they are told; to look again takes 15 s")
-	assert.Equal(t, nobody, other.who())
-}
