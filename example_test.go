@@ -293,7 +293,7 @@ func ExamplePassport_UnfinishedLogout() {
 	var p *passport.Passport // from passport.New
 
 	http.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
-		if logout, open := p.UnfinishedLogout(r.Context(), p.BrowserState(r)); open {
+		if logout, open := p.UnfinishedLogout(r.Context(), p.BrowserState(r)); open && logout.URL != "" {
 			fmt.Fprintf(w, `<a href="%s">Sign out of Passport, too</a>`, html.EscapeString(logout.URL))
 		}
 	})

@@ -104,7 +104,12 @@ func (e explanation) orAnother() explanation {
 	return e
 }
 
-// finishLink leads to where the user can finish a logout.
-func finishLink(l Logout) pages.Link {
-	return pages.Link{URL: l.URL, Text: pages.Say(pages.Finish), Required: true}
+// finishLinks lead to where the user can finish the browser's last logout, if it is
+// unfinished and there is such a place.
+func (p *Passport) finishLinks(r *http.Request, b BrowserState) []pages.Link {
+	l, unfinished := p.UnfinishedLogout(r.Context(), b)
+	if !unfinished || l.URL == "" {
+		return nil
+	}
+	return []pages.Link{{URL: l.URL, Text: pages.Say(pages.Finish), Required: true}}
 }

@@ -102,14 +102,10 @@ func (p *Passport) waysOut(r *http.Request, b BrowserState, err error) []pages.L
 	if !errors.Is(err, ErrNotReauthenticated) {
 		return nil
 	}
-	l, unfinished := p.UnfinishedLogout(r.Context(), b)
-	if !unfinished {
-		return nil
-	}
-	return []pages.Link{finishLink(l)}
+	return p.finishLinks(r, b)
 }
 
-// servePostedLogout gives the browser its logout request, to be posted.
+// servePostedLogout gives the browser its logout request.
 func (p *Passport) servePostedLogout(w http.ResponseWriter, r *http.Request, b BrowserState) {
 	if web.IsPrefetch(r) {
 		p.refuse(w, r, http.StatusServiceUnavailable, errPrefetch)
@@ -127,6 +123,10 @@ func (p *Passport) servePostedLogout(w http.ResponseWriter, r *http.Request, b B
 	}
 	if err != nil {
 		p.refuse(w, r, loginStatus(err), err)
+		return
+	}
+	if params == nil {
+		http.Redirect(w, r, to, http.StatusSeeOther)
 		return
 	}
 	p.c.pages.ServePost(w, r, to, params)

@@ -131,8 +131,7 @@ func (p *Passport) LogoutSilentCallback(parentURL string, embedders ...string) h
 		outcome, b := p.noticeReturn(w, r)
 		done := outcome == OutcomeDone
 		if !done && b.Logout != "" {
-			_, unfinished := p.UnfinishedLogout(r.Context(), b)
-			done = !unfinished // a logout token was quicker
+			done = b.LogoutFinished || p.confirmed(r.Context(), b) // a logout token was quicker
 		}
 		page.Serve(w, r, done)
 	})

@@ -200,9 +200,9 @@ func (p *Passport) serveSignedOut(w http.ResponseWriter, r *http.Request) {
 		Title: pages.Say(pages.SignedOut), Texts: []pages.Text{pages.Say(pages.SignedOutText)},
 		Links: []pages.Link{{URL: p.http.loginFor(p.http.place.Requested(r)), Text: pages.Say(pages.SignInAgain)}},
 	}
-	if l, unfinished := p.UnfinishedLogout(r.Context(), p.BrowserState(r)); unfinished {
+	if finish := p.finishLinks(r, p.BrowserState(r)); len(finish) > 0 {
 		m.Kind, m.Texts[0] = page.Unconfirmed, pages.Say(pages.SignedOutOpen)
-		m.Links = append([]pages.Link{finishLink(l)}, m.Links...)
+		m.Links = append(finish, m.Links...)
 	}
 	p.c.pages.Serve(w, r, m)
 }

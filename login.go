@@ -248,6 +248,7 @@ func (p *Passport) FinishLogin(ctx context.Context, b BrowserState, query url.Va
 	}
 	b.Session, b.begun, b.endsWithBrowser = in.SessionID, "", l.EndsWithBrowser
 	if in.Reauthentication == OutcomeDone || !p.logoutUnfinished(ctx, b) {
+		p.dropHint(ctx, b)
 		b = b.finished()
 	}
 	return in, b, nil

@@ -30,7 +30,9 @@ func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
 		id = ""
 	}
 	l, removed, err := p.endSession(ctx, id, EventLogout)
-	p.sendTo(ctx, &l, removed.Record, p.newLogoutState(removed.Record.SID))
+	hint, state := p.hintOf(removed.Record), p.newLogoutState(removed.Record.SID)
+	p.keepHint(ctx, state, hint)
+	p.sendTo(ctx, &l, hint, state)
 	if l.gone() {
 		l.Revocation = p.revokeAndWait(ctx, removed)
 	}
@@ -146,19 +148,22 @@ func (p *Passport) EndBrowserSession(ctx context.Context, b BrowserState) (Logou
 	if l.App == OutcomeDone {
 		l.App = appOutcome(err)
 	}
-	state := p.stateOfLogout(b, l, removed.Record.SID)
-	p.sendTo(ctx, &l, removed.Record, state)
+	state, hint := p.stateOfLogout(ctx, b, l, removed.Record)
+	p.sendTo(ctx, &l, hint, state)
 	return l, BrowserState{Logout: l.State}, err
 }
 
-// stateOfLogout is the state of a logout of the browser b from the Passport session
-// sid, if that is known. A browser that was not signed in may log out once more, to
-// finish the same logout.
-func (p *Passport) stateOfLogout(b BrowserState, l Logout, sid string) Secret {
+// stateOfLogout is the state of a logout of the browser b, whose session was removed if
+// there was one, and the hint that goes with it. A browser that was not signed in may
+// log out once more, to finish the same logout.
+func (p *Passport) stateOfLogout(ctx context.Context, b BrowserState, l Logout, removed storage.Record) (Secret, logoutHint) {
 	if !l.gone() && b.lastLogout().Unfinished() {
-		return b.Logout
+		return b.Logout, p.keptHint(ctx, b.Logout)
 	}
-	return p.newLogoutState(sid)
+	state, hint := p.newLogoutState(removed.SID), p.hintOf(removed)
+	p.keepHint(ctx, state, hint)
+	p.dropHint(ctx, b)
+	return state, hint
 }
 
 // expectedRevocation is the expected outcome for the refresh token of a removed
@@ -287,30 +292,44 @@ func (p *Passport) retryBindings(bindings []Secret) {
 }
 
 // logoutUnfinished reports whether this browser has a logout behind it that is not
-// known to be complete. A store that does not answer finishes no logout.
+// known to be complete: a store that does not answer finishes no logout, and of a
+// discovered provider only the next login shows whether its session has ended.
 func (p *Passport) logoutUnfinished(ctx context.Context, b BrowserState) bool {
-	if !b.lastLogout().Unfinished() {
-		return false
-	}
+	return b.lastLogout().Unfinished() && (p.c.Discover || !p.confirmed(ctx, b))
+}
+
+// confirmed reports whether a logout token came for the session of the browser's last
+// logout. A discovered provider may have asked the user, who may have declined, and
+// sends one even so: for this client the session has ended.
+func (p *Passport) confirmed(ctx context.Context, b BrowserState) bool {
 	session := logoutstate.Session(b.Logout.Reveal())
 	if session == "" {
-		return true
+		return false
 	}
 	call, cancel := p.records.Bound(ctx)
 	defer cancel()
 	_, err := p.records.Load(call, p.confirmation(Secret(session)).ID)
-	return err != nil
+	return err == nil
 }
 
 // UnfinishedLogout returns a browser's last logout if it is not known to have ended
 // the Passport session, so that the program can offer the URL that does. It is free
 // for a browser without one.
+//
+// With Config.Discover the URL names the session to the provider, as the logout did.
+// While the provider cannot be reached, it leads to RedirectURI, where LoginCallback
+// tries again. It is empty if the provider has no end-session endpoint: then nothing
+// ends its session.
 func (p *Passport) UnfinishedLogout(ctx context.Context, b BrowserState) (Logout, bool) {
 	if !p.logoutUnfinished(ctx, b) {
 		return Logout{}, false
 	}
 	l := newLogout(p.c.LogoutMode)
-	p.sendTo(ctx, &l, storage.Record{}, b.Logout)
+	if p.c.Discover {
+		l.State, l.URL = b.Logout, p.finishURL(ctx, b.Logout)
+	} else {
+		p.sendTo(ctx, &l, logoutHint{}, b.Logout)
+	}
 	l.Mode, l.Passport = LogoutRedirect, OutcomeUnconfirmed
 	return l, true
 }

@@ -20,6 +20,9 @@ import (
 // kindLogoutSession is what a sid is known by in the state of a logout.
 const kindLogoutSession = "logout-session"
 
+// kindLogoutReturn is what the state parameter is derived with.
+const kindLogoutReturn = "logout-return"
+
 // newLogoutState returns the state of a logout from the Passport session sid,
 // which may be unknown.
 func (p *Passport) newLogoutState(sid string) Secret {
@@ -28,6 +31,13 @@ func (p *Passport) newLogoutState(sid string) Secret {
 		session = p.records.ID(kindLogoutSession, sid)
 	}
 	return Secret(logoutstate.New(session, p.c.Now()))
+}
+
+// returnState is the state parameter of a logout at a discovered provider. It is not
+// the state itself, under which the logout's hint is kept: it comes back in an address
+// that logs and the page's scripts see.
+func (p *Passport) returnState(state Secret) Secret {
+	return Secret(p.records.ID(kindLogoutReturn, state.Reveal()))
 }
 
 // confirmation is where it is noted that a Passport session has ended.
@@ -98,11 +108,11 @@ const (
 //
 // [Passport.Handler] and [Passport.LogoutSilentCallback] call it.
 func (p *Passport) CheckLogoutReturn(ctx context.Context, b BrowserState, r LogoutReturn) (Outcome, BrowserState) {
-	name := authdomain.ReturnParam
+	name, want := authdomain.ReturnParam, b.Logout
 	if p.c.Discover {
-		name = "state"
+		name, want = "state", p.returnState(b.Logout)
 	}
-	if b.Logout == "" || Secret(r.Query.Get(name)) != b.Logout {
+	if b.Logout == "" || Secret(r.Query.Get(name)) != want {
 		return OutcomePending, b
 	}
 	switch {

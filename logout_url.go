@@ -28,23 +28,24 @@ const (
 // from which it comes back to LogoutRedirectURI. Only the browser can do that:
 // fetching it from a server ends nothing.
 //
-// With Config.Discover it names no session, unlike the URL of
-// [Passport.EndSession], so some providers ask the user. It is empty if the
-// provider has no end-session endpoint or its metadata could not be fetched.
+// With Config.Discover it names no session, unlike [Passport.LogoutURLFor] and the
+// URL of [Passport.EndSession], so some providers ask the user, and others end
+// nothing. It is empty if the provider has no end-session endpoint or its metadata
+// could not be fetched.
 func (p *Passport) LogoutURL() string {
 	if !p.c.Discover {
 		return p.c.endpoints.LogoutURL(p.c.ClientID, p.c.LogoutRedirectURI, p.c.Federated)
 	}
-	request, err := p.provider.LogoutRequest(context.Background(), p.endSessionOf(storage.Record{}, p.newLogoutState("")))
+	request, err := p.provider.LogoutRequest(context.Background(), p.endSessionOf(logoutHint{}, p.newLogoutState("")))
 	if err != nil {
 		return ""
 	}
 	return request.URL
 }
 
-// sendTo fills in where the browser must go after the session in rec, which may
-// be the zero Record, has ended. state comes back with the browser.
-func (p *Passport) sendTo(ctx context.Context, l *Logout, rec storage.Record, state Secret) {
+// sendTo fills in where the browser must go to end the session that hint names, if it
+// does. state comes back with the browser.
+func (p *Passport) sendTo(ctx context.Context, l *Logout, hint logoutHint, state Secret) {
 	l.State = state
 	if !p.c.Discover {
 		l.URL = p.logoutURL
@@ -53,7 +54,7 @@ func (p *Passport) sendTo(ctx context.Context, l *Logout, rec storage.Record, st
 		}
 		return
 	}
-	request, err := p.provider.LogoutRequest(ctx, p.endSessionOf(rec, state))
+	request, err := p.provider.LogoutRequest(ctx, p.endSessionOf(hint, state))
 	if err != nil {
 		// There is no URL to visit, and the provider's session goes on.
 		l.Mode, l.URL, l.Passport = LogoutRedirect, cmp.Or(p.c.LogoutRedirectURI, p.ownOrigin()+p.c.HomePath), OutcomeUnconfirmed
@@ -68,19 +69,15 @@ func (p *Passport) sendTo(ctx context.Context, l *Logout, rec storage.Record, st
 	}
 }
 
-// endSessionOf ends the provider's session of an app session, which may be the zero
-// Record.
-func (p *Passport) endSessionOf(rec storage.Record, state Secret) provider.EndSession {
-	r := provider.EndSession{
-		LogoutHint:  rec.SID,
+// endSessionOf ends the provider's session that hint names.
+func (p *Passport) endSessionOf(hint logoutHint, state Secret) provider.EndSession {
+	return provider.EndSession{
+		IDTokenHint: hint.IDToken.Reveal(),
+		LogoutHint:  hint.SID,
 		RedirectURI: p.c.LogoutRedirectURI,
 		UILocales:   p.c.UILocales,
-		State:       state.Reveal(),
+		State:       p.returnState(state).Reveal(),
 	}
-	if t, err := openTokens(p.records, rec); err == nil && !p.c.OmitIDTokenHint {
-		r.IDTokenHint = t.IDToken.Reveal()
-	}
-	return r
 }
 
 // storePost keeps a logout request that is too long for a URL, and returns the
@@ -108,17 +105,26 @@ func (p *Passport) logoutRequest(id, state Secret) storage.Record {
 	return p.records.New(storage.KindLogoutRequest, (id + " " + state).Reveal())
 }
 
-// PostedLogout returns a logout request that is too long for a URL, because of the
-// user's ID token. [Logout.URL] then leads to RedirectURI with the parameter
-// logout, and the browser b has to post the form to the address. The request can be
-// fetched once, by the browser that logged out, within five minutes. ErrNoLogout:
-// there is none, or it was already fetched. It is needed only with Config.Discover.
+// PostedLogout returns a logout request that could not be in [Logout.URL], which then
+// leads to RedirectURI with the parameter logout: it is too long for a URL, because
+// of the user's ID token, or the provider could not be reached when it was needed.
+// The browser b has to post the form to the address or, if form is nil, to visit the
+// address. Only the browser that logged out can fetch it: once, within five minutes;
+// as often as it likes at the URL of [Passport.UnfinishedLogout], until the logout is
+// finished. ErrNoLogout: there is none, or it was already fetched. Other errors: the
+// provider or the Store could not be reached. It is needed only with Config.Discover.
 //
 // [Passport.LoginCallback] calls it.
 func (p *Passport) PostedLogout(ctx context.Context, b BrowserState, query url.Values) (address string, form url.Values, err error) {
 	id := Secret(query.Get(logoutstate.PostedParam))
 	if !records.Plausible(id.Reveal()) || b.Logout == "" {
 		return "", nil, ErrNoLogout
+	}
+	if id == p.finishID(b.Logout) {
+		if b.LogoutFinished {
+			return "", nil, ErrNoLogout
+		}
+		return p.finishRequest(ctx, b.Logout)
 	}
 	endpoint, err := p.provider.EndSessionEndpoint(ctx)
 	if err != nil {

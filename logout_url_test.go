@@ -39,7 +39,8 @@ func TestADiscoveredProviderSignsInRefreshesAndSignsOut(t *testing.T) {
 	assert.Equal(t, passporttest.ClientID, q.Get("client_id"))
 	assert.Equal(t, sid, q.Get("logout_hint"))
 	assert.Equal(t, s.server.URL+"/", q.Get("post_logout_redirect_uri"))
-	assert.Regexp(t, "^[A-Za-z0-9_-]{51}$", q.Get("state"))
+	assert.Regexp(t, "^[A-Za-z0-9_-]{43}$", q.Get("state"))
+	assert.NotContains(t, u.String(), b.cookie("passport-logout"), "what the hint is kept under stays in the browser")
 	assert.False(t, q.Has("ui_locales"))
 
 	assert.Equal(t, "nobody", b.get(u.String()).body)

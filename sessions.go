@@ -116,7 +116,7 @@ func (p *Passport) EndSessions(ctx context.Context, m storage.Match) (Logout, er
 	if l.App != OutcomeFailed && (l.Ended > 0 || notSafe(err)) {
 		l.App = appOutcome(err)
 	}
-	p.sendTo(ctx, &l, storage.Record{}, p.newLogoutState(""))
+	p.sendTo(ctx, &l, logoutHint{}, p.newLogoutState(""))
 	l.Revocation = p.revokeAndWait(ctx, revocations...)
 	return l, err
 }

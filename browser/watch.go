@@ -111,7 +111,7 @@ func (p *Passport) finishOffline(ctx context.Context) {
 		return
 	}
 	l, unfinished := p.engine.UnfinishedLogout(ctx, s.browser())
-	if !unfinished {
+	if !unfinished || l.URL == "" {
 		return
 	}
 	known, err := p.newVisit(l.URL).wait(ctx)

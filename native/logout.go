@@ -209,7 +209,11 @@ func (p *Passport) servePosted(loop *loopback, engine *passport.Passport, l pass
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == p.login.Path && r.URL.Query().Has("logout") && loop.launch.isFrom(r) {
 			to, form, err := engine.PostedLogout(r.Context(), passport.BrowserState{Logout: l.State}, r.URL.Query())
-			if err == nil {
+			switch {
+			case err == nil && form == nil:
+				http.Redirect(w, r, to, http.StatusSeeOther)
+				return
+			case err == nil:
 				loop.pages.ServePost(w, r, to, form)
 				return
 			}

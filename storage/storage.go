@@ -89,6 +89,7 @@ const (
 	KindBearerMark    Kind = "bearer-mark"    // up to when the bearer tokens of a session or a user are dead
 	KindLogoutToken   Kind = "logout-token"   // a logout token that has been used (its jti)
 	KindLogoutRequest Kind = "logout-request" // a logout request that its browser is to post
+	KindLogoutHint    Kind = "logout-hint"    // whose session the provider is to end, for a logout that is not finished
 	KindLogoutDone    Kind = "logout-done"    // a Passport session that is known to have ended
 	KindBrowser       Kind = "browser"        // what a driver keeps for its one browser or user
 )

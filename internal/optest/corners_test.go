@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
@@ -143,29 +144,35 @@ func partitionedFrame(t *testing.T, start start) {
 	assert.Equal(t, 2, b.asked, "the login asks for credentials all the same")
 }
 
-// A silent logout that the provider asks about is finished at the address that
-// the app offers; its token says so, and the next login is like any other.
+// A silent logout that the provider asks about is finished at the address that the
+// app offers, which names the session. Its token does not tell whether the user
+// agreed; the next login does, and the one after that is like any other.
 func finishedByToken(t *testing.T, start start) {
 	s := newSite(t, start, setup{config: silent})
 	b := signedIn(t, s.one.url, "alice")
 	b.frame(b.fetchLogout(s.one.url).URL)
 	offered := b.open(s.one.url + "/unfinished")
 	require.Equal(t, http.StatusOK, offered.status)
+	hinted, err := url.Parse(offered.body)
+	require.NoError(t, err)
+	assert.NotEmpty(t, hinted.Query().Get("id_token_hint"))
 	require.Equal(t, "login", promptOf(t, b, s.one))
 
 	b.answer(b.open(offered.body), "logout", "yes")
 
 	_, answers := s.one.logoutTokens()
 	assert.Equal(t, []int{http.StatusOK}, answers, "there is no session any more, which is no error")
-	assert.Equal(t, http.StatusNotFound, b.open(s.one.url+"/unfinished").status)
-	assert.Empty(t, promptOf(t, b, s.one))
+	assert.Equal(t, http.StatusOK, b.open(s.one.url+"/unfinished").status)
+	s.one.ahead.Add(int64(2 * time.Second)) // the provider's times are whole seconds
 	b.signIn(s.one.url)
 	assert.Equal(t, 2, b.asked, "the provider has forgotten the browser")
+	assert.Equal(t, http.StatusNotFound, b.open(s.one.url+"/unfinished").status)
+	assert.Empty(t, promptOf(t, b, s.one))
 }
 
-// A user who chooses to stay signed in at the provider is signed out of the app
-// all the same; the provider, which sends a token even so, signs them in again
-// without a question.
+// A user who chooses to stay signed in at the provider is signed out of the app all
+// the same. The provider sends a token even so, but its session lives on: the next
+// login asks for credentials.
 func staying(t *testing.T, start start) {
 	s := newSite(t, start, setup{})
 	b := signedIn(t, s.one.url, "alice")
@@ -176,8 +183,9 @@ func staying(t *testing.T, start start) {
 	assert.Zero(t, s.one.count("passport.done"), "it did not end")
 	_, answers := s.one.logoutTokens()
 	assert.Equal(t, []int{http.StatusOK}, answers)
+	assert.Equal(t, http.StatusOK, b.open(s.one.url+"/unfinished").status)
 	assert.Equal(t, "alice alice@example.com", b.signIn(s.one.url).body)
-	assert.Equal(t, 1, b.asked)
+	assert.Equal(t, 2, b.asked)
 }
 
 func noRevocation(t *testing.T, start start) {

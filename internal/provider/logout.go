@@ -21,7 +21,7 @@ func (c *Client) EndSessionEndpoint(ctx context.Context) (string, error) {
 	defer cancel()
 	m, err := c.Metadata(ctx)
 	if err == nil && m.Endpoints.Logout == "" {
-		err = errNoEndSession
+		err = ErrNoEndSession
 	}
 	if err != nil {
 		return "", err
@@ -29,7 +29,8 @@ func (c *Client) EndSessionEndpoint(ctx context.Context) (string, error) {
 	return m.Endpoints.Logout, nil
 }
 
-var errNoEndSession = errors.New("passport: the provider has no end-session endpoint")
+// ErrNoEndSession reports that the provider ends no session on request.
+var ErrNoEndSession = errors.New("passport: the provider has no end-session endpoint")
 
 // EndSession is a request to the end-session endpoint. Empty fields are left out, but
 // for the state: some providers do not redirect without one.
