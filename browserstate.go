@@ -3,6 +3,7 @@ package passport
 import (
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/passport-go/passport/internal/logoutstate"
 )
@@ -36,7 +37,9 @@ type BrowserState struct {
 
 	begun Secret // the one of Logins that BeginLogin has just used
 
-	endsWithBrowser bool // Session, as the login that FinishLogin has just finished wants it
+	// Session, as the login that FinishLogin has just finished wants it.
+	endsWithBrowser bool
+	remember        time.Duration // 0: for Config.SessionLifetime
 }
 
 func (b BrowserState) lastLogout() logoutstate.State {

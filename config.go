@@ -196,8 +196,8 @@ type Config struct {
 	// newest first. The first one seals, and all of them open, so put a new key in
 	// front to replace the old one. If instances restart one by one, append it at
 	// the end first: an instance without the key treats sessions sealed by the
-	// others as absent. Drop the old key after SessionLifetime, but not before 30
-	// days, because of pending revocations. A key is good for 2^32 records: if
+	// others as absent. Drop the old key after SessionLifetime and the longest
+	// LoginOptions.Remember, but not before 30 days, because of pending revocations. A key is good for 2^32 records: if
 	// sessions are written more than a thousand times a second, replace it monthly.
 	// Required for every Store except memory.Store, for which the default is a
 	// random key.
@@ -212,6 +212,17 @@ type Config struct {
 	// to 1/60, at most a minute. Default: 7 days. Negative: sessions end by
 	// SessionLifetime alone.
 	IdleTimeout time.Duration `json:"idle_timeout" yaml:"idle_timeout"`
+
+	// EndsWithBrowser is LoginOptions.EndsWithBrowser for all logins that have no
+	// LoginOptions.Remember, for programs that remember only users who ask for it.
+	// Default: the cookie lasts for SessionLifetime.
+	EndsWithBrowser bool `json:"ends_with_browser" yaml:"ends_with_browser"`
+
+	// CountsAsUse reports whether a request counts as use of its session. Return
+	// false for those that a page makes by itself, such as polling, which would keep
+	// the session of an absent user alive. It is called only for requests with a
+	// session, from many goroutines at once. Default: all do.
+	CountsAsUse RequestFilter `json:"-" yaml:"-"`
 
 	// MaxSessionsPerUser is how many sessions one user may have. A login beyond it
 	// ends the user's oldest session, with EventSessionEvicted. Keep it well below

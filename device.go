@@ -80,7 +80,7 @@ func (p *Passport) FinishDeviceLogin(ctx context.Context, d DeviceLogin) (LoginR
 	}
 	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), exchangeTimeout)
 	defer cancel()
-	in, err := p.welcome(work, t, id, d.order)
+	in, err := p.welcome(work, t, id, d.order, 0)
 	if err != nil {
 		return LoginResult{}, err
 	}

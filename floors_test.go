@@ -23,7 +23,7 @@ var floors = [][]string{
 	{"session.go", "revocation.go"},
 	{"session_lookup.go", "refresh.go", "bearer.go"},
 	{"logout_state.go", "login_use.go"},
-	{"logout_url.go", "login_overtaken.go"},
+	{"logout_url.go", "logout_hint.go", "login_overtaken.go"},
 	{"logout.go"},
 	{"logout_token.go", "sessions.go"},
 	{"signin.go"},
@@ -38,6 +38,7 @@ var floors = [][]string{
 // upward are the names that are taken from above, each for a reason.
 var upward = map[string]string{
 	"config.go ErrorHandler":    "a field of Config, of net/http's types, which stand in http_*.go alone",
+	"config.go RequestFilter":   "the same",
 	"config.go SignInAttempt":   "a field of Config, beside the verb that calls it",
 	"passport.go httpDriver":    "New puts everything together",
 	"passport.go newHTTPDriver": "the same",

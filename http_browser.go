@@ -117,7 +117,7 @@ func (p *Passport) SetBrowserState(w http.ResponseWriter, before, after BrowserS
 	case after.endsWithBrowser:
 		d.SetTransient(w, d.session, after.Session.Reveal())
 	default:
-		d.Set(w, d.session, after.Session.Reveal(), p.c.SessionLifetime)
+		d.Set(w, d.session, after.Session.Reveal(), cmp.Or(after.remember, p.c.SessionLifetime))
 	}
 	for _, binding := range before.Logins {
 		if !slices.Contains(after.Logins, binding) {

@@ -41,7 +41,7 @@ func (p *Passport) isSignedIn(r *http.Request) bool {
 	if SessionFrom(r.Context()) != nil {
 		return true
 	}
-	_, err := p.Session(r.Context(), p.http.sessionID(r))
+	_, err := p.Session(p.useOf(r), p.http.sessionID(r))
 	return err == nil
 }
 

@@ -60,7 +60,7 @@ func (p *Passport) lookUp(w http.ResponseWriter, r *http.Request, next http.Hand
 	}
 	in := &signedIn{}
 	in.context.Context = r.Context()
-	switch err := p.find(r.Context(), id, &in.context.session); {
+	switch err := p.find(p.useOf(r), id, &in.context.session); {
 	case err == nil:
 		web.NoStore(w)
 		in.request = *r.WithContext(&in.context)
@@ -70,6 +70,17 @@ func (p *Passport) lookUp(w http.ResponseWriter, r *http.Request, next http.Hand
 	default:
 		p.refuse(w, r, http.StatusServiceUnavailable, err)
 	}
+}
+
+// RequestFilter says yes or no to a request.
+type RequestFilter func(r *http.Request) bool
+
+// useOf is the context in which the session of a request is looked up.
+func (p *Passport) useOf(r *http.Request) context.Context {
+	if p.c.CountsAsUse == nil || p.c.CountsAsUse(r) {
+		return r.Context()
+	}
+	return WithoutUse(r.Context())
 }
 
 // signedIn is what goes on to a handler: the request and, in its context, the
@@ -159,7 +170,8 @@ func (p *Passport) RequireLogin(next http.Handler) http.Handler {
 // any other request gets a 401 with ErrNotRecent. Of a provider that does not say
 // when it asked (auth_time), the login ends in an error, and not in a loop.
 //
-// The login begins a new session in the place of the old one.
+// The login begins a new session in the place of the old one, which is remembered
+// (LoginOptions.Remember) for as long as that was.
 //
 // Like http.ServeMux.Handle it panics if it is set up wrongly: if maxAge is not
 // positive.
@@ -168,7 +180,8 @@ func (p *Passport) RequireRecent(maxAge time.Duration, next http.Handler) http.H
 		panic("passport: RequireRecent: maxAge is not positive: use RequireLogin if any login will do")
 	}
 	return p.RequireLogin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s := SessionFrom(r.Context()); s == nil || s.isRecent(r.Context(), maxAge) {
+		s := SessionFrom(r.Context())
+		if s == nil || s.isRecent(r.Context(), maxAge) {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -176,7 +189,7 @@ func (p *Passport) RequireRecent(maxAge time.Duration, next http.Handler) http.H
 			p.refuse(w, r, http.StatusUnauthorized, ErrNotRecent)
 			return
 		}
-		p.StartLogin(w, r, LoginOptions{MaxAge: maxAge, ReturnTo: p.http.place.Requested(r)})
+		p.StartLogin(w, r, LoginOptions{MaxAge: maxAge, ReturnTo: p.http.place.Requested(r), Remember: s.remembered()})
 	}))
 }
 
@@ -249,7 +262,7 @@ func (p *Passport) sessionInfo(r *http.Request) (sessionInfo, error) {
 	s := SessionFrom(r.Context())
 	var err error
 	if s == nil {
-		s, err = p.Session(r.Context(), p.http.sessionID(r))
+		s, err = p.Session(p.useOf(r), p.http.sessionID(r))
 	}
 	var profile Profile
 	if err == nil {

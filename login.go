@@ -22,7 +22,8 @@ import (
 // LoginOptions are the options of one login. The zero value is a plain login.
 type LoginOptions struct {
 	// ReturnTo is where the user goes after the login: a path of this site, of at
-	// most 1000 bytes. Default: /, also for anything else.
+	// most 64 KB. Longer than 1000 bytes it is kept in the Store while the login is in
+	// progress, if there is room. Default: Config.HomePath, also for anything else.
 	ReturnTo string
 
 	// Prompt is the OpenID Connect prompt parameter: login, none, consent or
@@ -71,9 +72,18 @@ type LoginOptions struct {
 
 	// EndsWithBrowser gives the browser a cookie that it drops when it is closed, for
 	// users who do not want to be remembered. Browsers that restore their tabs may
-	// keep it. Default: the cookie lasts for Config.SessionLifetime.
+	// keep it. Default: Config.EndsWithBrowser.
 	EndsWithBrowser bool
+
+	// Remember is how long the session of this login lives, used or not, in the place
+	// of Config.SessionLifetime and IdleTimeout, for users who ask to be remembered. It
+	// counts in whole seconds. At most 400 days, for which browsers keep cookies; it
+	// excludes EndsWithBrowser. Default: Config's.
+	Remember time.Duration
 }
+
+// longestRemember is for how long browsers keep a cookie.
+const longestRemember = 400 * 24 * time.Hour
 
 // beginTimeout bounds how long the beginning of a login waits for the store.
 const beginTimeout = 3 * time.Second
@@ -81,7 +91,7 @@ const beginTimeout = 3 * time.Second
 // BeginLogin starts a login by the browser b: authorization code with PKCE S256
 // (RFC 7636), with a state and a nonce for one use within ten minutes. Send the
 // browser to the returned URL, and have it keep the returned BrowserState.
-// BeginLogin stores nothing.
+// BeginLogin stores nothing, but for a long ReturnTo.
 //
 // If the browser's last logout is not known to have ended the Passport session, the
 // login also asks for credentials (prompt=login and max_age=1), so that nobody is
@@ -106,7 +116,8 @@ func (p *Passport) BeginLogin(ctx context.Context, b BrowserState, o LoginOption
 	defer cancel()
 	binding := p.bindingFor(look, b)
 	l := p.newLogin(look, b, binding, o.ReturnTo)
-	l.MaxAge, l.EndsWithBrowser = o.maxAge(), o.EndsWithBrowser
+	l.MaxAge, l.Remember = o.maxAge(), int64(o.Remember/time.Second)
+	l.EndsWithBrowser = o.EndsWithBrowser || p.c.EndsWithBrowser && o.Remember == 0
 	params["ui_locales"] = p.c.UILocales
 	if unfinished {
 		l.Asked = true
@@ -147,6 +158,9 @@ func (o LoginOptions) parameters() (map[string]string, error) {
 			return nil, fmt.Errorf("passport: LoginOptions.Params must not set %q, which is the SDK's to set", url.QueryEscape(name))
 		}
 	}
+	if err := o.checkRemember(); err != nil {
+		return nil, err
+	}
 	if o.MaxAge < 0 {
 		return nil, fmt.Errorf("passport: LoginOptions.MaxAge is negative: leave it at 0 if any login will do")
 	}
@@ -176,6 +190,20 @@ func (o LoginOptions) parameters() (map[string]string, error) {
 	return params, nil
 }
 
+func (o LoginOptions) checkRemember() error {
+	switch {
+	case o.Remember == 0:
+		return nil
+	case o.Remember < time.Second:
+		return fmt.Errorf("passport: LoginOptions.Remember is less than a second: leave it at 0 if the session is to live as Config says")
+	case o.Remember > longestRemember:
+		return fmt.Errorf("passport: LoginOptions.Remember is longer than 400 days, for which browsers keep cookies")
+	case o.EndsWithBrowser:
+		return fmt.Errorf("passport: LoginOptions has both Remember and EndsWithBrowser: set one of them")
+	}
+	return nil
+}
+
 func (o LoginOptions) maxAge() int64 {
 	return int64((o.MaxAge + time.Second - 1) / time.Second)
 }
@@ -189,11 +217,40 @@ func (p *Passport) newLogin(ctx context.Context, b BrowserState, binding Secret,
 	l := loginstate.New(binding.Reveal(), p.c.Now())
 	l.Logout = b.Logout.Reveal()
 	l.Session, l.SessionEnd = p.presentSession(ctx, b.Session)
-	l.ReturnTo = p.c.HomePath
-	if len(returnTo) <= loginstate.LongestReturnTo {
-		l.ReturnTo = web.LocalPath(returnTo, p.c.HomePath)
+	l.ReturnTo = web.LocalPath(returnTo, p.c.HomePath)
+	if len(l.ReturnTo) > loginstate.LongestReturnTo {
+		l.ReturnTo, l.Stored = p.c.HomePath, p.storeReturnTo(ctx, l, returnTo)
 	}
 	return l
+}
+
+// storeReturnTo stores a destination that is too long for the state, and reports
+// whether it could. Anybody may begin logins, so there is a bound to what they store.
+func (p *Passport) storeReturnTo(ctx context.Context, l loginstate.State, returnTo string) bool {
+	if !p.longReturns.SpendMany(len(returnTo)/1024 + 1) {
+		p.c.Logger.WarnContext(ctx, "passport: very many logins with long destinations; this one leads to Config.HomePath")
+		return false
+	}
+	rec := p.records.New(storage.KindReturnTo, l.Key())
+	rec.Expiry = l.Expiry().Add(exchangeTimeout)
+	if _, err := p.records.Put(ctx, rec, []byte(returnTo)); err != nil {
+		p.c.Logger.WarnContext(ctx, "passport: a long destination could not be stored; the login leads to Config.HomePath", "error", err)
+		return false
+	}
+	return true
+}
+
+// storedReturnTo is the destination that storeReturnTo has stored for a login.
+func (p *Passport) storedReturnTo(ctx context.Context, l loginstate.State) string {
+	rec, err := p.records.Look(ctx, p.records.ID(storage.KindReturnTo, l.Key()))
+	var returnTo []byte
+	if err == nil {
+		returnTo, err = p.records.Open(rec)
+	}
+	if err != nil {
+		p.c.Logger.WarnContext(ctx, "passport: a long destination could not be read; the login leads to Config.HomePath", "error", err)
+	}
+	return web.LocalPath(string(returnTo), p.c.HomePath)
 }
 
 // bindingFor returns what binds the next login to the browser b: what binds its
@@ -241,12 +298,16 @@ func (p *Passport) FinishLogin(ctx context.Context, b BrowserState, query url.Va
 	if err != nil {
 		return LoginResult{}, b, err
 	}
+	if l.Stored {
+		l.ReturnTo = p.storedReturnTo(ctx, l)
+	}
 	in, err := p.finishLogin(ctx, b, l, query)
 	if err != nil {
 		p.emit(Event{Name: EventLoginFailed, Context: ctx, Err: err})
 		return LoginResult{ReturnTo: l.ReturnTo}, b, err
 	}
 	b.Session, b.begun, b.endsWithBrowser = in.SessionID, "", l.EndsWithBrowser
+	b.remember = time.Duration(l.Remember) * time.Second
 	if in.Reauthentication == OutcomeDone || !p.logoutUnfinished(ctx, b) {
 		p.dropHint(ctx, b)
 		b = b.finished()

@@ -37,6 +37,7 @@ type Passport struct {
 	records *records.Records
 	logins  loginstate.Sealer
 	flights *singleflight.Group // refreshes, by session ID
+	slow    *provider.Slow
 
 	revoker *revocation.Worker
 	retries *retry.Queue // logouts that the store could not carry out
@@ -46,6 +47,7 @@ type Passport struct {
 	signedOut      marks.BearerBook // bearer tokens that logouts have ended
 	verified       *tokencache.Cache[provider.BearerToken]
 	anonymousMarks *marks.Budget // of logouts by browsers without a session
+	longReturns    *marks.Budget // of logins, for KB of long destinations
 
 	http      httpDriver
 	logoutURL string // of the auth domain, up to the logout's state
@@ -65,9 +67,11 @@ func New(c Config) (*Passport, error) {
 		tasks:   tasks.New(),
 		records: records.New(s.Store, s.keys, s.tenant, s.Now),
 		flights: &singleflight.Group{},
+		slow:    &provider.Slow{},
 
 		verified:       &tokencache.Cache[provider.BearerToken]{},
 		anonymousMarks: &marks.Budget{},
+		longReturns:    &marks.Budget{},
 	}
 	p.provider = newProvider(s, p.tasks)
 	p.logins = loginstate.Sealer{Records: p.records}

@@ -18,7 +18,9 @@ import (
 )
 
 // AccessToken returns an access token that is valid for at least 30 s, or for less
-// if it cannot be refreshed now. Concurrent callers share one refresh, on this
+// if it cannot be refreshed now. While the token is still valid, it waits at most a
+// second for the refresh, and not at all while an earlier one of this session takes
+// longer than that, or if the provider has to be given a rest. Concurrent callers share one refresh, on this
 // instance and on others, and the new tokens are stored before they are returned.
 // ctx bounds the caller's wait, not the refresh.
 //
@@ -39,6 +41,9 @@ func (s *Session) AccessToken(ctx context.Context) (Secret, error) {
 			return t.AccessToken, nil
 		}
 		return "", ErrTokenExpired
+	}
+	if now.Before(t.Expiry) && s.p.slow.Has(s.ID()) {
+		return t.AccessToken, nil
 	}
 	renewed, err := s.refresh(ctx, t, now)
 	if err != nil {
@@ -146,12 +151,16 @@ func (s *Session) refresh(ctx context.Context, t tokens, now time.Time) (tokens,
 	if err := s.p.provider.RefreshDelayed(t.RefreshToken.Reveal()); err != nil {
 		return tokens{}, providerError(err)
 	}
-	if now.Before(t.Expiry) {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, refreshPatience)
-		defer cancel()
+	if !now.Before(t.Expiry) {
+		return s.p.refresh(ctx, s.ID())
 	}
-	return s.p.refresh(ctx, s.ID())
+	wait, cancel := context.WithTimeout(ctx, refreshPatience)
+	defer cancel()
+	renewed, err := s.p.refresh(wait, s.ID())
+	if err != nil && wait.Err() != nil && ctx.Err() == nil {
+		s.p.slow.Add(s.ID(), refreshTimeout)
+	}
+	return renewed, err
 }
 
 const (
@@ -188,6 +197,7 @@ func (p *Passport) refreshUnless(ctx context.Context, id, flight string, good fu
 		finished := make(chan struct{})
 		if p.tasks.Start(func(ctx context.Context) {
 			defer close(finished)
+			defer p.slow.Remove(id)
 			t, err = p.refreshNow(ctx, id, good)
 		}) {
 			<-finished

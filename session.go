@@ -199,6 +199,16 @@ func (s *Session) AuthTime(ctx context.Context) (time.Time, error) {
 	return time.Unix(int64(claims.AuthTime), 0), nil
 }
 
+// remembered is for how much longer a session is remembered; 0 if it is not.
+func (s *Session) remembered() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.head.Remembered {
+		return 0
+	}
+	return max(time.Unix(s.head.End, 0).Sub(s.p.c.Now()), 0)
+}
+
 // isRecent reports whether the user has proved who they are within a time.
 func (s *Session) isRecent(ctx context.Context, within time.Duration) bool {
 	at, err := s.AuthTime(ctx)

@@ -11,7 +11,8 @@ import (
 
 // Session looks up the session whose secret id a browser holds. It is what
 // [Passport.Handler] does for net/http, for other frameworks. ErrNoSession
-// means that there is none, ErrStoreUnavailable that the Store could not answer.
+// means that there is none, ErrStoreUnavailable that the Store could not answer. It
+// counts as use of the session, except in a context of [WithoutUse].
 func (p *Passport) Session(ctx context.Context, id Secret) (*Session, error) {
 	p.revoker.Begin()
 	if !records.Plausible(string(id)) {
@@ -57,7 +58,7 @@ func (p *Passport) findByID(ctx context.Context, id string, s *Session) error {
 	if now >= p.end(*s.head) || !p.records.Alive(&s.rec, s.head) {
 		return ErrNoSession
 	}
-	if p.c.IdleTimeout > 0 && now-s.head.Seen >= int64(p.touchEvery()/time.Second) {
+	if p.c.IdleTimeout > 0 && now-s.head.Seen >= int64(p.touchEvery()/time.Second) && countsAsUse(ctx) {
 		return p.touch(ctx, s, now)
 	}
 	return nil
@@ -86,6 +87,18 @@ func (p *Passport) touch(ctx context.Context, s *Session, now int64) error {
 	return nil
 }
 
+type withoutUseKey struct{}
+
+// WithoutUse returns a context in which looking a session up does not count as use
+// of it, and so does not move Config.IdleTimeout on: for requests that a page makes
+// by itself, such as polling. The look-up still fails once the session has ended. For
+// the handlers of this package, see Config.CountsAsUse.
+func WithoutUse(ctx context.Context) context.Context {
+	return context.WithValue(ctx, withoutUseKey{}, true)
+}
+
+func countsAsUse(ctx context.Context) bool { return ctx.Value(withoutUseKey{}) == nil }
+
 // touchEvery is how exact the idle time-out is kept.
 func (p *Passport) touchEvery() time.Duration {
 	return min(max(p.c.IdleTimeout/60, time.Second), time.Minute)
@@ -93,7 +106,7 @@ func (p *Passport) touchEvery() time.Duration {
 
 // end is the second in which a session with head h ends by itself.
 func (p *Passport) end(h head) int64 {
-	if p.c.IdleTimeout == 0 {
+	if p.c.IdleTimeout == 0 || h.Remembered {
 		return h.End
 	}
 	return min(h.End, h.Seen+int64((p.c.IdleTimeout+p.touchEvery())/time.Second))

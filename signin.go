@@ -1,6 +1,7 @@
 package passport
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -103,7 +104,7 @@ func (p *Passport) signIn(ctx context.Context, code string, l loginstate.State) 
 		p.enqueueToken(storage.Record{Subject: id.Subject}, t)
 		return LoginResult{}, err
 	}
-	in, err := p.welcome(ctx, t, id, l.Order)
+	in, err := p.welcome(ctx, t, id, l.Order, time.Duration(l.Remember)*time.Second)
 	if err != nil {
 		return LoginResult{}, err
 	}
@@ -190,12 +191,12 @@ func (p *Passport) admit(ctx context.Context, t *tokens, id *provider.IDToken) e
 }
 
 // welcome begins the session of a login that was begun at a moment, as a mark
-// counts them, and whose tokens have been verified.
-func (p *Passport) welcome(ctx context.Context, t tokens, id *provider.IDToken, begun int64) (LoginResult, error) {
+// counts them, and whose tokens have been verified. remember is LoginOptions.Remember.
+func (p *Passport) welcome(ctx context.Context, t tokens, id *provider.IDToken, begun int64, remember time.Duration) (LoginResult, error) {
 	if err := p.admit(ctx, &t, id); err != nil {
 		return LoginResult{}, err
 	}
-	in, err := p.beginSession(ctx, t, id.Subject, id.SID)
+	in, err := p.beginSession(ctx, t, id.Subject, id.SID, remember)
 	if err != nil {
 		p.enqueueToken(storage.Record{Subject: id.Subject}, t)
 		return LoginResult{}, err
@@ -212,10 +213,10 @@ func (p *Passport) welcome(ctx context.Context, t tokens, id *provider.IDToken, 
 }
 
 // beginSession stores a new session of the user subject, in the Passport session
-// sid, which may be empty.
-func (p *Passport) beginSession(ctx context.Context, t tokens, subject, sid string) (LoginResult, error) {
+// sid, which may be empty. remember is LoginOptions.Remember.
+func (p *Passport) beginSession(ctx context.Context, t tokens, subject, sid string, remember time.Duration) (LoginResult, error) {
 	now := p.c.Now()
-	h := head{Begun: now.Unix(), Seen: now.Unix(), End: now.Add(p.c.SessionLifetime).Unix()}
+	h := head{Begun: now.Unix(), Seen: now.Unix(), End: now.Add(cmp.Or(remember, p.c.SessionLifetime)).Unix(), Remembered: remember > 0}
 	secret := Secret(records.NewSecret())
 	rec := p.records.New(storage.KindSession, secret.Reveal())
 	rec.Subject, rec.SID, rec.Expiry = subject, sid, p.expiry(h)
@@ -268,7 +269,7 @@ func beginTestSession(ctx context.Context, passport any, issue func(testsession.
 		Scope:       issued.Scope,
 		Expiry:      issued.Expiry,
 	}
-	in, err := p.beginSession(ctx, t, issued.Subject, issued.SID)
+	in, err := p.beginSession(ctx, t, issued.Subject, issued.SID, 0)
 	if err != nil {
 		return testsession.Session{}, err
 	}

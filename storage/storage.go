@@ -82,6 +82,7 @@ type Kind string
 const (
 	KindSession       Kind = "session"        // a user's session
 	KindLogin         Kind = "login"          // a login that has been used; its SID is the browser's binding
+	KindReturnTo      Kind = "return-to"      // where a login leads, if that is too long for its state
 	KindLoginStopped  Kind = "login-stopped"  // a binding whose logins a logout has stopped
 	KindSuccessor     Kind = "successor"      // which session took the place of another
 	KindToken         Kind = "token"          // a refresh token without a session, to be revoked

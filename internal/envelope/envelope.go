@@ -36,12 +36,20 @@ type Head struct {
 	Seen      int64  // the last request that was written down
 	RefreshBy int64  // some instance refreshes the tokens until then; 0 for none
 	Label     string // the app's own words
+
+	// Remembered says that the session lives until End even if it is not used. It is
+	// stored as the sign of End.
+	Remembered bool
 }
 
 const headTimes = 4
 
 func (h Head) append(dst []byte) []byte {
-	for _, t := range [headTimes]int64{h.Begun, h.End, h.Seen, h.RefreshBy} {
+	end := h.End
+	if h.Remembered {
+		end = -end
+	}
+	for _, t := range [headTimes]int64{h.Begun, end, h.Seen, h.RefreshBy} {
 		dst = binary.BigEndian.AppendUint64(dst, uint64(t))
 	}
 	return append(dst, h.Label...)
@@ -52,7 +60,11 @@ func parseHead(b []byte) (Head, error) {
 		return Head{}, broken(seal.ErrOpen)
 	}
 	at := func(i int) int64 { return int64(binary.BigEndian.Uint64(b[i*8:])) }
-	return Head{Begun: at(0), End: at(1), Seen: at(2), RefreshBy: at(3), Label: string(b[headTimes*8:])}, nil
+	end := at(1)
+	return Head{
+		Begun: at(0), End: max(end, -end), Seen: at(2), RefreshBy: at(3), Label: string(b[headTimes*8:]),
+		Remembered: end < 0,
+	}, nil
 }
 
 // Seal puts h and body into r, bound to all that the store indexes it by.

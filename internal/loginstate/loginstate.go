@@ -1,5 +1,5 @@
 // Package loginstate is the state parameter of a login in progress (OpenID Connect
-// Core 1.0 §3.1.2.1). The login is nowhere else: its state is sealed, and bound to
+// Core 1.0 §3.1.2.1). The login is nowhere else (but for a long destination): its state is sealed, and bound to
 // the browser that began it, so that logins which are begun and never finished fill
 // nobody's store. PKCE verifier and nonce follow from the seed in the state and from
 // the browser's binding: neither alone gives them away.
@@ -50,7 +50,12 @@ type State struct {
 
 	MaxAge int64 `json:"max_age,omitempty"` // LoginOptions.MaxAge, in seconds
 
-	EndsWithBrowser bool `json:"ends_with_browser,omitempty"`
+	// Stored says that the user's destination is in the store, since it is longer than
+	// LongestReturnTo.
+	Stored bool `json:"stored,omitempty"`
+
+	EndsWithBrowser bool  `json:"ends_with_browser,omitempty"`
+	Remember        int64 `json:"remember,omitempty"` // LoginOptions.Remember, in seconds
 
 	Binding string `json:"-"` // the browser has it
 }

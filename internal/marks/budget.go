@@ -19,7 +19,10 @@ const (
 )
 
 // Spend reports whether one more mark may be stored.
-func (b *Budget) Spend() bool {
+func (b *Budget) Spend() bool { return b.SpendMany(1) }
+
+// SpendMany is Spend for what counts as n marks.
+func (b *Budget) SpendMany(n int) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
@@ -29,9 +32,9 @@ func (b *Budget) Spend() bool {
 		b.spent -= back
 		b.since = b.since.Add(time.Duration(back) * budgetEvery)
 	}
-	if b.spent >= mostAtOnce {
+	if b.spent+n > mostAtOnce {
 		return false
 	}
-	b.spent++
+	b.spent += n
 	return true
 }

@@ -5,11 +5,14 @@ import (
 	"strings"
 )
 
+// LongestPath bounds a path, in bytes.
+const LongestPath = 64 << 10
+
 // IsLocalPath reports whether a browser that is told to go to s stays on this
 // origin: one slash at the beginning, not two, and none of the characters that
 // browsers take for a slash or leave out.
 func IsLocalPath(s string) bool {
-	if !strings.HasPrefix(s, "/") || strings.HasPrefix(s, "//") || len(s) > 2048 {
+	if !strings.HasPrefix(s, "/") || strings.HasPrefix(s, "//") || len(s) > LongestPath {
 		return false
 	}
 	for _, r := range s {
