@@ -236,11 +236,10 @@ func (p *firefoxPage) click(ctx context.Context, x, y float64) error {
 }
 
 func (p *firefoxPage) popup(ctx context.Context, open func()) (page, error) {
-	before, more := p.f.opened(p.id)
+	before, _ := p.f.opened(p.id)
 	open()
 	for {
-		var now []*firefoxPage
-		now, more = p.f.opened(p.id)
+		now, more := p.f.opened(p.id)
 		for _, opened := range now {
 			if !slices.Contains(before, opened) {
 				return opened, nil
