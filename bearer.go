@@ -30,8 +30,8 @@ const (
 
 // Bearer is a verified bearer token: who sent a request.
 type Bearer struct {
-	// Kind says whether it is an ID token or an access token. An API that is
-	// particular about it checks.
+	// Kind says whether it is an ID token or an access token. Check it if the
+	// API accepts only one of them.
 	Kind BearerKind
 
 	// Subject is the user (sub). SID is the Passport session (sid), or empty:
@@ -39,11 +39,11 @@ type Bearer struct {
 	Subject string
 	SID     string
 
-	// Issued and Expiry are by the provider's clock (iat, exp).
+	// Issued and Expiry are the token's iat and exp, by the provider's clock.
 	Issued time.Time
 	Expiry time.Time
 
-	// Scopes are those of an access token.
+	// Scopes are the scopes of an access token.
 	Scopes []string
 
 	hash    string // of the token
@@ -54,7 +54,7 @@ type Bearer struct {
 func (b Bearer) HasScope(scope string) bool { return slices.Contains(b.Scopes, scope) }
 
 // Claims decodes the claims into a struct, as encoding/json does but with exact names.
-// A claim of another type is left out.
+// A claim whose type does not fit is left out.
 func (b Bearer) Claims(v any) error {
 	if b.payload == nil {
 		return ErrNoBearer
@@ -77,20 +77,20 @@ func (b Bearer) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(b)) }
 // Store:
 //
 //   - a logout of one session (Logout, EndSession, a back-channel logout with a sid,
-//     EndBearer) ends the tokens with its sid and, for they could be that session's, the
-//     user's tokens without a sid;
-//   - a logout of a user (EndSessions, a back-channel logout with a sub alone) ends all
+//     EndBearer) ends the tokens with its sid, and the user's tokens without a sid,
+//     since they may belong to that session;
+//   - a logout of a user (EndSessions, a back-channel logout with only a sub) ends all
 //     tokens of the user.
 //
-// Tokens that are issued by a later login are accepted at once.
+// Tokens issued by a later login are accepted at once.
 //
-// The signature is verified once for each token and remembered, for an hour at most. Each
-// call costs one look-up in the Store for a token without a sid, and two at the same
-// time for one with a sid.
+// Each token's signature is verified once, and the result is cached for up to an hour.
+// A call makes one look-up in the Store for a token without a sid, and two concurrent
+// ones for a token with a sid.
 //
 // ErrNoBearer: the token is empty. ErrBearerInvalid: it is not valid, or has expired.
-// ErrBearerSignedOut, which is an ErrBearerInvalid too: its user has signed out.
-// ErrStoreUnavailable, ErrKeysUnavailable: it could not be verified now.
+// ErrBearerSignedOut, which matches ErrBearerInvalid too: its user has signed out.
+// ErrStoreUnavailable, ErrKeysUnavailable: it cannot be verified right now.
 func (p *Passport) VerifyBearer(ctx context.Context, token Secret) (Bearer, error) {
 	b, err := p.verifyToken(ctx, token)
 	if err != nil {
@@ -107,7 +107,7 @@ func (p *Passport) VerifyBearer(ctx context.Context, token Secret) (Bearer, erro
 }
 
 // VerifyAuthorization is VerifyBearer for the values of an Authorization header, of
-// which there must be one at most. A gRPC interceptor calls it with
+// which there may be at most one. A gRPC interceptor calls it with
 // md.Get("authorization")... and a Connect interceptor with
 // header.Values("Authorization")...
 //
@@ -120,12 +120,11 @@ func (p *Passport) VerifyAuthorization(ctx context.Context, authorization ...str
 	return p.VerifyBearer(ctx, token)
 }
 
-// EndBearer logs out the user of a bearer token, as a page does whose session lives in
-// the JavaScript SDK: from then on, the token and the others of its session are
-// refused on every instance. Only a valid token can do it; with one whose user has
-// signed out already it does nothing. App sessions, refresh tokens and the Passport
-// session are left alone: ending those is the page's part. Errors as for
-// [Passport.VerifyBearer].
+// EndBearer logs out the user of a bearer token. It is for pages that keep their
+// session in the JavaScript SDK. From then on, every instance refuses the token and
+// the others of its session. The token must be valid; if its user has already signed
+// out, EndBearer does nothing. It does not end app sessions, refresh tokens or the
+// Passport session: the page ends those. Errors are as for [Passport.VerifyBearer].
 func (p *Passport) EndBearer(ctx context.Context, token Secret) error {
 	b, err := p.VerifyBearer(ctx, token)
 	if errors.Is(err, ErrBearerSignedOut) {
@@ -139,7 +138,7 @@ func (p *Passport) EndBearer(ctx context.Context, token Secret) error {
 	return p.markBearers(ctx, l)
 }
 
-// verifyToken verifies a token by itself, whatever has become of its user.
+// verifyToken verifies the token alone, not whether its user has signed out.
 func (p *Passport) verifyToken(ctx context.Context, token Secret) (Bearer, error) {
 	if !p.c.BearerTokens {
 		return Bearer{}, errBearerOff
@@ -181,7 +180,7 @@ func bearerFrom(t provider.BearerToken, hash string) Bearer {
 	return b
 }
 
-// hashOfToken stands for a token where the token must not be kept.
+// hashOfToken identifies a token where the token itself must not be kept.
 func hashOfToken(token Secret) string {
 	sum := sha256.Sum256([]byte(token.Reveal()))
 	return string(sum[:])
@@ -218,8 +217,9 @@ func (p *Passport) endBearersOf(ctx context.Context, sessions ...storage.Record)
 	return p.markBearers(ctx, l)
 }
 
-// endBearersMatching marks the end of all that m selects, with the sessions that were
-// removed: tokens may belong to sessions that live in the JavaScript SDK alone.
+// endBearersMatching marks the end of everything that m selects, not only of the
+// sessions that were removed: tokens may belong to sessions that only the JavaScript
+// SDK knows.
 func (p *Passport) endBearersMatching(ctx context.Context, m storage.Match, removed []storage.Record) error {
 	if !p.c.BearerTokens {
 		return nil
@@ -249,8 +249,8 @@ func (p *Passport) endBearersMatching(ctx context.Context, m storage.Match, remo
 	return p.markBearers(ctx, l)
 }
 
-// endBearersByToken marks what a provider's logout token says, by the provider's own
-// time.
+// endBearersByToken marks what a provider's logout token ends, by the provider's
+// clock.
 func (p *Passport) endBearersByToken(ctx context.Context, t provider.LogoutToken) error {
 	if !p.c.BearerTokens {
 		return nil
@@ -264,7 +264,8 @@ func (p *Passport) endBearersByToken(ctx context.Context, t provider.LogoutToken
 	return p.markBearers(ctx, l)
 }
 
-// newestIn is when the newest token in a session was issued, as far as they tell.
+// newestIn returns when the newest token of a session was issued, or zero if none
+// says so.
 func (p *Passport) newestIn(rec storage.Record) time.Time {
 	t, err := openTokens(p.records, rec)
 	if err != nil {
@@ -277,7 +278,7 @@ func (p *Passport) newestIn(rec storage.Record) time.Time {
 	return newest
 }
 
-// namesOfSession are how marks name what belongs to a session that is to live on.
+// namesOfSession returns the names by which marks spare what belongs to a session.
 func (p *Passport) namesOfSession(ctx context.Context, id string) ([]string, error) {
 	if !p.records.Owns(id) {
 		return nil, nil
@@ -310,9 +311,9 @@ func (p *Passport) namesOfTokens(t tokens) []string {
 	return names
 }
 
-// markBearers stores the marks of a logout. The request does not end it. A mark that
-// the store cannot take waits here, and until it is stored, this instance vouches for
-// no token that it is about.
+// markBearers stores the marks of a logout, even if the request is cancelled. A mark
+// that cannot be stored is retried, and until it is stored, this instance accepts no
+// token that it might end.
 func (p *Passport) markBearers(ctx context.Context, l *marks.Logout) error {
 	ctx, cancel := p.records.Bound(ctx)
 	defer cancel()
@@ -335,7 +336,7 @@ func (p *Passport) markBearers(ctx context.Context, l *marks.Logout) error {
 	return unsafe
 }
 
-// unstoredMark is a mark that waits for the store.
+// unstoredMark is a mark that is yet to be stored.
 type unstoredMark struct {
 	p     *Passport
 	owner marks.Owner
@@ -344,7 +345,7 @@ type unstoredMark struct {
 
 func (m *unstoredMark) Do(ctx context.Context) error {
 	err := m.p.signedOut.Mark(ctx, m.owner, m.marks)
-	if notSafe(err) { // it is in force, so nobody need wait for it
+	if notSafe(err) { // it is in force, so no token has to wait for it
 		m.p.unsafeBearerMark(m.owner, m.marks)
 		return nil
 	}
@@ -361,7 +362,7 @@ func (m *unstoredMark) After(older retry.Job) retry.Job {
 func (m *unstoredMark) Loses() bool { return false }
 
 // hasSignedOut reports whether the user of a token has signed out since it was
-// issued. The two look-ups are made at the same time, unless they cost nothing.
+// issued. It makes its two look-ups concurrently, unless the store is in this process.
 func (p *Passport) hasSignedOut(ctx context.Context, subject string, t marks.Token) (bool, error) {
 	ctx, cancel := p.records.BoundRequest(ctx)
 	defer cancel()
@@ -387,7 +388,7 @@ func (p *Passport) hasSignedOut(ctx context.Context, subject string, t marks.Tok
 // endedBy reports whether an owner's marks end a token.
 func (p *Passport) endedBy(ctx context.Context, owner marks.Owner, t marks.Token) (bool, error) {
 	id := p.signedOut.ID(owner)
-	if p.retries.Waits(id) { // before it is looked for, for it may be stored meanwhile
+	if p.retries.Waits(id) { // before the look-up, because it may be stored meanwhile
 		return false, storeError(errMarkWaits)
 	}
 	dead, err := p.signedOut.Ends(ctx, id, t)
@@ -397,9 +398,8 @@ func (p *Passport) endedBy(ctx context.Context, owner marks.Owner, t marks.Token
 	return dead, nil
 }
 
-// liftMarks lets the tokens of a login through that began after the logouts which are
-// marked. A login that the store does not learn of in this way has to wait for the
-// next second.
+// liftMarks exempts the tokens of a login that began after the logouts that are
+// marked. Without that, tokens issued in the same second as a logout are refused.
 func (p *Passport) liftMarks(ctx context.Context, t tokens, subject, sid string, begun int64) error {
 	if !p.c.BearerTokens {
 		return nil

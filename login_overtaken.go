@@ -10,34 +10,34 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// A login never undoes a logout of its browser that came after it was begun. Three
-// things tell it so, whichever tab or instance they happened in:
+// A login never undoes a logout that its browser made after the login began. It
+// learns of one in three ways, whichever tab or instance the logout happened in:
 //
-//   - the browser's last logout is another than the one that it had at the
-//     beginning (logoutstate.State.Overtook);
-//   - the login's binding is retired: a logout leaves a mark for each binding that
-//     the browser brings, removes it from the browser, and ends the sessions of
-//     logins whose response has not arrived;
-//   - the session that the browser had at the beginning has ended, and no other
-//     login has taken its place: the logout came before the browser had the binding.
+//   - the browser's last logout is not the one that it had when the login began
+//     (logoutstate.State.Overtook);
+//   - the login's binding is retired: a logout stores a mark for each binding that
+//     the browser sends, removes the binding from the browser, and ends the sessions
+//     of logins whose response has not reached the browser;
+//   - the session that the browser had when the login began has ended, and no other
+//     login has replaced it: the logout was sent before the browser had the binding.
 //
-// The marks outlive every login that was begun before them.
+// A mark outlives every login that began before it.
 const retiredLife = 2 * loginstate.Life
 
 func (p *Passport) retiredID(binding Secret) string {
 	return p.records.ID(storage.KindLoginStopped, binding.Reveal())
 }
 
-// retire stops the logins of a binding: those that are begun, those whose code is
-// being traded, and those whose session has begun although their browser does not
-// know it yet. It returns the IDs of the latter's sessions, which are left to end.
+// retire stops the logins of a binding: those in progress, those whose code is being
+// exchanged, and those whose session exists although the browser has not received its
+// cookie. It returns the IDs of those sessions, for the caller to end.
 func (p *Passport) retire(ctx context.Context, binding Secret, app Outcome) (sessions []string, err error) {
 	if app != OutcomeSkipped || p.anonymousMarks.Spend() {
 		err = p.markRetired(ctx, binding)
 	} else {
 		p.c.Logger.WarnContext(ctx, "passport: very many logouts by browsers without a session; this one leaves no mark for logins whose requests it has crossed")
 	}
-	if err != nil && !notSafe(err) && !errors.Is(err, storage.ErrFull) { // a full store keeps nobody signed in
+	if err != nil && !notSafe(err) && !errors.Is(err, storage.ErrFull) { // if the store is full, sessions are still ended
 		return nil, err
 	}
 	removed, removeErr := p.records.DeleteMatching(ctx, storage.Match{
@@ -57,7 +57,7 @@ func (p *Passport) markRetired(ctx context.Context, binding Secret) error {
 	return p.records.Note(ctx, mark)
 }
 
-// isRetired reports whether a binding must not be used any more.
+// isRetired reports whether a logout has retired a binding.
 func (p *Passport) isRetired(ctx context.Context, binding Secret) (bool, error) {
 	if p.retries.Waits(p.retiredID(binding)) {
 		return true, nil
@@ -66,7 +66,7 @@ func (p *Passport) isRetired(ctx context.Context, binding Secret) (bool, error) 
 }
 
 // checkNotLoggedOut returns errLoggedOut if the browser has logged out since the
-// login was begun.
+// login began.
 func (p *Passport) checkNotLoggedOut(ctx context.Context, l loginstate.State) error {
 	retired, err := p.isRetired(ctx, Secret(l.Binding))
 	if err != nil {
@@ -78,9 +78,9 @@ func (p *Passport) checkNotLoggedOut(ctx context.Context, l loginstate.State) er
 	return p.checkSessionThen(ctx, l)
 }
 
-// presentSession returns the ID of a browser's session, and the second in which it
-// ends by itself; nothing if there is none. A session of which the store cannot
-// tell counts as alive.
+// presentSession returns the ID of a browser's session and the Unix time at which it
+// expires, or zero values if it has none. If the store cannot answer, the session
+// counts as alive.
 func (p *Passport) presentSession(ctx context.Context, secret Secret) (id string, end int64) {
 	if !records.Plausible(secret.Reveal()) {
 		return "", 0
@@ -100,13 +100,12 @@ func (p *Passport) presentSession(ctx context.Context, secret Secret) (id string
 	return id, p.end(h)
 }
 
-// longestSuccession bounds how many sessions may have taken each other's place
-// while a login was in progress.
+// longestSuccession bounds how many sessions may have replaced one another while a
+// login was in progress.
 const longestSuccession = 16
 
 // checkSessionThen returns errLoggedOut if the session that the browser had when the
-// login was begun has ended, unless it has ended by itself or by a login that has
-// taken its place.
+// login began has ended, unless it expired or a login replaced it.
 func (p *Passport) checkSessionThen(ctx context.Context, l loginstate.State) error {
 	if l.Session == "" || p.c.Now().Unix() >= l.SessionEnd {
 		return nil

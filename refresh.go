@@ -47,7 +47,7 @@ func (s *Session) AccessToken(ctx context.Context) (Secret, error) {
 	}
 	renewed, err := s.refresh(ctx, t, now)
 	if err != nil {
-		// The margin of 30 s is for this case.
+		// This is what the margin of 30 s is for.
 		if !errors.Is(err, ErrNoSession) && s.p.c.Now().Before(t.Expiry) {
 			return t.AccessToken, nil
 		}
@@ -59,11 +59,11 @@ func (s *Session) AccessToken(ctx context.Context) (Secret, error) {
 	return renewed.AccessToken, nil
 }
 
-// Refresh fetches new tokens, although those that the session has may still be good:
-// after the user has registered an address, say, for the ID token to have it. Like
-// [Session.AccessToken] it does so once for all who ask at the same time, and ctx
-// bounds the wait. Errors as there; one that wraps errors.ErrUnsupported says that
-// the session has no refresh token.
+// Refresh fetches new tokens even if the session's tokens are still valid: for
+// example when the user has just registered an address, to get an ID token that
+// contains it. As with [Session.AccessToken], concurrent callers share one refresh,
+// and ctx bounds the wait. Errors are as there, and one that wraps
+// errors.ErrUnsupported if the session has no refresh token.
 func (s *Session) Refresh(ctx context.Context) error {
 	old, err := s.read(ctx)
 	if err != nil {
@@ -84,11 +84,11 @@ func (s *Session) Refresh(ctx context.Context) error {
 	return nil
 }
 
-// UserInfo asks the provider's UserInfo endpoint for the user's claims (OpenID
-// Connect Core 1.0 §5.3) and decodes them into v, as [Session.Claims] does. They
-// must be of the session's user. It makes a call each time, with an access token
-// that is refreshed when needed. errors.ErrUnsupported: the provider has no such
-// endpoint.
+// UserInfo fetches the user's claims from the provider's UserInfo endpoint (OpenID
+// Connect Core 1.0 §5.3) and decodes them into v, as [Session.Claims] does. It makes
+// a request each time, with an access token that is refreshed when needed. Claims
+// about another user are an error. errors.ErrUnsupported: the provider has no
+// UserInfo endpoint.
 func (s *Session) UserInfo(ctx context.Context, v any) error {
 	token, err := s.AccessToken(ctx)
 	if err != nil {
@@ -144,7 +144,7 @@ func (p *Passport) accessTokenOf(ctx context.Context, id string) (string, error)
 }
 
 // refreshPatience is how long a caller waits for a refresh while its current token
-// is still valid. The refresh goes on.
+// is still valid. The refresh continues after that.
 const refreshPatience = time.Second
 
 func (s *Session) refresh(ctx context.Context, t tokens, now time.Time) (tokens, error) {
@@ -167,29 +167,27 @@ const (
 	// refreshTimeout bounds the call to the auth domain.
 	refreshTimeout = 10 * time.Second
 
-	// keepFor is how long a refreshed token is kept in hand while the store
-	// cannot take it.
+	// keepFor is how long storing a refreshed token is retried.
 	keepFor = 20 * time.Second
 
-	// refreshLease is how long an instance that refreshes keeps others from
-	// doing the same. It is longer than everything that it does in that time,
-	// for two who use one refresh token look like a thief and his victim.
+	// refreshLease is how long an instance has the sole right to refresh. It
+	// is longer than a refresh can take, because a refresh token that is used
+	// twice looks stolen.
 	refreshLease = refreshTimeout + keepFor + 2*records.Timeout
 
-	// refreshPoll is how often an instance looks whether another has finished.
+	// refreshPoll is how often an instance checks whether another has finished.
 	refreshPoll = 50 * time.Millisecond
 )
 
-// refresh returns fresh tokens for a session. However many ask for the same
-// session, one does the work. It runs in a goroutine of the Passport's, not of
-// the request's: a rotated refresh token must not get lost because a browser
-// went away.
+// refresh returns fresh tokens for a session. Concurrent callers share one refresh,
+// which runs in a goroutine of the Passport: a rotated refresh token must not be
+// lost because a request is cancelled.
 func (p *Passport) refresh(ctx context.Context, id string) (tokens, error) {
 	return p.refreshUnless(ctx, id, id, func(t tokens) bool { return t.fresh(p.c.Now()) })
 }
 
-// refreshUnless is refresh for tokens that are good enough if good says so. Calls
-// with one flight share the work.
+// refreshUnless is refresh unless good accepts the stored tokens. Callers with the
+// same flight share one refresh.
 func (p *Passport) refreshUnless(ctx context.Context, id, flight string, good func(tokens) bool) (tokens, error) {
 	done := p.flights.DoChan(flight, func() (any, error) {
 		var t tokens
@@ -213,8 +211,8 @@ func (p *Passport) refreshUnless(ctx context.Context, id, flight string, good fu
 	}
 }
 
-// refreshNow goes by what is stored: the tokens may have been refreshed since,
-// another instance may be at it, or the session may be gone.
+// refreshNow starts from what is stored: the tokens may have been refreshed since,
+// another instance may be refreshing them, or the session may be gone.
 func (p *Passport) refreshNow(ctx context.Context, id string, good func(tokens) bool) (tokens, error) {
 	for giveUp := time.Now().Add(refreshLease + records.Timeout); time.Now().Before(giveUp); {
 		rec, err := p.records.Load(ctx, id)
@@ -229,20 +227,19 @@ func (p *Passport) refreshNow(ctx context.Context, id string, good func(tokens) 
 			return p.refreshLeased(ctx, rec, t)
 		}
 		if tasks.Pause(p.tasks.Stopping(), refreshPoll) != nil {
-			return tokens{}, ErrClosed // there is nothing of ours to lose
+			return tokens{}, ErrClosed // no refresh of ours has begun, so no token is lost
 		}
 	}
 	return tokens{}, errors.New("passport: another instance has been refreshing these tokens for too long")
 }
 
-// lease takes the right to refresh a session's tokens. It also reports true if
-// there is no need to, because they are good, and false if another instance
-// has the right.
+// lease acquires the lease for refreshing a session's tokens. It reports true if it
+// has, or if the tokens are good already, and false if another instance holds it.
 func (p *Passport) lease(ctx context.Context, rec *storage.Record, good func(tokens) bool) (t tokens, leased bool, err error) {
 	now := p.c.Now()
 	*rec, err = p.update(ctx, *rec, func(h *head, stored *tokens) bool {
 		t = *stored
-		// A clock that runs ahead elsewhere must not block us for longer.
+		// An instance whose clock is ahead must not block this one for longer.
 		taken := now.Unix() < h.RefreshBy && h.RefreshBy <= now.Add(2*refreshLease).Unix()
 		leased = good(t) || !taken
 		if good(t) || taken {
@@ -254,8 +251,8 @@ func (p *Passport) lease(ctx context.Context, rec *storage.Record, good func(tok
 	return t, leased, err
 }
 
-// refreshLeased calls the auth domain, holding the lease, and stores what it
-// answers before anybody sees it.
+// refreshLeased refreshes the tokens while it holds the lease, and stores the new
+// ones before it returns them.
 func (p *Passport) refreshLeased(ctx context.Context, rec storage.Record, old tokens) (tokens, error) {
 	call, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
@@ -279,8 +276,8 @@ func (p *Passport) refreshLeased(ctx context.Context, rec storage.Record, old to
 	return renewed, nil
 }
 
-// release gives the lease in rec back. Should that fail, it ends by itself. It
-// may have ended already, with the machine asleep, and be another's now.
+// release gives up the lease in rec. If that fails, the lease expires. It may have
+// expired already, while the machine was asleep, and another instance may hold it now.
 func (p *Passport) release(ctx context.Context, rec storage.Record) error {
 	ours, err := p.records.OpenHead(rec)
 	if err != nil {
@@ -296,14 +293,13 @@ func (p *Passport) release(ctx context.Context, rec storage.Record) error {
 	return err
 }
 
-// keep stores refreshed tokens in the place of old ones, for as long as the
-// session is there. Only the holder of the lease changes tokens, so whatever
-// else has changed in the record (its last use, its label) is taken over. Should
-// the tokens have changed, an earlier try has been carried out although its
-// answer was lost, and others may have refreshed them since; but with the refresh
-// token gone from them, somebody is ending the session, who cannot know of the
-// new one. When ctx ends there is one more try: the old refresh token is used up,
-// and nobody else has the new one.
+// keep replaces the old tokens in the session with the refreshed ones, and retries
+// while the session exists. Only the holder of the lease changes tokens, so other
+// changes to the record (its last use, its label) are kept. If the stored tokens are
+// no longer the old ones, an earlier attempt succeeded although its answer was lost,
+// and others may have refreshed them since. If they have no refresh token, a logout
+// is in progress that does not know the new one. When ctx ends there is one last
+// attempt, because the old refresh token is used up and nobody else has the new one.
 func (p *Passport) keep(ctx context.Context, rec storage.Record, old, renewed tokens) error {
 	deadline := time.Now().Add(keepFor)
 	for wait := refreshPoll; ; wait = min(2*wait, time.Second) {
@@ -311,7 +307,7 @@ func (p *Passport) keep(ctx context.Context, rec storage.Record, old, renewed to
 		taken := false
 		_, err := p.update(context.WithoutCancel(ctx), rec, func(h *head, t *tokens) bool {
 			taken = t.RefreshToken == ""
-			renewed.Data, old.Data = t.Data, t.Data // the program may set it at any time
+			renewed.Data, old.Data = t.Data, t.Data // the program may have set it meanwhile
 			if *t != old {
 				return false
 			}
@@ -330,8 +326,8 @@ func (p *Passport) keep(ctx context.Context, rec storage.Record, old, renewed to
 
 var errTaken = errors.New("passport: the refresh token was taken out of the session during its refresh")
 
-// lose ends a session whose refresh token, in old, is dead; unless it is no
-// longer the session's, or that cannot be found out.
+// lose ends a session whose refresh token the provider has rejected. It does not if
+// the session has another refresh token by now, or if it cannot tell.
 func (p *Passport) lose(ctx context.Context, rec storage.Record, old tokens, reason error) error {
 	latest, err := p.records.Load(context.WithoutCancel(ctx), rec.ID)
 	if err != nil {

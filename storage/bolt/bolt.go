@@ -1,34 +1,31 @@
-// Package bolt keeps sessions in one file on this machine. It is the store for
-// a program that runs as one process and whose users stay signed in when it is
-// restarted. The file is a [bbolt] database.
+// Package bolt keeps sessions in one file, a [bbolt] database. It is for a program
+// that runs as a single process and whose users stay signed in when it restarts.
 //
 // # What it needs
 //
-// A path on a local file system (the file is mapped into memory and locked, so
-// no network file system), in a directory that nobody but the program's user
-// can write to, and that one process has the file open at a time. Several
-// processes share sessions through storage/redis or storage/postgres instead.
-// Room on the disk for twice the live sessions, about 5 KB each, is plenty.
+// A path on a local file system (not a network file system: the file is mapped into
+// memory and locked), in a directory that only the program's user can write to. Only
+// one process can have the file open at a time; to share sessions between processes,
+// use storage/redis or storage/postgres. Disk space for twice the number of live
+// sessions, at about 5 KB each, is plenty.
 //
 // # What survives what
 //
-//   - A restart, a crash, SIGKILL: whatever a call has returned is in the file.
-//     A call that was under way has happened as a whole or not at all.
-//   - A power cut: the same, if the disk does what fsync asks of it.
-//   - A full disk, or Options.MaxSize reached: new sessions are refused with
-//     [storage.ErrFull]. Those that are stored can be read, refreshed and logged
-//     out, for the file sets some room aside for just that.
-//   - A damaged file: one that is cut short or is not a database is refused by
-//     Open. Damage inside it makes the calls that meet it return an error, and
-//     others go on; a single record that does not match its checksum counts as
-//     absent. bbolt does not see all damage to its pages, so restore such a file
-//     rather than keep writing to it.
+//   - A restart, a crash, SIGKILL: the file contains the effect of every call that
+//     has returned. A call in progress has taken effect completely or not at all.
+//   - A power cut: the same, if the disk honours fsync.
+//   - A full disk, or Options.MaxSize reached: new sessions fail with
+//     [storage.ErrFull]. Existing sessions can be read, refreshed and logged out,
+//     because the file reserves space for that.
+//   - A damaged file: Open refuses a file that is truncated or not a database. Calls
+//     that meet damage inside the file return an error, and others still work; a
+//     single record that does not match its checksum counts as absent. bbolt does not
+//     detect all damage to its pages, so restore a damaged file instead of using it.
 //
-// Expired records are removed a few at a time by the writes that come after
-// them, so the store has no goroutine of its own and the file stops growing once
-// as many sessions expire as begin. It never shrinks. To back it up, copy it while
-// no process has it open, or hand New a database of your own and use its
-// Tx.WriteTo; never write to it or copy over it while it is in use.
+// Each write removes a few expired records, so the store has no goroutine, and the
+// file stops growing once as many sessions expire as begin. It never shrinks. To back
+// it up, copy it while no process has it open, or pass New a database that you have
+// opened and use Tx.WriteTo. Never write to the file or replace it while it is in use.
 //
 // [bbolt]: https://pkg.go.dev/go.etcd.io/bbolt
 package bolt
@@ -53,33 +50,32 @@ var (
 
 // Options changes how a Store works. The zero value is a good choice.
 type Options struct {
-	// Prefix starts the names of the store's buckets, so that several stores,
+	// Prefix begins the names of the store's buckets, so that several stores,
 	// or a store and the program's own data, can share a database. Empty means
 	// "passport".
 	Prefix string
 
-	// Now tells the time by which records expire and revocations fall due. Nil means
+	// Now is the clock by which records expire and revocations fall due. Nil means
 	// time.Now.
 	Now func() time.Time
 
-	// Logger is told of damage in the file. Nil means silence.
+	// Logger receives messages about damage in the file. Nil: nothing is logged.
 	Logger *slog.Logger
 
-	// LockTimeout is how long Open waits for another process to let go of the
-	// file, as it does when a new instance starts before the old one has ended.
-	// 0 means one second; a negative value means not to wait. New ignores it.
+	// LockTimeout is how long Open waits for another process to close the file,
+	// such as the old instance while a new one starts. 0 means one second; a
+	// negative value means not to wait. New ignores it.
 	LockTimeout time.Duration
 
-	// MaxSize bounds the file, in bytes: a session that would make it larger is
-	// refused with storage.ErrFull, once nothing in the file has expired. The file grows in steps of up to 16 MiB, and
-	// stops short of the bound by as much. 0 means no bound but the disk's; less
-	// than 1 MiB is refused. New ignores it.
+	// MaxSize limits the size of the file, in bytes: when nothing in it has
+	// expired, a session that would make it larger fails with storage.ErrFull. The
+	// file grows in steps of up to 16 MiB, and may stop that far short of the limit.
+	// 0 means no limit but the disk's; Open refuses less than 1 MiB. New ignores it.
 	MaxSize int
 }
 
-// Store is a session store in a bbolt database. It may be used from many
-// goroutines at once. Reads share the file with a write under way and wait for
-// none; writes that come in together share one fsync.
+// Store is a session store in a bbolt database. It is safe for concurrent use. Reads
+// do not wait for writes; concurrent writes share one fsync.
 type Store struct {
 	db      *bbolt.DB
 	owned   bool // db is ours to close
@@ -88,17 +84,16 @@ type Store struct {
 	log     *slog.Logger
 
 	group  groupCommit
-	sweeps bool // whether writes sweep; belongs to whoever has the group's turn
+	sweeps bool // whether writes sweep; only the writer that commits the group may use it
 
 	// stopped, once set, is why every call fails.
 	stopped atomic.Pointer[error]
 }
 
-// New returns a Store in a database that the caller has opened and will close.
-// Like Open it creates the buckets that are missing, and refuses those of a
-// format it does not know. Who may read the file, and how the database is
-// tuned, is up to the caller; a read transaction that the caller keeps open for
-// long makes the file grow meanwhile.
+// New returns a Store in a database that the caller has opened and will close. Like
+// Open, it creates missing buckets, and refuses those of an unknown format. The
+// caller decides who may read the file and how the database is tuned. While the
+// caller keeps a read transaction open, the file grows.
 func New(db *bbolt.DB, opts Options) (*Store, error) {
 	if db == nil {
 		return nil, errors.New("storage/bolt: New: db is nil: pass an open database, or call Open with a path")
@@ -135,16 +130,15 @@ func (o Options) withDefaults() Options {
 	case o.LockTimeout == 0:
 		o.LockTimeout = time.Second
 	case o.LockTimeout < 0:
-		o.LockTimeout = 1 // the shortest that bbolt does not take for "wait for ever"
+		o.LockTimeout = 1 // to bbolt, 0 means to wait for ever
 	}
 	return o
 }
 
 var errClosed = errors.New("storage/bolt: the store is closed")
 
-// Close waits for the calls under way and closes the file, unless the database
-// was handed to New. Calls that come later return an error. Closing a Store
-// twice does nothing.
+// Close waits for calls in progress and closes the file, unless the Store was made by
+// New. Later calls return an error. Closing a Store again does nothing.
 func (s *Store) Close() error {
 	reason := errClosed
 	stopped := s.stopped.Swap(&reason)
@@ -157,7 +151,7 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// ready reports why a call must not begin.
+// ready returns an error if a call must not begin.
 func (s *Store) ready(ctx context.Context) error {
 	if reason := s.stopped.Load(); reason != nil {
 		return *reason

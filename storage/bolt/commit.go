@@ -7,26 +7,25 @@ import (
 	"sync"
 )
 
-// An fsync costs far more than anything else in a write, so writes that come in
-// while one is under way wait together, and then share one. Nobody waits for
-// company: a write that finds no other goes ahead at once. (DB.Batch would make
-// it wait for 10 ms, and carries out writes in a goroutine where a panic over a
-// damaged page could not be caught.)
+// An fsync costs far more than anything else in a write, so writes that arrive
+// during another write wait together and then share one. A write that finds no
+// other in progress starts at once. (DB.Batch would delay it by 10 ms, and runs
+// writes in a goroutine in which a panic over a damaged page cannot be recovered.)
 
 // A write is one caller's change to the store.
 type write struct {
 	ctx    context.Context
 	change func(*tx) error
 
-	// creates says that the change adds a session, which on a full disk is
-	// refused so that others can still be ended.
+	// creates says that the change adds a session. On a full disk it fails, so
+	// that other sessions can still be ended.
 	creates bool
 
 	err  error
 	done chan struct{} // closed once err is final
 }
 
-// groupCommit collects the writes that wait. Whoever has the turn commits them all.
+// groupCommit collects the waiting writes. The writer that holds turn commits them all.
 type groupCommit struct {
 	turn chan struct{}
 
@@ -50,7 +49,7 @@ func (g *groupCommit) takeAll() []*write {
 	return taken
 }
 
-// withdraw reports whether w was still waiting, and now is not.
+// withdraw removes w if it is still waiting, and reports whether it was.
 func (g *groupCommit) withdraw(w *write) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -62,9 +61,9 @@ func (g *groupCommit) withdraw(w *write) bool {
 	return true
 }
 
-// write carries out change, alone or with others, and returns when it is on disk
-// or has failed. change may be called more than once: what an earlier call did
-// is undone, and its results must be set anew. It returns an error only before
+// write carries out change, alone or in a group, and returns when it is on disk or
+// has failed. change may be called more than once: the effect of an earlier call is
+// rolled back, and it must set its results again. It may return an error only before
 // it has changed anything.
 func (s *Store) write(ctx context.Context, change func(*tx) error) error {
 	return s.submit(&write{ctx: ctx, change: change})
@@ -86,12 +85,12 @@ func (s *Store) submit(w *write) error {
 			return w.ctx.Err()
 		}
 	}
-	<-w.done // at once, or somebody is carrying it out
+	<-w.done // it was committed, or is being committed
 	return w.err
 }
 
-// commit carries out the group together, or if that fails one by one, so that
-// one that asks too much does not take the others with it.
+// commit carries out the group in one transaction. If that fails, it carries them out
+// one by one, so that one that cannot succeed does not fail the others.
 func (s *Store) commit(group []*write) {
 	if len(group) == 1 || s.try(group) != nil {
 		for _, w := range group {
@@ -103,8 +102,8 @@ func (s *Store) commit(group []*write) {
 	}
 }
 
-// alone carries out w by itself, and on a full disk tries again with more room:
-// the room set aside, or for a session that is added, that of the expired.
+// alone carries out w by itself. On a full disk it tries again with more space: that
+// of expired records for a write that adds a session, the reserve for any other.
 func (s *Store) alone(w *write) {
 	err := s.try([]*write{w})
 	switch {
@@ -119,16 +118,16 @@ func (s *Store) alone(w *write) {
 	}
 }
 
-// try carries out the group in one transaction, and sweeps. After nil each write
-// has its outcome. After an error nothing has happened, and the group can be
-// tried again.
+// try carries out the group in one transaction, and sweeps. If it returns nil, each
+// write has its outcome. If it returns an error, nothing has changed, and the group
+// can be tried again.
 func (s *Store) try(group []*write) error {
 	err := s.transact(group)
 	if !s.sweeps || !errors.Is(err, errFileDamaged) {
 		return err
 	}
-	// Perhaps it is an expired record that no longer can be removed. It must not
-	// keep everybody from signing in and out.
+	// The cause may be an expired record that can no longer be removed. It must not
+	// prevent users from signing in and out.
 	s.sweeps = false
 	if err = s.transact(group); errors.Is(err, errFileDamaged) {
 		s.sweeps = true
@@ -171,7 +170,7 @@ func (s *Store) transact(group []*write) error {
 	return nil
 }
 
-// apply makes the change of w, unless its caller has given up.
+// apply runs the change of w, unless its context is done.
 func (t *tx) apply(w *write) error {
 	if err := w.ctx.Err(); err != nil {
 		return err
@@ -182,9 +181,9 @@ func (t *tx) apply(w *write) error {
 	return w.change(t)
 }
 
-// mayHaveCommitted reports whether the failed transaction with this id can be
-// seen all the same: its last step, the fsync, is what failed, and whether it
-// would survive a power cut is unknown.
+// mayHaveCommitted reports whether the failed transaction with this id is visible
+// all the same: only its last step, the fsync, has failed, and it may or may not
+// survive a power cut.
 func (s *Store) mayHaveCommitted(id int) bool {
 	last := 0
 	err := s.view(func(t *tx) error {

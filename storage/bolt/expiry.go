@@ -8,9 +8,8 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// sweepPerWrite is how many expired records a write removes: more than the one
-// it can add, so that the removing catches up, and few enough that nobody waits
-// for it.
+// sweepPerWrite is how many expired records a write removes: more than the one it
+// can add, so that sweeping catches up, and few enough not to slow it down.
 const sweepPerWrite = 4
 
 // sweep removes up to n expired records.
@@ -20,11 +19,11 @@ func (t *tx) sweep(n int) {
 	}
 }
 
-// createAmongExpired carries out w, which err has refused, in the room of what
-// has expired, if there is any. What is swept along with w is undone with it, so
-// a file full of expired sessions would refuse every new one for ever. The more
-// has been swept, the more room there is to sweep in, and w may need much of it
-// in a row: to fill the reserve again.
+// createAmongExpired retries w, which failed with err for lack of space, after
+// removing expired records. The sweep of w itself does not help: it is rolled back
+// with w, so a file full of expired sessions would refuse every new one. Sweeping
+// takes space too, so the batches grow with what has been freed, until w fits; it
+// may need many contiguous pages, to fill the reserve again.
 func (s *Store) createAmongExpired(w *write, err error) error {
 	for n := sweepPerWrite; errors.Is(err, storage.ErrFull) && s.sweepAlone(n); n += sweepPerWrite {
 		err = s.try([]*write{w})
@@ -32,7 +31,7 @@ func (s *Store) createAmongExpired(w *write, err error) error {
 	return err
 }
 
-// sweepAlone reports whether it has removed any expired records, n at most.
+// sweepAlone removes up to n expired records, and reports whether there were any.
 func (s *Store) sweepAlone(n int) bool {
 	if !s.sweeps || s.ready(context.Background()) != nil {
 		return false
@@ -52,7 +51,7 @@ func (s *Store) sweepAlone(n int) bool {
 }
 
 // past returns the first keys, up to n, of an index by time that begin with prefix
-// and whose time has come.
+// and whose time has passed.
 func (t *tx) past(index, prefix []byte, n int) [][]byte {
 	var keys [][]byte
 	t.scan(index, prefix, func(key []byte) bool {
@@ -67,8 +66,8 @@ func (t *tx) past(index, prefix []byte, n int) [][]byte {
 	return keys
 }
 
-// expire removes the record that the key leads to. The key may be all that is
-// left of it, or the record damaged, and nothing but this would remove it.
+// expire removes the expired record that the key of an index names. It removes the
+// key even if the record is missing or damaged, since nothing else would.
 func (t *tx) expire(key []byte) {
 	t.delete(t.expiries, key)
 	_, id, ok := timeOf(key)

@@ -9,8 +9,8 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// formatVersion is the layout that the functions in this file, in record.go and
-// in revocation.go describe. It changes with any of them.
+// formatVersion is the version of the layout in this file, record.go and
+// revocation.go. Change it with any of them.
 const formatVersion = "2"
 
 var (
@@ -44,8 +44,8 @@ func namesOf(prefix string) buckets {
 	}
 }
 
-// prepare checks the version of what is there, or lays out a new store. A store
-// that is there is not written to, so that it opens on a full disk too.
+// prepare checks the version of an existing store, or lays out a new one. It does not
+// write to an existing store, which therefore opens on a full disk too.
 func (s *Store) prepare() error {
 	var version []byte
 	err := s.view(func(t *tx) error {
@@ -79,12 +79,12 @@ func (s *Store) create() error {
 	})
 }
 
-// maxPart bounds what goes into a key, of which bbolt takes 32 KiB.
+// maxPart bounds each part of a key; bbolt limits a key to 32 KiB.
 const maxPart = 8 << 10
 
-// nameKey is the key of id in the index by subject or sid, and with no id what
-// all keys of that name in that tenant and kind begin with. The lengths keep one
-// text from being the beginning of another. There is no key for an empty name.
+// nameKey is the key of id in the index by subject or sid. Without an id it is the
+// prefix of all keys of that name in that tenant and kind. Each text is preceded by
+// its length, so that none is a prefix of another. An empty name has no key.
 func nameKey(tenant string, kind storage.Kind, name, id string) []byte {
 	if name == "" {
 		return nil
@@ -96,23 +96,22 @@ func nameKey(tenant string, kind storage.Kind, name, id string) []byte {
 	return append(key, id...)
 }
 
-// timeKey is the key of id in an index by time, in whose order it sorts behind
-// prefix.
+// timeKey is the key of id in an index by time. Keys with the same prefix sort by time.
 func timeKey(prefix []byte, at time.Time, id string) []byte {
 	key := append(make([]byte, 0, len(prefix)+timeLen+len(id)), prefix...)
 	key = binary.BigEndian.AppendUint64(key, uint64(at.UnixMicro())^signBit)
 	return append(key, id...)
 }
 
-// duePrefix is what all keys of a tenant's revocations begin with.
+// duePrefix is the prefix of all keys of a tenant's revocations.
 func duePrefix(tenant string) []byte { return appendString(nil, tenant) }
 
 const (
 	timeLen = 8
-	signBit = 1 << 63 // turned over, it puts the times before 1970 first
+	signBit = 1 << 63 // inverted, it sorts times before 1970 first
 )
 
-// timeOf undoes timeKey without a prefix. ok is false for what is no such key.
+// timeOf reverses timeKey without a prefix. ok is false if key is malformed.
 func timeOf(key []byte) (at time.Time, id []byte, ok bool) {
 	if len(key) <= timeLen {
 		return time.Time{}, nil, false
@@ -120,7 +119,7 @@ func timeOf(key []byte) (at time.Time, id []byte, ok bool) {
 	return fromMicro(int64(binary.BigEndian.Uint64(key) ^ signBit)), key[timeLen:], true
 }
 
-// stored is at as the file keeps it: to the microsecond.
+// stored returns at as the file stores it, to the microsecond.
 func stored(at time.Time) time.Time { return fromMicro(at.UnixMicro()) }
 
 func fromMicro(us int64) time.Time { return time.UnixMicro(us).UTC() }

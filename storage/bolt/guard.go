@@ -11,17 +11,17 @@ import (
 	bbolterrors "go.etcd.io/bbolt/errors"
 )
 
-// errDamaged is what a record that does not match its checksum amounts to. Its
-// session is over, and no other.
+// errDamaged is returned for a record that does not match its checksum. Only that
+// session ends.
 var errDamaged = fmt.Errorf("storage/bolt: the record is damaged: %w", storage.ErrNotFound)
 
-// errFileDamaged is what bbolt's panics amount to.
+// errFileDamaged replaces bbolt's panics.
 var errFileDamaged = errors.New("the file is damaged")
 
-// On pages that make no sense bbolt panics, and reading what the disk cannot
-// deliver is a fault. view and update make errors of both. Usually the
-// transaction has been rolled back by then, its locks are free, and the next one
-// may well succeed. When it has not, nothing may touch the database again.
+// bbolt panics on damaged pages, and reading pages that the disk cannot deliver is
+// a fault. view and update turn both into errors. Usually the transaction has been
+// rolled back by then, its locks are free, and the next one may succeed. If it has
+// not, nothing may use the database again.
 
 // view runs read in a read transaction.
 func (s *Store) view(read func(*tx) error) (err error) {
@@ -69,8 +69,7 @@ func (s *Store) contain(tx **bbolt.Tx, err *error) {
 	*err = damaged
 }
 
-// databaseError gives an error that says that there is no more room the name by
-// which callers know it.
+// databaseError turns errors about missing space into storage.ErrFull.
 func databaseError(err error) error {
 	if privatefile.IsFull(err) || errors.Is(err, bbolterrors.ErrMaxSizeReached) {
 		return fmt.Errorf("storage/bolt: %w: %w", storage.ErrFull, err)

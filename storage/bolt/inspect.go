@@ -26,8 +26,8 @@ var (
 	}
 )
 
-// Inspect implements [storage.Inspector]. A store from Open is as Open left it; what New
-// was handed is the program's to set up.
+// Inspect implements [storage.Inspector]. It looks at what may have changed since Open,
+// and at how a database that was passed to New is set up.
 func (s *Store) Inspect(ctx context.Context) ([]storage.Finding, error) {
 	if err := s.ready(ctx); err != nil {
 		return nil, err

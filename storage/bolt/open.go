@@ -14,20 +14,19 @@ import (
 	bbolterrors "go.etcd.io/bbolt/errors"
 )
 
-// minSize is the least MaxSize: a new file takes half of it.
+// minSize is the smallest MaxSize. A new file takes half of it.
 const minSize = 1 << 20
 
 const wayOut = "restore it from a backup, or move it out of the way and start without it: " +
 	"every user signs in again, and revocations still enqueued are lost"
 
-// Open opens the store in the file at path and creates the file if there is
-// none; its directory must exist. The caller closes the store.
+// Open opens the store in the file at path, and creates the file if there is none;
+// its directory must exist. The caller closes the store.
 //
-// The file is for the program's user alone, mode 0600: one that others may read
-// or write is tightened to that before it is used, and refused if it cannot be
-// (on Windows, where access follows from the directory, it is left as it is).
-// A file that another process has open, that is damaged, or that a newer version
-// of this package wrote is refused with an error that says so.
+// Only the program's user may access the file: Open sets its mode to 0600, and fails
+// if it cannot. (On Windows, where access follows from the directory, Open leaves
+// it as it is.) Open returns an error if another process has the file open, if the
+// file is damaged, or if a newer version of this package wrote it.
 func Open(path string, opts Options) (*Store, error) {
 	if opts.MaxSize != 0 && opts.MaxSize < minSize {
 		return nil, fmt.Errorf("storage/bolt: Options.MaxSize is %d: it must be 0 or at least %d bytes", opts.MaxSize, minSize)
@@ -50,8 +49,8 @@ func Open(path string, opts Options) (*Store, error) {
 }
 
 func openDatabase(path string, opts Options) (db *bbolt.DB, err error) {
-	// Opening reads the list of free pages: in a damaged file that is a panic,
-	// and in one cut short it is a fault.
+	// Opening reads the list of free pages: in a damaged file that panics, and in a
+	// truncated one it faults.
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
@@ -64,9 +63,9 @@ func openDatabase(path string, opts Options) (db *bbolt.DB, err error) {
 	db, err = bbolt.Open(path, 0o600, &bbolt.Options{
 		Timeout:      opts.LockTimeout,
 		MaxSize:      opts.MaxSize,
-		NoStatistics: true, // counting takes a lock in every read
-		// It leaves free pages that lie in a row together, and in a file that is
-		// full nothing else can take a node of several pages.
+		NoStatistics: true, // statistics take a lock in every read
+		// It keeps contiguous free pages together, which a node of several pages
+		// needs in a full file.
 		FreelistType: bbolt.FreelistMapType,
 		OpenFile: func(name string, flag int, _ os.FileMode) (*os.File, error) {
 			file, isNew, err = openPrivate(name, flag)
@@ -86,8 +85,8 @@ func openDatabase(path string, opts Options) (db *bbolt.DB, err error) {
 	return db, nil
 }
 
-// openPrivate opens a file that is for its owner alone. isNew reports that it is
-// empty.
+// openPrivate opens a file that only its owner may access. isNew reports whether it
+// is empty.
 func openPrivate(name string, flag int) (file *os.File, isNew bool, err error) {
 	file, err = privatefile.Open(name, flag)
 	if err != nil {
@@ -100,8 +99,8 @@ func openPrivate(name string, flag int) (file *os.File, isNew bool, err error) {
 	return file, info.Size() == 0, nil
 }
 
-// checkLength refuses a file that ends before its last page, which a later read
-// would run into.
+// checkLength returns an error if the file ends before its last page, on which a later
+// read would fault.
 func checkLength(file *os.File, db *bbolt.DB) error {
 	info, err := file.Stat()
 	if err != nil {
@@ -121,7 +120,7 @@ func checkLength(file *os.File, db *bbolt.DB) error {
 	return nil
 }
 
-// syncName makes a new file's name as durable as its contents.
+// syncName makes the name of a new file durable.
 func syncName(path string) error {
 	if err := privatefile.SyncDir(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("storage/bolt: %w", err)
@@ -129,7 +128,7 @@ func syncName(path string) error {
 	return nil
 }
 
-// explain adds to what bbolt says on opening a file what to do about it.
+// explain adds what to do to bbolt's errors on opening a file.
 func explain(path string, err error) error {
 	switch {
 	case errors.Is(err, bbolterrors.ErrTimeout):

@@ -8,8 +8,8 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// DeleteAndEnqueue implements [storage.RevocationQueue]. It returns storage.ErrConflict, and
-// the record stays, if there is a revocation under its ID already.
+// DeleteAndEnqueue implements [storage.RevocationQueue]. If there is a revocation with
+// that ID already, it returns storage.ErrConflict and keeps the record.
 func (s *Store) DeleteAndEnqueue(ctx context.Context, id string, lease time.Duration) (storage.Revocation, error) {
 	var enqueued storage.Revocation
 	err := s.write(ctx, func(t *tx) error {
@@ -30,9 +30,8 @@ func (s *Store) DeleteAndEnqueue(ctx context.Context, id string, lease time.Dura
 	return enqueued, nil
 }
 
-// DeleteMatchingAndEnqueue implements [storage.RevocationQueue]. The records become revocations in
-// one step, all or none, or one by one as with DeleteMatching;
-// storage.ErrConflict as with DeleteAndEnqueue.
+// DeleteMatchingAndEnqueue implements [storage.RevocationQueue]. It is as atomic as
+// DeleteMatching, and returns storage.ErrConflict as DeleteAndEnqueue does.
 func (s *Store) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, lease time.Duration) ([]storage.Revocation, error) {
 	return oneByOneIfFull(func(most int) ([]storage.Revocation, error) { return s.deleteMatchingAndEnqueue(ctx, m, lease, most) })
 }
@@ -110,8 +109,8 @@ func (s *Store) Claim(ctx context.Context, tenant string, n int, lease time.Dura
 	return claimed, nil
 }
 
-// claim leases the revocation that the key leads to behind its prefix. One that
-// is damaged would stand first in the queue for ever, so it is removed.
+// claim leases the revocation that the key names after its prefix. It removes a
+// damaged one, which would otherwise stay first in the queue for ever.
 func (t *tx) claim(key []byte, prefix int, lease time.Duration) (storage.Revocation, bool) {
 	_, id, _ := timeOf(key[prefix:])
 	old, err := t.revocation(string(id))
@@ -153,7 +152,7 @@ func (s *Store) Complete(ctx context.Context, d storage.Revocation) error {
 	})
 }
 
-// leased returns the revocation as it is stored, if the lease is still the caller's.
+// leased returns the stored revocation if the caller still holds its lease.
 func (t *tx) leased(d storage.Revocation) (storage.Revocation, error) {
 	now, err := t.revocation(d.Record.ID)
 	if err != nil {

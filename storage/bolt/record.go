@@ -10,8 +10,8 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// bbolt checks its meta pages only. The checksum in front of each value catches
-// a disk that returns other bytes than it was given; it covers the id too.
+// bbolt only checks its meta pages. The checksum in front of each value detects
+// bytes that changed on disk; it covers the id too.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 const sumLen = 4
@@ -20,13 +20,13 @@ func checksum(id string, body []byte) uint32 {
 	return crc32.Update(crc32.Checksum([]byte(id), castagnoli), castagnoli, body)
 }
 
-// seal fills in the checksum for which value has left room in front.
+// seal fills in the checksum at the front of value.
 func seal(id string, value []byte) []byte {
 	binary.BigEndian.PutUint32(value, checksum(id, value[sumLen:]))
 	return value
 }
 
-// unseal returns what is behind the checksum.
+// unseal checks the checksum and returns the body after it.
 func unseal(id string, value []byte) (body []byte, ok bool) {
 	if len(value) < sumLen {
 		return nil, false
@@ -63,8 +63,8 @@ func appendString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// decodeRecord returns a record that shares nothing with value, which is part of
-// the file and goes away with the transaction.
+// decodeRecord returns a record that shares no memory with value, which is only valid
+// during the transaction.
 func decodeRecord(id string, value []byte) (storage.Record, error) {
 	body, ok := unseal(id, value)
 	if !ok {
@@ -78,8 +78,8 @@ func decodeRecord(id string, value []byte) (storage.Record, error) {
 	return r, nil
 }
 
-// A cutter takes values off the front of rest, in the order in which they were
-// appended. Once one is not all there it has failed, and returns zeros.
+// A cutter cuts values from the front of rest, in the order in which they were
+// appended. Once one is incomplete it has failed, and returns zero values.
 type cutter struct {
 	rest   []byte
 	failed bool
@@ -129,7 +129,7 @@ func (c *cutter) bytes(n uint64) []byte {
 	return b
 }
 
-// check refuses what cannot be stored.
+// check returns an error if r cannot be stored.
 func check(r storage.Record) error {
 	switch {
 	case r.ID == "":

@@ -7,13 +7,13 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// bbolt never writes over what the last transaction left, so deleting takes free
-// pages too, and on a full disk nobody could log out. So the file keeps some
-// pages occupied by nothing. A write that finds no room frees them, unless it
-// adds a session; a write that adds one occupies them again first.
+// bbolt never overwrites the pages of the last transaction, so even deleting takes
+// free pages, and on a full disk nobody could log out. So the file reserves some
+// pages. A write that finds no space frees them, unless it adds a session; a write
+// that adds one reserves them again first.
 
-// reserveSize is enough to move a dozen sessions to the revocations at once, from
-// wherever in the file they are. What that frees is room for the next.
+// reserveSize is enough to turn a dozen sessions anywhere in the file into revocations
+// at once. The space that this frees serves the next.
 const reserveSize = 256 << 10
 
 func (t *tx) fillReserve() {
@@ -22,8 +22,8 @@ func (t *tx) fillReserve() {
 	}
 }
 
-// freeReserve itself gets by with the pages that every commit leaves for the
-// next.
+// freeReserve frees the reserve. It needs no more than the pages that every commit
+// leaves for the next.
 func (s *Store) freeReserve() error {
 	if err := s.ready(context.Background()); err != nil {
 		return err
@@ -34,8 +34,8 @@ func (s *Store) freeReserve() error {
 	})
 }
 
-// oneByOneIfFull takes all at once, or where there is no room to take so many,
-// one by one until there are no more.
+// oneByOneIfFull takes everything at once or, if there is no space for that, one by
+// one until nothing is left.
 func oneByOneIfFull[T any](take func(most int) ([]T, error)) ([]T, error) {
 	all, err := take(unlimited)
 	if !errors.Is(err, storage.ErrFull) {

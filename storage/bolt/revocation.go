@@ -6,7 +6,7 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// A revocation is stored as its checksum, attempts, since and due, and the body of the
+// A revocation is stored as its checksum, attempts, since, due and the body of the
 // record.
 func encodeRevocation(d storage.Revocation) []byte {
 	b := make([]byte, sumLen, sumLen+3*8+bodyLen(d.Record))
@@ -47,7 +47,7 @@ func (t *tx) revocation(id string) (storage.Revocation, error) {
 	return d, err
 }
 
-// putRevocation stores d in the place of old, the zero Revocation if there is none.
+// putRevocation replaces old, the zero Revocation if there is none, with d.
 func (t *tx) putRevocation(old, d storage.Revocation) {
 	t.put(t.revocations, []byte(d.Record.ID), encodeRevocation(d))
 	t.move(t.dues, dueKey(old), dueKey(d))

@@ -7,8 +7,7 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// Load implements [storage.TokenStore]. It takes no lock that a writer holds for
-// longer than a moment, and no fsync stands in its way.
+// Load implements [storage.TokenStore]. It does not wait for a write or an fsync.
 func (s *Store) Load(ctx context.Context, id string) (storage.Record, error) {
 	if err := s.ready(ctx); err != nil {
 		return storage.Record{}, err
@@ -35,7 +34,7 @@ func (s *Store) List(ctx context.Context, m storage.Match) ([]storage.Record, er
 }
 
 // Save implements [storage.TokenStore]. It returns once the record is on disk.
-// ID, Subject and SID may have up to 8 KiB each.
+// ID, Subject and SID may be up to 8 KiB each.
 func (s *Store) Save(ctx context.Context, r storage.Record) (storage.Record, error) {
 	if err := check(r); err != nil {
 		return storage.Record{}, err
@@ -60,8 +59,8 @@ func (s *Store) Save(ctx context.Context, r storage.Record) (storage.Record, err
 	return r, nil
 }
 
-// replaceable returns the record that r, read at this revision, may take the
-// place of: the zero Record if there is none and need be none.
+// replaceable returns the record that r, read at this revision, may replace: the zero
+// Record if r is new.
 func (t *tx) replaceable(r storage.Record, revision uint64) (storage.Record, error) {
 	old, err := t.get(r.ID)
 	isLive := err == nil && t.now.Before(old.Expiry)
@@ -97,8 +96,8 @@ func (s *Store) Delete(ctx context.Context, id string) (storage.Record, error) {
 	return removed, nil
 }
 
-// DeleteMatching implements [storage.TokenStore]. The records are removed in one
-// step, all or none; on a full disk without the room for that, one by one.
+// DeleteMatching implements [storage.TokenStore]. It removes the records in one
+// transaction or, on a disk too full for that, one by one.
 func (s *Store) DeleteMatching(ctx context.Context, m storage.Match) ([]storage.Record, error) {
 	return oneByOneIfFull(func(most int) ([]storage.Record, error) { return s.deleteMatching(ctx, m, most) })
 }

@@ -70,7 +70,7 @@ func (t *tx) live(id string) (storage.Record, error) {
 	return r, nil
 }
 
-// replace stores r in the place of old, the zero Record if there is none.
+// replace replaces old, the zero Record if there is none, with r.
 func (t *tx) replace(old, r storage.Record) {
 	t.put(t.records, []byte(r.ID), encodeRecord(r))
 	t.reindex(old, r)
@@ -106,7 +106,7 @@ func expiryKey(r storage.Record) []byte {
 
 const unlimited = math.MaxInt
 
-// matching returns the live records that m selects, at most so many.
+// matching returns the live records that m selects, up to most of them.
 func (t *tx) matching(m storage.Match, most int) ([]storage.Record, error) {
 	index, prefix, err := t.indexFor(m)
 	if err != nil {
@@ -135,7 +135,7 @@ func (t *tx) scan(index, from []byte, visit func(key []byte) bool) {
 	var last []byte
 	for key, _ := cursor.Seek(from); key != nil; key, _ = cursor.Next() {
 		if bytes.Compare(key, last) <= 0 {
-			panic("keys out of order") // or for ever round in a circle of pages
+			panic("keys out of order") // otherwise a cycle of pages would never end
 		}
 		if !visit(key) {
 			return
@@ -144,8 +144,8 @@ func (t *tx) scan(index, from []byte, visit func(key []byte) bool) {
 	}
 }
 
-// indexFor picks the index by sid if it can: a subject may have many sessions
-// where a sid has one.
+// indexFor picks the index by sid if m has one: a subject may have many sessions, but
+// a sid has few.
 func (t *tx) indexFor(m storage.Match) (bucket, prefix []byte, err error) {
 	switch {
 	case m.SID != "":

@@ -12,13 +12,13 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// Claim implements storage.RevocationQueue. It asks for what is due in one round trip, on
-// a Cluster the 32 slots, one trip to each node, and has a script claim the
-// oldest in a second one. If a part of a Cluster is down, Claim claims what it
-// can reach, and returns that with the error.
+// Claim implements storage.RevocationQueue. One round trip (on a Cluster, one to each
+// node) finds what is due, and a script in a second one claims the oldest. If part
+// of a Cluster is down, Claim claims what it can reach, and returns that with the
+// error.
 //
-// A revocation that nobody has claimed for 90 days is forgotten. One that a newer
-// version of this package wrote is left to that.
+// A revocation that nobody has claimed for 90 days is removed. One that a newer
+// version of this package wrote is left for that version.
 func (s *Store) Claim(ctx context.Context, tenant string, n int, lease time.Duration) ([]storage.Revocation, error) {
 	if err := ctx.Err(); err != nil || n <= 0 {
 		return nil, err
@@ -29,21 +29,20 @@ func (s *Store) Claim(ctx context.Context, tenant string, n int, lease time.Dura
 		if err := cmp.Or(unseen, unclaimed); err != nil {
 			return inOrder(claimed), failure("claim", err)
 		}
-		// Others may have been faster to all of it; then there may be more.
+		// Others may have claimed all of it first; then there may be more.
 		if len(claimed) > 0 || len(due) == 0 {
 			return inOrder(claimed), nil
 		}
 	}
 }
 
-// dueTime is one that may be claimed.
+// dueTime is when a revocation of a space is due.
 type dueTime struct {
 	in  space
 	due float64
 }
 
-// oldestDue returns n revocations at most, with an error if it cannot tell of some
-// spaces.
+// oldestDue returns at most n, with an error if some spaces could not be read.
 func (s *Store) oldestDue(ctx context.Context, tenant string, n int) ([]dueTime, error) {
 	pipe := s.client.Pipeline()
 	queues := make([]*redis.ZSliceCmd, len(s.spaces))
@@ -65,7 +64,7 @@ func (s *Store) oldestDue(ctx context.Context, tenant string, n int) ([]dueTime,
 	return due[:min(n, len(due))], failed
 }
 
-// claimedRevocation is a revocation, and the due by which it was claimed.
+// claimedRevocation is a revocation, and when it was due before it was claimed.
 type claimedRevocation struct {
 	storage.Revocation
 	former float64

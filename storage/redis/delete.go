@@ -10,10 +10,10 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// Delete implements storage.TokenStore with one script, in one round trip. If
-// the answer is lost on the way, the client's next try reports
-// storage.ErrNotFound: what has a token to revoke is removed with DeleteAndEnqueue,
-// whose revocation is then still in the queue.
+// Delete implements storage.TokenStore with one script, in one round trip. If the
+// response is lost, the client's retry returns storage.ErrNotFound. To remove a
+// record with a token to revoke, use DeleteAndEnqueue: the revocation is then in the
+// queue all the same.
 func (s *Store) Delete(ctx context.Context, id string) (storage.Record, error) {
 	value, unproven, err := s.remove(ctx, id, nil)
 	if err != nil {
@@ -23,10 +23,10 @@ func (s *Store) Delete(ctx context.Context, id string) (storage.Record, error) {
 	return r, proven(err, unproven)
 }
 
-// DeleteAndEnqueue implements storage.RevocationQueue with one script, in one round trip. A
-// revocation that is there under the same ID already is replaced. Of a record that a
-// newer version of this package wrote it makes a revocation for that version, and
-// returns storage.ErrNotFound.
+// DeleteAndEnqueue implements storage.RevocationQueue with one script, in one round
+// trip. It replaces an existing revocation with the same ID. A record that a newer
+// version of this package wrote becomes a revocation for that version, and
+// DeleteAndEnqueue returns storage.ErrNotFound.
 func (s *Store) DeleteAndEnqueue(ctx context.Context, id string, lease time.Duration) (storage.Revocation, error) {
 	by := s.enqueuer(lease)
 	value, unproven, err := s.remove(ctx, id, by)
@@ -60,16 +60,16 @@ type enqueuer struct {
 	since, until time.Time
 }
 
-// enqueuer returns one whose revocations are leased for that long from now.
+// enqueuer returns an enqueuer whose revocations are leased from now on.
 func (s *Store) enqueuer(lease time.Duration) *enqueuer {
 	now := s.now()
 	return &enqueuer{since: instant(now), until: instant(now.Add(lease))}
 }
 
-// instant is what is kept of a time.
+// instant rounds a time to the precision of the store.
 func instant(t time.Time) time.Time { return time.UnixMilli(t.UnixMilli()) }
 
-// arguments are the last two of the scripts that remove records.
+// arguments returns the last two arguments of the scripts that remove records.
 func (d *enqueuer) arguments() (head []byte, due int64) {
 	if d == nil {
 		return nil, 0

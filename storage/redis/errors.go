@@ -10,8 +10,8 @@ import (
 
 var errNoID = errors.New("storage/redis: Record.ID is empty")
 
-// failure says what failed. It passes on as they are the errors of package
-// storage, which are an answer and no failure.
+// failure adds what failed to err. It does not change the errors of package storage,
+// which are results rather than failures.
 func failure(doing string, err error) error {
 	switch {
 	case errors.Is(err, storage.ErrConflict), errors.Is(err, storage.ErrNotFound):
@@ -24,8 +24,8 @@ func failure(doing string, err error) error {
 	return fmt.Errorf("storage/redis: %s: %w", doing, err)
 }
 
-// isOutOfMemory looks inside the text: before Redis 7 the error of a command
-// stands inside that of its script.
+// isOutOfMemory searches the text: before Redis 7 a script's error contains that of
+// the command.
 func isOutOfMemory(err error) bool { return strings.Contains(err.Error(), "OOM command not allowed") }
 
 func isMoving(err error) bool { return strings.Contains(err.Error(), "non local key") }

@@ -69,7 +69,7 @@ var (
 )
 
 // Inspect implements [storage.Inspector] by INFO and CONFIG GET, on each primary of a
-// Cluster. It needs no rights to them: what may not be read is a Note.
+// Cluster. Without permission for them, it reports a Note.
 func (s *Store) Inspect(ctx context.Context) ([]storage.Finding, error) {
 	cluster, ok := s.client.(*redis.ClusterClient)
 	if !ok {
@@ -162,7 +162,8 @@ func (s settings) inspect() (found []storage.Finding) {
 	return found
 }
 
-// inspectConfig looks at what INFO does not say, unless the store waits for it itself.
+// inspectConfig looks at what INFO does not say. It does not warn about what the
+// store waits for itself.
 func (s settings) inspectConfig(waits *replicas) (found []storage.Finding) {
 	if waits == nil {
 		waits = &replicas{}

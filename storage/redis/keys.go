@@ -7,10 +7,10 @@ import (
 )
 
 // A Cluster runs a script, or a command on several keys, only if all the keys
-// are in one hash slot, and it takes the slot from the part of a key between
-// braces. A logout must be one atomic step on a record, its indexes and the
-// queue, but starts from nothing but the record's ID. So the keys are divided
-// into spaces by a hash of that ID, and all of a space are in one slot:
+// are in one hash slot, which depends on the part of a key between braces. A
+// logout must be one atomic step on a record, its indexes and the queue, and
+// knows only the record's ID. So the keys are divided into spaces by a hash of
+// that ID, and all keys of a space are in one slot:
 //
 //	passport:{10}:record:ID         the record (record.go)
 //	passport:{10}:subject:6:TENANT7:session:SUBJECT
@@ -24,15 +24,14 @@ import (
 // The numbers are the lengths of what follows them, so that no tenant and kind
 // run together with a name.
 //
-// What goes by subject, by sid or by due asks all spaces, in one round trip to
-// each node. On a single server there is no need for that, and one space, whose
-// keys do without the braces.
+// A query by subject, by sid or by due time asks all spaces, in one round trip to
+// each node. A single server has one space, whose keys have no braces.
 
 // space begins the name of every key in it.
 type space string
 
-// slotTags holds, for each 32nd part of a Cluster's 16384 slots in turn, the
-// smallest number that hashes to a slot in it: so every node gets its share.
+// slotTags holds, for each 32nd of a Cluster's 16384 slots in turn, the smallest
+// number that hashes to a slot in it, so that every node gets its share.
 var slotTags = [32]string{
 	"10", "113", "21", "3", "61", "72", "50", "43", "11", "112", "20", "2", "60", "73", "51", "42",
 	"12", "111", "23", "1", "63", "70", "52", "41", "13", "110", "22", "0", "62", "71", "53", "40",
@@ -49,8 +48,8 @@ func newSpaces(prefix string, spread bool) []space {
 	return spaces
 }
 
-// space returns the one that the record, and its revocation, belong to. The hash is
-// FNV-1a, and must stay: what is stored under another one is not found.
+// space returns the space of the record with that ID, and of its revocation. The hash,
+// FNV-1a, must not change: records stored under another would not be found.
 func (s *Store) space(id string) space {
 	if len(s.spaces) == 1 {
 		return s.spaces[0]
@@ -67,7 +66,7 @@ func (p space) revocation(id string) string { return string(p) + "revocation:" +
 func (p space) fence() string               { return string(p) + "fence" }
 func (p space) due(tenant string) string    { return string(p) + "due:" + tenant }
 
-// index returns the one to go through: that of the sid lists fewer records.
+// index returns the index to search: that of the sid, if m has one, is shorter.
 func (p space) index(m storage.Match) string {
 	if m.SID != "" {
 		return string(p) + "sid:" + scope(m.Tenant, m.Kind) + m.SID
@@ -75,7 +74,7 @@ func (p space) index(m storage.Match) string {
 	return string(p) + "subject:" + scope(m.Tenant, m.Kind) + m.Subject
 }
 
-// scope is what stands before the name in an index's key, as in lua/common.lua.
+// scope is the part of an index's key before the name, as in lua/common.lua.
 func scope(tenant string, kind storage.Kind) string {
 	return strconv.Itoa(len(tenant)) + ":" + tenant + strconv.Itoa(len(kind)) + ":" + string(kind) + ":"
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // List implements storage.Lister, in two round trips: one to the index, one to
-// the records. What is damaged it leaves out.
+// the records. It leaves out damaged records.
 func (s *Store) List(ctx context.Context, m storage.Match) ([]storage.Record, error) {
 	if err := check(ctx, m); err != nil {
 		return nil, err
@@ -25,7 +25,7 @@ func (s *Store) List(ctx context.Context, m storage.Match) ([]storage.Record, er
 	var listed []storage.Record
 	for _, chunk := range reads {
 		for i, value := range chunk.cmd.Val() {
-			text, _ := value.(string) // or nil: it has gone in between
+			text, _ := value.(string) // nil if it was removed in between
 			r, err := decodeRecord(chunk.ids[i], text, []byte(text))
 			if err == nil && selects(m, r) && !s.expired(r) {
 				listed = append(listed, r)
@@ -76,8 +76,7 @@ func (s *Store) readRecords(ctx context.Context, reads []*read) error {
 	return err
 }
 
-// selects looks at the record itself, which may have changed since its index
-// was read.
+// selects checks the record itself, which may have changed since the index was read.
 func selects(m storage.Match, r storage.Record) bool {
 	return r.ID != m.Except && r.Tenant == m.Tenant && r.Kind == m.Kind &&
 		(m.Subject == "" || m.Subject == r.Subject) &&

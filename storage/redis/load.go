@@ -10,10 +10,9 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// Load implements storage.TokenStore with one GET. A record that is damaged, or
-// that a newer version of this package wrote, is reported as
-// storage.ErrNotFound, with the reason wrapped around it: its session ends, and
-// no other.
+// Load implements storage.TokenStore with one GET. For a record that is damaged, or
+// that a newer version of this package wrote, the error wraps storage.ErrNotFound and
+// gives the reason: only that session ends.
 func (s *Store) Load(ctx context.Context, id string) (storage.Record, error) {
 	if err := ctx.Err(); err != nil {
 		return storage.Record{}, err

@@ -11,17 +11,16 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// batch is how many records a script removes, and a command reads, at most: so
-// many keep the server's other clients waiting for a few milliseconds.
+// batch is how many records a script removes, or a command reads, at most, which
+// blocks the server's other clients for a few milliseconds.
 const batch = 256
 
 // DeleteMatching implements storage.TokenStore. On a single server it is one
-// script, in one round trip. On a Cluster it asks the 32 slots for the index,
+// script, in one round trip. On a Cluster it looks for the index in all 32 slots,
 // in one round trip to each node, and runs the script where there is one.
 //
-// Each record goes in one atomic step, and so do all of one slot, up to 256. If
-// a part of a Cluster is down, DeleteMatching removes what it can reach, and
-// returns that with the error.
+// Up to 256 records of one slot are removed in one atomic step. If part of a Cluster
+// is down, DeleteMatching removes what it can reach, and returns that with the error.
 func (s *Store) DeleteMatching(ctx context.Context, m storage.Match) ([]storage.Record, error) {
 	var removed []storage.Record
 	err := s.removeMatching(ctx, m, nil, func(id, value string) error {
@@ -34,9 +33,9 @@ func (s *Store) DeleteMatching(ctx context.Context, m storage.Match) ([]storage.
 	return removed, err
 }
 
-// DeleteMatchingAndEnqueue implements storage.RevocationQueue, as DeleteMatching does. If the
-// answer is lost on the way, the revocations are in the queue nevertheless, and can
-// be claimed when their lease has ended.
+// DeleteMatchingAndEnqueue implements storage.RevocationQueue, as DeleteMatching does. If
+// the response is lost, the revocations are in the queue all the same, and can be
+// claimed when their lease has ended.
 func (s *Store) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, lease time.Duration) ([]storage.Revocation, error) {
 	by := s.enqueuer(lease)
 	var enqueued []storage.Revocation
@@ -79,9 +78,9 @@ func (s *Store) removeMatching(ctx context.Context, m storage.Match, by *enqueue
 	return proven(nil, unproven)
 }
 
-// listing returns the spaces that have an index for m, with an error if it
-// cannot tell of some. Where replicas are waited for, that there is none must be safe
-// too, and all spaces are asked.
+// listing returns the spaces that have an index for m, with an error if some could
+// not be read. With WaitReplicas it returns all spaces, since the absence of records
+// must be confirmed too.
 func (s *Store) listing(ctx context.Context, m storage.Match) (spaces []space, failed error) {
 	if len(s.spaces) == 1 || s.replicas != nil {
 		return s.spaces, nil

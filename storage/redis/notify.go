@@ -9,8 +9,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// pingAfter is how long a listener hears nothing before it asks whether the
-// connection still stands, and then how long it waits for the answer.
+// pingAfter is how long a listener hears nothing before it checks the connection,
+// and then how long it waits for the answer.
 const pingAfter = 10 * time.Second
 
 // Notify implements storage.Notifier with one PUBLISH for each ID, in one round
@@ -29,15 +29,15 @@ func (s *Store) Notify(ctx context.Context, ids ...string) error {
 	return nil
 }
 
-// Listen implements storage.Notifier with a subscription on a connection of its
-// own. A server that falls silent is noticed within 20 seconds.
+// Listen implements storage.Notifier with a subscription on a separate connection.
+// It returns within 20 seconds if the server falls silent.
 func (s *Store) Listen(ctx context.Context, ready func(), ended func(id string)) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	subscription := s.client.Subscribe(ctx, s.channel)
 	defer func() { _ = subscription.Close() }()
-	// Reading from a subscription does not heed ctx.
+	// Reading from a subscription ignores ctx.
 	stop := context.AfterFunc(ctx, func() { _ = subscription.Close() })
 	defer stop()
 
@@ -50,7 +50,7 @@ func (s *Store) Listen(ctx context.Context, ready func(), ended func(id string))
 
 var errResubscribed = errors.New("the connection was replaced")
 
-// receive returns as soon as a notice may have been missed.
+// receive passes notices on, and returns as soon as one may have been missed.
 func (s *Store) receive(ctx context.Context, subscription *redis.PubSub, ready func(), ended func(id string)) error {
 	subscribed, pinged := false, false
 	for {

@@ -9,8 +9,8 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// Enqueue implements storage.RevocationQueue with one script. It works on a server that has
-// reached its maxmemory, too: revocations are few, and must not be lost.
+// Enqueue implements storage.RevocationQueue with one script. It also works on a server
+// that has reached its maxmemory: revocations are few, and must not be lost.
 func (s *Store) Enqueue(ctx context.Context, r storage.Record, lease time.Duration) (storage.Revocation, error) {
 	if err := ctx.Err(); err != nil {
 		return storage.Revocation{}, err
@@ -30,15 +30,14 @@ func (s *Store) Enqueue(ctx context.Context, r storage.Record, lease time.Durati
 	return storage.Revocation{Record: r, Since: by.since, Due: by.until}, proven(nil, unproven)
 }
 
-// Retry implements storage.RevocationQueue with one script. Should the answer be lost
-// on the way, the client's next try reports storage.ErrConflict, although the
-// first has had its effect.
+// Retry implements storage.RevocationQueue with one script. If the response is lost,
+// the client's retry returns storage.ErrConflict although the first try succeeded.
 func (s *Store) Retry(ctx context.Context, d storage.Revocation, due time.Time) error {
 	return s.resolve(ctx, retryScript, "retry", d, due.UnixMilli())
 }
 
 // Complete implements storage.RevocationQueue with one script. If the response is
-// lost, the client's next try reports storage.ErrNotFound.
+// lost, the client's retry returns storage.ErrNotFound.
 func (s *Store) Complete(ctx context.Context, d storage.Revocation) error {
 	return s.resolve(ctx, completeScript, "complete", d)
 }

@@ -24,18 +24,18 @@ import (
 //	sid       4 bytes of length, and the text
 //	data      the rest
 //
-// Every later format begins with the format and the tenant too, so that a version
+// Every later format also begins with the format and the tenant, so that a version
 // that cannot read a record can still enqueue it for its tenant.
 //
-// The write tells one Save from another. When a connection breaks before the
-// answer is in, the client sends the same bytes again; a script that finds them
-// stored knows that its first run was a success, not somebody else's conflict.
+// The write identifies a Save. If the connection breaks before the response arrives,
+// the client sends the same bytes again; a script that finds them stored knows that
+// its first run succeeded and that there is no conflict.
 const (
 	recordFormat = 2
 	recordFixed  = 8 + 8 + 8 // between the tenant and the kind
 )
 
-// A revocation is a record with this in front:
+// A revocation is a record preceded by:
 //
 //	since     8 bytes, Unix milliseconds
 //	attempts  4 bytes
@@ -58,7 +58,7 @@ func appendRecord(b []byte, r storage.Record) []byte {
 	return append(b, r.Data...)
 }
 
-// appendShort appends a text that storage.CheckScope bounds.
+// appendShort appends a text whose length storage.CheckScope has bounded.
 func appendShort(b []byte, text string) []byte { return append(append(b, byte(len(text))), text...) }
 
 // cutShort cuts such a text from the front of rest.
@@ -70,9 +70,8 @@ func cutShort(rest string) (text, behind string, ok bool) {
 	return rest[1:end], rest[end:], true
 }
 
-// decodeRecord returns a record that shares the memory of value. It is handed
-// the same bytes twice, as the client has them: texts are cut from the one, and
-// Data from the other, without a copy.
+// decodeRecord returns a record that shares the memory of text and value, which are
+// the same bytes: strings are cut from text, and Data from value, without a copy.
 func decodeRecord(id, text string, value []byte) (storage.Record, error) {
 	if len(value) == 0 || value[0] != recordFormat {
 		return storage.Record{}, errDamaged

@@ -13,16 +13,16 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// A write that is to survive a fail-over goes to its server in one pipeline with two
-// more commands: a write that always takes place (lua/fence.lua), and WAIT or
-// WAITAOF. WAIT waits for the last write of its own connection (before Redis 7.2, its
-// last command), and for everything before it on that server. The fence is for the
-// calls that find nothing to write: a logout that is tried again, say, which is about
-// what an earlier one has removed.
+// A write that must survive a fail-over is sent in one pipeline with two more
+// commands: a write that always takes place (lua/fence.lua), and WAIT or WAITAOF.
+// WAIT waits for the last write of its own connection (before Redis 7.2, its last
+// command), and for everything before it on that server. The fence is for calls that
+// find nothing to write, such as the retry of a logout that has already removed the
+// session.
 //
-// All three must reach the same server. So they have a connection to themselves, to
-// the master of the key's slot on a Cluster; and if the slot has moved, the write is
-// done without them and is unproven.
+// All three must reach the same server, so they use a connection of their own, on a
+// Cluster to the master of the key's slot. If the slot has moved, the write is made
+// without them and is unproven.
 
 const (
 	defaultWait      = time.Second
@@ -31,14 +31,14 @@ const (
 	// shortestWait is the unit of the server's bound, for which 0 means no bound.
 	shortestWait = time.Millisecond
 
-	// waitPause is for how long writes do not wait after one has waited in vain.
+	// waitPause is how long writes do not wait after one has waited in vain.
 	waitPause = time.Second
 )
 
-// errAway is the reason while they do not.
+// errAway is why a write is unproven during waitPause.
 var errAway = errors.New("the replicas have not confirmed a write lately")
 
-// replicas are those that a Store waits for. A nil one waits for none.
+// replicas waits for the replicas of a Store. A nil one waits for none.
 type replicas struct {
 	count   int
 	fsync   bool
@@ -63,7 +63,7 @@ func newReplicas(o Options) *replicas {
 	return r
 }
 
-// check refuses options that cannot work with client.
+// check returns an error for options that cannot work with client.
 func (r *replicas) check(client redis.UniversalClient) error {
 	if r == nil {
 		return nil
@@ -94,8 +94,8 @@ func (r *replicas) check(client redis.UniversalClient) error {
 	return errors.Join(errs...)
 }
 
-// away reports whether the next write need not wait. While the replicas of a master
-// are away, one write a second finds out whether they are back.
+// away reports whether the next write should not wait. While the replicas of a master
+// are away, one write a second checks whether they are back.
 func (r *replicas) away(again *atomic.Int64) bool {
 	now, at := time.Now(), again.Load()
 	return at != 0 && (now.UnixNano() < at || !again.CompareAndSwap(at, now.Add(waitPause).UnixNano()))
@@ -106,9 +106,9 @@ func (r *replicas) of(master *redis.Client) *atomic.Int64 {
 	return again.(*atomic.Int64)
 }
 
-// wait adds the command for it, and returns what is wrong with its answer. Only an
-// answer tells of the replicas, and only one that took as long as it may: a caller
-// who goes away tells nothing.
+// wait adds WAIT or WAITAOF to pipe, and returns a function that judges the answer.
+// Replicas count as away only after a wait of the full length: a wait that the
+// caller's deadline cut short proves nothing.
 func (r *replicas) wait(ctx context.Context, pipe redis.Pipeliner, again *atomic.Int64) func() error {
 	patience := r.timeout
 	if until, ok := ctx.Deadline(); ok { // the answer must come before it
@@ -143,7 +143,8 @@ func (r *replicas) read(cmd *redis.Cmd) (unproven, err error) {
 	return r.judge(int(have[0]), int(have[1])), err
 }
 
-// judge says what is missing: own is 1 if the master itself has what it is to have.
+// judge returns an error if confirmations are missing. own is 1 if the write is on the
+// master's disk.
 func (r *replicas) judge(own, confirmed int) error {
 	switch {
 	case own == 0:
@@ -154,8 +155,8 @@ func (r *replicas) judge(own, confirmed int) error {
 	return fmt.Errorf("%d of %d replicas have confirmed it", confirmed, r.count)
 }
 
-// write runs a script that writes on one space. The error says why it is not known
-// to survive a fail-over.
+// write runs a script that writes, on one space. unproven says why the write may not
+// survive a fail-over.
 func (s *Store) write(ctx context.Context, script *redis.Script, in space, key string, args ...any) (cmd *redis.Cmd, unproven error) {
 	if s.replicas == nil {
 		return s.run(ctx, script, in, key, args...), nil
@@ -165,8 +166,7 @@ func (s *Store) write(ctx context.Context, script *redis.Script, in space, key s
 	return c.cmd, c.unproven
 }
 
-// writeAll runs a script that writes on many spaces, and fills in for each whether it
-// is known to survive a fail-over.
+// writeAll runs a script that writes, on many spaces, and sets each call's unproven.
 func (s *Store) writeAll(ctx context.Context, script *redis.Script, calls []*call) {
 	if s.replicas == nil {
 		s.runAll(ctx, script, calls)
@@ -224,8 +224,8 @@ func (s *Store) writeTo(ctx context.Context, node *redis.Client, script *redis.S
 	}
 }
 
-// writeFenced is one pipeline. The client sends all of it again if the connection is
-// lost.
+// writeFenced sends one pipeline, which the client resends as a whole if the
+// connection is lost.
 func (s *Store) writeFenced(ctx context.Context, conn *redis.Conn, again *atomic.Int64, eval evaluation, calls []*call) {
 	pipe := conn.Pipeline()
 	for _, c := range calls {
@@ -243,13 +243,13 @@ func (s *Store) writeFenced(ctx context.Context, conn *redis.Conn, again *atomic
 	}
 }
 
-// writeUnproven goes wherever the client finds the key.
+// writeUnproven runs the script wherever the client finds the key.
 func (s *Store) writeUnproven(ctx context.Context, script *redis.Script, c *call, why error) {
 	c.cmd, c.unproven = s.run(ctx, script, c.in, c.key, c.args...), why
 }
 
-// isElsewhere reports whether a node has refused a command because another is to be
-// asked, or itself a little later. The client knows how.
+// isElsewhere reports whether a node has redirected a command to another node, or
+// asked to retry later. The client handles both.
 func isElsewhere(err error) bool {
 	for _, prefix := range []string{"MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "LOADING", "READONLY", "MASTERDOWN"} {
 		if redis.HasErrorPrefix(err, prefix) {
@@ -259,8 +259,8 @@ func isElsewhere(err error) bool {
 	return false
 }
 
-// proven adds to the outcome of a write why it may not survive a fail-over. A failure
-// it leaves alone.
+// proven adds to the outcome of a write why it may not survive a fail-over. It does not
+// change a failure.
 func proven(err, unproven error) error {
 	if unproven == nil || err != nil && !errors.Is(err, storage.ErrNotFound) && !errors.Is(err, storage.ErrConflict) {
 		return err

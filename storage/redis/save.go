@@ -9,9 +9,9 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// Save implements storage.TokenStore with one script, in one round trip. A
-// record is created on a server that has reached its maxmemory only as
-// storage.ErrFull; replacing one is possible even then.
+// Save implements storage.TokenStore with one script, in one round trip. On a server
+// that has reached its maxmemory, creating a record returns storage.ErrFull, while
+// replacing one still works.
 func (s *Store) Save(ctx context.Context, r storage.Record) (storage.Record, error) {
 	if err := ctx.Err(); err != nil {
 		return storage.Record{}, err
@@ -34,8 +34,7 @@ func (s *Store) Save(ctx context.Context, r storage.Record) (storage.Record, err
 	return r, proven(nil, unproven)
 }
 
-// lastYear keeps times to live within what servers, and the doubles of Lua, can
-// hold.
+// lastYear keeps times to live within the range of servers and of Lua's doubles.
 const lastYear = 9999
 
 func (s *Store) validate(r storage.Record) error {

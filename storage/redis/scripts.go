@@ -42,13 +42,13 @@ var (
 	completeScript       = redis.NewScript(commonLua + leaseLua + completeLua)
 )
 
-// run runs a script on one space. Scripts that the server has forgotten, as
-// after a restart, are sent again.
+// run runs a script on one space. It resends a script that the server does not have,
+// for example after a restart.
 func (s *Store) run(ctx context.Context, script *redis.Script, in space, key string, args ...any) *redis.Cmd {
 	return script.Run(ctx, s.client, []string{key}, s.arguments(in, args)...)
 }
 
-// arguments puts in front of args what lua/common.lua wants.
+// arguments prepends what lua/common.lua expects.
 func (s *Store) arguments(in space, args []any) []any {
 	return append([]any{string(in), s.now().UnixMilli()}, args...)
 }
@@ -63,8 +63,8 @@ type call struct {
 	unproven error // of one that writes; see replicas.go
 }
 
-// runAll runs a script on many spaces in one round trip to each node, or two if
-// the server has forgotten it. Each call has its own result or error.
+// runAll runs a script on many spaces, in one round trip to each node, or two if the
+// server does not have it. Each call has its own result or error.
 func (s *Store) runAll(ctx context.Context, script *redis.Script, calls []*call) {
 	if len(calls) == 1 {
 		// The client has more connections for commands than for pipelines.
@@ -89,11 +89,11 @@ func (s *Store) pipeline(ctx context.Context, eval evaluation, calls []*call) {
 	for _, c := range calls {
 		c.cmd = eval(ctx, pipe, []string{c.key}, s.arguments(c.in, c.args)...)
 	}
-	// The first error of the commands, each of which has its own.
+	// Exec returns the first error of the commands; each command has its own.
 	_, _ = pipe.Exec(ctx)
 }
 
-// outcome translates what a script that writes says of it.
+// outcome translates the answer of a script that writes.
 func outcome(cmd *redis.Cmd) error {
 	text, err := cmd.Text()
 	if err != nil {

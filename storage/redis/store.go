@@ -17,45 +17,44 @@ type Options struct {
 	// Prefix begins the names of all keys and that of the channel for notices.
 	// Stores with the same prefix on the same server share their records; the
 	// channel is shared across a server's numbered databases too. It must not
-	// contain "{", which marks the part of a key that a Cluster goes by. Empty
+	// contain "{", which marks the part of a key that a Cluster hashes. Empty
 	// means "passport:".
 	Prefix string
 
-	// Spread lays the keys out for a Cluster, in 32 hash slots, although the
-	// client is not a *redis.ClusterClient (for which they always are): for a
-	// proxy in front of a Cluster, or for a single server whose data is to move
-	// to one some day. A store does not find what it stored under the other
-	// layout.
+	// Spread lays the keys out for a Cluster, in 32 hash slots, as they always are
+	// with a *redis.ClusterClient. Set it for a proxy in front of a Cluster, or for
+	// a single server whose data may move to a Cluster later. A store does not find
+	// what was stored under the other layout.
 	Spread bool
 
 	// WaitReplicas is how many replicas must have a write before a method returns.
 	// Otherwise the method returns storage.ErrNotReplicated beside its result, and
 	// package passport reports a logout as pending and tries again. 0, the
 	// default, waits for none: then a fail-over may bring back a session that has
-	// ended, as the package documentation says. It must be no more than the server
-	// has, and as many as may be missed when Sentinel or the Cluster chooses a
-	// new master: with one replica, 1.
+	// ended, as the package documentation says. The server must have at least that
+	// many, and every replica that may become the master should be among them: with
+	// one replica, set 1.
 	//
-	// It goes for Save, Delete, DeleteMatching and Enqueue, and costs the time until
-	// the replicas have answered (WAIT, in the same round trip). Load never waits.
-	// Claim, Retry and Complete do not either: at worst, a token is revoked twice.
+	// It applies to Save, Delete, DeleteMatching and Enqueue, which then take until
+	// the replicas have answered (WAIT, in the same round trip). Load, Claim, Retry
+	// and Complete never wait: at worst, a token is revoked twice.
 	WaitReplicas int
 
-	// WaitFsync also waits until the write is on disk: on the master's, and on that
-	// of WaitReplicas replicas, which may be 0. It needs Redis 7.2 (WAITAOF) and
+	// WaitFsync also waits until the write is on disk, on the master and on
+	// WaitReplicas replicas, which may be 0. It needs Redis 7.2 (WAITAOF) and
 	// "appendonly yes"; with "appendfsync everysec" a write waits up to a second.
-	// Where the server is older, every write is storage.ErrNotReplicated.
+	// On an older server, every write returns storage.ErrNotReplicated.
 	WaitFsync bool
 
 	// WaitTimeout bounds the wait. 0 means 1 s, or 2 s with WaitFsync. The client's
-	// ReadTimeout (3 s by default) must be longer. After a wait in vain, writes
-	// return at once, one a second excepted, until the replicas confirm again: so
-	// replicas that are away slow nobody down for longer than that.
+	// ReadTimeout (3 s by default) must be longer. After a wait in vain, only one
+	// write a second waits until the replicas confirm again, so that missing
+	// replicas do not slow down the others.
 	WaitTimeout time.Duration
 
-	// Now is the clock, by which records expire and revocations come due. Those of
-	// the instances that share a server should agree to within a few seconds.
-	// Nil means time.Now.
+	// Now is the clock by which records expire and revocations fall due. The clocks
+	// of instances that share a server should agree to within a few seconds. Nil
+	// means time.Now.
 	Now func() time.Time
 }
 
@@ -78,14 +77,13 @@ var (
 	_ storage.Notifier        = (*Store)(nil)
 )
 
-// New returns a store that uses client, which stays the caller's to close. It
-// does no network I/O, and reports all that is wrong with its arguments at once.
+// New returns a store that uses client; the caller closes the client. New does no
+// network I/O, and reports everything that is wrong with its arguments at once.
 //
-// It refuses clients to which a session may seem to live after its logout: one
-// that reads from replicas (ReadOnly, RouteByLatency and RouteRandomly of the
-// client's options) or from a cache of its own (ClientSideCache and
-// ClientSideCacheConfig), both of which lag behind, and a *redis.Ring, which
-// goes to another server while one is away.
+// It refuses clients that may still find a session after its logout: one that reads
+// from replicas (ReadOnly, RouteByLatency and RouteRandomly of the client's options)
+// or from a cache of its own (ClientSideCache and ClientSideCacheConfig), both of
+// which lag behind, and a *redis.Ring, which uses another server while one is down.
 func New(client redis.UniversalClient, o Options) (*Store, error) {
 	if o.Prefix == "" {
 		o.Prefix = defaultPrefix
@@ -109,7 +107,7 @@ func New(client redis.UniversalClient, o Options) (*Store, error) {
 }
 
 func checkClient(client redis.UniversalClient) error {
-	// A nil pointer in the interface is what an optional client often is.
+	// An optional client is often a nil pointer in the interface.
 	if client == nil || client == (*redis.Client)(nil) || client == (*redis.ClusterClient)(nil) {
 		return errors.New("storage/redis: client is nil: hand in what redis.NewUniversalClient returns")
 	}
