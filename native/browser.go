@@ -12,10 +12,10 @@ import (
 )
 
 // ErrNoBrowser reports that no browser could be opened: there is none, or no
-// display. Errors that wrap it say what was tried.
+// display. Errors that wrap it say what has been tried.
 var ErrNoBrowser = errors.New("native: no browser could be opened: set BROWSER to the command of one, or sign in with a code (LoginWithDevice)")
 
-// startTime is how long a command that is to open a browser may take to fail.
+// startTime is how long to wait for a command that opens a browser to fail.
 const startTime = 2 * time.Second
 
 // OpenBrowser opens an http or https URL in the user's browser. It returns once the
@@ -59,7 +59,7 @@ func isExecutable(command string) bool {
 	return err == nil
 }
 
-// platform is what the choice of a browser depends on.
+// platform is everything that the choice of a browser depends on.
 type platform struct {
 	system     string // as runtime.GOOS
 	getenv     func(string) string
@@ -68,8 +68,8 @@ type platform struct {
 
 var errSSH = errors.New("native: this is an SSH session without a display, and a browser would open on the machine at the other end: sign in with a code (LoginWithDevice)")
 
-// browsers returns the commands that may show a URL, the best first. The error
-// says why there are fewer than there could be.
+// browsers returns the commands that may show a URL, the best first. err says why
+// some are missing.
 func (p platform) browsers(address string) (commands [][]string, err error) {
 	chosen, err := p.chosen(p.getenv("BROWSER"))
 	for _, command := range chosen {
@@ -88,7 +88,7 @@ func (p platform) browsers(address string) (commands [][]string, err error) {
 	case p.system == "darwin":
 		return append(commands, []string{"open", address}), err
 	}
-	if display { // without one, xdg-open would take over the terminal with a browser for text
+	if display { // without one, xdg-open would start a text browser in the terminal
 		commands = append(commands, []string{"xdg-open", address})
 	}
 	return commands, err
@@ -102,8 +102,8 @@ func (p platform) isSSH() bool {
 	return p.getenv("SSH_CONNECTION") != "" || p.getenv("SSH_TTY") != ""
 }
 
-// start runs a command that opens a browser, or is one. A command that goes on
-// running counts as a success.
+// start runs a command that opens a browser, or is one. A command that keeps running
+// counts as a success.
 func start(ctx context.Context, command []string) error {
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.SysProcAttr = apart()
@@ -112,7 +112,7 @@ func start(ctx context.Context, command []string) error {
 		return err
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }() // ends with the command, and lets the system forget it
+	go func() { ended <- cmd.Wait() }() // ends with the command, and reaps it
 	timer := time.NewTimer(startTime)
 	defer timer.Stop()
 	select {

@@ -46,7 +46,7 @@ type commandParser struct {
 	entries []entry
 	current entry
 	word    strings.Builder
-	begun   bool // the word has begun, if only with a quote
+	begun   bool // the word has begun, perhaps only with a quote
 	quote   rune // that is open, or 0
 }
 
@@ -95,7 +95,7 @@ func (c *commandParser) endEntry() {
 	c.current = entry{}
 }
 
-// withURL puts the URL in the place of %s, or at the end.
+// withURL replaces %s with the URL, or appends the URL.
 func withURL(command []string, address string) []string {
 	if !slices.ContainsFunc(command, func(word string) bool { return strings.Contains(word, "%s") }) {
 		return append(command, address)

@@ -6,19 +6,18 @@ import (
 	"strings"
 )
 
-// A launcher sets up an environment for the program that it starts: where its
-// libraries are, which to load before others. A browser that inherits that may
-// not start, or may crash, for it was built with other libraries.
+// A launcher sets environment variables for the program that it starts: where its
+// libraries are, which to load first. A browser that inherits them may not start, or
+// may crash, because it needs other libraries.
 
-// forTheProgramAlone are the variables that no browser is to have.
+// forTheProgramAlone are variables that a browser must not inherit.
 var forTheProgramAlone = []string{
 	"LD_LIBRARY_PATH", "LD_PRELOAD", "LD_AUDIT",
 	"DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES", "DYLD_FRAMEWORK_PATH",
 	"APPDIR", "APPIMAGE", "ARGV0", "OWD",
 }
 
-// originals are where launchers keep what was there before: Steam and
-// PyInstaller do.
+// originals are where launchers (Steam, PyInstaller) save the original values.
 var originals = map[string]string{
 	"SYSTEM_LD_LIBRARY_PATH": "LD_LIBRARY_PATH",
 	"LD_LIBRARY_PATH_ORIG":   "LD_LIBRARY_PATH",
@@ -26,7 +25,7 @@ var originals = map[string]string{
 }
 
 // browserEnv returns env without what a launcher has added for the program: those
-// variables, and paths into an AppImage or the Steam runtime in any other.
+// variables, and in any other the paths into an AppImage or the Steam runtime.
 func browserEnv(env []string) []string {
 	values := map[string]string{}
 	for _, setting := range env {
@@ -63,7 +62,7 @@ func browserEnv(env []string) []string {
 	return cleaned
 }
 
-// withoutPathsIn drops from a list of paths those below dirs.
+// withoutPathsIn removes the paths below dirs from a list of paths.
 func withoutPathsIn(dirs []string, list string) string {
 	if len(dirs) == 0 {
 		return list

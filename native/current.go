@@ -18,11 +18,11 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// userState is what one record in the store says to all runs and processes of the
-// program: the passport.BrowserState of the user's browser, which the program keeps
-// for it, and what a process that died has left to be done.
+// userState is the record that all runs and processes of the program share: the
+// passport.BrowserState of the user's browser, and what a process that died has left
+// unfinished.
 type userState struct {
-	// Session is the secret id of the current session, and ID its other one. Both
+	// Session is the secret id of the current session, and ID its public one. Both
 	// are empty if the user is signed out.
 	Session string `json:"session,omitempty"`
 	ID      string `json:"id,omitempty"`
@@ -32,24 +32,23 @@ type userState struct {
 	Logout         string   `json:"logout,omitempty"`
 	LogoutFinished bool     `json:"logout_finished,omitempty"`
 
-	// Ending says that a logout has begun. It is written down first, so that a
-	// process that dies in between leaves somebody else to finish it, and not a
-	// session.
+	// Ending says that a logout has begun. It is stored first, so that another
+	// process can finish the logout if this one dies.
 	Ending bool `json:"ending,omitempty"`
 
-	// Replaced are the IDs of sessions that were replaced by later ones, and are
+	// Replaced are the IDs of sessions that later ones have replaced and that are
 	// yet to be ended.
 	Replaced []string `json:"replaced,omitempty"`
 
-	// BrowserID is that of the browser that the user signed in with.
+	// BrowserID is the ID of the browser that the user signed in with.
 	BrowserID string `json:"browser,omitempty"`
 }
 
-// unreadable is the name of a logout of which nothing is known, since the key of
-// the record is gone.
+// unreadable is the state of a logout when the record cannot be opened, because its
+// key is gone.
 const unreadable = "unreadable"
 
-// browserState is what the verbs of package passport take.
+// browserState returns s for the verbs of package passport.
 func (s userState) browserState() passport.BrowserState {
 	b := passport.BrowserState{Session: passport.Secret(s.Session), Logout: passport.Secret(s.Logout), LogoutFinished: s.LogoutFinished}
 	for _, login := range s.Logins {
@@ -85,8 +84,8 @@ type current struct {
 }
 
 const (
-	// storeTimeout bounds what has to be written down whatever becomes of the
-	// caller.
+	// storeTimeout bounds writes that must happen even if the caller's context is
+	// done.
 	storeTimeout = 10 * time.Second
 
 	// graceTime is what is left of that once the caller's context is done.
@@ -109,9 +108,8 @@ func (c *current) load(ctx context.Context) (userState, error) {
 	return s, err
 }
 
-// read also returns the record that the state is from. A record that cannot be
-// opened, since its key is gone, is a session that cannot be opened either, and a
-// Passport session of which nothing is known.
+// read returns the state and its record. If the record cannot be opened, because its
+// key is gone, neither can the session, and nothing is known of the Passport session.
 func (c *current) read(ctx context.Context) (userState, storage.Record, error) {
 	rec, err := c.store.Load(ctx, c.id)
 	if errors.Is(err, storage.ErrNotFound) {
@@ -132,8 +130,8 @@ func storeError(err error) error {
 	return fmt.Errorf("native: %w: %w", passport.ErrStoreUnavailable, err)
 }
 
-// update changes the record, again if another process has come in between, and
-// returns what it was before. The end of ctx leaves it graceTime.
+// update changes the record, and returns what it was before. It retries if another
+// process changes it at the same time. When ctx ends, graceTime remains.
 func (c *current) update(ctx context.Context, change func(*userState)) (before userState, err error) {
 	ctx, cancel := withGrace(ctx)
 	defer cancel()
@@ -162,8 +160,8 @@ func (c *current) update(ctx context.Context, change func(*userState)) (before u
 	}
 }
 
-// withGrace is for what has to be written down whatever becomes of the caller:
-// its context ends after storeTimeout, or graceTime after that of the caller.
+// withGrace returns a context for writes that must happen even if ctx is done: it
+// ends after storeTimeout, or graceTime after ctx.
 func withGrace(ctx context.Context) (context.Context, context.CancelFunc) {
 	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	stop := context.AfterFunc(ctx, func() {

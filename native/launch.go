@@ -9,31 +9,30 @@ import (
 	"time"
 )
 
-// A browser is started with a command line, which every user of the machine can
-// read (in /proc, with ps). So the URL on it holds no state, no code challenge
-// and no ID token: it names a page of the loopback server that works once, gives
-// the browser a cookie, and redirects it to the auth domain. The browser has to
-// bring that cookie when it comes back.
+// Every user of the machine can read the command line that starts a browser (in
+// /proc, with ps). So the URL on it contains no state, no code challenge and no ID
+// token: it names a page of the loopback server that works once, gives the browser a
+// cookie, and redirects it to the auth domain. The browser must send that cookie when
+// it comes back.
 //
-// Whoever reads the command line can still be faster than the browser. If both
-// come, nobody knows which of them was the user's: the login ends with an error,
-// and without a session. Where the system tells who is at the other end of a
+// Somebody who reads the command line can still open the page before the browser does.
+// If both open it, nobody knows which is the user's browser: the login ends with an
+// error and without a session. Where the system tells who is at the other end of a
 // connection (Linux), other users are refused at once.
 
 // launch is the one-time URL of a login or logout, and binds it to the browser
 // that has opened that URL.
 type launch struct {
 	path   string
-	to     string // where it leads
-	cookie string // the name; each launch has its own, for several may be under way
+	to     string // the URL that it redirects to
+	cookie string // the name, different for each launch, since several may be in progress
 	secret string // the value
 
 	mu   sync.Mutex
 	used bool
 }
 
-// launchLife is how long the browser keeps the cookie: as long as the longest
-// wait.
+// launchLife is how long the browser keeps the cookie: as long as the longest wait.
 const launchLife = longestLogin
 
 var (
@@ -52,13 +51,13 @@ func newLaunch() *launch {
 
 func (a *launch) isAt(r *http.Request) bool { return r.URL.Path == a.path }
 
-// isFrom reports whether r comes from the browser that has opened the URL.
+// isFrom reports whether r comes from the browser that opened the URL.
 func (a *launch) isFrom(r *http.Request) bool {
 	c, err := r.Cookie(a.cookie)
 	return err == nil && subtle.ConstantTimeCompare([]byte(c.Value), []byte(a.secret)) == 1
 }
 
-// use reports whether this is the first time.
+// use uses the URL up, and reports whether this was the first time.
 func (a *launch) use() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()

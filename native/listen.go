@@ -10,13 +10,13 @@ import (
 	"github.com/passport-go/passport/internal/authdomain"
 )
 
-// portTries is how often to look for a free port that is free on both addresses
-// of localhost.
+// portTries is how often to try to find a port that is free on both addresses of
+// localhost.
 const portTries = 10
 
-// listen opens the addresses that a browser may take the host of u for, all at
-// one port: that of u, or a free one. Where the system lacks an address, the
-// other one is enough.
+// listen listens on every address that a browser may resolve the host of u to, all
+// with the same port: that of u, or a free one. If the system lacks one of two
+// addresses, the other is enough.
 func listen(u *url.URL) ([]net.Listener, int, error) {
 	port, _ := strconv.Atoi(u.Port()) // 0: any
 	addresses := []string{u.Hostname()}
@@ -40,8 +40,8 @@ func listen(u *url.URL) ([]net.Listener, int, error) {
 	return nil, 0, fmt.Errorf("native: Config.RedirectURI and LogoutRedirectURI: this machine has no port for the browser to come back to: %w", err)
 }
 
-// listenAll opens a port at each address that the system has. If the port is
-// taken at one of them, that is an error, for the browser might go there.
+// listenAll opens a port on each address that the system has. It fails if the port is
+// taken on one of them, because the browser might connect there.
 func listenAll(addresses []string, port int) (listeners []net.Listener, _ int, err error) {
 	var missing error
 	for _, address := range addresses {
@@ -65,13 +65,13 @@ func listenAll(addresses []string, port int) (listeners []net.Listener, _ int, e
 	return listeners, port, nil
 }
 
-// hostHeader is the Host that a browser sends there: without the port if it is 80.
+// hostHeader is the Host header that a browser sends: without the port if it is 80.
 func hostHeader(u *url.URL, port int) string {
 	there := url.URL{Scheme: "http", Host: net.JoinHostPort(u.Hostname(), strconv.Itoa(port))}
 	return strings.TrimPrefix(authdomain.OriginOf(&there), "http://")
 }
 
-// hostOnly is the host of u without a port, as a URL has it.
+// hostOnly is the host of u without a port, in the form for a URL.
 func hostOnly(u *url.URL) string {
 	if host := u.Hostname(); strings.Contains(host, ":") {
 		return "[" + host + "]"

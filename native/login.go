@@ -65,8 +65,8 @@ func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) (*passpor
 	return in.Session, nil
 }
 
-// finishLogin finishes the login of b, whose browser has come back with query, and
-// makes its session the current one.
+// finishLogin finishes the login in b, from which the browser has come back with
+// query, and makes its session the current one.
 func (p *Passport) finishLogin(ctx context.Context, engine *passport.Passport, b passport.BrowserState, query url.Values, browserID string) (passport.LoginResult, error) {
 	now, err := p.current.load(ctx)
 	if err != nil {
@@ -84,9 +84,9 @@ func (p *Passport) finishLogin(ctx context.Context, engine *passport.Passport, b
 	return in, err
 }
 
-// doubt notes after a login that a logout has stopped that the Passport session may
-// be the login's, so that not even that logout's return has finished it. begun is
-// the last logout before the login.
+// doubt is called when a logout has stopped a login. It marks the logout as unfinished
+// even if the browser has come back from it, since the Passport session may be a later
+// one, of the login. begun is the last logout before the login.
 func (p *Passport) doubt(ctx context.Context, begun passport.Secret) error {
 	_, err := p.current.update(ctx, func(s *userState) {
 		if s.Logout != begun.Reveal() {
@@ -96,7 +96,7 @@ func (p *Passport) doubt(ctx context.Context, begun passport.Secret) error {
 	return err
 }
 
-// explainWait says why a login has not come back.
+// explainWait explains why the browser has not come back from a login.
 func explainWait(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return fmt.Errorf("native: the browser did not come back from the login: %w", err)
@@ -104,15 +104,14 @@ func explainWait(err error) error {
 	return errors.Join(err, passport.ErrNoLogin)
 }
 
-// isReturnTo tells the requests for path whose parameter of that name has this
-// value.
+// isReturnTo matches requests for path whose parameter of that name has this value.
 func isReturnTo(path, parameter, value string) func(*http.Request) bool {
 	return func(r *http.Request) bool {
 		return r.URL.Path == path && value != "" && r.URL.Query().Get(parameter) == value
 	}
 }
 
-// stateOf is the state that a login sends along, and that its return brings back.
+// stateOf returns the state parameter of a login's URL, which its return repeats.
 func stateOf(loginURL string) string {
 	u, err := url.Parse(loginURL)
 	if err != nil {
@@ -153,12 +152,12 @@ func (p *Passport) LoginWithDevice(ctx context.Context, show func(passport.Devic
 	return in.Session, nil
 }
 
-// errLoggedOut is for a login that a logout was faster than.
+// errLoggedOut is returned for a login that a logout has overtaken.
 var errLoggedOut = fmt.Errorf("native: the user was signed out before the login was finished: %w", passport.ErrNoLogin)
 
-// adopt makes a new session the current one, unless there was a logout since the
-// one that b, the result of the login, knows of. A session that cannot become the
-// current one is ended.
+// adopt makes a new session the current one, unless there has been a logout since the
+// last one in b, the result of the login. It ends a session that cannot become the
+// current one.
 func (p *Passport) adopt(ctx context.Context, in passport.LoginResult, b passport.BrowserState, browserID string) error {
 	loggedOut := false
 	before, err := p.current.update(ctx, func(s *userState) {
@@ -184,8 +183,8 @@ func (p *Passport) adopt(ctx context.Context, in passport.LoginResult, b passpor
 	return nil
 }
 
-// endReplaced ends sessions that were replaced by later ones. Those that it cannot
-// end yet are left to the next Session or logout, in whichever process.
+// endReplaced ends sessions that later ones have replaced. Those that it cannot end
+// yet are left to the next Session or Logout of any process.
 func (p *Passport) endReplaced(ctx context.Context, ids []string) {
 	for _, id := range ids {
 		if id == "" {

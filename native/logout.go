@@ -35,7 +35,7 @@ func (p *Passport) Logout(ctx context.Context) (passport.Logout, error) {
 	l, browserID, err := p.end(ctx, engine)
 	err = errors.Join(err, portErr)
 	if l.Passport != passport.OutcomePending {
-		return l, err // the provider has nowhere to send the browser to
+		return l, err // the provider has no logout page to send the browser to
 	}
 	if ctx.Err() != nil {
 		return l, errors.Join(err, fmt.Errorf("native: the browser was not opened any more: %w", ctx.Err()))
@@ -65,8 +65,8 @@ func (p *Passport) Logout(ctx context.Context) (passport.Logout, error) {
 	return l, err
 }
 
-// sendBrowser sends the browser to the logout where it cannot come back, since
-// the registered port is taken. Its start is at another port all the same.
+// sendBrowser sends the browser to the logout when it cannot come back because the
+// registered port is taken. The launch page uses another port.
 func (p *Passport) sendBrowser(ctx context.Context, l *passport.Logout) error {
 	anyPort := *p.logout
 	anyPort.Host = hostOnly(p.logout)
@@ -91,8 +91,8 @@ func (p *Passport) sendBrowser(ctx context.Context, l *passport.Logout) error {
 	}
 }
 
-// explainLogoutWait says why the browser was not waited for, unless the wait was
-// simply over.
+// explainLogoutWait explains why the wait for the browser ended early. It returns nil
+// if the wait simply timed out.
 func explainLogoutWait(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
@@ -113,35 +113,35 @@ func (p *Passport) LogoutLocal(ctx context.Context) (passport.Logout, error) {
 	return l, err
 }
 
-// end ends the current session and the logins in progress, and returns the ID of
-// the browser that the user signed in with. What is to happen is written down
-// before, so that another process can do it if this one dies.
+// end ends the current session and the logins in progress, and returns the ID of the
+// browser that the user signed in with. It stores what it is about to do first, so
+// that another process can do it if this one dies.
 func (p *Passport) end(ctx context.Context, engine *passport.Passport) (_ passport.Logout, browserID string, _ error) {
 	before, err := p.current.update(ctx, func(s *userState) { s.Ending = true })
-	if err != nil { // nothing more can be written down, but the session can be ended perhaps
+	if err != nil { // nothing more can be stored, but perhaps the session can be ended
 		l, _, endErr := p.endBrowserSession(ctx, engine, before)
 		if l.App == passport.OutcomeSkipped {
-			l.App = passport.OutcomeFailed // there may be a session, and nobody could say which
+			l.App = passport.OutcomeFailed // there may be a session, but its ID is unknown
 		}
 		return l, before.BrowserID, errors.Join(err, endErr)
 	}
 	l, endErr := p.carryOut(ctx, engine, before)
 	p.endReplaced(ctx, before.Replaced)
 	if l.App == passport.OutcomeSkipped && before.ID != "" {
-		l.App = passport.OutcomeDone // by another process, which has read what was written down
+		l.App = passport.OutcomeDone // by another process, which has read what was stored
 	}
 	return l, before.BrowserID, endErr
 }
 
-// carryOut carries out the logout that has begun in s, and writes down what the
-// browser has to keep then.
+// carryOut carries out the logout that has begun in s, and stores the resulting
+// state.
 func (p *Passport) carryOut(ctx context.Context, engine *passport.Passport, s userState) (passport.Logout, error) {
 	l, after, err := p.endBrowserSession(ctx, engine, s)
 	if err != nil {
 		return l, err
 	}
 	_, err = p.current.update(ctx, func(now *userState) {
-		if !now.Ending { // another process was faster, and there may be a login since
+		if !now.Ending { // another process has finished it, and there may be a later login
 			return
 		}
 		if now.Session == s.Session {
@@ -153,8 +153,8 @@ func (p *Passport) carryOut(ctx context.Context, engine *passport.Passport, s us
 	return l, err
 }
 
-// endBrowserSession is EndBrowserSession of package passport, but for that it waits
-// a while for the revocation, as EndSession does: the program may end now.
+// endBrowserSession is EndBrowserSession of package passport, except that it waits a
+// while for the revocation, as EndSession does, because the program may exit now.
 func (p *Passport) endBrowserSession(ctx context.Context, engine *passport.Passport, s userState) (passport.Logout, passport.BrowserState, error) {
 	work, cancel := withGrace(ctx)
 	defer cancel()
@@ -165,14 +165,14 @@ func (p *Passport) endBrowserSession(ctx context.Context, engine *passport.Passp
 	l, err := engine.EndSession(work, s.ID)
 	rest, after, restErr := engine.EndBrowserSession(work, passport.BrowserState{Logins: b.Logins, Logout: l.State})
 	l.Ended += rest.Ended
-	if after.Logout != l.State { // a login was ended that had begun another session
+	if after.Logout != l.State { // it also ended a login that had already begun a session
 		l.URL, l.State = rest.URL, rest.State
 	}
 	return l, after, errors.Join(err, restErr)
 }
 
-// withoutPendingLogout returns the state of the user after it has carried out a logout
-// that a process has begun and not finished.
+// withoutPendingLogout returns the state of the user, after carrying out a logout that
+// another process has begun but not finished.
 func (p *Passport) withoutPendingLogout(ctx context.Context) (userState, error) {
 	s, err := p.current.load(ctx)
 	if err != nil || !s.Ending {
@@ -184,15 +184,14 @@ func (p *Passport) withoutPendingLogout(ctx context.Context) (userState, error) 
 	return p.current.load(ctx)
 }
 
-// finish notes that the last logout is known to be complete, if it is the one with
-// that state.
+// finish records that the last logout is complete, if it is the one with that state.
 func (s *userState) finish(state passport.Secret) {
 	if s.Logout == state.Reveal() && s.Logout != "" {
 		s.LogoutFinished = true
 	}
 }
 
-// isReturnFrom tells the requests that bring the browser back from l.
+// isReturnFrom matches the requests by which the browser comes back from l.
 func (p *Passport) isReturnFrom(engine *passport.Passport, l passport.Logout) func(*http.Request) bool {
 	return func(r *http.Request) bool {
 		if r.URL.Path != p.logout.Path {
@@ -203,8 +202,8 @@ func (p *Passport) isReturnFrom(engine *passport.Passport, l passport.Logout) fu
 	}
 }
 
-// servePosted answers the browser of the launch that is sent to a request which
-// is too long for a URL.
+// servePosted serves the page that posts a logout request which is too long for a URL,
+// to the browser of the launch.
 func (p *Passport) servePosted(loop *loopback, engine *passport.Passport, l passport.Logout) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == p.login.Path && r.URL.Query().Has("logout") && loop.launch.isFrom(r) {
@@ -222,8 +221,8 @@ func (p *Passport) servePosted(loop *loopback, engine *passport.Passport, l pass
 	}
 }
 
-// judgeReturn says what the browser's return from l proves, and whether it is
-// another browser than the one that the user signed in with.
+// judgeReturn says what the browser's return from l proves, and whether it is not the
+// browser that the user signed in with.
 func (p *Passport) judgeReturn(engine *passport.Passport, l passport.Logout, r *http.Request, signedIn string) (_ passport.Outcome, another bool) {
 	if signedIn == "" {
 		return passport.OutcomeUnconfirmed, false

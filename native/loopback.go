@@ -16,9 +16,9 @@ import (
 )
 
 // loopback is the server on a loopback port (RFC 8252 §7.3) for one login or one
-// logout. The browser starts there, at the one-time URL of the launch, and comes
-// back there. Of requests that bring it back, the first one counts, and all get
-// the same page.
+// logout. The browser starts at the launch's one-time URL and comes back to the same
+// port. If it comes back more than once, the first request counts, and all get the
+// same page.
 type loopback struct {
 	port      int
 	host      string // the only Host header that is accepted
@@ -28,7 +28,7 @@ type loopback struct {
 
 	launch   *launch
 	isReturn func(*http.Request) bool
-	other    http.HandlerFunc // for what is neither launch nor return
+	other    http.HandlerFunc // for requests that are neither launch nor return
 
 	first    sync.Once
 	launched chan struct{}      // closed when the browser has opened the launch
@@ -37,13 +37,13 @@ type loopback struct {
 	answered chan struct{}      // closed by answer
 	pages    *pages.Set
 	page     message       // valid once answered is closed
-	closing  chan struct{} // closed by close: there is no answer any more
+	closing  chan struct{} // closed by close: there will be no answer
 	closed   sync.Once
 	end      *time.Timer // calls close; nil unless the server lingers
 
 	mu     sync.Mutex
-	unused map[net.Conn]bool // connections that have sent no request yet
-	active map[net.Conn]bool // connections with a request under way
+	unused map[net.Conn]bool // connections that have not sent a request yet
+	active map[net.Conn]bool // connections with a request in progress
 	quiet  chan struct{}     // closed when active is empty; nil if nobody waits
 }
 
@@ -53,16 +53,16 @@ const (
 	headerTimeout = 10 * time.Second
 	closeTimeout  = 5 * time.Second
 
-	// lingerTime is how long the server answers after the end. Some browsers
-	// request a page twice.
+	// lingerTime is how long the server keeps answering at the end, because some
+	// browsers request a page twice.
 	lingerTime = 2 * time.Second
 
 	// longestHeader is more than a browser sends with a code and a state.
 	longestHeader = 64 << 10
 )
 
-// openLoopback listens at the host of u, and at its port or at a free one. Its pages
-// are those of set.
+// openLoopback listens on the host of u, with its port or a free one. It shows the
+// pages of set.
 func openLoopback(u *url.URL, set *pages.Set) (*loopback, error) {
 	listeners, port, err := listen(u)
 	if err != nil {
@@ -93,9 +93,9 @@ func openLoopback(u *url.URL, set *pages.Set) (*loopback, error) {
 	return l, nil
 }
 
-// start begins to serve, and returns the one-time URL that leads a browser to
-// the address to. isReturn tells the requests that bring it back; other answers
-// the rest.
+// start begins to serve, and returns the one-time URL that redirects a browser to the
+// address to. isReturn matches the requests by which it comes back; other handles the
+// rest.
 func (l *loopback) start(to string, isReturn func(*http.Request) bool, other http.HandlerFunc) string {
 	l.launch.to, l.isReturn, l.other = to, isReturn, other
 	for _, listener := range l.listeners {
@@ -104,7 +104,7 @@ func (l *loopback) start(to string, isReturn func(*http.Request) bool, other htt
 	return "http://" + l.host + l.launch.path
 }
 
-// wait returns the request that brings the browser back. The error says that the
+// wait returns the request with which the browser comes back. The error says that the
 // launch cannot be trusted, or is that of ctx.
 func (l *loopback) wait(ctx context.Context) (*http.Request, error) {
 	var back *http.Request
@@ -123,8 +123,8 @@ func (l *loopback) wait(ctx context.Context) (*http.Request, error) {
 	}
 }
 
-// answer shows the browser its last page, and returns when it has been sent. The
-// server goes on answering.
+// answer sends the browser its last page, and returns when it has been sent. The
+// server keeps answering.
 func (l *loopback) answer(m message) {
 	m.cookies = append(slices.Clone(m.cookies), l.launch.newCookie(lingerTime))
 	l.page = m
@@ -132,7 +132,7 @@ func (l *loopback) answer(m message) {
 	l.awaitQuiet(closeTimeout)
 }
 
-// close frees the port. Requests under way are answered first.
+// close frees the port, after answering the requests in progress.
 func (l *loopback) close() {
 	l.closed.Do(func() {
 		close(l.closing)
@@ -156,8 +156,8 @@ func (l *loopback) fail(err error) {
 	}
 }
 
-// ServeHTTP accepts what a browser of this user requests, and nothing that
-// another site has led here under a host name of its own (DNS rebinding).
+// ServeHTTP accepts requests of this user's browser. It rejects those that another
+// site sends here under its own host name (DNS rebinding).
 func (l *loopback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !strings.EqualFold(r.Host, l.host):
@@ -213,8 +213,8 @@ func (l *loopback) serveReturn(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// track knows which connections have a request under way, and which ones have
-// sent none: browsers open some in advance, and Shutdown would wait for them.
+// track records which connections have a request in progress, and which have sent
+// none: browsers open some in advance, and Shutdown would wait for them.
 func (l *loopback) track(c net.Conn, state http.ConnState) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -232,7 +232,7 @@ func (l *loopback) track(c net.Conn, state http.ConnState) {
 	}
 }
 
-// awaitQuiet waits until no request is under way.
+// awaitQuiet waits until no request is in progress.
 func (l *loopback) awaitQuiet(timeout time.Duration) {
 	l.mu.Lock()
 	if len(l.active) == 0 {

@@ -11,8 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// wayOut is what to do about the errors of the server that have one known
-// cause, by SQLSTATE.
+// wayOut is what to do about server errors that have one known cause, by SQLSTATE.
 var wayOut = map[string]string{
 	"3F000": "call Migrate first, or check Options.Schema",
 	"42P01": "call Migrate first, or check Options.Schema and Options.Prefix",
@@ -23,7 +22,7 @@ var wayOut = map[string]string{
 
 const preparedLost = "a proxy between here and the server does not keep prepared statements: set DefaultQueryExecMode to pgx.QueryExecModeExec"
 
-// failed says which verb could not be carried out, and how to get out of it.
+// failed says which verb failed and, if that is known, what to do about it.
 func failed(verb string, err error) error {
 	server := (*pgconn.PgError)(nil)
 	if !errors.As(err, &server) {
@@ -47,14 +46,14 @@ const (
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
 
-	// mostPatience is the longest pause between two tries. With it, a statement
-	// is tried eleven times within a second or so.
+	// mostPatience is the longest pause between two tries: a statement is tried
+	// eleven times within about a second.
 	mostPatience = 512 * time.Millisecond
 )
 
-// run runs the statement of a verb, in patience. From the second try on it is in
-// a transaction that is read committed whatever the default: a stricter one
-// turns a logout away for as long as others keep writing to the session.
+// run runs the statement of a verb, with retries. From the second try on it runs in
+// a read committed transaction whatever the default: a stricter one would fail a
+// logout for as long as others write to the session.
 func (s *Store) run(ctx context.Context, statement func(querier) error) error {
 	first := true
 	return patiently(ctx, func() error {
@@ -75,10 +74,10 @@ type querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// patiently runs do again when the server has turned it away only for meeting
-// another transaction. That happens where the database's default isolation is
-// stricter than read committed, or where somebody else locks these tables.
-// Every verb is one statement, so what was turned away has left nothing.
+// patiently retries do when it failed only because of another transaction. That
+// happens if the database's default isolation is stricter than read committed, or if
+// something else locks these tables. Every verb is one statement, so one that failed
+// has had no effect.
 func patiently(ctx context.Context, do func() error) error {
 	for pause := time.Millisecond; ; pause *= 2 {
 		err := do()

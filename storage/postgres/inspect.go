@@ -51,7 +51,7 @@ var (
 	}
 )
 
-// serverSettings are what Inspect looks at.
+// serverSettings are the settings that Inspect looks at.
 type serverSettings struct {
 	version                                           int
 	standby                                           bool
@@ -59,8 +59,8 @@ type serverSettings struct {
 	replicas                                          int
 }
 
-// Inspect implements [storage.Inspector] by one query for the settings, which every role
-// may read, and one for the version of the tables.
+// Inspect implements [storage.Inspector] by one query for settings that every role may
+// read, and one for the version of the tables.
 func (s *Store) Inspect(ctx context.Context) ([]storage.Finding, error) {
 	var at serverSettings
 	err := s.pool.QueryRow(ctx, `SELECT current_setting('server_version_num')::int, pg_is_in_recovery(), current_setting('fsync'),

@@ -8,18 +8,18 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// migrations holds one file a version. A released one is never edited: what
-// changes is a new file, and one that the program before it can live with, for
-// both run during a deployment.
+// migrations holds one file per version. Never edit a released one: add a new file
+// for a change, and one that the previous release works with, since both run during a
+// deployment.
 //
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Migrate brings the tables to the version that this package works with, and
-// does nothing if they are. It is one transaction under an advisory lock, so
-// any number of instances may call it as they start. A role without the right
-// to create tables may call it too, once they are there. It is an error if the
-// tables are of a later version than the package knows.
+// Migrate brings the tables to the version that this package works with, and does
+// nothing if they have it. It is one transaction under an advisory lock, so any number
+// of instances may call it as they start. Once the tables exist, a role that may not
+// create tables can call it too. It returns an error if the tables have a later
+// version than the package knows.
 func (s *Store) Migrate(ctx context.Context) error {
 	steps, err := readSteps()
 	if err != nil {
@@ -36,8 +36,8 @@ func (s *Store) migrate(ctx context.Context, steps []string) error {
 	if version == len(steps) {
 		return nil
 	}
-	// Read committed, for a snapshot from before the lock was had would show
-	// the tables as they were before the instance ahead of this one.
+	// Read committed, because a snapshot from before the lock was acquired would not
+	// show what the instance that held it has done.
 	err = pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
 		return s.upgrade(ctx, tx, steps)
 	})
@@ -71,9 +71,9 @@ func (s *Store) upgrade(ctx context.Context, tx pgx.Tx, steps []string) error {
 	return nil
 }
 
-// version returns the version of the tables, 0 if there are none. It asks the
-// catalog's tables: to_regclass answers from a cache that does not hear of other
-// transactions while this one waits for its lock.
+// version returns the version of the tables, 0 if there are none. It reads the
+// catalog's tables: to_regclass uses a cache that does not see other transactions
+// while this one waits for its lock.
 func (s *Store) version(ctx context.Context, db querier) (version int, err error) {
 	var exists bool
 	err = db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = $1 AND tablename = $2)`,
@@ -85,8 +85,8 @@ func (s *Store) version(ctx context.Context, db querier) (version int, err error
 	return version, err
 }
 
-// prepare makes what the migrations themselves need. CREATE SCHEMA IF NOT EXISTS
-// would ask for the right to create schemas even where there is nothing to do.
+// prepare creates what the migrations themselves need. CREATE SCHEMA IF NOT EXISTS
+// would require the right to create schemas even if the schema exists.
 func (s *Store) prepare(ctx context.Context, tx pgx.Tx) error {
 	var exists bool
 	err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)`, s.names.schema).Scan(&exists)
@@ -106,8 +106,8 @@ func (s *Store) prepare(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-// step runs one migration. Without arguments pgx sends it as it is, so a file
-// may hold several statements.
+// step runs one migration. Without arguments pgx sends it unchanged, so a file may
+// contain several statements.
 func (s *Store) step(ctx context.Context, tx pgx.Tx, version int, sql string) error {
 	if _, err := tx.Exec(ctx, s.names.fill(sql)); err != nil {
 		return err
@@ -116,7 +116,7 @@ func (s *Store) step(ctx context.Context, tx pgx.Tx, version int, sql string) er
 	return err
 }
 
-// readSteps returns the migrations, the first version first.
+// readSteps returns the migrations in the order of their versions.
 func readSteps() ([]string, error) {
 	files, err := migrations.ReadDir("migrations")
 	if err != nil {

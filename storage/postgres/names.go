@@ -11,8 +11,8 @@ import (
 )
 
 // maxNames keeps the longest name made from a schema and a prefix within the 63
-// bytes of a PostgreSQL identifier. The server cuts off longer ones without a
-// word, and two stores would meet in one table.
+// bytes of a PostgreSQL identifier. The server silently truncates longer ones, and
+// two stores could end up sharing a table.
 const maxNames = 44
 
 // names are the database objects of one store.
@@ -46,12 +46,12 @@ func (n names) table(name string) string {
 	return pgx.Identifier{n.schema, n.prefix + name}.Sanitize()
 }
 
-// index returns the quoted name of an index, which lives in its table's schema.
+// index returns the quoted name of an index, which is in its table's schema.
 func (n names) index(name string) string {
 	return pgx.Identifier{n.prefix + name}.Sanitize()
 }
 
-// fill puts the names in the places that sql leaves for them.
+// fill replaces the placeholders in sql with the names.
 func (n names) fill(sql string) string {
 	return strings.NewReplacer(
 		"{records}", n.table("records"),
@@ -64,8 +64,8 @@ func (n names) fill(sql string) string {
 	).Replace(sql)
 }
 
-// lock is the key of the advisory lock that keeps migrations in one schema
-// apart, for the first of them makes the schema.
+// lock is the key of the advisory lock for migrations in one schema. It does not
+// depend on the prefix, because the first migration creates the schema.
 func (n names) lock() int64 {
 	h := fnv.New64a()
 	h.Write([]byte("passport migrate " + n.schema))

@@ -12,22 +12,22 @@ import (
 )
 
 const (
-	// probeWait bounds the wait for the own first notice, and for a sign of
-	// life; checkEvery is how long silence goes unquestioned.
+	// probeWait bounds the wait for the store's own first notice, and for the answer
+	// to a check of the connection; checkEvery is how long silence lasts before one.
 	probeWait  = 5 * time.Second
 	checkEvery = 30 * time.Second
 
-	// probeMark begins a payload that is no ID: it is outside the alphabet that
-	// IDs are sent in.
+	// probeMark begins a payload that is not an ID: it is outside the alphabet of
+	// encoding.
 	probeMark = "?"
 )
 
 // errDeaf reports a connection on which LISTEN has no effect.
 var errDeaf = errors.New("the connection does not hear its own notices, as happens behind a proxy that pools transactions: set Options.Listen to a direct connection")
 
-// Notify tells every listener on these tables that the records under ids have
-// ended. It is one statement through the pool, and works behind a proxy that
-// pools transactions. A hot standby cannot send notices.
+// Notify tells every listener on these tables that the records with these ids have
+// ended. It is one statement through the pool, and works behind a proxy that pools
+// transactions. A hot standby cannot send notices.
 func (s *Store) Notify(ctx context.Context, ids ...string) error {
 	if len(ids) == 0 {
 		return nil
@@ -39,7 +39,7 @@ func (s *Store) Notify(ctx context.Context, ids ...string) error {
 	return s.notify(ctx, payloads)
 }
 
-// encoding carries IDs: a payload is text, an ID any bytes.
+// encoding encodes IDs: a payload is text, but an ID may contain any bytes.
 var encoding = base64.RawURLEncoding
 
 func (s *Store) notify(ctx context.Context, payloads []string) error {
@@ -53,13 +53,13 @@ func (s *Store) notify(ctx context.Context, payloads []string) error {
 	return nil
 }
 
-// Listen reports ended records as storage.Notifier has it. It takes one
-// connection for itself: a new one where Options.Listen is set, else one that
-// it takes out of the pool for good, whose place the pool may fill again.
+// Listen implements storage.Notifier. It needs a connection of its own: a new one if
+// Options.Listen is set, and otherwise one that it takes out of the pool for good,
+// which the pool may replace.
 //
-// Before it calls ready it sends itself a notice through the pool, and it fails
-// if that does not arrive within five seconds. While all is quiet it asks the
-// server every 30 seconds whether it is still there.
+// Before it calls ready it sends itself a notice through the pool, and it fails if
+// that does not arrive within five seconds. After 30 seconds of silence it checks the
+// connection.
 func (s *Store) Listen(ctx context.Context, ready func(), ended func(id string)) error {
 	conn, err := s.connect(ctx)
 	if err != nil {
@@ -86,14 +86,14 @@ func (s *Store) connect(ctx context.Context) (*pgx.Conn, error) {
 	return conn.Hijack(), nil
 }
 
-// hangUp says goodbye even where ctx is done, but does not wait long for it.
+// hangUp closes conn properly even if ctx is done, but does not wait long for that.
 func hangUp(ctx context.Context, conn *pgx.Conn) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	_ = conn.Close(ctx)
 }
 
-// tune starts to listen and waits for proof that it hears.
+// tune starts to listen, and waits for proof that notices arrive.
 func (s *Store) tune(ctx context.Context, conn *pgx.Conn, ended func(id string)) error {
 	if _, err := conn.Exec(ctx, `LISTEN `+pgx.Identifier{s.names.channel}.Sanitize()); err != nil {
 		return err
@@ -111,9 +111,9 @@ func (s *Store) tune(ctx context.Context, conn *pgx.Conn, ended func(id string))
 	return err
 }
 
-// follow passes notices on until ctx is done or the connection is lost. After
-// each time of silence it sees whether the server is still there: a connection
-// that was cut off without a word would stay silent for ever.
+// follow passes notices on until ctx is done or the connection is lost. After each
+// period of silence it checks the connection: one that was cut without notice would
+// stay silent for ever.
 func follow(ctx context.Context, conn *pgx.Conn, silence, patience time.Duration, ended func(id string)) error {
 	for {
 		listening, cancel := context.WithTimeout(ctx, silence)

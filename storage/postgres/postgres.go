@@ -27,47 +27,45 @@ type Options struct {
 	Schema string
 
 	// Prefix begins the name of every table, index and channel. Default
-	// "passport_". Programs that must not see each other's sessions use
-	// different ones. It is used as it is, quoted; Schema and Prefix may take
-	// 44 bytes together.
+	// "passport_". Programs that must not share sessions need different ones. It is
+	// used unchanged, quoted; Schema and Prefix together may have up to 44 bytes.
 	Prefix string
 
-	// SynchronousCommit has every write that ends something wait at its commit until
-	// a synchronous standby has it: RemoteWrite, RemoteFlush or RemoteApply. If the
+	// SynchronousCommit makes every write that must not be lost wait at its commit
+	// until a synchronous standby has it: RemoteWrite, RemoteFlush or RemoteApply. If the
 	// standby does not confirm, the method returns storage.ErrNotReplicated beside
 	// its result, and package passport reports a logout as pending and tries again.
-	// Empty, the default: the server's own setting applies, and nothing is found
-	// out: a fail-over may then bring back a session that has ended, as the package
+	// Empty, the default: the server's own setting applies, and the store does not
+	// check: a fail-over may then bring back a session that has ended, as the package
 	// documentation says.
 	//
-	// The server must have synchronous_standby_names, without which every write is
-	// storage.ErrNotReplicated, and the pool's ConnConfig.OnNotice must be OnNotice.
-	// It goes for Save, Delete, DeleteMatching and Enqueue, in one round trip, and
-	// costs the time until the standby has answered. Load never waits. Claim, Retry
-	// and Complete do not either: at worst, a token is revoked twice.
+	// The server must have synchronous_standby_names, without which every write
+	// returns storage.ErrNotReplicated, and the pool's ConnConfig.OnNotice must be
+	// OnNotice. It applies to Save, Delete, DeleteMatching and Enqueue, which still
+	// take one round trip, but also the time until the standby has answered. Load,
+	// Claim, Retry and Complete never wait: at worst, a token is revoked twice.
 	SynchronousCommit SynchronousCommit
 
 	// SyncTimeout bounds a write that waits. Default 1 s. When it is over, the store
-	// cancels the wait by a connection of its own, and the write stays carried out;
-	// one that was still waiting for another transaction fails instead. After a
-	// wait in vain, writes return at once, one a second excepted, until the standby
-	// confirms again.
+	// cancels the wait through another connection, and the write keeps its effect;
+	// one that was still waiting for another transaction fails instead. After a wait
+	// in vain, only one write a second waits until the standby confirms again.
 	SyncTimeout time.Duration
 
 	// Now is the clock that decides what has expired and what is due. Default
-	// time.Now. The server's clock is never asked, so instances that share
-	// the tables need clocks that agree.
+	// time.Now. The server's clock is not used, so instances that share the tables
+	// need clocks that agree.
 	Now func() time.Time
 
-	// Listen says how Listen reaches the server. Default nil: like the pool
-	// does. Where the pool goes through a proxy that pools transactions, it
-	// must lead past it. It comes from pgx.ParseConfig and is copied.
+	// Listen says how Listen connects to the server. Default nil: as the pool does.
+	// If the pool goes through a proxy that pools transactions, Listen must bypass
+	// it. It comes from pgx.ParseConfig and is copied.
 	Listen *pgx.ConnConfig
 }
 
-// Store keeps records, revocations and notices in PostgreSQL. Its methods may be
-// called from many goroutines at once. It starts none itself, and has nothing
-// to close: the pool stays the caller's.
+// Store keeps records, revocations and notices in PostgreSQL. It is safe for
+// concurrent use, starts no goroutines, and has nothing to close: the caller closes
+// the pool.
 type Store struct {
 	pool    *pgxpool.Pool
 	now     func() time.Time
@@ -99,18 +97,18 @@ func New(pool *pgxpool.Pool, opts Options) (*Store, error) {
 	if opts.Listen != nil {
 		s.listen = opts.Listen.Copy()
 	}
-	// Processes that end before they have created so many take their turn, too.
+	// Random, so that processes that create fewer records sweep too.
 	s.created.Store(rand.Uint64N(sweepEvery))
 	return s, nil
 }
 
-// clock returns the time as the tables hold it.
+// clock returns the time at the precision of the tables.
 func (s *Store) clock() time.Time {
 	return stored(s.now())
 }
 
-// stored returns t at the precision of a timestamptz, so that what a caller is
-// handed equals what a later statement compares with.
+// stored returns t at the precision of a timestamptz, so that the time that a caller
+// gets equals the one that a later statement compares with.
 func stored(t time.Time) time.Time {
 	return t.UTC().Truncate(time.Microsecond)
 }
@@ -130,8 +128,8 @@ func (s *Store) row(ctx context.Context, run runner, verb, sql string, args, des
 	}
 }
 
-// rows runs a statement that returns any number of rows, each scanned into the
-// places that fields names.
+// rows runs a statement that returns any number of rows, and scans each into the
+// destinations that fields returns.
 func rows[T any](ctx context.Context, run runner, verb, sql string, fields func(*T) []any, args ...any) ([]T, error) {
 	var all []T
 	unproven, err := run(ctx, func(db querier) error {
@@ -150,9 +148,9 @@ func rows[T any](ctx context.Context, run runner, verb, sql string, fields func(
 	return all, proven(nil, unproven)
 }
 
-// fenced runs a statement that acts only while something it compares is as the
-// caller read it. The statement answers whether it acted, and whether what its
-// snapshot saw was as the caller read it.
+// fenced runs a statement that acts only if the stored values are still those that the
+// caller read. The statement returns whether it acted, and whether its snapshot still
+// had those values.
 func (s *Store) fenced(ctx context.Context, run runner, verb, sql string, args ...any) error {
 	for {
 		var acted, unchanged bool
@@ -163,8 +161,7 @@ func (s *Store) fenced(ctx context.Context, run runner, verb, sql string, args .
 		case !unchanged:
 			return asConflict(err)
 		}
-		// Another writer came between the snapshot and the lock. What it left
-		// behind, or that it left nothing, only a new snapshot shows. This goes
-		// round again only while others get on.
+		// Another writer came between the snapshot and the lock. Only a new snapshot
+		// shows what it has done. This repeats only while others make progress.
 	}
 }

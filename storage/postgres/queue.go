@@ -13,9 +13,10 @@ import (
 // uniqueViolation is PostgreSQL's unique_violation.
 const uniqueViolation = "23505"
 
-// DeleteAndEnqueue removes the live record under id and enqueues it as a
-// revocation, in one statement. storage.ErrNotFound if there is none; storage.ErrConflict, and the
-// record stays, if there is a revocation under its ID already.
+// DeleteAndEnqueue removes the live record with that id and enqueues it as a
+// revocation, in one statement. storage.ErrNotFound: there is no such record.
+// storage.ErrConflict: there is a revocation with that ID already, and the record
+// stays.
 func (s *Store) DeleteAndEnqueue(ctx context.Context, id string, lease time.Duration) (storage.Revocation, error) {
 	now := s.clock()
 	var d storage.Revocation
@@ -26,9 +27,8 @@ func (s *Store) DeleteAndEnqueue(ctx context.Context, id string, lease time.Dura
 	return d, err
 }
 
-// DeleteMatchingAndEnqueue removes the live records that m selects and enqueues
-// each as a revocation, all in one statement: either every one of them is a revocation
-// afterwards, or none.
+// DeleteMatchingAndEnqueue removes the live records that m selects and enqueues each
+// as a revocation, in one statement: either all of them become revocations, or none.
 func (s *Store) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, lease time.Duration) ([]storage.Revocation, error) {
 	if m.Subject == "" && m.SID == "" {
 		return nil, storage.ErrEmptyMatch
@@ -39,7 +39,8 @@ func (s *Store) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, l
 	return revocations, alreadyEnqueued(err)
 }
 
-// Enqueue adds r to the queue; storage.ErrConflict if there is one under its ID.
+// Enqueue adds r to the queue. storage.ErrConflict: there is a revocation with that
+// ID already.
 func (s *Store) Enqueue(ctx context.Context, r storage.Record, lease time.Duration) (storage.Revocation, error) {
 	if err := checkRecord(r); err != nil {
 		return storage.Revocation{}, err
@@ -59,8 +60,8 @@ func (s *Store) Enqueue(ctx context.Context, r storage.Record, lease time.Durati
 	return d, err
 }
 
-// Claim leases up to n revocations that are due, the oldest first. Revocations
-// that another caller is about to claim are passed over, not waited for.
+// Claim leases up to n revocations that are due, the oldest first. It skips those
+// that another caller is claiming.
 func (s *Store) Claim(ctx context.Context, tenant string, n int, lease time.Duration) ([]storage.Revocation, error) {
 	if n <= 0 {
 		return nil, nil
@@ -79,7 +80,7 @@ func (s *Store) Complete(ctx context.Context, d storage.Revocation) error {
 	return s.fenced(ctx, s.read, "complete", s.sql.complete, []byte(d.Record.ID), stored(d.Due), []byte(d.Record.Tenant))
 }
 
-// alreadyEnqueued turns the collision of two revocations into what the contract calls it.
+// alreadyEnqueued turns a unique violation into storage.ErrConflict.
 func alreadyEnqueued(err error) error {
 	if server := (*pgconn.PgError)(nil); errors.As(err, &server) && server.Code == uniqueViolation {
 		return storage.ErrConflict

@@ -10,12 +10,12 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// maxKey bounds what is indexed. PostgreSQL refuses index entries of more than
-// about 2,700 bytes; OpenID Connect allows a subject 255.
+// maxKey bounds indexed texts. PostgreSQL limits an index entry to about 2,700 bytes;
+// OpenID Connect limits a subject to 255.
 const maxKey = 2048
 
-// Load returns the live record under id, or storage.ErrNotFound. It is one
-// prepared SELECT through the primary key.
+// Load returns the live record with that id, or storage.ErrNotFound. It is one
+// prepared SELECT by the primary key.
 func (s *Store) Load(ctx context.Context, id string) (storage.Record, error) {
 	r := storage.Record{ID: id}
 	if err := s.row(ctx, s.read, "load", s.sql.load, []any{[]byte(id)}, body(&r)); err != nil {
@@ -27,9 +27,8 @@ func (s *Store) Load(ctx context.Context, id string) (storage.Record, error) {
 	return r, nil
 }
 
-// Save creates or replaces a record, as storage.TokenStore has it. It is one
-// statement. One in 64 records created makes it call Sweep for twice as many,
-// so that the expired do not pile up in a program that never sweeps.
+// Save implements storage.TokenStore with one statement. For one in 64 new records it
+// also calls Sweep for twice as many, so that expired records do not accumulate.
 func (s *Store) Save(ctx context.Context, r storage.Record) (storage.Record, error) {
 	r.Expiry = stored(r.Expiry)
 	now := s.clock()
@@ -73,8 +72,8 @@ func (s *Store) replace(ctx context.Context, r storage.Record, now time.Time) (s
 	return r, err
 }
 
-// Delete removes the live record under id and returns it, or
-// storage.ErrNotFound. Of any number of callers, one gets it.
+// Delete removes the live record with that id and returns it, or
+// storage.ErrNotFound. Of several concurrent callers, exactly one gets it.
 func (s *Store) Delete(ctx context.Context, id string) (storage.Record, error) {
 	var r storage.Record
 	err := s.row(ctx, s.write, "delete", s.sql.remove, []any{[]byte(id), s.clock()}, record(&r))
@@ -103,7 +102,7 @@ func (s *Store) matching(ctx context.Context, run runner, verb string, sql byMat
 	return rows(ctx, run, verb, sql.pick(m), record, []byte(m.Except), s.clock(), key(m.Subject), key(m.SID), []byte(m.Tenant), []byte(m.Kind))
 }
 
-// checkRecord refuses what the tables cannot hold.
+// checkRecord returns an error if the tables cannot hold r.
 func checkRecord(r storage.Record) error {
 	switch {
 	case r.ID == "":

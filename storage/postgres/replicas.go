@@ -16,16 +16,15 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// A statement that is to survive a fail-over is sent together with one that sets
+// A statement that must survive a fail-over is sent together with one that sets
 // synchronous_commit for their transaction, in one batch and so in one round trip.
-// At its commit the server waits for the standby, for as long as that takes: no
-// time-out of the server's ends the wait. So the store cancels it after its bound.
-// The transaction is committed nevertheless; the server says so in a notice and
-// reports success.
+// At the commit the server waits for the standby without any time-out, so the store
+// cancels the wait after its bound. The transaction is committed all the same; the
+// server says so in a notice and reports success.
 //
-// A transaction that writes nothing waits for nothing. So one that found nothing to
-// delete, say, writes a message to the log that nobody reads: a logout that is tried
-// again is about what an earlier one has removed.
+// A transaction that writes nothing does not wait. So each one also writes a message
+// to the WAL, for statements that find nothing to change, such as the retry of a
+// logout that has already removed the session.
 
 // SynchronousCommit is a level of PostgreSQL's setting synchronous_commit.
 type SynchronousCommit string
@@ -40,10 +39,10 @@ const (
 const (
 	defaultSyncTimeout = time.Second
 
-	// cancelTimeout bounds a request to cancel, which has a connection of its own.
+	// cancelTimeout bounds a cancel request, which needs another connection.
 	cancelTimeout = 5 * time.Second
 
-	// syncPause is for how long statements do not wait after one has waited in vain.
+	// syncPause is how long statements do not wait after one has waited in vain.
 	syncPause = time.Second
 )
 
@@ -53,7 +52,7 @@ var (
 	errNoStandby = errors.New("the server has no synchronous standby: set synchronous_standby_names")
 )
 
-// standby is the one that a Store waits for. A nil one waits for none.
+// standby waits for the standby of a Store. A nil one does not wait.
 type standby struct {
 	level   SynchronousCommit
 	timeout time.Duration
@@ -80,30 +79,30 @@ func newStandby(pool *pgxpool.Pool, opts Options) (*standby, error) {
 	return s, nil
 }
 
-// cutKey is where OnNotice leaves word for the connection's user.
+// cutKey is where OnNotice marks a connection whose wait was cancelled.
 const cutKey = "github.com/passport-go/passport/storage/postgres: wait cut"
 
 // OnNotice is for the ConnConfig.OnNotice of a pool whose Store has
 // Options.SynchronousCommit. PostgreSQL reports a commit whose wait for the standby was
-// cancelled, by an administrator say, as a success with a notice; OnNotice passes that
-// on to the Store. A program with a handler of its own calls OnNotice from it.
+// cancelled, for example by an administrator, as a success with a notice; OnNotice
+// passes that on to the Store. If you have your own handler, call OnNotice from it.
 func OnNotice(conn *pgconn.PgConn, n *pgconn.Notice) {
-	// The message is translated; the place in the source is not.
+	// The server may translate the message, but not the name of the routine.
 	if n.Severity != "ERROR" && (n.Routine == "SyncRepWaitForLSN" || strings.Contains(n.Message, "wait for synchronous replication")) {
 		conn.CustomData()[cutKey] = true
 	}
 }
 
-// runner runs the statement of a verb. unproven says why a fail-over may undo what the
-// statement has done, or found.
+// runner runs the statement of a verb. unproven says why a fail-over may undo its
+// effect.
 type runner func(ctx context.Context, statement func(querier) error) (unproven, err error)
 
-// read is the runner of what need not survive a fail-over.
+// read is the runner of statements that need not survive a fail-over.
 func (s *Store) read(ctx context.Context, statement func(querier) error) (unproven, err error) {
 	return nil, s.run(ctx, statement)
 }
 
-// write is the runner of what has to.
+// write is the runner of statements that must survive a fail-over.
 func (s *Store) write(ctx context.Context, statement func(querier) error) (unproven, err error) {
 	if s.standby == nil {
 		return s.read(ctx, statement)
@@ -127,16 +126,16 @@ func (s *Store) write(ctx context.Context, statement func(querier) error) (unpro
 	return unproven, err
 }
 
-// away reports whether the next statement need not wait. While the standby is away, one
-// statement a second finds out whether it is back.
+// away reports whether the next statement should not wait. While the standby is away,
+// one statement a second checks whether it is back.
 func (s *standby) away() bool {
 	now, at := time.Now(), s.again.Load()
 	return at != 0 && (now.UnixNano() < at || !s.again.CompareAndSwap(at, now.Add(syncPause).UnixNano()))
 }
 
-// watch runs a transaction, cancels its wait after the bound, and says what the wait
-// has proven. Only a wait that took as long as it may tells of the standby: a caller
-// who goes away tells nothing.
+// watch runs a transaction, cancels its wait after the bound, and returns why it is
+// unproven, if it is. The standby counts as away only after a wait of the full length:
+// a wait that the caller's deadline cut short proves nothing.
 func (s *standby) watch(ctx context.Context, conn *pgx.Conn, transaction func(waitQuery) (string, error)) (unproven, err error) {
 	delete(conn.PgConn().CustomData(), cutKey)
 	bound := s.timeout
@@ -161,8 +160,8 @@ func (s *standby) watch(ctx context.Context, conn *pgx.Conn, transaction func(wa
 	return nil, err
 }
 
-// cancelAfter asks the server to cancel what conn waits for, after a time. stop reports
-// whether it has; nothing of it is on the way after that.
+// cancelAfter asks the server, after a time, to cancel what conn waits for. stop
+// reports whether it did, and returns only when no request is in flight.
 func cancelAfter(bound time.Duration, conn *pgconn.PgConn) (stop func() bool) {
 	done := make(chan struct{})
 	timer := time.AfterFunc(bound, func() {
@@ -180,8 +179,8 @@ func cancelAfter(bound time.Duration, conn *pgconn.PgConn) (stop func() bool) {
 	}
 }
 
-// waitQuery sets the level for its transaction, tells which standbys the server waits
-// for, and writes something to wait for.
+// waitQuery sets the level for its transaction, returns which standbys the server
+// waits for, and writes something to wait for.
 type waitQuery struct{ level SynchronousCommit }
 
 const waitSQL = `SELECT current_setting('synchronous_standby_names'), set_config('synchronous_commit', $1, true), ` +
@@ -249,7 +248,7 @@ type failedRow struct{ err error }
 
 func (r failedRow) Scan(...any) error { return r.err }
 
-// readCommitted is inBatch for a statement that the server has turned away.
+// readCommitted is inBatch for a statement that failed because of another transaction.
 func readCommitted(ctx context.Context, conn *pgx.Conn, wait waitQuery, statement func(querier) error) (standbys string, err error) {
 	err = pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
 		var err error
@@ -261,7 +260,8 @@ func readCommitted(ctx context.Context, conn *pgx.Conn, wait waitQuery, statemen
 	return standbys, err
 }
 
-// unsafeError is an answer that a fail-over may undo; nil: that all went well.
+// unsafeError is an outcome that a fail-over may undo. answer is nil if the statement
+// succeeded.
 type unsafeError struct{ answer, why error }
 
 func (e *unsafeError) Error() string {
@@ -280,7 +280,7 @@ func (e *unsafeError) Unwrap() []error {
 	return all
 }
 
-// proven adds to an answer why a fail-over may undo it.
+// proven adds to an outcome why a fail-over may undo it.
 func proven(answer, unproven error) error {
 	if unproven == nil {
 		return answer
@@ -288,15 +288,14 @@ func proven(answer, unproven error) error {
 	return &unsafeError{answer, unproven}
 }
 
-// carriedOut reports whether the error is of a write that a fail-over may undo, and no
-// more.
+// carriedOut reports whether the only thing wrong with a write is that a fail-over may
+// undo it.
 func carriedOut(err error) bool {
 	unsafe := (*unsafeError)(nil)
 	return errors.As(err, &unsafe) && unsafe.answer == nil
 }
 
-// asConflict makes a conflict of an answer that there is no record: the row that was
-// to be written is another's.
+// asConflict turns ErrNotFound into ErrConflict: somebody else has written the row.
 func asConflict(err error) error {
 	unsafe := (*unsafeError)(nil)
 	if errors.As(err, &unsafe) {

@@ -25,22 +25,22 @@ func (i *instant) ScanTimestamptz(v pgtype.Timestamptz) error {
 	return nil
 }
 
-// body returns the places of the columns after the ID.
+// body returns the destinations of the columns after the ID.
 func body(r *storage.Record) []any {
 	return []any{(*text)(&r.Tenant), (*text)(&r.Kind), (*text)(&r.Subject), (*text)(&r.SID), &r.Revision, (*instant)(&r.Expiry), &r.Data}
 }
 
-// record returns the places of columns.
+// record returns the destinations of columns.
 func record(r *storage.Record) []any {
 	return append([]any{(*text)(&r.ID)}, body(r)...)
 }
 
-// revocation returns the places of revocationColumns.
+// revocation returns the destinations of revocationColumns.
 func revocation(d *storage.Revocation) []any {
 	return append(record(&d.Record), (*instant)(&d.Since), &d.Attempts, (*instant)(&d.Due))
 }
 
-// key returns s as a bytea, NULL if empty: an index holds no empty keys.
+// key returns s as a bytea, NULL if empty: empty keys are not indexed.
 func key(s string) []byte {
 	if s == "" {
 		return nil
@@ -48,7 +48,7 @@ func key(s string) []byte {
 	return []byte(s)
 }
 
-// notNull returns b as a bytea that is not NULL.
+// notNull returns b as a bytea that is never NULL.
 func notNull(b []byte) []byte {
 	if b == nil {
 		return []byte{}

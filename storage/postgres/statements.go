@@ -2,11 +2,11 @@ package postgres
 
 import "github.com/passport-go/passport/storage"
 
-// statements are the SQL texts of one store, made once, so that each is
-// prepared once on each connection. A verb is one statement: it needs no
-// session, no transaction block, and leaves nothing half done.
+// statements are the SQL texts of one store, made once, so that each is prepared once
+// per connection. A verb is one statement: it needs no session state and no
+// transaction block, and is never half done.
 //
-// The time is always a parameter, the store's clock and never the server's.
+// The time is always a parameter, from the store's clock and never the server's.
 type statements struct {
 	load    string
 	create  string
@@ -27,9 +27,9 @@ type statements struct {
 	notify string
 }
 
-// byMatch is one statement for each way to select records. Separate texts let
-// the server plan each through its own index; all of them take $1 the spared
-// ID, $2 the time, $3 the subject, $4 the sid, $5 the tenant and $6 the kind.
+// byMatch has one statement for each way to select records. Separate texts let the
+// server use a suitable index for each. The parameters are the same: $1 the ID to
+// spare, $2 the time, $3 the subject, $4 the sid, $5 the tenant and $6 the kind.
 type byMatch struct {
 	subject, sid, both string
 }
@@ -108,8 +108,8 @@ func newStatements(n names) statements {
 			ON CONFLICT (id) DO NOTHING
 			RETURNING ` + revocationColumns),
 
-		// The array keeps the update on the primary key, whatever the planner
-		// thinks of the limit. The join gives the order by the former due.
+		// The array makes the update use the primary key, whatever the planner
+		// thinks of the limit. The join gives the order by the previous due.
 		claim: n.fill(`
 			WITH ripe AS MATERIALIZED (
 				SELECT id, due FROM {revocations} WHERE tenant = $4 AND due <= $1 ORDER BY due LIMIT $2
@@ -140,9 +140,9 @@ func newStatements(n names) statements {
 	}
 }
 
-// deleteMatching locks the records in the order of their IDs before it removes
-// them, so that two callers whose selections overlap never wait for each other
-// in a circle. A record that changes while it waits is looked at again.
+// deleteMatching locks the records in the order of their IDs before it removes them,
+// so that callers whose selections overlap never deadlock. A record that changes while
+// it waits is checked again.
 const (
 	deleteMatching = `
 			DELETE FROM {records} WHERE id = ANY (ARRAY(

@@ -6,21 +6,19 @@ import (
 )
 
 const (
-	// sweepEvery and sweepBatch: twice as many records can leave as arrive, so
-	// the expired never outnumber the live for long, and a batch takes a few
-	// milliseconds.
+	// sweepEvery and sweepBatch: twice as many records can be removed as are added,
+	// so expired records do not accumulate, and a batch takes a few milliseconds.
 	sweepEvery = 64
 	sweepBatch = 2 * sweepEvery
 )
 
-// Sweep removes at most n records that have expired, and returns how many it
-// removed. Expired records are absent anyway; sweeping gives their space back.
-// They become due for it at the next full hour after their expiry.
+// Sweep removes at most n expired records, from the first full hour after their
+// expiry, and returns how many it has removed. Expired records are absent anyway;
+// sweeping frees their space.
 //
-// Save does it now and then. A program that wants it done elsewhere, or at
-// once, calls Sweep until it returns less than n. Several callers do not wait
-// for each other: each passes over what another is removing. A few hundred at
-// a time keep every lock short.
+// Save does it now and then. To sweep elsewhere, or at once, call Sweep until it
+// returns less than n; a few hundred at a time keep locks short. Concurrent callers do
+// not wait for each other: each skips what another is removing.
 func (s *Store) Sweep(ctx context.Context, n int) (int, error) {
 	if n <= 0 {
 		return 0, nil
@@ -37,18 +35,17 @@ func (s *Store) Sweep(ctx context.Context, n int) (int, error) {
 	return int(removed), nil
 }
 
-// sweepNowAndThen is the share of the clean-up that each new record pays for.
-// Its failure is not the caller's: the record is stored, and what was not
-// swept stays absent and is found the next time.
+// sweepNowAndThen is called for each new record, and sweeps for some of them. It
+// ignores errors: the record is stored, and a later sweep finds what this one has
+// missed.
 func (s *Store) sweepNowAndThen(ctx context.Context) {
 	if s.created.Add(1)%sweepEvery == 0 {
 		_, _ = s.Sweep(ctx, sweepBatch)
 	}
 }
 
-// sweepAfter returns the full hour after expiry. The records of one hour share
-// it, which keeps its index small, and an expiry that is moved by minutes
-// mostly leaves it as it is.
+// sweepAfter returns the next full hour after expiry. The records of an hour share it,
+// which keeps the index small, and it rarely changes when an expiry moves by minutes.
 func sweepAfter(expiry time.Time) time.Time {
 	return expiry.Truncate(time.Hour).Add(time.Hour)
 }
