@@ -2,8 +2,8 @@ package passporttest
 
 import "net/http"
 
-// activate is where a user enters the code that a device shows, and then says
-// whether that device may sign in.
+// activate is the page where a user enters the code that a device shows, and then
+// allows or refuses that device's login.
 func (d *AuthDomain) activate(w http.ResponseWriter, r *http.Request) {
 	typed := r.URL.Query().Get("user_code")
 	g, ok := d.db.device(typedCode(typed), d.now())
@@ -26,8 +26,8 @@ func (d *AuthDomain) activate(w http.ResponseWriter, r *http.Request) {
 	page(w, http.StatusOK, "allow.html", data)
 }
 
-// submitActivate takes what the user said on the page: which user they are,
-// unless that is known, and whether the device may sign in.
+// submitActivate handles the page's form: which user they are, unless that is known,
+// and whether the device may sign in.
 func (d *AuthDomain) submitActivate(w http.ResponseWriter, r *http.Request) {
 	code := typedCode(r.PostForm.Get("user_code"))
 	if _, ok := d.db.device(code, d.now()); !ok {
@@ -48,8 +48,8 @@ func (d *AuthDomain) submitActivate(w http.ResponseWriter, r *http.Request) {
 	page(w, http.StatusOK, "activated.html", activatedData{Title: "Your device is signed in"})
 }
 
-// activatingSession is the session of the user who allows it: a new one if they
-// had to say who they are.
+// activatingSession returns the session of the user who allows the login: a new one if
+// they were not signed in.
 func (d *AuthDomain) activatingSession(w http.ResponseWriter, r *http.Request) (Session, bool) {
 	if subject := r.PostForm.Get("user"); subject != "" {
 		user, ok := d.options.userBySubject(subject)
@@ -70,7 +70,7 @@ func (d *AuthDomain) activatingSession(w http.ResponseWriter, r *http.Request) (
 type activateData struct {
 	Title   string
 	Code    string
-	Unknown bool // nothing waits for the code that was typed
+	Unknown bool // no device is waiting for the code that was typed
 }
 
 type allowData struct {

@@ -14,13 +14,13 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	}
 }
 
-// oauthError is an error in the shape of RFC 6749 §5.2.
+// oauthError is an error response (RFC 6749 §5.2).
 type oauthError struct {
 	Code        string `json:"error"`
 	Description string `json:"error_description"`
 }
 
-// status is Auth0's: it answers 403 where the RFC asks for 400.
+// status returns Auth0's status code: 403 in some cases where the RFC requires 400.
 func (e *oauthError) status() int {
 	switch e.Code {
 	case "invalid_client":
@@ -41,14 +41,14 @@ func writeError(w http.ResponseWriter, e *oauthError) {
 	writeJSON(w, e.status(), e)
 }
 
-// redirect sends the browser to target with more added to its query.
+// redirect redirects the browser to target, with more added to its query.
 func redirect(w http.ResponseWriter, r *http.Request, target string, more url.Values) {
 	w.Header().Set("Cache-Control", "no-store")
 	http.Redirect(w, r, addQuery(target, more), http.StatusFound)
 }
 
-// addQuery leaves the query that target has as it is, byte for byte, for the
-// URL is somebody else's.
+// addQuery adds to the query of target. It keeps the existing query byte for byte,
+// because the URL is the client's.
 func addQuery(target string, more url.Values) string {
 	u, err := url.Parse(target)
 	if err != nil || len(more) == 0 {

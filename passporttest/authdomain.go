@@ -8,9 +8,8 @@ import (
 )
 
 // AuthDomain is a stand-in for the Passport auth domain. It is an
-// [http.Handler]; [New] makes one for a server of your own, and [NewServer]
-// one that is served already. All methods may be called from many goroutines
-// at once, and at any time.
+// [http.Handler]; [New] makes one for a server of your own, and [NewServer] also
+// serves it. All methods are safe for concurrent use.
 type AuthDomain struct {
 	options Options // never changed after New
 	mux     *http.ServeMux
@@ -24,8 +23,8 @@ type AuthDomain struct {
 	issuer   string
 }
 
-// New returns an auth domain that is not served yet. It panics if o makes no
-// sense: a client without an ID, a user without a Subject, the same one twice.
+// New returns an auth domain that is not served yet. It panics if o is invalid: a
+// client without an ID, a user without a Subject, or a duplicate.
 func New(o Options) *AuthDomain {
 	o = o.withDefaults()
 	o.check()
@@ -59,8 +58,8 @@ func (d *AuthDomain) routes() *http.ServeMux {
 	return mux
 }
 
-// Issuer returns the issuer as it stands in tokens. It is empty as long as
-// [Options.Issuer] is not set and nobody has called: see there.
+// Issuer returns the issuer, as in tokens. It is empty until the first request if
+// [Options.Issuer] is not set: see there.
 func (d *AuthDomain) Issuer() string {
 	d.issuerMu.Lock()
 	defer d.issuerMu.Unlock()

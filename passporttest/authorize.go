@@ -12,7 +12,7 @@ import (
 const codeLifetime = 10 * time.Minute
 
 // authRequest is an authentication request (OpenID Connect Core 1.0 §3.1.2.1)
-// whose client and redirect URI are known to be good.
+// whose client and redirect URI have been checked.
 type authRequest struct {
 	client      Client
 	redirectURI string
@@ -45,9 +45,9 @@ func (d *AuthDomain) authorize(w http.ResponseWriter, r *http.Request) {
 	redirect(w, r, d.endpoint(loginPath), req.params)
 }
 
-// authRequest reads and checks the request. If it returns false it has
-// answered: with a page where the redirect URI cannot be trusted, otherwise
-// with an error sent to the client.
+// authRequest reads and checks the request. If it returns false it has responded:
+// with a page if the redirect URI cannot be trusted, otherwise with an error that is
+// sent to the client.
 func (d *AuthDomain) authRequest(w http.ResponseWriter, r *http.Request, params url.Values) (*authRequest, bool) {
 	client, known := d.options.client(params.Get("client_id"))
 	if !known {

@@ -17,9 +17,8 @@ const (
 	maxDeliveryBody = 64 << 10
 )
 
-// deliveryClient neither follows redirects nor waits for long, for a receiver
-// that makes it do so does not obey OpenID Connect Back-Channel Logout 1.0
-// §2.8.
+// deliveryClient does not follow redirects and does not wait long: a receiver that
+// redirects or is slow violates OpenID Connect Back-Channel Logout 1.0 §2.8.
 func deliveryClient() *http.Client {
 	return &http.Client{
 		Timeout:       deliveryTimeout,
@@ -28,7 +27,7 @@ func deliveryClient() *http.Client {
 	}
 }
 
-// Delivery is a logout token that was sent, and what came back.
+// Delivery is a logout token that was sent, and the response.
 type Delivery struct {
 	ClientID string // empty if a test sent it
 	URL      string
@@ -40,8 +39,8 @@ type Delivery struct {
 	Err    error
 }
 
-// Deliveries returns the logout tokens that the auth domain sent of its own
-// accord, in the order in which the answers came.
+// Deliveries returns the logout tokens that the auth domain has sent by itself, in the
+// order of the responses.
 func (d *AuthDomain) Deliveries() []Delivery {
 	d.outbox.mu.Lock()
 	defer d.outbox.mu.Unlock()
@@ -50,7 +49,7 @@ func (d *AuthDomain) Deliveries() []Delivery {
 
 // SendLogoutToken posts a logout token to a back-channel logout URI (OpenID
 // Connect Back-Channel Logout 1.0 §2.5). It returns an error if there was no
-// answer; any answer is a success.
+// response; a response with any status is a success.
 func (d *AuthDomain) SendLogoutToken(ctx context.Context, uri, token string) (Delivery, error) {
 	sent := Delivery{URL: uri, Token: token}
 	form := url.Values{"logout_token": {token}}
@@ -74,9 +73,9 @@ func (d *AuthDomain) SendLogoutToken(ctx context.Context, uri, token string) (De
 	return sent, sent.Err
 }
 
-// outbox keeps what was sent, and stops what is being sent when the server
-// closes. It is no part of a request's context, for the tokens are sent even
-// if the browser that logged out has gone.
+// outbox keeps what was sent, and cancels what is being sent when the server closes.
+// It does not use the request's context, because the tokens are sent even if the
+// browser that logged out has disconnected.
 type outbox struct {
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -94,9 +93,9 @@ func (o *outbox) add(s Delivery) {
 	o.sent = append(o.sent, s)
 }
 
-// sendLogoutTokens tells the clients of an ended session, all at once, and
-// returns when they have answered: a test that sees the logout's answer knows
-// that the tokens have arrived.
+// sendLogoutTokens sends the logout tokens for an ended session to its clients
+// concurrently, and returns when all have responded: when a test gets the response to
+// the logout, the tokens have arrived.
 func (d *AuthDomain) sendLogoutTokens(ended Session) {
 	var sending sync.WaitGroup
 	for _, id := range ended.ClientIDs {

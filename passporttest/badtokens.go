@@ -6,16 +6,16 @@ import (
 )
 
 // InvalidLogoutTokens returns one logout token for each rule that a receiver
-// must check, under a name that says which rule it breaks. They are made from
-// t, whose Edit and ForeignKey play no part. A receiver answers 400 to all:
+// must check, under a name that says which rule it breaks. They are made from t, but
+// its Edit and ForeignKey are ignored. A receiver must answer 400 to each:
 //
 //	for broken, token := range auth.InvalidLogoutTokens(about) {
 //		t.Run(broken, func(t *testing.T) { ... })
 //	}
 //
 // The rules are those of OpenID Connect Back-Channel Logout 1.0 §2.4 and §2.6,
-// of RFC 7515 and of RFC 8725. A token without exp is not among them, for
-// several providers send such.
+// of RFC 7515 and of RFC 8725. A token without exp is not among them, because
+// several providers send those.
 func (d *AuthDomain) InvalidLogoutTokens(t LogoutToken) map[string]string {
 	tokens := d.unsignedOrForged(t)
 	t.ForeignKey = false
@@ -47,8 +47,7 @@ func (d *AuthDomain) unsignedOrForged(t LogoutToken) map[string]string {
 	}
 }
 
-// splice makes one token of the parts of others, where "" is a part that is
-// empty.
+// splice makes a token from parts of others; "" is an empty part.
 func splice(header, payload, signature string) string {
 	part := func(token string, i int) string {
 		if token == "" {
@@ -154,7 +153,7 @@ func unknownExtension(header, _ object) {
 	header["extension"] = true
 }
 
-// issued moves iat alone, so that exp does not give the token away.
+// issued moves iat only, so that a receiver cannot reject the token by exp.
 func issued(at, now time.Time) edit {
 	return func(_, claims object) {
 		claims["iat"] = at.Unix()
@@ -162,7 +161,7 @@ func issued(at, now time.Time) edit {
 	}
 }
 
-// otherSlash adds the slash at the end, or takes it away.
+// otherSlash adds a trailing slash, or removes it.
 func otherSlash(issuer string) string {
 	if bare, ok := strings.CutSuffix(issuer, "/"); ok {
 		return bare

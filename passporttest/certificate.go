@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// newTLSConfig makes a certificate for the server's host, which signs itself.
+// newTLSConfig makes a self-signed certificate for the server's host.
 func (s *Server) newTLSConfig(hostPort string) *tls.Config {
 	host, _, _ := net.SplitHostPort(hostPort) // made by JoinHostPort
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -31,7 +31,7 @@ func (s *Server) newTLSConfig(hostPort string) *tls.Config {
 }
 
 func certificateFor(host string) *x509.Certificate {
-	now := time.Now() // TLS stacks go by the real clock, not by Options.Now
+	now := time.Now() // TLS uses the real clock, not Options.Now
 	c := &x509.Certificate{
 		SerialNumber:          big.NewInt(now.UnixNano()),
 		Subject:               pkix.Name{CommonName: "passporttest"},

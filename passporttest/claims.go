@@ -9,8 +9,8 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 )
 
-// idClaims are those of an ID token as Passport issues it. What the scope does
-// not cover is left out (OpenID Connect Core 1.0 §5.4).
+// idClaims returns the claims of an ID token as Passport issues it. Claims that the
+// scope does not cover are left out (OpenID Connect Core 1.0 §5.4).
 func (d *AuthDomain) idClaims(g grant) map[string]any {
 	claims := g.user.claims(g.scope)
 	claims["iss"] = d.Issuer()
@@ -22,8 +22,8 @@ func (d *AuthDomain) idClaims(g grant) map[string]any {
 	return claims
 }
 
-// accessClaims are those of an access token as Auth0 issues it: for the API
-// that was asked for and, with openid, for /userinfo too.
+// accessClaims returns the claims of an access token as Auth0 issues it: for the
+// requested API and, with openid, for /userinfo too.
 func (d *AuthDomain) accessClaims(g grant) map[string]any {
 	claims := map[string]any{
 		"iss":   d.Issuer(),
@@ -57,7 +57,7 @@ func (d *AuthDomain) setTimes(claims map[string]any, lifetime time.Duration) {
 	}
 }
 
-// claims are those that say who the user is.
+// claims returns the claims about the user.
 func (u User) claims(scope string) map[string]any {
 	claims := map[string]any{"sub": u.Subject}
 	if hasScope(scope, "email") {
@@ -82,7 +82,7 @@ func setIfNotEmpty(claims map[string]any, name, value string) {
 	}
 }
 
-// userinfo answers as OpenID Connect Core 1.0 §5.3 describes.
+// userinfo is the UserInfo endpoint (OpenID Connect Core 1.0 §5.3).
 func (d *AuthDomain) userinfo(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")

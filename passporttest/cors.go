@@ -21,9 +21,8 @@ var crossOrigin = map[string][]string{
 // lower case. Auth0 allows no others.
 var crossOriginHeaders = []string{"authorization", "content-type", "auth0-client"}
 
-// Preflight is a CORS preflight request: a browser's question whether a script
-// may send a request that is not a simple one (Fetch Standard, "CORS-preflight
-// request").
+// Preflight is a CORS preflight request, by which a browser asks whether a script may
+// send a request that is not simple (Fetch Standard, "CORS-preflight request").
 type Preflight struct {
 	Request
 
@@ -33,16 +32,15 @@ type Preflight struct {
 	Refused string
 }
 
-// Preflights returns the preflight requests that have arrived, in order: those
-// for one of the paths, or all of them if none is given. What it returns must
-// not be modified.
+// Preflights returns the preflight requests that have arrived, in order: those for one
+// of the paths, or all if none is given. Do not modify the result.
 func (d *AuthDomain) Preflights(paths ...string) []Preflight {
 	return d.record.preflightsFor(paths)
 }
 
-// allowCORS lets the script that sent r read the answer. The origin must be one
-// of the client's, or where the request names no client, one of any client's.
-// Nothing but the simple response headers is exposed: not Retry-After, not Date.
+// allowCORS lets the script that sent r read the response. The origin must be one of
+// the client's or, if the request names no client, of any client's. Only the simple
+// response headers are exposed: not Retry-After, not Date.
 func (d *AuthDomain) allowCORS(h http.Header, r *http.Request) {
 	if _, callable := crossOrigin[r.URL.Path]; !callable {
 		return
@@ -66,8 +64,8 @@ func isPreflight(r *http.Request) bool {
 		r.Header.Get("Access-Control-Request-Method") != ""
 }
 
-// preflight answers as Auth0 does: always 204, with the same lists of methods and
-// headers whatever was asked for. The browser compares.
+// preflight responds as Auth0 does: always 204, with the same lists of methods and
+// headers whatever was requested. The browser compares them.
 func (d *AuthDomain) preflight(w http.ResponseWriter, r *http.Request) {
 	if d.faults.corsOff(r.URL.Path) {
 		d.record.addPreflight(r, d.now(), "origin")
@@ -83,7 +81,7 @@ func (d *AuthDomain) preflight(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// refusal is what the browser will make of the answer to a preflight.
+// refusal says why the browser will refuse the request after a preflight, if it will.
 func (d *AuthDomain) refusal(r *http.Request) string {
 	methods, callable := crossOrigin[r.URL.Path]
 	switch method := r.Header.Get("Access-Control-Request-Method"); {
@@ -106,8 +104,8 @@ func (d *AuthDomain) refusal(r *http.Request) string {
 // simpleMethods are allowed by every preflight, listed or not.
 var simpleMethods = []string{http.MethodGet, http.MethodHead, http.MethodPost}
 
-// clientNamed is the client that a request names, "" if it names none: an access
-// token is not looked into for that.
+// clientNamed returns the client_id that a request names, or "". It does not look into
+// an access token.
 func clientNamed(r *http.Request) string {
 	if id, _, ok := basicAuth(r); ok {
 		return id
@@ -115,15 +113,15 @@ func clientNamed(r *http.Request) string {
 	return r.PostForm.Get("client_id")
 }
 
-// allowsOrigin reports whether scripts of an origin may call, on behalf of the
-// client with this ID, or of any if that is empty.
+// allowsOrigin reports whether scripts of an origin may call on behalf of the client
+// with this ID or, if that is empty, of any client.
 func (o *Options) allowsOrigin(clientID, origin string) bool {
 	return slices.ContainsFunc(o.Clients, func(c Client) bool {
 		return (clientID == "" || c.ID == clientID) && c.allowsOrigin(origin)
 	})
 }
 
-// allowsOrigin compares with the origins of the redirect URIs too, as Auth0 does.
+// allowsOrigin also allows the origins of the redirect URIs, as Auth0 does.
 func (c Client) allowsOrigin(origin string) bool {
 	if slices.Contains(c.WebOrigins, origin) || c.AnyLoopback && isLoopbackURL(origin) {
 		return true

@@ -5,9 +5,8 @@ import (
 	"time"
 )
 
-// database is what the auth domain stores: who is signed in, and what it has
-// issued. One lock guards all of it, so that using up a code or
-// rotating a token is one step.
+// database is what the auth domain stores: who is signed in, and what it has issued.
+// One lock guards all of it, so that redeeming a code or rotating a token is atomic.
 type database struct {
 	mu        sync.Mutex
 	sessions  []*liveSession // oldest first
@@ -19,7 +18,7 @@ type database struct {
 	incidents []Incident
 }
 
-// grant is what a user has allowed a client: the ground for every token.
+// grant is what a user has allowed a client; every token is issued for one.
 type grant struct {
 	clientID string
 	user     User
@@ -40,8 +39,8 @@ type code struct {
 	used        bool
 }
 
-// refreshToken is one member of a family: those that replaced one another
-// since one login.
+// refreshToken is one member of a family: the refresh tokens that have replaced one
+// another since a login.
 type refreshToken struct {
 	grant
 	value   string
@@ -50,7 +49,7 @@ type refreshToken struct {
 	state   TokenState
 }
 
-// What Auth0 says, whatever the reason.
+// Auth0's errors, which do not tell the reason.
 var (
 	errBadCode         = &oauthError{"invalid_grant", "Invalid authorization code"}
 	errBadRefreshToken = &oauthError{"invalid_grant", "Unknown or invalid refresh token."}
@@ -65,9 +64,9 @@ func (db *database) addCode(value string, c *code) {
 	db.codes[value] = c
 }
 
-// redeem uses a code up and returns its grant and, if the scope asks for one,
-// a refresh token. accept says whether this request may have the code; if not,
-// it stays as it was, so that a stranger cannot spoil it.
+// redeem uses up a code and returns its grant and, if the scope asks for one, a refresh
+// token. accept says whether this request may use the code; if not, the code stays
+// valid, so that an attacker cannot spoil it.
 func (db *database) redeem(value string, now, tokenExpires time.Time, accept func(*code) *oauthError) (grant, string, *oauthError) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -105,7 +104,7 @@ func (db *database) add(g grant, family string, expires time.Time) string {
 	return t.value
 }
 
-// use returns the grant of a client's refresh token, which stays good.
+// use returns the grant of a client's refresh token, which stays valid.
 func (db *database) use(value, clientID string, now time.Time) (grant, *oauthError) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -116,8 +115,8 @@ func (db *database) use(value, clientID string, now time.Time) (grant, *oauthErr
 	return t.grant, nil
 }
 
-// rotate uses a client's refresh token up and returns its grant and the token
-// that takes its place.
+// rotate uses up a client's refresh token and returns its grant and the token that
+// replaces it.
 func (db *database) rotate(value, clientID string, now time.Time) (grant, string, *oauthError) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -129,7 +128,7 @@ func (db *database) rotate(value, clientID string, now time.Time) (grant, string
 	return t.grant, db.add(t.grant, t.family, t.expires), nil
 }
 
-// usable finds a live token; one that was used up is an incident. The caller
+// usable returns a live token. A token that was used up is an incident. The caller
 // holds the lock.
 func (db *database) usable(value, clientID string, now time.Time) (*refreshToken, *oauthError) {
 	t, ok := db.tokens[value]
@@ -145,8 +144,8 @@ func (db *database) usable(value, clientID string, now time.Time) (*refreshToken
 	return t, nil
 }
 
-// reuse records an incident and kills what is alive of the family. The caller
-// holds the lock.
+// reuse records an incident and revokes the live tokens of the family. The caller holds
+// the lock.
 func (db *database) reuse(kind string, g grant, family string, now time.Time) {
 	db.incidents = append(db.incidents, Incident{Kind: kind, Time: now, ClientID: g.clientID, Subject: g.user.Subject})
 	for _, t := range db.issued {
@@ -156,8 +155,8 @@ func (db *database) reuse(kind string, g grant, family string, now time.Time) {
 	}
 }
 
-// revoke ends a live token. Any other is left as it is, which RFC 7009 §2.2
-// asks for and which shows up a client that revokes the wrong one.
+// revoke ends a live token, and ignores any other, as RFC 7009 §2.2 requires. So a
+// test can see that a client revokes the wrong one.
 func (db *database) revoke(value, clientID string, now time.Time) *oauthError {
 	db.mu.Lock()
 	defer db.mu.Unlock()

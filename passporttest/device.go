@@ -19,10 +19,10 @@ const (
 
 // deviceCode is one such login.
 type deviceCode struct {
-	grant           // without a user until somebody allows it
+	grant           // without a user until one allows it
 	userCode string // without its hyphen
 	expires  time.Time
-	asked    time.Time // when the program asked last, by the system's clock
+	asked    time.Time // when the program last polled, by the system's clock
 	state    deviceState
 }
 
@@ -61,7 +61,7 @@ func (d *AuthDomain) deviceAuthorization(w http.ResponseWriter, r *http.Request)
 	})
 }
 
-// newUserCode makes one of letters that spell no words (RFC 8628 §6.1).
+// newUserCode makes a code of letters that cannot spell words (RFC 8628 §6.1).
 func newUserCode() string {
 	const letters = "BCDFGHJKLMNPQRSTVWXZ"
 	code := make([]byte, 8)
@@ -72,12 +72,12 @@ func newUserCode() string {
 	return string(code)
 }
 
-// typedCode undoes what people do to a code while they type it.
+// typedCode normalizes a code that a user has typed.
 func typedCode(text string) string {
 	return strings.NewReplacer("-", "", " ", "").Replace(strings.ToUpper(text))
 }
 
-// exchangeDevice answers the question whether the user is done (RFC 8628 §3.4).
+// exchangeDevice answers a poll of the device (RFC 8628 §3.4).
 func (d *AuthDomain) exchangeDevice(r *http.Request, client Client) (map[string]any, *oauthError) {
 	now := d.now()
 	g, refreshToken, err := d.db.redeemDevice(r.PostForm.Get("device_code"), client.ID, now,
@@ -99,7 +99,7 @@ func (db *database) addDevice(value string, c *deviceCode) {
 	db.devices[value] = c
 }
 
-// device returns what a user's code stands for, as long as it waits for one.
+// device returns the grant of a user code that is yet to be decided on.
 func (db *database) device(userCode string, now time.Time) (grant, bool) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -110,8 +110,8 @@ func (db *database) device(userCode string, now time.Time) (grant, bool) {
 	return c.grant, true
 }
 
-// decideDevice says what the user of a session made of a code; the zero Session
-// is a no. Only the first word counts.
+// decideDevice records that the user of a session has allowed a code's login; the zero
+// Session refuses it. Only the first decision counts.
 func (db *database) decideDevice(userCode string, now time.Time, s Session) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -126,8 +126,7 @@ func (db *database) decideDevice(userCode string, now time.Time, s Session) {
 	}
 }
 
-// waitingDevice finds a code that nobody has decided on. The caller holds the
-// lock.
+// waitingDevice finds a code that is yet to be decided on. The caller holds the lock.
 func (db *database) waitingDevice(userCode string, now time.Time) (*deviceCode, bool) {
 	for _, c := range db.devices {
 		if c.userCode == userCode && c.state == deviceWaits && !expired(c.expires, now) {
@@ -137,9 +136,9 @@ func (db *database) waitingDevice(userCode string, now time.Time) (*deviceCode, 
 	return nil, false
 }
 
-// redeemDevice uses a device code up, if its user has allowed it. A program that
-// asks twice within half the interval is told to slow down; by the system's
-// clock, for it waits by that.
+// redeemDevice uses up a device code if its user has allowed it. A program that polls
+// twice within half the interval is told to slow down. That is measured by the system's
+// clock, by which the program waits.
 func (db *database) redeemDevice(value, clientID string, now, tokenExpires time.Time, interval time.Duration) (grant, string, *oauthError) {
 	db.mu.Lock()
 	defer db.mu.Unlock()

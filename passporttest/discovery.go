@@ -7,13 +7,13 @@ const (
 	keysPath      = "/.well-known/jwks.json"
 )
 
-// cachePublicly lets everybody keep an answer for as long as Auth0 does.
+// cachePublicly allows caching a response for as long as Auth0 does.
 func cachePublicly(w http.ResponseWriter) {
 	w.Header().Set("Cache-Control", "public, max-age=15, stale-while-revalidate=15, stale-if-error=86400")
 }
 
-// discovery answers as OpenID Connect Discovery 1.0 §3 describes, with the
-// members that Auth0 sends.
+// discovery serves the metadata (OpenID Connect Discovery 1.0 §3), with the members
+// that Auth0 sends.
 func (d *AuthDomain) discovery(w http.ResponseWriter, _ *http.Request) {
 	cachePublicly(w)
 	writeJSON(w, http.StatusOK, map[string]any{

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// effect is what strikes one request.
+// effect is the faults that apply to one request.
 type effect []*activeFault
 
 type effectKey struct{}
@@ -31,7 +31,7 @@ func (e effect) keepsTokens() bool   { return e.any(func(f *Fault) bool { return
 func (e effect) deniesFraming() bool { return e.any(func(f *Fault) bool { return f.DenyFraming }) }
 func (e effect) noCORS() bool        { return e.any(func(f *Fault) bool { return f.NoCORS }) }
 
-// errorCode is the OAuth error that /authorize must send, if any.
+// errorCode returns the OAuth error that /authorize must send, if any.
 func (e effect) errorCode() string {
 	for _, a := range slices.Backward(e) {
 		if a.Error != "" {
@@ -49,7 +49,7 @@ func (e effect) editClaims(claims map[string]any) {
 	}
 }
 
-// split returns what strikes before the endpoint has worked, and after.
+// split returns the faults that apply before the endpoint does its work, and after.
 func (e effect) split() (early, late effect) {
 	for _, a := range e {
 		if a.Late {
@@ -61,8 +61,8 @@ func (e effect) split() (early, late effect) {
 	return early, late
 }
 
-// obstruct waits, hangs and cuts. Where there is nobody left to answer it does
-// not return.
+// obstruct delays, hangs or cuts the connection. It does not return if the client has
+// gone.
 func (e effect) obstruct(ctx context.Context, hanging func()) {
 	for _, a := range e {
 		if a.Delay > 0 {
@@ -86,8 +86,8 @@ func await[T any](ctx context.Context, event <-chan T) {
 	}
 }
 
-// replace answers in the endpoint's place, if a fault says so.
-// /authorize sends an Error by itself, for it knows where to.
+// replace responds instead of the endpoint, if a fault says so. /authorize sends an
+// Error itself, because it knows where to.
 func (e effect) replace(w *answer, path string) bool {
 	for _, a := range slices.Backward(e) {
 		byAuthorize := a.Error != "" && path == "/authorize"
@@ -117,7 +117,7 @@ func (f *Fault) answer(w *answer) {
 	writeJSON(w, status, e)
 }
 
-// edit changes an answer that is there already.
+// edit changes the endpoint's response.
 func (e effect) edit(w *answer) {
 	if e.deniesFraming() {
 		denyFraming(w)
@@ -132,8 +132,8 @@ func (e effect) edit(w *answer) {
 	}
 }
 
-// denyFraming turns a redirect into a page that goes on by itself, for browsers
-// do not mind X-Frame-Options on a redirect.
+// denyFraming turns a redirect into a page that redirects, because browsers ignore
+// X-Frame-Options on a redirect.
 func denyFraming(w *answer) {
 	if target := w.Header().Get("Location"); target != "" {
 		w.Header().Del("Location")

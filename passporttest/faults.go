@@ -6,77 +6,76 @@ import (
 	"time"
 )
 
-// Fault makes requests go wrong. Its fields can be combined; a Fault with none
-// but Path set does nothing. Start it with [AuthDomain.Inject].
+// Fault makes requests go wrong. Its fields can be combined; a Fault with only Path
+// set does nothing. Start it with [AuthDomain.Inject].
 type Fault struct {
-	// Path is the endpoint that it strikes, such as "/oauth/revoke". Empty
+	// Path is the endpoint that it applies to, such as "/oauth/revoke". Empty
 	// means all of them.
 	Path string
 
-	// Times is how many requests it strikes before it lifts itself. 0 means
-	// all until it is lifted.
+	// Times is how many requests it applies to before it ends. 0 means all until it
+	// is lifted.
 	Times int
 
-	// If, unless nil, must return true for a request to be struck, and to
+	// If, unless nil, says whether the fault applies to a request; others do not
 	// count. It is called from many goroutines.
 	If func(Request) bool
 
 	// Late lets the endpoint do its work first (use up the code, rotate the
 	// refresh token, end the session), so that Delay, Hang, Cut, Status and
-	// Error strike the answer instead of the request.
+	// Error affect the response instead of the request.
 	Late bool
 
 	// Delay is how long each request waits.
 	Delay time.Duration
 
-	// Hang keeps the request until the client goes away or the fault is
-	// lifted, upon which it goes on as if nothing had happened.
+	// Hang keeps the request until the client disconnects or the fault is lifted,
+	// and then continues as if nothing had happened.
 	Hang bool
 
-	// Cut breaks the connection without an answer. Go's and other clients send
-	// a GET once more by themselves when that happens on a connection that
-	// they had used before.
+	// Cut closes the connection without a response. Go's and other clients retry a
+	// GET by themselves if that happens on a reused connection.
 	Cut bool
 
-	// Status is answered instead, with Body, which may be empty, and with a
-	// Retry-After of as many whole seconds as RetryAfter has, unless it is 0.
+	// Status is the status of the response instead, with Body, which may be empty,
+	// and with a Retry-After of RetryAfter in whole seconds, unless it is 0.
 	Status     int
 	RetryAfter time.Duration
 	Body       string
 
-	// Error is an OAuth error code to answer with, such as "invalid_grant" or
-	// "access_denied": /authorize sends it to the redirect URI, the others
-	// answer with JSON, and with Status unless that is 0.
+	// Error is an OAuth error code to respond with, such as "invalid_grant" or
+	// "access_denied": /authorize sends it to the redirect URI, other endpoints
+	// respond with JSON, and with Status unless that is 0.
 	Error string
 
-	// DenyFraming adds X-Frame-Options: DENY to the answer. Since browsers heed
-	// that on a page alone, a redirect becomes a page that goes on to the same
-	// place by itself, where it is not in a frame.
+	// DenyFraming adds X-Frame-Options: DENY to the response. Browsers ignore that
+	// on a redirect, so a redirect becomes a page that redirects, if it is not in a
+	// frame.
 	DenyFraming bool
 
-	// NoCORS leaves out the headers of CORS, so that a script on another
-	// origin cannot read the answer.
+	// NoCORS leaves out the CORS headers, so that a script on another origin cannot
+	// read the response.
 	NoCORS bool
 
-	// KeepSession lets /v2/logout and /oidc/logout answer as ever while the
-	// Passport session lives on.
+	// KeepSession makes /v2/logout and /oidc/logout respond as usual without ending
+	// the Passport session.
 	KeepSession bool
 
-	// KeepTokens lets /oauth/revoke answer 200 while the token lives on.
+	// KeepTokens makes /oauth/revoke respond with 200 without revoking the token.
 	KeepTokens bool
 
 	// EditClaims, unless nil, changes the claims of ID tokens before they are
 	// signed. It is called from many goroutines, as EditAnswer is.
 	EditClaims func(claims map[string]any)
 
-	// EditAnswer, unless nil, changes the JSON object of a successful answer:
-	// of the token endpoint, of the discovery document, and so on.
+	// EditAnswer, unless nil, changes the JSON object of a successful response: of
+	// the token endpoint, of the discovery document, and so on.
 	EditAnswer func(answer map[string]any)
 }
 
-// Inject starts a fault and returns what lifts it; calling that more than once
-// does no harm. All faults that match a request strike it: their delays add
-// up, and of those that answer it, the one injected last does.
+// Inject starts a fault and returns a function that lifts it, which may be called more
+// than once. All faults that match a request apply to it: their delays add up, and if
+// several replace the response, the latest one does.
 func (d *AuthDomain) Inject(f Fault) (lift func()) {
 	a := &activeFault{Fault: f, left: f.Times, lifted: make(chan struct{})}
 	d.faults.add(a)
@@ -120,7 +119,7 @@ func (s *faults) liftAll() {
 	}
 }
 
-// strike returns the faults that strike a request, and counts it.
+// strike returns the faults that apply to a request, and counts it.
 func (s *faults) strike(r Request) effect {
 	var e effect
 	for _, a := range s.matching(r) {
@@ -131,7 +130,8 @@ func (s *faults) strike(r Request) effect {
 	return e
 }
 
-// matching calls the tests' own functions, and so holds no lock meanwhile.
+// matching returns the faults that match a request. It calls functions of the test,
+// and so does not hold the lock.
 func (s *faults) matching(r Request) []*activeFault {
 	s.mu.Lock()
 	all := slices.Clone(s.active)
@@ -151,8 +151,8 @@ func (s *faults) take(a *activeFault) bool {
 	return a.left >= 0
 }
 
-// corsOff reports whether a preflight request for path must fail. It counts
-// for nothing, so that Times counts the requests that the test means.
+// corsOff reports whether a preflight request for path must fail. Preflight requests
+// do not count towards Times.
 func (s *faults) corsOff(path string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// fetchMetadata adds to requests what browsers add (W3C Fetch Metadata Request
-// Headers), and Origin. A header that a test has set stays as it is.
+// fetchMetadata adds the headers that browsers add to requests (W3C Fetch Metadata
+// Request Headers, and Origin). It keeps a header that a test has set.
 type fetchMetadata struct{ base http.RoundTripper }
 
 func (f fetchMetadata) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -40,7 +40,7 @@ func setMissing(h http.Header, name, value string) {
 type navigation struct {
 	initiator *url.URL   // the page that it was begun on; nil: the address bar
 	visited   []*url.URL // the last is the request's own
-	byScript  bool       // it is a script's fetch, and no navigation
+	byScript  bool       // it is a script's fetch, not a navigation
 	socket    bool       // it opens a WebSocket
 }
 
@@ -54,8 +54,8 @@ func (n navigation) mode() (mode, dest string) {
 	return "navigate", "document"
 }
 
-// navigationOf finds out where a request began: Origin or Referer say so. A GET
-// without them was typed; any other came from a page of the same origin.
+// navigationOf finds out where a request began, by Origin or Referer. Without them, a
+// GET was typed, and any other request came from a page of the same origin.
 func navigationOf(r *http.Request) navigation {
 	n := navigation{visited: []*url.URL{r.URL}}
 	for r.Response != nil && r.Response.Request != nil {
@@ -75,9 +75,9 @@ func navigationOf(r *http.Request) navigation {
 	return n
 }
 
-// pageOf is the page that a request says it comes from.
+// pageOf returns the page that a request says it comes from.
 func pageOf(h http.Header) *url.URL {
-	if h.Get("Origin") == "null" { // of a page that is of no site
+	if h.Get("Origin") == "null" { // from a page with an opaque origin
 		return &url.URL{Scheme: "null"}
 	}
 	for _, name := range []string{"Origin", "Referer"} {
@@ -88,7 +88,7 @@ func pageOf(h http.Header) *url.URL {
 	return nil
 }
 
-// site is Sec-Fetch-Site (§2.3): it covers all redirects.
+// site returns Sec-Fetch-Site (§2.3), which takes all redirects into account.
 func (n navigation) site() string {
 	if n.initiator == nil {
 		return "none"
@@ -107,8 +107,8 @@ func (n navigation) site() string {
 
 func originOf(u *url.URL) string { return u.Scheme + "://" + u.Host }
 
-// siteOf goes by the last two labels of a name. Browsers have a list of the
-// suffixes under which anybody can register; tests have no need of it.
+// siteOf uses the last two labels of a name. Browsers use the Public Suffix List,
+// which tests do not need.
 func siteOf(u *url.URL) string {
 	host := strings.ToLower(u.Hostname())
 	if net.ParseIP(host) == nil {
@@ -118,7 +118,7 @@ func siteOf(u *url.URL) string {
 	return u.Scheme + "://" + host
 }
 
-// trustworthy URLs are those to which browsers send Fetch Metadata.
+// trustworthy reports whether browsers send Fetch Metadata to u.
 func trustworthy(u *url.URL) bool {
 	if u.Scheme == "https" || isLocalhostName(u.Hostname()) {
 		return true

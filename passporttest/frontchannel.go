@@ -13,9 +13,9 @@ func (d *AuthDomain) FrontChannelLogoutURL(uri, sid string) string {
 	return addQuery(uri, url.Values{"iss": {d.Issuer()}, "sid": {sid}})
 }
 
-// InvalidFrontChannelLogoutURLs returns one address for each way in which iss
-// and sid can be wrong, under a name that says which. A client that is visited
-// there logs nobody out.
+// InvalidFrontChannelLogoutURLs returns one URL for each way in which iss and sid can
+// be wrong, under a name that says which. A client must not log anybody out when it is
+// visited there.
 func (d *AuthDomain) InvalidFrontChannelLogoutURLs(uri, sid string) map[string]string {
 	iss := d.Issuer()
 	urls := make(map[string]string)
@@ -35,7 +35,7 @@ func (d *AuthDomain) InvalidFrontChannelLogoutURLs(uri, sid string) map[string]s
 	return urls
 }
 
-// frontChannelURLs are those that must be visited after a session has ended.
+// frontChannelURLs returns the URLs to visit after a session has ended.
 func (d *AuthDomain) frontChannelURLs(ended Session) []string {
 	var urls []string
 	for _, id := range ended.ClientIDs {

@@ -7,20 +7,20 @@ import (
 )
 
 // InProcess returns an HTTP client for the program under test, such as its
-// HTTPClient, that reaches d whatever the URL, without a network: nothing listens
-// and nothing is dialled. That makes tests in a testing/synctest bubble possible,
-// where time stands still while anything waits for a socket.
+// HTTPClient, that reaches d whatever the URL and without a network: nothing listens
+// and nothing is dialled. It is for tests in a testing/synctest bubble, where time
+// stands still while anything waits for a socket.
 func (d *AuthDomain) InProcess() *http.Client { return &http.Client{Transport: inProcess{d}} }
 
 type inProcess struct{ d *AuthDomain }
 
-// RoundTrip serves r in a goroutine of its own, for a fault may make it hang.
+// RoundTrip serves r in a separate goroutine, because a fault may make it hang.
 func (t inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	served := make(chan *http.Response, 1)
 	go func() {
 		defer close(served)
 		defer func() {
-			// That is how a fault cuts the connection.
+			// A fault cuts the connection in this way.
 			if v := recover(); v != nil && v != http.ErrAbortHandler {
 				panic(v)
 			}
@@ -41,7 +41,7 @@ func (t inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// serverRequest is r as it arrives.
+// serverRequest returns r as a server receives it.
 func serverRequest(r *http.Request) *http.Request {
 	in := r.Clone(r.Context())
 	in.RequestURI = r.URL.RequestURI()

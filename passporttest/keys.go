@@ -11,11 +11,11 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 )
 
-// firstKey is made once in a process: making an RSA key costs more than
-// everything else that a test does here, and tests start many auth domains.
+// firstKey is made once per process: generating an RSA key takes longer than
+// everything else here, and tests start many auth domains.
 var firstKey = sync.OnceValue(newKey)
 
-// foreignKey is one that no auth domain publishes.
+// foreignKey is a key that no auth domain publishes.
 var foreignKey = sync.OnceValue(newKey)
 
 func newKey() jose.JSONWebKey {
@@ -33,13 +33,12 @@ type keyring struct {
 	keys []jose.JSONWebKey
 }
 
-// open puts the first key into a ring. That is not left to the first request that
-// signs: whoever makes it gives up after a while, and on a busy machine a key takes
-// longer.
+// open adds the first key. The first request that signs does not wait for it: on a busy
+// machine, generating a key may take longer than the client's time-out.
 func (k *keyring) open() { k.keys = []jose.JSONWebKey{firstKey()} }
 
-// published returns the keys. The caller may keep what it returns: a ring is
-// replaced as a whole.
+// published returns the keys. The caller may keep the result: a ring is replaced as a
+// whole.
 func (k *keyring) published() []jose.JSONWebKey {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -63,12 +62,12 @@ func (k *keyring) jwks() jose.JSONWebKeySet {
 	return set
 }
 
-// RotateKeys makes a new signing key and uses it from now on. The key before
-// it stays in the JWKS, as at Auth0; older ones leave it, so that calling
-// RotateKeys twice makes every token issued so far unverifiable.
+// RotateKeys generates a new signing key and uses it from now on. The previous key
+// stays in the JWKS, as at Auth0; older ones are removed, so after a second call no
+// token issued before the first can be verified.
 //
-// All auth domains of a process share the key that they start with, because
-// making one takes a while.
+// All auth domains of a process start with the same key, because generating one takes
+// a while.
 func (d *AuthDomain) RotateKeys() { d.keys.rotate() }
 
 func (d *AuthDomain) jwks(w http.ResponseWriter, _ *http.Request) {
@@ -76,7 +75,7 @@ func (d *AuthDomain) jwks(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, d.keys.jwks())
 }
 
-// sign returns a JWT of the kind that Auth0 makes.
+// sign returns a JWT in the form that Auth0 uses.
 func (d *AuthDomain) sign(claims map[string]any) string {
 	key := d.keys.current()
 	return signJWT(key, jwtHeader(key), claims)

@@ -6,9 +6,8 @@ import (
 	"net"
 )
 
-// dialLocalhost dials addr, and takes every name under localhost for the
-// loopback address as browsers do (RFC 6761 §6.3), since not every system's
-// resolver knows these names.
+// dialLocalhost dials addr. Like browsers, it resolves every name under localhost to
+// the loopback address (RFC 6761 §6.3), which not every system's resolver does.
 func dialLocalhost(ctx context.Context, network, addr string) (net.Conn, error) {
 	var dialer net.Dialer
 	host, port, err := net.SplitHostPort(addr)

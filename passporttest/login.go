@@ -2,11 +2,11 @@ package passporttest
 
 import "net/http"
 
-// loginPath has Auth0's name for the login page.
+// loginPath is the path of Auth0's login page.
 const loginPath = "/u/login"
 
-// loginPage asks who is signing in. Its address carries the whole
-// authentication request, which is checked again: the page keeps no state.
+// loginPage asks who is signing in. It is stateless: its URL contains the whole
+// authentication request, which is checked again.
 func (d *AuthDomain) loginPage(w http.ResponseWriter, r *http.Request) {
 	req, ok := d.authRequest(w, r, r.URL.Query())
 	if !ok {
@@ -19,7 +19,7 @@ func (d *AuthDomain) loginPage(w http.ResponseWriter, r *http.Request) {
 	page(w, http.StatusOK, "login.html", data)
 }
 
-// submitLogin takes the choice that was made on the page.
+// submitLogin handles the page's form.
 func (d *AuthDomain) submitLogin(w http.ResponseWriter, r *http.Request) {
 	req, ok := d.authRequest(w, r, r.URL.Query())
 	if !ok {

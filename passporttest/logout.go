@@ -7,8 +7,7 @@ import (
 	"strings"
 )
 
-// logout is Auth0's own logout endpoint: it knows neither state nor
-// id_token_hint, and ignores them.
+// logout is Auth0's own logout endpoint, which ignores state and id_token_hint.
 func (d *AuthDomain) logout(w http.ResponseWriter, r *http.Request) {
 	target, ok := d.logoutTarget(w, r.URL.Query())
 	if !ok {
@@ -17,8 +16,8 @@ func (d *AuthDomain) logout(w http.ResponseWriter, r *http.Request) {
 	d.signOut(w, r, target)
 }
 
-// logoutTarget returns where the browser goes, "" if nothing is registered. If
-// it returns false it has answered with a page, and nothing ends.
+// logoutTarget returns where the browser goes, "" if no URL is registered. If it
+// returns false it has responded with a page, and nothing ends.
 func (d *AuthDomain) logoutTarget(w http.ResponseWriter, query url.Values) (string, bool) {
 	client := Client{LogoutURLs: d.options.LogoutURLs}
 	if id := query.Get("client_id"); id != "" {
@@ -40,10 +39,9 @@ func (d *AuthDomain) logoutTarget(w http.ResponseWriter, query url.Values) (stri
 	return returnTo, true
 }
 
-// signOut ends the session whose cookie the request carries, and sends the
-// browser on to target unless that is empty. Without the cookie, as in an
-// iframe whose browser blocks third-party cookies, nothing ends, and the answer
-// is the same.
+// signOut ends the session whose cookie the request carries, and redirects the browser
+// to target unless that is empty. Without the cookie, as in an iframe if the browser
+// blocks third-party cookies, nothing ends, and the response is the same.
 func (d *AuthDomain) signOut(w http.ResponseWriter, r *http.Request, target string) {
 	ended := d.endBrowserSession(w, r)
 	if frames := d.frontChannelURLs(ended); len(frames) > 0 {
@@ -57,7 +55,8 @@ func (d *AuthDomain) signOut(w http.ResponseWriter, r *http.Request, target stri
 	redirect(w, r, target, nil)
 }
 
-// endBrowserSession returns the zero Session if there was none to end.
+// endBrowserSession ends the browser's session and returns it, or the zero Session if
+// there is none.
 func (d *AuthDomain) endBrowserSession(w http.ResponseWriter, r *http.Request) Session {
 	if effectOf(r).keepsSession() {
 		return Session{}
@@ -68,10 +67,10 @@ func (d *AuthDomain) endBrowserSession(w http.ResponseWriter, r *http.Request) S
 	return ended
 }
 
-// EndSession ends a Passport session from the auth domain's side, as happens
-// when its user signs out in another application: the clients of the session
-// are sent their logout tokens before it returns. There is no page that could
-// show front-channel iframes. It returns false if no live session has that SID.
+// EndSession ends a Passport session at the auth domain, as when its user signs out in
+// another application. Before it returns, the clients of the session have received
+// their logout tokens. There are no front-channel iframes, because there is no page to
+// show them. It returns false if no live session has that SID.
 func (d *AuthDomain) EndSession(sid string) bool {
 	ended, ok := d.db.endSession(d.now(), withSID(sid))
 	if ok {
@@ -87,7 +86,7 @@ func (c Client) firstLogoutURL() string {
 	return c.LogoutURLs[0]
 }
 
-// allowsReturnTo compares without query and fragment, as Auth0 does.
+// allowsReturnTo ignores query and fragment, as Auth0 does.
 func (c Client) allowsReturnTo(raw string) bool {
 	if c.AnyLoopback && isLoopbackURL(raw) {
 		return true
@@ -99,7 +98,7 @@ func (c Client) allowsReturnTo(raw string) bool {
 	})
 }
 
-// bareURL returns what of a URL is compared.
+// bareURL returns the part of a URL that is compared.
 func bareURL(raw string) (string, bool) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Scheme == "" || u.Host == "" {

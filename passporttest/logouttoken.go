@@ -6,31 +6,30 @@ const backChannelEvent = "http://schemas.openid.net/event/backchannel-logout"
 // Back-Channel Logout 1.0 §2.4 recommends.
 const logoutTokenLifetime = 120 // seconds
 
-// LogoutToken says what is to stand in a logout token.
+// LogoutToken is what to put into a logout token.
 type LogoutToken struct {
 	// ClientID is the audience. Empty: the first of [Options.Clients].
 	ClientID string
 
-	// Subject and SID are the sub and sid claims; one that is empty is left
-	// out. A valid token has at least one of them.
+	// Subject and SID are the sub and sid claims. An empty one is left out. A valid
+	// token has at least one of them.
 	Subject string
 	SID     string
 
-	// Edit, unless nil, changes the JOSE header and the claims before the
-	// token is signed, in whatever way. The alg that it leaves in the header
-	// decides about the signature: "none" means that there is none, "HS256"
-	// that the public key was taken for an HMAC secret (the classic confusion
-	// of keys); under any other name it is RS256.
+	// Edit, unless nil, may change the JOSE header and the claims before the token
+	// is signed. The resulting alg decides about the signature: with "none" there
+	// is none, with "HS256" the public key is the HMAC secret (the classic key
+	// confusion), and with any other value it is RS256.
 	Edit func(header, claims map[string]any)
 
 	// ForeignKey signs with a key that the auth domain does not publish.
 	ForeignKey bool
 }
 
-// SignLogoutToken returns a logout token as Auth0 makes them (OpenID Connect
-// Back-Channel Logout 1.0 §2.4): typ JWT, aud a string, and two minutes to live.
-// [AuthDomain.SendLogoutToken] sends it. It panics if Edit leaves something
-// that is not JSON.
+// SignLogoutToken returns a logout token in Auth0's form (OpenID Connect Back-Channel
+// Logout 1.0 §2.4): typ is JWT, aud is a string, and it is valid for two minutes. Send
+// it with [AuthDomain.SendLogoutToken]. SignLogoutToken panics if the result of Edit
+// cannot be encoded as JSON.
 func (d *AuthDomain) SignLogoutToken(t LogoutToken) string {
 	key := d.keys.current()
 	header := jwtHeader(key)

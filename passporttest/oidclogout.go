@@ -20,8 +20,8 @@ type endSessionRequest struct {
 	params url.Values
 }
 
-// oidcLogout takes GET and POST (§2.1). Like Auth0 it asks the user first
-// unless a hint shows that the client knows the session in this browser.
+// oidcLogout accepts GET and POST (§2.1). Like Auth0 it asks the user first, unless a
+// hint shows that the client knows the session in this browser.
 func (d *AuthDomain) oidcLogout(w http.ResponseWriter, r *http.Request) {
 	req, ok := d.endSessionRequest(w, r)
 	if !ok {
@@ -41,9 +41,8 @@ func (d *AuthDomain) oidcLogout(w http.ResponseWriter, r *http.Request) {
 	d.signOut(w, r, req.target)
 }
 
-// confirmLogout takes what the user said on the page. One who stays signed in
-// goes back to the client as well, so that coming back proves nothing: some
-// providers do just that.
+// confirmLogout handles the page's form. A user who stays signed in is sent back to the
+// client too, so that coming back proves nothing: some providers do that.
 func (d *AuthDomain) confirmLogout(w http.ResponseWriter, r *http.Request) {
 	req, ok := d.endSessionRequest(w, r)
 	if !ok {
@@ -60,11 +59,11 @@ func (d *AuthDomain) confirmLogout(w http.ResponseWriter, r *http.Request) {
 	redirect(w, r, req.target, nil)
 }
 
-// endSessionRequest reads and checks the request. If it returns false it has
-// answered with a page, and nothing ends (§4).
+// endSessionRequest reads and checks the request. If it returns false it has responded
+// with a page, and nothing ends (§4).
 func (d *AuthDomain) endSessionRequest(w http.ResponseWriter, r *http.Request) (*endSessionRequest, bool) {
 	params := maps.Clone(r.Form)
-	params.Del("decision") // is the user's to make
+	params.Del("decision") // only the user's form may set it
 	req := &endSessionRequest{sid: params.Get("logout_hint"), params: params}
 	id := params.Get("client_id")
 	if hint := params.Get("id_token_hint"); hint != "" {
@@ -99,8 +98,8 @@ func withState(uri, state string) string {
 	return addQuery(uri, url.Values{"state": {state}})
 }
 
-// checkHint returns the client and the session that an ID token names. One
-// that has expired will do: users log out late (§2).
+// checkHint returns the client and the session that an ID token names. It accepts an
+// expired token, because users log out late (§2).
 func (d *AuthDomain) checkHint(hint, clientID, sid string) (aud, hintSID, problem string) {
 	var claims struct {
 		Issuer   string       `json:"iss"`
@@ -119,8 +118,8 @@ func (d *AuthDomain) checkHint(hint, clientID, sid string) (aud, hintSID, proble
 	return claims.Audience[0], claims.SID, ""
 }
 
-// allowsPostLogout compares exactly (§3.1). The tenant's list serves requests
-// that send no client_id of their own, as at Auth0.
+// allowsPostLogout compares exactly (§3.1). The tenant's list applies to requests
+// without a client_id, as at Auth0.
 func (d *AuthDomain) allowsPostLogout(c Client, byClientID bool, uri string) bool {
 	if slices.Contains(c.LogoutURLs, uri) || c.AnyLoopback && isLoopbackURL(uri) {
 		return true

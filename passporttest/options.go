@@ -12,13 +12,11 @@ import (
 	"time"
 )
 
-// ClientID is the id of the one client that an auth domain has when
-// [Options.Clients] is empty: a public client, which accepts any redirect URI
-// and any logout URL on a loopback host.
+// ClientID is the client_id of the only client if [Options.Clients] is empty: a public
+// client, which allows any redirect URI and any logout URL on a loopback host.
 const ClientID = "passporttest"
 
-// DefaultUser returns the one user that an auth domain has when
-// [Options.Users] is empty.
+// DefaultUser returns the only user if [Options.Users] is empty.
 func DefaultUser() User {
 	return User{
 		Subject:               "email|00000000000000000000a11c",
@@ -30,14 +28,13 @@ func DefaultUser() User {
 	}
 }
 
-// Options says how an auth domain behaves. The zero value is usable: one
-// public client, one user, and a login page.
+// Options configures an auth domain. The zero value is usable: one public client, one
+// user, and a login page.
 type Options struct {
-	// Issuer is the issuer exactly as it stands in tokens and in the discovery
-	// document; the endpoints lie below it. Auth0's end in a slash. Empty: the
-	// URL of the server that [NewServer] starts, or, for a handler that
-	// somebody else serves, the host that the first request names; with a
-	// slash at the end either way.
+	// Issuer is the issuer exactly as in tokens and in the discovery document; the
+	// endpoints are below it. Auth0's end in a slash. Empty: the URL of the server
+	// that [NewServer] starts or, for a handler that you serve yourself, the host
+	// of the first request, with a slash at the end.
 	Issuer string
 
 	// Clients are the applications that may use the auth domain. Empty: one,
@@ -47,21 +44,20 @@ type Options struct {
 	// Users are the people who can sign in. Empty: [DefaultUser].
 	Users []User
 
-	// LogoutURLs is the tenant's list of allowed logout URLs, which /v2/logout
-	// goes by when it is asked without a client_id. Empty allows none.
+	// LogoutURLs is the tenant's list of allowed logout URLs, for requests to
+	// /v2/logout without a client_id. Empty allows none.
 	LogoutURLs []string
 
-	// AutoLogin makes /authorize sign a user in without asking: the one whose
-	// Email is the request's email or login_hint parameter, otherwise the
-	// first. Without it people see a login page.
+	// AutoLogin makes /authorize sign a user in without a login page: the one whose
+	// Email is the request's email or login_hint parameter, otherwise the first.
 	AutoLogin bool
 
 	// ConfirmLogout makes /oidc/logout ask the user before it ends anything,
 	// as many OpenID providers do.
 	ConfirmLogout bool
 
-	// StaticRefreshTokens turns rotation off: a refresh token stays good until
-	// it is revoked, and a refresh returns no new one.
+	// StaticRefreshTokens turns rotation off: a refresh token stays valid until it
+	// is revoked, and a refresh returns no new one.
 	StaticRefreshTokens bool
 
 	// CookieSameSite is the SameSite attribute of the cookie named auth0. 0
@@ -69,8 +65,8 @@ type Options struct {
 	// the cookies.
 	CookieSameSite http.SameSite
 
-	// SessionLifetime is how long a Passport session lives, whatever its user
-	// does. 0 means three days; negative means for ever.
+	// SessionLifetime is how long a Passport session lives, even if it is used. 0
+	// means three days; negative means for ever.
 	SessionLifetime time.Duration
 
 	// IDTokenLifetime is how long an ID token is valid. 0 means ten hours;
@@ -81,63 +77,61 @@ type Options struct {
 	// negative leaves exp and expires_in out.
 	AccessTokenLifetime time.Duration
 
-	// RefreshTokenLifetime is how long a refresh token and those that replace
-	// it are good, counted from the login. 0 means thirty days; negative means
-	// for ever.
+	// RefreshTokenLifetime is how long a refresh token and those that replace it are
+	// valid after the login. 0 means thirty days; negative means for ever.
 	RefreshTokenLifetime time.Duration
 
 	// DeviceCodeLifetime is how long the user of a device has to enter its
 	// code. 0 means fifteen minutes.
 	DeviceCodeLifetime time.Duration
 
-	// DeviceInterval is how long a device is told to wait between two questions
-	// whether that has been done, in whole seconds. 0 means five.
+	// DeviceInterval is the polling interval that a device is told, in whole
+	// seconds. 0 means five.
 	DeviceInterval time.Duration
 
-	// Now is the clock for everything that is issued and everything that
-	// expires. Nil means time.Now. It is called from many goroutines.
+	// Now is the clock for issue and expiry times. Nil means time.Now. It is called
+	// from many goroutines.
 	Now func() time.Time
 
-	// HTTPClient sends the back-channel logout tokens. Nil means a client that
-	// gives up after five seconds, follows no redirect, and finds every name
-	// under localhost on the loopback address.
+	// HTTPClient sends the back-channel logout tokens. Nil means a client that times
+	// out after five seconds, follows no redirects, and resolves every name under
+	// localhost to the loopback address.
 	HTTPClient *http.Client
 
-	// Logger is told once by [NewServer] where the server is, and that it is
-	// not for production. Nil means slog.Default, and in a test, nothing.
+	// Logger receives one message from [NewServer]: the server's URL, and that it is
+	// not for production. Nil means slog.Default; in a test, nothing is logged.
 	Logger *slog.Logger
 
-	// Addr is the address that [NewServer] listens on. Empty means
-	// "127.0.0.1:0", a port that is free.
+	// Addr is the address that [NewServer] listens on. Empty means "127.0.0.1:0", a
+	// free port.
 	Addr string
 
-	// Host is the host name that [NewServer] puts into its URL, such as
-	// "auth.localhost", which browsers take to be another site than
-	// "app.localhost". Empty: the host of Addr.
+	// Host is the host name in the URL of [NewServer], such as "auth.localhost",
+	// which to browsers is another site than "app.localhost". Empty: the host of
+	// Addr.
 	Host string
 
-	// TLS makes [NewServer] serve https, with a certificate of its own that
+	// TLS makes [NewServer] serve https, with a self-signed certificate that
 	// [Server.Client] trusts.
 	TLS bool
 }
 
-// Client is an application that is registered with the auth domain.
+// Client is an application registered with the auth domain.
 type Client struct {
 	// ID is the client_id. It must not be empty.
 	ID string
 
-	// Secret makes the client a confidential one, which authenticates with
+	// Secret makes the client confidential: it authenticates with
 	// client_secret_basic or client_secret_post. A client without a secret is
-	// public: it sends client_id alone, and must use PKCE with S256.
+	// public: it only sends client_id, and must use PKCE with S256.
 	Secret string
 
-	// RedirectURIs are the allowed callback URLs; a request must name one of
-	// them exactly.
+	// RedirectURIs are the allowed callback URLs, which are compared exactly.
 	RedirectURIs []string
 
-	// LogoutURLs are the allowed logout URLs. /v2/logout does not compare
-	// query and fragment, and goes to the first when it is given no returnTo;
-	// /oidc/logout compares exactly.
+	// LogoutURLs are the allowed logout URLs. /v2/logout ignores query and fragment
+	// when it compares, and goes to the first if there is no returnTo; /oidc/logout
+	// compares exactly.
 	LogoutURLs []string
 
 	// WebOrigins are the origins, such as "https://app.example.com", whose
@@ -145,19 +139,19 @@ type Client struct {
 	// RedirectURIs.
 	WebOrigins []string
 
-	// AnyLoopback allows every redirect URI, every logout URL and every origin
-	// on a loopback host (localhost and the names below it, 127.0.0.0/8, ::1),
-	// whatever its port and path, in addition to those that are listed.
+	// AnyLoopback also allows every redirect URI, logout URL and origin on a
+	// loopback host (localhost and the names below it, 127.0.0.0/8, ::1), with any
+	// port and path.
 	AnyLoopback bool
 
-	// BackChannelLogoutURI is where a logout token is sent when a session
-	// ends in which the client obtained tokens. Empty: none is sent.
+	// BackChannelLogoutURI receives a logout token when a session ends in which the
+	// client obtained tokens. Empty: none is sent.
 	BackChannelLogoutURI string
 
-	// FrontChannelLogoutURI is what an iframe visits when a browser logs out
-	// of such a session (OpenID Connect Front-Channel Logout 1.0 §2): the
-	// logout answers with a page of iframes then, which goes on when they have
-	// loaded, instead of a redirect. Empty: there is no iframe.
+	// FrontChannelLogoutURI is visited by an iframe when a browser logs out of such
+	// a session (OpenID Connect Front-Channel Logout 1.0 §2): instead of redirecting,
+	// the logout responds with a page of iframes, which redirects when they have
+	// loaded. Empty: there is no iframe.
 	FrontChannelLogoutURI string
 }
 
@@ -185,7 +179,7 @@ const (
 	defaultDeviceInterval       = 5 * time.Second
 )
 
-// withDefaults returns a copy of o that shares nothing with the caller.
+// withDefaults returns a copy of o, with defaults, that shares nothing with the caller.
 func (o Options) withDefaults() Options {
 	o.Clients = copyClients(o.Clients)
 	if len(o.Clients) == 0 {
@@ -220,7 +214,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// defaultLogger spares a test the line: it knows what it has started.
+// defaultLogger logs nothing in a test.
 func defaultLogger() *slog.Logger {
 	if testing.Testing() {
 		return slog.New(slog.DiscardHandler)
@@ -244,8 +238,8 @@ func copyClients(clients []Client) []Client {
 	return copied
 }
 
-// check panics on options that can only be a slip of the test's author, for
-// whom a panic in the constructor is the shortest way to the cause.
+// check panics on invalid options, because a panic in the constructor leads the test's
+// author straight to the mistake.
 func (o Options) check() {
 	clients := make(map[string]bool)
 	for i, c := range o.Clients {
@@ -287,7 +281,7 @@ func (o *Options) userBySubject(subject string) (User, bool) {
 	return User{}, false
 }
 
-// userByEmail returns the user whom a hint means, or the first.
+// userByEmail returns the user with that email address, or the first.
 func (o *Options) userByEmail(email string) User {
 	for _, u := range o.Users {
 		if email != "" && strings.EqualFold(u.Email, email) {

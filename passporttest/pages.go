@@ -15,13 +15,13 @@ var pageFiles embed.FS
 
 var pages = template.Must(template.ParseFS(pageFiles, "pages/*.html"))
 
-// No form-action here: browsers apply it to the redirect that answers a form
-// too, and ours goes to the application.
+// There is no form-action: browsers apply it to the redirect after a form too, and ours
+// goes to the application.
 const pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; frame-src http: https:; base-uri 'none'"
 
-// page answers with one of the pages. Like Auth0's, none of them may be framed,
-// for many have buttons that change something. None may be stored, or tell
-// another site its address, which holds the parameters of a login or a logout.
+// page responds with one of the pages. Like Auth0's, they must not be framed, because
+// many have buttons that change something. They must not be stored, nor send their URL
+// to another site, because it contains the parameters of a login or a logout.
 func page(w http.ResponseWriter, status int, name string, data any) {
 	w.Header().Set("X-Frame-Options", "DENY")
 	framablePage(w, status, name, data)
@@ -41,8 +41,7 @@ func framablePage(w http.ResponseWriter, status int, name string, data any) {
 	_, _ = w.Write(body.Bytes())
 }
 
-// errorPage is for requests that no client can be told about: nothing in them
-// says where to send the browser.
+// errorPage is for invalid requests that do not say where to redirect the browser.
 func errorPage(w http.ResponseWriter, title, detail, value string) {
 	page(w, http.StatusBadRequest, "error.html", struct{ Title, Detail, Value string }{title, detail, value})
 }
@@ -55,14 +54,14 @@ func stillSignedInPage(w http.ResponseWriter) {
 	page(w, http.StatusOK, "signedin.html", struct{ Title string }{"You are still signed in"})
 }
 
-// continuePage goes on to target by itself.
+// continuePage is a page that redirects to target.
 func continuePage(w http.ResponseWriter, target string) {
 	w.Header().Set("Refresh", "0; url="+target)
 	page(w, http.StatusOK, "continue.html", struct{ Title, Target string }{"One moment", target})
 }
 
-// framesPage visits the URLs in iframes and then goes on to target, unless that
-// is empty: a browser minds Refresh when all that is in the page has loaded.
+// framesPage visits the URLs in iframes and then redirects to target, unless that is
+// empty: a browser follows Refresh when everything in the page has loaded.
 func framesPage(w http.ResponseWriter, frames []string, target string) {
 	if target != "" {
 		w.Header().Set("Refresh", "0; url="+target)
@@ -81,7 +80,7 @@ type loginData struct {
 
 type userChoice struct {
 	Subject, Name, Email, Initial string
-	Hinted                        bool // the client said that it is this one
+	Hinted                        bool // the client has named this user
 }
 
 func (u User) choice(hint string) userChoice {

@@ -20,28 +20,27 @@ type Request struct {
 	Form   url.Values // what a form in the body held
 	Header http.Header
 
-	// SID is that of the live Passport session whose cookie the request
-	// carried; empty if it carried none.
+	// SID is the SID of the live Passport session whose cookie the request carried,
+	// or empty.
 	SID string
 
-	// Status is what was answered. It is 0 before there is an answer, and for
-	// good if a fault cut the connection.
+	// Status is the status of the response. It is 0 until there is one, and stays 0
+	// if a fault cuts the connection.
 	Status int
 }
 
-// Requests returns the requests that have arrived, in order: those for one of
-// the paths, or all of them if none is given. CORS preflight requests are not
-// among them: see [AuthDomain.Preflights]. What it returns must not be modified.
+// Requests returns the requests that have arrived, in order: those for one of the
+// paths, or all if none is given. CORS preflight requests are not among them: see
+// [AuthDomain.Preflights]. Do not modify the result.
 func (d *AuthDomain) Requests(paths ...string) []Request {
 	found, _, _ := d.record.find(paths)
 	return found
 }
 
-// Await waits until n requests for path have been dealt with, and returns
-// those that have arrived by then. A request has been dealt with when all its
-// effects are there (a token is revoked, a session ended) and its answer is on
-// its way, or as soon as a fault makes it hang. Await returns an error if ctx
-// ends first.
+// Await waits until n requests for path have been handled, and returns those that have
+// arrived by then. A request has been handled when it has had all its effects (a token
+// is revoked, a session ended) and its response is being sent, or as soon as a fault
+// makes it hang. Await returns an error if ctx is done first.
 func (d *AuthDomain) Await(ctx context.Context, path string, n int) ([]Request, error) {
 	for {
 		found, settled, changed := d.record.find([]string{path})
@@ -108,8 +107,7 @@ func requestFrom(r *http.Request, now time.Time) Request {
 	}
 }
 
-// settle says that e has been dealt with; status is 0 if it is held by a
-// fault.
+// settle records that e has been handled; status is 0 if a fault makes it hang.
 func (c *recorder) settle(e *entry, status int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// TokenState says what has become of a refresh token.
+// TokenState is the state of a refresh token.
 type TokenState int
 
 const (
@@ -13,15 +13,15 @@ const (
 	Unknown TokenState = iota
 	// Live is a token that can be used.
 	Live
-	// Rotated is a token that was used, and replaced by another. Using it once
-	// more is an [Incident].
+	// Rotated is a token that was used and replaced by another. Using it again is an
+	// [Incident].
 	Rotated
 	// Revoked is a token that was revoked at /oauth/revoke.
 	Revoked
-	// Expired is a token that has outlived [Options.RefreshTokenLifetime].
+	// Expired is a token that is older than [Options.RefreshTokenLifetime].
 	Expired
-	// Killed is a token that was revoked by the auth domain, because another
-	// of its family, or the code that it came from, was used twice.
+	// Killed is a token that the auth domain has revoked because another token of
+	// its family, or the code that it came from, was used twice.
 	Killed
 )
 
@@ -34,7 +34,7 @@ func (s TokenState) String() string {
 	return names[s]
 }
 
-// RefreshToken is what the auth domain knows of a refresh token.
+// RefreshToken is what the auth domain knows about a refresh token.
 type RefreshToken struct {
 	Value    string
 	State    TokenState
@@ -43,9 +43,8 @@ type RefreshToken struct {
 	SID      string // of the Passport session in which it was issued
 }
 
-// Incident is the use of something that had been used up: what a thief and his
-// victim look like from here, and also an application that refreshes twice at
-// once.
+// Incident is the use of a token or code that was already used up. Theft looks like
+// that to an auth domain, and so does an application that refreshes twice at once.
 type Incident struct {
 	// Kind is "refresh_token" or "authorization_code".
 	Kind     string
@@ -54,14 +53,14 @@ type Incident struct {
 	Subject  string
 }
 
-// RefreshTokens returns the refresh tokens in one of the given states, or all
-// that were ever issued if none is given, in the order of issue.
+// RefreshTokens returns the refresh tokens in one of the states, or all that were ever
+// issued if none is given, in the order of issue.
 func (d *AuthDomain) RefreshTokens(states ...TokenState) []RefreshToken {
 	return d.db.list(d.now(), states)
 }
 
-// RefreshToken returns what there is to know about one refresh token. Its
-// State is Unknown if it was never issued.
+// RefreshToken returns what the auth domain knows about a refresh token. Its State is
+// Unknown if it was never issued.
 func (d *AuthDomain) RefreshToken(value string) RefreshToken {
 	d.db.mu.Lock()
 	defer d.db.mu.Unlock()
@@ -72,7 +71,7 @@ func (d *AuthDomain) RefreshToken(value string) RefreshToken {
 	return t.public(d.now())
 }
 
-// Incidents returns what was used more than once, in order.
+// Incidents returns all incidents, in order.
 func (d *AuthDomain) Incidents() []Incident {
 	d.db.mu.Lock()
 	defer d.db.mu.Unlock()

@@ -2,8 +2,8 @@ package passporttest
 
 import "net/http"
 
-// revoke ends a refresh token as RFC 7009 §2 describes. The answer does not
-// tell whether there was anything to end.
+// revoke revokes a refresh token (RFC 7009 §2). The response does not tell whether
+// there was one.
 func (d *AuthDomain) revoke(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	client, err := d.authenticate(r)

@@ -8,8 +8,8 @@ import (
 
 const maxBody = 1 << 20
 
-// ServeHTTP implements [http.Handler]. Every request takes the same path: it is
-// recorded, struck by faults, answered by its endpoint, struck once more.
+// ServeHTTP implements [http.Handler]. Every request is recorded, passes early faults,
+// is handled by its endpoint, and passes late faults.
 func (d *AuthDomain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.learnIssuer(r)
 	if isPreflight(r) {
@@ -27,7 +27,7 @@ func (d *AuthDomain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *AuthDomain) serve(w http.ResponseWriter, r *http.Request, e *entry) {
-	status := 0 // as long as nothing is answered
+	status := 0 // until there is a response
 	settle := func() { d.record.settle(e, status) }
 	defer settle()
 
@@ -45,14 +45,14 @@ func (d *AuthDomain) serve(w http.ResponseWriter, r *http.Request, e *entry) {
 	a.Header().Set("Date", d.now().UTC().Format(http.TimeFormat))
 	effect.edit(a)
 
-	// Before the answer leaves, so that whoever has it finds it recorded.
+	// Before the response is sent, so that a client that has it finds it recorded.
 	a.WriteHeader(http.StatusOK)
 	status = a.status
 	settle()
 	a.writeTo(w)
 }
 
-// answer holds an answer back until all faults have had their say.
+// answer buffers a response until all faults have been applied.
 type answer struct {
 	header http.Header
 	status int
@@ -80,7 +80,7 @@ func (a *answer) reset() {
 	a.body.Reset()
 }
 
-// editJSON changes the body of a successful answer, if it is a JSON object.
+// editJSON changes the body of a successful response, if it is a JSON object.
 func (a *answer) editJSON(edit func(map[string]any)) {
 	var object map[string]any
 	if a.status != http.StatusOK || json.Unmarshal(a.body.Bytes(), &object) != nil {

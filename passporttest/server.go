@@ -12,13 +12,13 @@ import (
 	"sync"
 )
 
-// Server is an auth domain that is being served: on a port of the loopback
-// interface, unless [Options.Addr] says otherwise.
+// Server serves an auth domain, on a port of the loopback interface unless
+// [Options.Addr] says otherwise.
 type Server struct {
 	*AuthDomain
 
-	// URL is the base URL, of the form "http://127.0.0.1:1234", without a
-	// slash at the end.
+	// URL is the base URL, such as "http://127.0.0.1:1234", without a slash at the
+	// end.
 	URL string
 
 	server      *http.Server
@@ -28,8 +28,8 @@ type Server struct {
 	answering   sync.RWMutex // held for reading by each request
 }
 
-// NewServer starts an auth domain; the caller must Close it. Like httptest's
-// NewServer it panics if it cannot listen, and like [New] if o makes no sense.
+// NewServer starts an auth domain; the caller must Close it. It panics if it cannot
+// listen, as httptest.NewServer does, and if o is invalid, as [New] does.
 func NewServer(o Options) *Server {
 	d := New(o)
 	listener, err := net.Listen("tcp", d.options.Addr)
@@ -53,7 +53,7 @@ func NewServer(o Options) *Server {
 	return s
 }
 
-// publicHost returns the host and port for the URL of a server at addr.
+// publicHost returns the host and port for the URL of a server that listens on addr.
 func publicHost(host string, addr net.Addr) string {
 	if host == "" {
 		return addr.String()
@@ -71,7 +71,7 @@ func (s *Server) serve(l net.Listener) {
 	_ = s.server.Serve(l)
 }
 
-// counted lets Close wait for the requests that are being answered.
+// counted lets Close wait for requests in progress.
 func (s *Server) counted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.answering.RLock()
@@ -80,9 +80,9 @@ func (s *Server) counted(next http.Handler) http.Handler {
 	})
 }
 
-// Close stops the server: it cuts what is open, requests that hang among them,
-// and returns when nothing of the server is running any more. Closing twice
-// does no harm. What the auth domain knows can still be read.
+// Close stops the server: it closes all connections, even those of requests that hang,
+// and returns when no goroutine of the server is left. Closing it again does nothing.
+// The methods of the auth domain still work.
 func (s *Server) Close() {
 	_ = s.server.Close()
 	s.outbox.close()
@@ -92,40 +92,35 @@ func (s *Server) Close() {
 	s.transport.CloseIdleConnections()
 }
 
-// Client returns an HTTP client for the program under test, such as its
-// HTTPClient: it finds the server under its host name, and all names under
-// localhost, without asking DNS, and trusts the server's certificate. It keeps
-// no cookies.
+// Client returns an HTTP client for the program under test, such as its HTTPClient: it
+// resolves the server's host name, and all names under localhost, without DNS, and
+// trusts the server's certificate. It keeps no cookies.
 func (s *Server) Client() *http.Client {
 	return &http.Client{Transport: s.transport}
 }
 
-// Browser returns what stands in for a user's browser in a test without one: a
-// [Server.Client] that follows redirects and keeps cookies. Each call returns
-// another browser.
+// Browser returns a substitute for a user's browser: a [Server.Client] that follows
+// redirects and keeps cookies. Each call returns another browser.
 //
 // Its requests carry the Fetch Metadata of a navigation (Sec-Fetch-Site and the
-// others), by which a program sees that a logout has come back from the auth
-// domain: a GET is one that the user typed, a POST one of a form on a page of the
-// same origin. A Referer says which page a request was begun on instead. A request
-// that accepts no HTML, or has HX-Request, is a script's fetch on such a page; one
-// with Upgrade opens a WebSocket there.
-// Headers that a test sets stay, such as Sec-Fetch-Dest: iframe.
+// others), by which a program sees that a logout has come back from the auth domain. A
+// GET counts as typed by the user, and a POST as sent by a form on a page of the same
+// origin; set Referer to name another page. A request that accepts no HTML, or has
+// HX-Request, counts as a script's fetch on such a page; one with Upgrade opens a
+// WebSocket there. Headers that a test sets are kept, such as Sec-Fetch-Dest: iframe.
 //
-// Cookies do not tell ports apart: one that the program under test sets on
-// 127.0.0.1 is sent to the auth domain on 127.0.0.1 too, and the other way
-// round, just as in a real browser.
+// Cookies ignore ports: one that the program under test sets on 127.0.0.1 is also sent
+// to the auth domain on 127.0.0.1, and vice versa, as in a real browser.
 func (s *Server) Browser() *http.Client {
 	jar, _ := cookiejar.New(nil) // never fails
 	return &http.Client{Transport: fetchMetadata{s.transport}, Jar: jar}
 }
 
-// Certificate returns the certificate that the server presents, nil without
-// [Options.TLS].
+// Certificate returns the server's certificate, or nil without [Options.TLS].
 func (s *Server) Certificate() *x509.Certificate { return s.certificate }
 
 // Trust makes [Server.Client] and [Server.Browser] trust the certificate of another
-// server, such as the program under test if httptest serves it by https:
+// server, such as the program under test if httptest serves it over https:
 //
 //	auth.Trust(app.Certificate())
 //
@@ -137,7 +132,7 @@ func (s *Server) Trust(certificate *x509.Certificate) {
 	s.transport.TLSClientConfig.RootCAs.AddCert(certificate)
 }
 
-// newTransport returns a transport that finds host, the server's name, at addr.
+// newTransport returns a transport that resolves host, the server's name, to addr.
 func (s *Server) newTransport(host, addr string) *http.Transport {
 	t := &http.Transport{ForceAttemptHTTP2: true}
 	t.DialContext = func(ctx context.Context, network, target string) (net.Conn, error) {

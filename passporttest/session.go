@@ -6,27 +6,27 @@ import (
 	"time"
 )
 
-// The names of the cookies that hold a Passport session. Browsers that do not
-// know SameSite=None get by with the second.
+// The names of the cookies that contain a Passport session. The second is for browsers
+// that do not support SameSite=None.
 const (
 	sessionCookie = "auth0"
 	compatCookie  = "auth0_compat"
 )
 
-// Session is a Passport session: what the auth domain knows about a browser in
-// which a user has signed in.
+// Session is a Passport session: what the auth domain knows about a browser in which a
+// user is signed in.
 type Session struct {
-	// SID is the sid claim of the tokens that were obtained in the session.
+	// SID is the sid claim of the tokens issued in the session.
 	SID string
 
 	User User
 
-	// AuthTime is when the user signed in, and Expires when the session ends
-	// if nobody ends it before; zero means never.
+	// AuthTime is when the user signed in, and Expires when the session expires;
+	// zero means never.
 	AuthTime time.Time
 	Expires  time.Time
 
-	// ClientIDs are the clients that obtained tokens in the session, in the
+	// ClientIDs are the clients that have obtained tokens in the session, in the
 	// order in which they first did.
 	ClientIDs []string
 }
@@ -36,23 +36,22 @@ type liveSession struct {
 	cookie string // the secret that the browser holds
 }
 
-// Sessions returns the Passport sessions that are alive, oldest first.
+// Sessions returns the live Passport sessions, oldest first.
 func (d *AuthDomain) Sessions() []Session {
 	return d.db.liveSessions(d.now())
 }
 
-// Logins returns how many times a user signed in: by the login page, or
-// through [Options.AutoLogin]. A visit to /authorize that a Passport session
-// answered is not among them, which tells a real login from one that was let
-// through.
+// Logins returns how many times a user has signed in, on the login page or by
+// [Options.AutoLogin]. It does not count a visit to /authorize that needed no login
+// because of a Passport session.
 func (d *AuthDomain) Logins() int {
 	d.db.mu.Lock()
 	defer d.db.mu.Unlock()
 	return d.db.logins
 }
 
-// signIn begins a session for user, in place of the one that the browser has,
-// and hands the browser its cookies.
+// signIn begins a session for user, which replaces the browser's session, and sets the
+// cookies.
 func (d *AuthDomain) signIn(w http.ResponseWriter, r *http.Request, user User) Session {
 	now := d.now()
 	s := &liveSession{
@@ -61,14 +60,14 @@ func (d *AuthDomain) signIn(w http.ResponseWriter, r *http.Request, user User) S
 	}
 	d.db.beginSession(s, withCookie(cookies(r)))
 	for _, c := range d.sessionCookies(r, s.cookie) {
-		// Not Expires: the browser does not go by Options.Now.
+		// Not Expires, because the browser does not use Options.Now.
 		c.MaxAge = max(0, int(d.options.SessionLifetime.Seconds()))
 		http.SetCookie(w, c)
 	}
 	return s.Session
 }
 
-// session returns the live session whose cookie came with the request.
+// session returns the live session whose cookie the request carries.
 func (d *AuthDomain) session(r *http.Request) (Session, bool) {
 	return d.db.session(d.now(), withCookie(cookies(r)))
 }
@@ -80,10 +79,10 @@ func (d *AuthDomain) clearCookies(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// sessionCookies are the two that Auth0 sets. Both are Secure at Auth0, where
-// everything is https. Over plain http only the first is: browsers take http
-// on a loopback host for secure and keep it, while net/http/cookiejar and
-// Safari do not and go by the second.
+// sessionCookies returns the two cookies that Auth0 sets. At Auth0, where everything is
+// https, both are Secure. Over plain http only the first is: most browsers treat http
+// on a loopback host as secure and keep it, while net/http/cookiejar and Safari do not
+// and use the second.
 func (d *AuthDomain) sessionCookies(r *http.Request, value string) []*http.Cookie {
 	return []*http.Cookie{
 		{Name: sessionCookie, Value: value, Path: "/", HttpOnly: true, Secure: true, SameSite: d.options.CookieSameSite},
@@ -102,7 +101,7 @@ func cookies(r *http.Request) []string {
 	return values
 }
 
-// expiry returns the moment that lies lifetime after now, or zero for never.
+// expiry returns now plus lifetime, or zero for never.
 func expiry(now time.Time, lifetime time.Duration) time.Time {
 	if lifetime < 0 {
 		return time.Time{}
@@ -126,8 +125,8 @@ func (db *database) liveSessions(now time.Time) []Session {
 	return live
 }
 
-// copy returns the session with a list of clients of its own, for more may
-// join while the caller reads.
+// copy returns the session with its own list of clients, because more may join while
+// the caller reads it.
 func (s *liveSession) copy() Session {
 	c := s.Session
 	c.ClientIDs = slices.Clone(c.ClientIDs)
@@ -144,7 +143,7 @@ func (db *database) session(now time.Time, is func(*liveSession) bool) (Session,
 	return db.sessions[i].copy(), true
 }
 
-// beginSession adds s in place of the session that is, if there is one.
+// beginSession adds s, which replaces the session for which is returns true, if any.
 func (db *database) beginSession(s *liveSession, is func(*liveSession) bool) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -167,8 +166,8 @@ func (db *database) endSession(now time.Time, is func(*liveSession) bool) (Sessi
 	return ended, true
 }
 
-// joinSession notes that a client obtained tokens in a session. The caller
-// holds the lock.
+// joinSession records that a client has obtained tokens in a session. The caller holds
+// the lock.
 func (db *database) joinSession(sid, clientID string) {
 	for _, s := range db.sessions {
 		if s.SID == sid && !slices.Contains(s.ClientIDs, clientID) {

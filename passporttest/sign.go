@@ -8,7 +8,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// signJWT signs whatever it is given, as the header's alg says.
+// signJWT signs any header and claims, as the header's alg says.
 func signJWT(key jose.JSONWebKey, header, claims map[string]any) string {
 	signing := jose.SigningKey{Algorithm: jose.RS256, Key: key.Key}
 	if header["alg"] == "HS256" {

@@ -12,30 +12,30 @@ import (
 	"github.com/passport-go/passport/internal/testsession"
 )
 
-// Handler is the part of *passport.Passport by which [NewSession] knows it.
+// Handler is the part of *passport.Passport that [NewSession] needs.
 type Handler interface {
 	Handler(next http.Handler) http.Handler
 }
 
-// SignedIn is a user who is signed in to the program under test. [NewSession]
-// makes one.
+// SignedIn is a user who is signed in to the program under test. [NewSession] creates
+// one.
 type SignedIn struct {
 	session testsession.Session
 }
 
-// NewSession begins an app session of user's, without a login: nothing is asked of
-// the auth domain, which need not exist. p is the *passport.Passport of the
-// program under test. The test fails if p's Store refuses the session.
+// NewSession begins an app session for user without a login. It does not call the auth
+// domain, which need not exist. p is the *passport.Passport of the program under test.
+// The test fails if p's Store refuses the session.
 //
-// The session is like any other, with an ID token and an access token for the
-// user. It has no refresh token: a logout finds nothing to revoke, and an access
-// token that has expired, after a day, is not refreshed.
+// The session is like any other, with an ID token and an access token for the user. It
+// has no refresh token, so a logout has nothing to revoke, and the access token, which
+// expires after a day, cannot be refreshed.
 //
 //	user := passporttest.NewSession(t, p, passporttest.DefaultUser())
 //	w := httptest.NewRecorder()
 //	p.Handler(mux).ServeHTTP(w, user.Request("GET", "/inventory", nil))
 //
-// A handler can be tested without p.Handler around it, too:
+// To test a handler without p.Handler around it:
 //
 //	inventory(w, httptest.NewRequestWithContext(user.Context(t.Context()), "GET", "/inventory", nil))
 func NewSession(t testing.TB, p Handler, user User) *SignedIn {
@@ -54,7 +54,7 @@ func NewSession(t testing.TB, p Handler, user User) *SignedIn {
 	return &SignedIn{session}
 }
 
-// issueFor makes the tokens of a login that never was.
+// issueFor makes the tokens that a login would return.
 func issueFor(c testsession.Client, user User) testsession.Tokens {
 	d := New(Options{Issuer: c.Issuer, Clients: []Client{{ID: c.ClientID}}, Users: []User{user}, Now: c.Now})
 	g := grant{
@@ -75,9 +75,9 @@ func issueFor(c testsession.Client, user User) testsession.Tokens {
 	}
 }
 
-// Request returns a request of the signed-in user's for the program, as
-// [httptest.NewRequest] makes it, with the cookie of the session. A browser's
-// request from a page of the program itself is what it looks like.
+// Request returns a request of the signed-in user to the program, as made by
+// [httptest.NewRequest], with the cookie of the session. It looks like a browser's
+// request from a page of the program itself.
 func (s *SignedIn) Request(method, target string, body io.Reader) *http.Request {
 	r := httptest.NewRequest(method, target, body)
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
@@ -87,13 +87,13 @@ func (s *SignedIn) Request(method, target string, body io.Reader) *http.Request 
 	return r
 }
 
-// Cookies returns what the user's browser sends to the program, for requests that
-// a test makes itself.
+// Cookies returns the cookies that the user's browser sends to the program, for
+// requests that a test makes itself.
 func (s *SignedIn) Cookies() []*http.Cookie {
 	return []*http.Cookie{{Name: s.session.Cookie, Value: s.session.ID}}
 }
 
-// Format prints nothing of the session, whatever the verb.
+// Format prints nothing about the session, whatever the verb.
 func (s *SignedIn) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "passporttest.SignedIn") }
 
 // Context returns a copy of ctx in which passport.SessionFrom finds the session,

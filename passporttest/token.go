@@ -40,8 +40,8 @@ func (d *AuthDomain) exchange(r *http.Request, client Client) (map[string]any, *
 	}
 }
 
-// authenticate finds out which client is calling (RFC 6749 §2.3.1). A public
-// client may send an empty secret, as libraries do that try the header first.
+// authenticate returns the client that sent the request (RFC 6749 §2.3.1). A public
+// client may send an empty secret, because some libraries try the header first.
 func (d *AuthDomain) authenticate(r *http.Request) (Client, *oauthError) {
 	for name, values := range r.PostForm {
 		if len(values) > 1 { // RFC 6749 §3.2
@@ -62,7 +62,7 @@ func (d *AuthDomain) authenticate(r *http.Request) (Client, *oauthError) {
 	return client, nil
 }
 
-// basicAuth undoes the form encoding that RFC 6749 §2.3.1 puts inside Basic.
+// basicAuth reads Basic authentication, whose parts are form-encoded (RFC 6749 §2.3.1).
 func basicAuth(r *http.Request) (id, secret string, ok bool) {
 	id, secret, ok = r.BasicAuth()
 	if !ok {
@@ -85,8 +85,8 @@ func (d *AuthDomain) exchangeCode(r *http.Request, client Client) (map[string]an
 	return answer, nil
 }
 
-// accepts checks what binds the code to the client that asked for it: RFC 6749
-// §4.1.3 and RFC 7636 §4.6.
+// accepts checks that the request comes from the client that the code was issued to
+// (RFC 6749 §4.1.3, RFC 7636 §4.6).
 func (c *code) accepts(client Client, form url.Values) *oauthError {
 	if c.clientID != client.ID {
 		return errBadCode
@@ -113,8 +113,8 @@ func (d *AuthDomain) refresh(r *http.Request, client Client) (map[string]any, *o
 	if err != nil {
 		return nil, err
 	}
-	// Only the first ID token answers the request that the nonce belongs to
-	// (OpenID Connect Core 1.0 §12.2).
+	// Only the first ID token has the nonce of the authentication request (OpenID
+	// Connect Core 1.0 §12.2).
 	g.nonce = ""
 	if narrower := r.PostForm.Get("scope"); narrower != "" {
 		g.scope = intersect(g.scope, narrower)
@@ -124,8 +124,7 @@ func (d *AuthDomain) refresh(r *http.Request, client Client) (map[string]any, *o
 	return answer, nil
 }
 
-// renew returns the grant of a refresh token, and the next token if there is
-// one.
+// renew returns the grant of a refresh token, and the next token if there is one.
 func (d *AuthDomain) renew(value, clientID string) (grant, string, *oauthError) {
 	if d.options.StaticRefreshTokens {
 		g, err := d.db.use(value, clientID, d.now())
@@ -134,7 +133,7 @@ func (d *AuthDomain) renew(value, clientID string) (grant, string, *oauthError) 
 	return d.db.rotate(value, clientID, d.now())
 }
 
-// tokens returns the answer to a successful request (RFC 6749 §5.1), without a
+// tokens returns the response to a successful request (RFC 6749 §5.1), without a
 // refresh token.
 func (d *AuthDomain) tokens(r *http.Request, g grant) map[string]any {
 	answer := map[string]any{
@@ -157,7 +156,7 @@ func hasScope(scope, name string) bool {
 	return slices.Contains(strings.Fields(scope), name)
 }
 
-// intersect returns what both lists of scopes have, in the order of the first.
+// intersect returns the scopes in both lists, in the order of the first.
 func intersect(granted, asked string) string {
 	var both []string
 	for _, name := range strings.Fields(granted) {
