@@ -8,6 +8,7 @@
 # make soak     the random tests, SOAK (20) times as long, and all of make endure
 # make endure   two instances through restarts, for SOAK_SECONDS (1,800) on each store
 # make failovers  FAILOVERS (100) fail-overs of each deployment, with the options and without
+# make hydra    the tests with Ory Hydra, which takes minutes to build
 # make bench    ROUNDS (6) rounds of the benchmarks, and the table of docs/performance.md
 # make smoke    each benchmark once, on small sizes
 # make load     two instances on a Redis with LOAD_SESSIONS (200,000) live sessions
@@ -60,7 +61,7 @@ ROUNDTRIPTIME ?= 0.6s
 ROUNDS        ?= 6
 BENCHSTAT      = $(GO) run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
-.PHONY: stamp-begin docs release release-check test quick failovers endure lint platforms modules tools bench record smoke load fuzz soak fresh wine portable
+.PHONY: hydra stamp-begin docs release release-check test quick failovers endure lint platforms modules tools bench record smoke load fuzz soak fresh wine portable
 
 # The tests come last, so that a log ends with them. More packages run at a time
 # than there are cores, for many wait: for a browser, a server, a time-out.
@@ -94,6 +95,11 @@ platforms:
 		$(GO) build $(patsubst %,./%/...,$(DRIVES)); \
 	done
 	$(WASM_ENV) $(GO) vet ./internal/browsertest/gametest/game
+
+# Hydra's modules are in no go.mod of ours: they would decide about the versions of ours.
+hydra:
+	$(GO) vet -tags hydra ./internal/optest
+	$(GO) test -tags hydra -timeout 40m -run '^TestHydra$$' ./internal/optest
 
 # As those see them who import them: without go.work. What vets has been compiled,
 # tests and all, and the commands are linked by the tests.
