@@ -20,9 +20,9 @@ var (
 	refreshToken = strings.Repeat("r", 60)
 )
 
-// users is how many are signed in while requests are measured. The requests
-// take turns, so that no contender serves one session from a register.
-const users = 64
+// users is how many are signed in where no more is said. Requests go through all of
+// them in random order, so that no contender serves a few sessions from a cache.
+const users = 1000
 
 // contender keeps sessions in one way or another: a handler that answers 204 to
 // those who have one, and the Cookie headers of those who do.
@@ -30,6 +30,8 @@ type contender struct {
 	name    string
 	handler http.Handler
 	cookies []string
+
+	protect func(http.Handler) http.Handler // puts another handler behind the check; of passport
 }
 
 // owner is who sets up a contender: a benchmark, or a process of its own.
@@ -44,10 +46,10 @@ func noContent(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.Stat
 
 // limitInMemory is the least that a check can be: the cookie is parsed and a map
 // looked up.
-func limitInMemory() contender {
+func limitInMemory(live int) contender {
 	var sessions sync.Map
 	c := contender{name: "limit"}
-	for range users {
+	for range live {
 		id := secretID()
 		sessions.Store(id, &struct{ id, access, refresh string }{idToken, accessToken, refreshToken})
 		c.cookies = append(c.cookies, "passport="+id)

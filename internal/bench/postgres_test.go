@@ -31,11 +31,11 @@ func BenchmarkRequestOnPostgres(b *testing.B) {
 		peers := pgxstore.NewWithCleanupInterval(pool, 0)
 		_, err := pool.Exec(b.Context(), "TRUNCATE passport_records")
 		require.NoError(b, err)
-		ours := passportSessions(b, store, 0)
+		ours := passportSessions(b, users, store, 0)
 		contenders := []contender{
 			limitOnPostgres(b, pool),
 			ours,
-			passportSessions(b, store, idle),
+			passportSessions(b, users, store, idle),
 			scsSessions(b, peers, 0),
 			scsSessions(b, peers, idle),
 		}

@@ -27,11 +27,11 @@ func BenchmarkRequestOnRedis(b *testing.B) {
 	store, err := redis.New(client, redis.Options{})
 	require.NoError(b, err)
 
-	ours := passportSessions(b, store, 0)
+	ours := passportSessions(b, users, store, 0)
 	for _, c := range []contender{
 		limitOnRedis(b, client),
 		ours,
-		passportSessions(b, store, idle),
+		passportSessions(b, users, store, idle),
 		scsSessions(b, goredisstore.New(client), 0),
 		scsSessions(b, goredisstore.NewWithPrefix(client, "scs-idle:"), idle),
 	} {

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -14,21 +15,32 @@ import (
 
 const idle = time.Hour
 
+// sizes are how many are signed in, and all in use, while checks are measured.
+var sizes = []struct {
+	name string
+	live int
+}{{"1k", 1_000}, {"10k", 10_000}, {"100k", 100_000}}
+
 // BenchmarkRequestInMemory is the check on every request, in one process.
 func BenchmarkRequestInMemory(b *testing.B) {
-	contenders := []contender{
-		limitInMemory(),
-		passportSessions(b, nil, 0),
-		passportSessions(b, nil, idle),
-		scsSessions(b, memstore.New(), 0),
-		scsSessions(b, memstore.New(), idle),
-		gorillaSessions(b),
-	}
-	for _, c := range contenders {
-		b.Run("serial/"+c.name, c.serial)
-	}
-	for _, c := range contenders {
-		b.Run("parallel/"+c.name, func(b *testing.B) { c.parallel(b, runtime.GOMAXPROCS(0)) })
+	for _, size := range sizes {
+		live := many(size.live)
+		contenders := []contender{
+			limitInMemory(live),
+			passportSessions(b, live, nil, 0),
+			passportSessions(b, live, nil, idle),
+		}
+		contenders = append(contenders, contenders[1].readingToken())
+		if size.live == users {
+			contenders = append(contenders,
+				scsSessions(b, memstore.New(), 0), scsSessions(b, memstore.New(), idle), gorillaSessions(b))
+		}
+		for _, c := range contenders {
+			b.Run("live="+size.name+"/serial/"+c.name, c.serial)
+		}
+		for _, c := range contenders {
+			b.Run("live="+size.name+"/parallel/"+c.name, func(b *testing.B) { c.parallel(b, runtime.GOMAXPROCS(0)) })
+		}
 	}
 }
 
@@ -39,7 +51,7 @@ func (c contender) serial(b *testing.B) {
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		w.reset()
-		c.handler.ServeHTTP(w, requests[i%users])
+		c.handler.ServeHTTP(w, requests[i%len(requests)])
 	}
 	require.Equal(b, http.StatusNoContent, w.status)
 }
@@ -52,9 +64,9 @@ func (c contender) parallel(b *testing.B, goroutines int) {
 	b.SetParallelism((goroutines + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0))
 	b.RunParallel(func(pb *testing.PB) {
 		w := &discard{header: http.Header{}}
-		for i := int(started.Add(1)) * 7; pb.Next(); i++ {
+		for i := int(started.Add(1)) * len(requests) / goroutines; pb.Next(); i++ {
 			w.reset()
-			c.handler.ServeHTTP(w, requests[i%users])
+			c.handler.ServeHTTP(w, requests[i%len(requests)])
 			if w.status != http.StatusNoContent {
 				b.Errorf("the handler answers %d", w.status)
 				return
@@ -63,15 +75,21 @@ func (c contender) parallel(b *testing.B, goroutines int) {
 	})
 }
 
-// requests are one of each user's.
+// requests are one of each user's, in random order. Each has been made once, so that
+// all are in use when the measurement begins.
 func (c contender) requests(b *testing.B) []*http.Request {
 	b.Helper()
-	require.Len(b, c.cookies, users)
-	requests := make([]*http.Request, users)
+	requests := make([]*http.Request, len(c.cookies))
+	w := &discard{header: http.Header{}}
 	for i, cookie := range c.cookies {
 		requests[i] = httptest.NewRequest(http.MethodGet, "/", nil)
 		requests[i].Header.Set("Cookie", cookie)
+		w.reset()
+		c.handler.ServeHTTP(w, requests[i])
+		require.Equal(b, http.StatusNoContent, w.status)
 	}
+	rand.Shuffle(len(requests), func(i, j int) { requests[i], requests[j] = requests[j], requests[i] })
+	runtime.GC()
 	return requests
 }
 

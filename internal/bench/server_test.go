@@ -112,7 +112,7 @@ func serve(kind string) {
 			noContent(w, r)
 		})
 	case "passport":
-		c = passportSessions(p, nil, 0)
+		c = passportSessions(p, users, nil, 0)
 	case "scs":
 		c = scsSessions(p, memstore.New(), 0)
 	}

@@ -1,5 +1,7 @@
 package main
 
+import "strings"
+
 // row is one comparison. The names are those of benchmarks, with their package
 // in front.
 type row struct {
@@ -18,11 +20,25 @@ const time, allocations = "ns/op", "allocs/op"
 
 // rows are what the table shows, in this order.
 var rows = []row{
-	inMemory("in memory, one at a time", "serial/", "", time, atMost(3)),
-	inMemory("in memory, in parallel", "parallel/", "", time, atMost(3)),
-	inMemory("in memory, one at a time, idle expiry", "serial/", "-idle", time, atMost(3.5)),
-	inMemory("in memory, in parallel, idle expiry", "parallel/", "-idle", time, atMost(3.5)),
-	inMemory("in memory: allocations", "serial/", "", allocations, atMostMore(4)),
+	inMemory("1,000 users, one at a time", "live=1k/serial/", "", time, atMost(3)),
+	inMemory("1,000 users, in parallel", "live=1k/parallel/", "", time, atMost(3)),
+	inMemory("1,000 users, one at a time, idle expiry", "live=1k/serial/", "-idle", time, atMost(3)),
+	inMemory("1,000 users, in parallel, idle expiry", "live=1k/parallel/", "-idle", time, atMost(3)),
+	inMemory("1,000 users, one at a time, token read", "live=1k/serial/", "-token", time, atMost(8)),
+	inMemory("1,000 users, in parallel, token read", "live=1k/parallel/", "-token", time, atMost(8)),
+	inMemory("10,000 users, one at a time", "live=10k/serial/", "", time, atMost(3)),
+	inMemory("10,000 users, in parallel", "live=10k/parallel/", "", time, atMost(3)),
+	inMemory("10,000 users, one at a time, idle expiry", "live=10k/serial/", "-idle", time, atMost(3)),
+	inMemory("10,000 users, in parallel, idle expiry", "live=10k/parallel/", "-idle", time, atMost(3)),
+	inMemory("10,000 users, one at a time, token read", "live=10k/serial/", "-token", time, atMost(8)),
+	inMemory("10,000 users, in parallel, token read", "live=10k/parallel/", "-token", time, atMost(8)),
+	inMemory("100,000 users, one at a time", "live=100k/serial/", "", time, atMost(3)),
+	inMemory("100,000 users, in parallel", "live=100k/parallel/", "", time, atMost(3)),
+	inMemory("100,000 users, one at a time, idle expiry", "live=100k/serial/", "-idle", time, atMost(3)),
+	inMemory("100,000 users, in parallel, idle expiry", "live=100k/parallel/", "-idle", time, atMost(3)),
+	inMemory("100,000 users, one at a time, token read", "live=100k/serial/", "-token", time, atMost(8)),
+	inMemory("100,000 users, in parallel, token read", "live=100k/parallel/", "-token", time, atMost(8)),
+	inMemory("allocations", "live=1k/serial/", "", allocations, atMostMore(4)),
 	onServer("on Redis, 32 connections", "Redis/", "", atMost(1.15)),
 	onServer("on Redis, 32 connections, idle expiry", "Redis/", "-idle", atMost(1.2)),
 	onServer("on PostgreSQL, 1 connection", "Postgres/conns=1/", "", atMost(1.15)),
@@ -45,6 +61,8 @@ var rows = []row{
 			{"scs", bench + "LogoutRequest/scs", "LogoutRequest/limit"},
 		},
 	},
+	bearer("access token", "access/"),
+	bearer("ID token", "id/"),
 	inStore("log out by sid, 1,000 live", "Logout/live=few/by_sid/", atMost(1.5), ""),
 	inStore("log out by sid, 1,000,000 live", "Logout/live=many/by_sid/", atMost(1.5), ""),
 	inStore("log out a user's 3 sessions, 1,000 live", "Logout/live=few/everywhere/", atMost(1.5), "LogoutEverywhere/live=few/scs"),
@@ -72,6 +90,15 @@ const (
 	bench = "internal/bench "
 	store = "storage/memory "
 )
+
+// bearer is a check of a bearer token. There is no limit but the peer, which does not
+// look whether the user has signed out.
+func bearer(token, at string) row {
+	return row{
+		path: "bearer check, " + token + ", in memory; limit: go-jwt-middleware", unit: time, rule: atMost(1),
+		limit: bench + "Bearer/" + at + "go-jwt-middleware", ours: bench + "Bearer/" + at + "passport",
+	}
+}
 
 func inStore(path, at string, r rule, scs string) row {
 	found := row{path: path, unit: time, limit: store + at + "limit", ours: store + at + "store", rule: r}
@@ -105,13 +132,23 @@ func verification(path, at string) row {
 	}
 }
 
-func inMemory(path, how, idle, unit string, r rule) row {
+// inMemory has peers among 1,000 users alone: signing more in takes them too long. They
+// read the tokens with every request.
+func inMemory(path, how, variant, unit string, r rule) row {
 	at := bench + "RequestInMemory/" + how
-	peers := []peer{{"scs", at + "scs" + idle, at + "limit"}}
-	if idle == "" {
-		peers = append(peers, peer{"gorilla", at + "gorilla", at + "limit"})
+	checked := row{path: "request in memory: " + path, unit: unit, limit: at + "limit", ours: at + "passport" + variant, rule: r}
+	if !strings.HasPrefix(how, "live=1k/") {
+		return checked
 	}
-	return row{path: "request " + path, unit: unit, limit: at + "limit", ours: at + "passport" + idle, rule: r, peers: peers}
+	scs := variant
+	if variant == "-token" {
+		scs = ""
+	}
+	checked.peers = []peer{{"scs", at + "scs" + scs, at + "limit"}}
+	if variant == "" {
+		checked.peers = append(checked.peers, peer{"gorilla", at + "gorilla", at + "limit"})
+	}
+	return checked
 }
 
 func onServer(path, where, idle string, r rule) row {
