@@ -85,7 +85,7 @@ func (p *Passport) presentSession(ctx context.Context, secret Secret) (id string
 	if !records.Plausible(secret.Reveal()) {
 		return "", 0
 	}
-	id, _ = p.records.SessionID(secret.Reveal())
+	id = p.records.SessionID(secret.Reveal())
 	rec, err := p.records.Load(ctx, id)
 	if errors.Is(err, storage.ErrNotFound) {
 		return "", 0

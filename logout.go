@@ -41,9 +41,7 @@ func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
 
 // endOwn is endSession for the browser that holds the session's secret.
 func (p *Passport) endOwn(ctx context.Context, secret Secret, event EventName) (Logout, storage.Revocation, error) {
-	id, _ := p.records.SessionID(string(secret))
-	p.records.Forget(string(secret))
-	return p.endSession(ctx, id, event)
+	return p.endSession(ctx, p.records.SessionID(string(secret)), event)
 }
 
 // endSession removes a session from the store. If it was there, App is OutcomeDone, and
@@ -387,7 +385,7 @@ func (c *unreadSession) look() *Session {
 	var err error
 	if removed != nil {
 		s.rec = *removed
-		s.head, err = c.p.records.RememberedHead(&s.rec)
+		s.head, err = c.p.records.OpenHeadOnce(&s.rec)
 	} else {
 		err = c.p.find(c.Context, c.secret, s)
 	}

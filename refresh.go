@@ -28,11 +28,18 @@ import (
 // rejected the refresh token. ErrTokenExpired: there is no refresh token. Any other
 // error is temporary, and the session goes on.
 func (s *Session) AccessToken(ctx context.Context) (Secret, error) {
+	now := s.p.c.Now()
+	access, err := s.readAccessToken(ctx)
+	if err != nil {
+		return "", err
+	}
+	if access.fresh(now) {
+		return access.token, nil
+	}
 	t, err := s.read(ctx)
 	if err != nil {
 		return "", err
 	}
-	now := s.p.c.Now()
 	if t.fresh(now) {
 		return t.AccessToken, nil
 	}

@@ -31,8 +31,9 @@ type Session struct {
 
 	mu     sync.Mutex
 	rec    storage.Record
-	tokens *tokens // nil until somebody asks
-	watch  *watch  // nil until somebody asks
+	tokens *tokens      // nil until somebody asks
+	access *accessToken // the same; tokens take precedence
+	watch  *watch       // nil until somebody asks
 }
 
 // ID identifies the session within the app: for [Passport.EndSession], lists of
@@ -107,6 +108,30 @@ func (s *Session) read(ctx context.Context) (tokens, error) {
 		s.tokens = &t
 	}
 	return *s.tokens, nil
+}
+
+// accessToken is what many requests ask for, and nothing besides.
+type accessToken struct {
+	token  Secret
+	expiry time.Time // zero if the provider did not say
+}
+
+// readAccessToken opens the access token alone, once: a copy of all tokens would be
+// most of what it costs.
+func (s *Session) readAccessToken(ctx context.Context) (accessToken, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tokens != nil {
+		return accessToken{s.tokens.AccessToken, s.tokens.Expiry}, nil
+	}
+	if s.access == nil {
+		token, expiresAt, err := s.p.records.OpenAccessToken(s.rec)
+		if err != nil {
+			return accessToken{}, s.p.unreadable(ctx, s.rec, err)
+		}
+		s.access = &accessToken{Secret(token), unixTime(expiresAt)}
+	}
+	return *s.access, nil
 }
 
 // Format prints the user and nothing else, whatever the verb.
@@ -285,10 +310,16 @@ func openTokens(records *records.Records, r storage.Record) (tokens, error) {
 		UserInfo:     Secret(j.UserInfo),
 		Data:         Secret(j.Data),
 	}
-	if j.ExpiresAt != 0 {
-		t.Expiry = time.Unix(j.ExpiresAt, 0)
-	}
+	t.Expiry = unixTime(j.ExpiresAt)
 	return t, nil
+}
+
+// unixTime is a time as it is stored: 0 for the zero Time.
+func unixTime(seconds int64) time.Time {
+	if seconds == 0 {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0)
 }
 
 // tokensOf are tokens as the provider issued them.
@@ -322,8 +353,10 @@ const expiryMargin = 30 * time.Second
 
 // fresh reports whether the access token can be returned without a refresh. A token
 // without an expiry counts as expired.
-func (t tokens) fresh(now time.Time) bool {
-	return t.AccessToken != "" && now.Add(expiryMargin).Before(t.Expiry)
+func (t tokens) fresh(now time.Time) bool { return accessToken{t.AccessToken, t.Expiry}.fresh(now) }
+
+func (t accessToken) fresh(now time.Time) bool {
+	return t.token != "" && now.Add(expiryMargin).Before(t.expiry)
 }
 
 // readClaims decodes the claims of a session: those of the ID token, which was

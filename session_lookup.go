@@ -27,15 +27,7 @@ func (p *Passport) Session(ctx context.Context, id Secret) (*Session, error) {
 
 // find looks a session up into s, by the secret that a browser holds.
 func (p *Passport) find(ctx context.Context, secret Secret, s *Session) error {
-	id, remembered := p.records.SessionID(string(secret))
-	err := p.findByID(ctx, id, s)
-	switch {
-	case err != nil && remembered:
-		p.records.Forget(string(secret))
-	case err == nil && !remembered:
-		p.records.Remember(string(secret), id)
-	}
-	return err
+	return p.findByID(ctx, p.records.SessionID(string(secret)), s)
 }
 
 // findByID looks a session up into s, and writes down now and then that it was
@@ -51,7 +43,7 @@ func (p *Passport) findByID(ctx context.Context, id string, s *Session) error {
 		return storeError(err)
 	}
 	s.p = p
-	if s.head, err = p.records.RememberedHead(&s.rec); err != nil {
+	if s.head, err = p.records.OpenHeadOnce(&s.rec); err != nil {
 		return p.unreadable(ctx, s.rec, err)
 	}
 	now := p.c.Now().Unix()

@@ -288,7 +288,7 @@ func (p *Passport) replace(ctx context.Context, old Secret, next string) {
 	if !records.Plausible(old.Reveal()) {
 		return
 	}
-	id, _ := p.records.SessionID(old.Reveal())
+	id := p.records.SessionID(old.Reveal())
 	if id == next {
 		return
 	}
@@ -298,7 +298,6 @@ func (p *Passport) replace(ctx context.Context, old Secret, next string) {
 		p.c.Logger.WarnContext(ctx, "passport: the logins in other tabs of a browser have to be begun again", "error", err)
 	}
 	l, removed, err := p.endSession(ctx, id, EventSessionReplaced)
-	p.records.Forget(old.Reveal())
 	if err != nil {
 		p.c.Logger.WarnContext(ctx, "passport: the session before this login could not be ended", "error", err)
 	}

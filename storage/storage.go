@@ -38,6 +38,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 )
@@ -142,6 +143,38 @@ type Record struct {
 	// and must not be modified; the bytes that it is handed stay the caller's,
 	// so it copies what it keeps in memory.
 	Data []byte
+
+	decoded *atomic.Value // see KeepDecoded
+}
+
+// KeepDecoded gives r a new place beside Data for what a reader decodes from it. A
+// store whose records never leave the memory of this process calls it with each Save,
+// and hands out the place with the record: copies of a Record share it. So a record is
+// decoded once, and not with each Load. Any other store has no such place, and its
+// readers decode each time.
+//
+// The place belongs to one version of a record, and no encoding of a Record has it.
+func (r *Record) KeepDecoded() { r.decoded = new(atomic.Value) }
+
+// KeepDecodedOf gives r the place of another copy of the same version.
+func (r *Record) KeepDecodedOf(other *Record) { r.decoded = other.decoded }
+
+// Decoded returns what was set last for this version of the record, or nil. It is
+// shared with all who have loaded the record, and must not be modified.
+func (r *Record) Decoded() any {
+	if r.decoded == nil {
+		return nil
+	}
+	return r.decoded.Load()
+}
+
+// SetDecoded sets what Decoded returns, if the store has a place for it. All values are
+// of one type, which is package passport's, and nobody may modify them. Whoever reads
+// one checks that it was decoded from this Data.
+func (r *Record) SetDecoded(v any) {
+	if r.decoded != nil {
+		r.decoded.Store(v)
+	}
 }
 
 // CheckScope returns an error for a Tenant or Kind that no store accepts: one

@@ -112,13 +112,15 @@ func OpenHead(keys *seal.Keys, r storage.Record) (Head, error) {
 }
 
 // OpenBody reads the body of r.
-func OpenBody(keys *seal.Keys, r storage.Record) ([]byte, error) {
+func OpenBody(keys *seal.Keys, r storage.Record) ([]byte, error) { return appendBody(nil, keys, r) }
+
+func appendBody(dst []byte, keys *seal.Keys, r storage.Record) ([]byte, error) {
 	_, sealed, err := split(r.Data)
 	if err != nil {
 		return nil, err
 	}
 	var buf [256]byte
-	plain, err := keys.Open(nil, sealed, place(buf[:0], 'b', r))
+	plain, err := keys.Open(dst, sealed, place(buf[:0], 'b', r))
 	if err != nil {
 		return nil, broken(err)
 	}

@@ -16,6 +16,10 @@ var neighbours = []*Tenant{
 	NewTenant("https://issuer.example/client", ""), NewTenant("", "https://issuer.example/client"), NewTenant("", ""),
 }
 
+var aTenant = NewTenant("https://issuer.example/", "client")
+
+var aSecret = strings.Repeat("s", IDLength)
+
 func TestTenantsShareNoIDAndNoName(t *testing.T) {
 	ids, names := map[string]bool{}, map[string]bool{}
 	for _, tenant := range neighbours {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"sync"
 
 	"github.com/passport-go/passport/internal/seal"
 	"github.com/passport-go/passport/storage"
@@ -71,46 +72,105 @@ func (t Tokens) Marshal() []byte {
 	return slices.Clip(b)
 }
 
+// bodies are working space for bodies, which are open no longer than it takes to copy
+// what is wanted.
+var bodies = sync.Pool{New: func() any { return new([4096]byte) }}
+
+// withBody calls read with the body of r, which read must not keep.
+func withBody(keys *seal.Keys, r storage.Record, read func(body []byte) error) error {
+	space := bodies.Get().(*[4096]byte)
+	defer bodies.Put(space)
+	plain, err := appendBody(space[:0], keys, r)
+	if err != nil {
+		return err
+	}
+	defer clear(plain)
+	if err := read(plain); err != nil {
+		return broken(err)
+	}
+	return nil
+}
+
 // OpenTokens opens and reads the body of a session.
-func OpenTokens(keys *seal.Keys, r storage.Record) (Tokens, error) {
-	plain, err := OpenBody(keys, r)
-	if err != nil {
-		return Tokens{}, err
-	}
-	t, err := ParseTokens(plain)
-	if err != nil {
-		return Tokens{}, broken(err)
-	}
-	return t, nil
+func OpenTokens(keys *seal.Keys, r storage.Record) (t Tokens, err error) {
+	err = withBody(keys, r, func(body []byte) (err error) {
+		t, err = ParseTokens(body)
+		return err
+	})
+	return t, err
+}
+
+// OpenAccessToken is OpenTokens for what many requests ask for: it copies no other
+// token. expiresAt is as in Tokens.
+func OpenAccessToken(keys *seal.Keys, r storage.Record) (token string, expiresAt int64, err error) {
+	err = withBody(keys, r, func(body []byte) error {
+		if isJSON(body) {
+			t, err := ParseTokens(body)
+			token, expiresAt = t.AccessToken, t.ExpiresAt
+			return err
+		}
+		rest, err := binaryBody(body)
+		if err != nil {
+			return err
+		}
+		expiresAt = int64(binary.BigEndian.Uint64(body[1:]))
+		_, rest, skipped := cutText(rest) // the ID token
+		text, _, ok := cutText(rest)
+		if !skipped || !ok {
+			return errTokens
+		}
+		token = string(text)
+		return nil
+	})
+	return token, expiresAt, err
 }
 
 // ParseTokens reads a body.
 func ParseTokens(body []byte) (Tokens, error) {
 	var t Tokens
-	if len(body) > 0 && body[0] == '{' {
+	if isJSON(body) {
 		if json.Unmarshal(body, &t) != nil {
 			return Tokens{}, errTokens
 		}
 		return t, nil
 	}
-	if len(body) > 0 && body[0] > tokensFormat {
-		return Tokens{}, ErrLater
-	}
-	if len(body) < 1+8 || body[0] < tokensPlainFormat {
-		return Tokens{}, errTokens
+	rest, err := binaryBody(body)
+	if err != nil {
+		return Tokens{}, err
 	}
 	t.ExpiresAt = int64(binary.BigEndian.Uint64(body[1:]))
-	rest := body[1+8:]
 	for _, s := range t.strings(body[0]) {
-		length, n := binary.Uvarint(rest)
-		if n <= 0 || length > uint64(len(rest)-n) {
+		text, behind, ok := cutText(rest)
+		if !ok {
 			return Tokens{}, errTokens
 		}
-		end := n + int(length)
-		*s, rest = string(rest[n:end]), rest[end:]
+		*s, rest = string(text), behind
 	}
 	if len(rest) > 0 {
 		return Tokens{}, errTokens
 	}
 	return t, nil
+}
+
+func isJSON(body []byte) bool { return len(body) > 0 && body[0] == '{' }
+
+// binaryBody returns the strings of a body that is not JSON.
+func binaryBody(body []byte) (rest []byte, err error) {
+	if len(body) > 0 && body[0] > tokensFormat {
+		return nil, ErrLater
+	}
+	if len(body) < 1+8 || body[0] < tokensPlainFormat {
+		return nil, errTokens
+	}
+	return body[1+8:], nil
+}
+
+// cutText cuts a text, and its length, from the front of rest.
+func cutText(rest []byte) (text, behind []byte, ok bool) {
+	length, n := binary.Uvarint(rest)
+	if n <= 0 || length > uint64(len(rest)-n) {
+		return nil, nil, false
+	}
+	end := n + int(length)
+	return rest[n:end], rest[end:], true
 }

@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport/internal/seal"
 )
 
 var someTokens = Tokens{
@@ -30,6 +32,42 @@ func TestTokensOfEarlierVersionsAreRead(t *testing.T) {
 func TestTokensOfLaterVersionsAreKnownAsSuch(t *testing.T) {
 	_, err := ParseTokens([]byte{tokensFormat + 1})
 	assert.ErrorIs(t, err, ErrLater)
+}
+
+func TestTheAccessTokenIsReadByItself(t *testing.T) {
+	keys := keysOf(t, 1)
+	for _, body := range [][]byte{
+		someTokens.Marshal(), Tokens{}.Marshal(), Tokens{AccessToken: "a", Data: "{}", ExpiresAt: -1}.Marshal(),
+		Tokens{AccessToken: strings.Repeat("long", 2000), UserInfo: "{}"}.Marshal(), []byte(`{"access_token":"a","expires_at":5}`),
+	} {
+		r := Seal(keys, aRecord, Head{}, body)
+		want, err := OpenTokens(keys, r)
+		require.NoError(t, err)
+		token, expiresAt, err := OpenAccessToken(keys, r)
+		require.NoError(t, err)
+		assert.Equal(t, want.AccessToken, token)
+		assert.Equal(t, want.ExpiresAt, expiresAt)
+
+		for range 3 { // the working space is used again
+			_, err := OpenTokens(keys, Seal(keys, aRecord, Head{}, []byte{tokensPlainFormat, 0, 0, 0, 0, 0, 0, 0, 0}))
+			require.Error(t, err)
+		}
+		assert.Equal(t, want.AccessToken, token, "it is a copy")
+	}
+	for name, body := range map[string][]byte{
+		"half":        someTokens.Marshal()[:1300],
+		"no format":   {0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+		"half a JSON": []byte(`{"access_token":"a"`),
+	} {
+		_, _, err := OpenAccessToken(keys, Seal(keys, aRecord, Head{}, body))
+		assert.ErrorIs(t, err, ErrBroken, name)
+	}
+	_, _, err := OpenAccessToken(keys, Seal(keys, aRecord, Head{}, []byte{tokensFormat + 1}))
+	assert.ErrorIs(t, err, ErrLater)
+	other := Seal(keys, aRecord, Head{}, someTokens.Marshal())
+	other.ID = "another"
+	_, _, err = OpenAccessToken(keys, other)
+	assert.ErrorIs(t, err, seal.ErrOpen)
 }
 
 // TestTokensWithoutUserInfoAreReadByEarlierVersions: instances are replaced one by

@@ -44,15 +44,12 @@ type Records struct {
 	ended *ended.Set // nil for a store in this process
 
 	inProcess bool
-	ids       *envelope.IDs  // nil for a store outside this process
-	heads     *envelope.Memo // the same
 }
 
 // New returns the records of a tenant in a store, which keys seal.
 func New(store storage.TokenStore, keys *seal.Keys, tenant *envelope.Tenant, now func() time.Time) *Records {
 	r := &Records{TokenStore: store, keys: keys, tenant: tenant, now: now}
 	if _, r.inProcess = store.(*memory.Store); r.inProcess {
-		r.ids, r.heads = new(envelope.IDs), new(envelope.Memo)
 		return r
 	}
 	r.ended = ended.New()

@@ -23,21 +23,18 @@ func (r *Records) OpenTokens(rec storage.Record) (envelope.Tokens, error) {
 	return envelope.OpenTokens(r.keys, rec)
 }
 
-// RememberedHead is OpenHead for a session that is looked up with each request. The
-// head is shared, and must not be changed.
-func (r *Records) RememberedHead(rec *storage.Record) (*Head, error) {
-	return r.heads.OpenHead(r.keys, rec)
+// OpenAccessToken opens the access token of a session; expiresAt is in Unix seconds, 0
+// if the provider did not say.
+func (r *Records) OpenAccessToken(rec storage.Record) (token string, expiresAt int64, err error) {
+	return envelope.OpenAccessToken(r.keys, rec)
 }
 
-// SessionID returns the ID of the session whose secret a browser holds, and whether
-// it was remembered.
-func (r *Records) SessionID(secret string) (id string, remembered bool) {
-	return r.ids.Session(r.tenant, secret)
+// OpenHeadOnce is OpenHead for a session that is looked up with each request. The head
+// is shared, and must not be changed.
+func (r *Records) OpenHeadOnce(rec *storage.Record) (*Head, error) {
+	return envelope.OpenHeadOnce(r.keys, rec)
 }
 
-// Remember keeps the ID of a session that was found, and Forget forgets it. A store
-// outside this process costs more than the hash, so for that nothing is kept.
-func (r *Records) Remember(secret, id string) { r.ids.Remember(secret, id) }
-
-// Forget forgets the ID of a session that is gone.
-func (r *Records) Forget(secret string) { r.ids.Forget(secret) }
+// SessionID returns the ID of the session whose secret a browser holds. It is derived
+// anew each time: no secret is kept, and the cost is the same however many there are.
+func (r *Records) SessionID(secret string) string { return r.tenant.ID(storage.KindSession, secret) }

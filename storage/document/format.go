@@ -38,6 +38,17 @@ type (
 	}
 )
 
+func toJSON(r storage.Record) recordJSON {
+	return recordJSON{r.ID, r.Tenant, r.Kind, r.Subject, r.SID, r.Revision, r.Expiry, r.Data}
+}
+
+func (r recordJSON) record() storage.Record {
+	return storage.Record{
+		ID: r.ID, Tenant: r.Tenant, Kind: r.Kind, Subject: r.Subject, SID: r.SID,
+		Revision: r.Revision, Expiry: r.Expiry, Data: r.Data,
+	}
+}
+
 // errDamaged reports a document that makes no sense.
 var errDamaged = errors.New("the stored sessions are damaged")
 
@@ -48,10 +59,10 @@ func (s *Store) encode(c *contents) ([]byte, error) {
 	}
 	doc := documentJSON{Version: version, Note: c.note}
 	for _, r := range c.records {
-		doc.Records = append(doc.Records, recordJSON(r))
+		doc.Records = append(doc.Records, toJSON(r))
 	}
 	for _, d := range c.revocations {
-		doc.Revocations = append(doc.Revocations, revocationJSON{Record: recordJSON(d.Record), Since: d.Since, Attempts: d.Attempts, Due: d.Due})
+		doc.Revocations = append(doc.Revocations, revocationJSON{Record: toJSON(d.Record), Since: d.Since, Attempts: d.Attempts, Due: d.Due})
 	}
 	document, err := json.Marshal(doc)
 	if err != nil {
@@ -79,10 +90,10 @@ func (s *Store) decode(document []byte) (*contents, error) {
 	}
 	c.note = doc.Note
 	for _, r := range doc.Records {
-		c.records = append(c.records, storage.Record(r))
+		c.records = append(c.records, r.record())
 	}
 	for _, d := range doc.Revocations {
-		c.revocations = append(c.revocations, storage.Revocation{Record: storage.Record(d.Record), Since: d.Since, Attempts: d.Attempts, Due: d.Due})
+		c.revocations = append(c.revocations, storage.Revocation{Record: d.Record.record(), Since: d.Since, Attempts: d.Attempts, Due: d.Due})
 	}
 	return c, nil
 }

@@ -88,7 +88,8 @@ func bound(limit int) int64 {
 	return int64(limit)
 }
 
-// Load implements storage.TokenStore. It allocates nothing: Data is shared.
+// Load implements storage.TokenStore. It allocates nothing: Data, and what was decoded
+// from it, are shared.
 func (s *Store) Load(ctx context.Context, id string) (storage.Record, error) {
 	if err := ctx.Err(); err != nil {
 		return storage.Record{}, err
@@ -128,6 +129,7 @@ func (s *Store) Save(ctx context.Context, r storage.Record) (storage.Record, err
 		return storage.Record{}, errors.New("storage/memory: Record.Expiry is not in the future")
 	}
 	r.Data = clone(r.Data)
+	r.KeepDecoded()
 	r.Expiry = r.Expiry.Round(0) // absolute: by the wall clock alone
 	if r.Revision != 0 {
 		return s.replace(r)

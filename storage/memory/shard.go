@@ -81,6 +81,7 @@ func (s *Store) update(sh *shard, e *entry, r storage.Record) {
 		sh.expiry.move(int(e.queued), r.Expiry.UnixMilli())
 	}
 	e.record.Revision, e.record.Expiry, e.record.Data = r.Revision, r.Expiry, r.Data
+	e.record.KeepDecodedOf(&r)
 }
 
 // reindex replaces old by an entry with the keys of r. That one enters the

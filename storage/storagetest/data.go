@@ -13,6 +13,7 @@ var dataChecks = []check{
 	{"the bytes handed in stay the caller's", keepsNoAlias},
 	{"the bytes handed out do not change", handsOutStable},
 	{"appending to the bytes handed out is safe", appendStable},
+	{"what was decoded belongs to one version", decodedOfOneVersion},
 	{"any text is an ID, a subject and a sid", anyText},
 	{"keys are not taken apart or joined", keysApart},
 }
@@ -169,4 +170,53 @@ func keysApart(f *fixture) {
 			f.removeMatching(storage.Match{SID: prefix + separator + "z"}, other)
 		}
 	}
+}
+
+// decodedOfOneVersion is for stores that keep what was decoded beside Data. With any
+// other, nothing is ever there.
+func decodedOfOneVersion(f *fixture) {
+	load := func(id string) *storage.Record {
+		r, err := f.store.Load(f.ctx, id)
+		if err != nil {
+			f.Fatalf("Load: %v", err)
+		}
+		return &r
+	}
+	isNew := func(r *storage.Record, of string) {
+		if v := r.Decoded(); v != nil {
+			f.Errorf("beside the Data of %s is %v, which was decoded from other Data", of, v)
+		}
+	}
+	f.save(f.record("other"))
+	first := f.save(f.record("a"))
+	isNew(&first, "a new record")
+	first.SetDecoded("first")
+	if v := load("a").Decoded(); v != nil && v != "first" {
+		f.Errorf("Load returns %v as decoded, not what was set", v)
+	}
+	isNew(load("other"), "another record")
+
+	next := *load("a")
+	next.Data = letters("b")
+	next = f.save(next)
+	isNew(&next, "a version that Save has returned")
+	isNew(load("a"), "the next version")
+	next.SetDecoded("next")
+	if v := load("a").Decoded(); v != nil && v != "next" {
+		f.Errorf("Load returns %v as decoded, not what was set", v)
+	}
+	if v := first.Decoded(); v != nil && v != "first" {
+		f.Errorf("what was decoded from the first version is now %v", v)
+	}
+	moved := *load("a")
+	moved.Subject, moved.SID = "another subject", "another sid"
+	moved = f.save(moved)
+	isNew(&moved, "a version with another subject")
+	isNew(load("a"), "a version with another subject")
+
+	f.remove(*load("a"))
+	r := *load("other")
+	r.ID, r.Revision = "a", 0
+	f.save(r)
+	isNew(load("a"), "a record created anew")
 }

@@ -365,6 +365,25 @@ var dataMutants = []mutant{
 		}
 	}, "Data of any size and content", "revocations of any size and content"),
 
+	faulty("keeps what was decoded from the version before", func(b *broken) {
+		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
+			saved, err := b.sound.Save(ctx, r)
+			if r.Revision == 0 {
+				return saved, err
+			}
+			return b.rewrite(saved, err, func(saved *storage.Record) { saved.KeepDecodedOf(&r) })
+		}
+	}, "what was decoded belongs to one version"),
+
+	faulty("has one place for all that was decoded", func(b *broken) {
+		var one storage.Record
+		one.KeepDecoded()
+		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
+			saved, err := b.sound.Save(ctx, r)
+			return b.rewrite(saved, err, func(saved *storage.Record) { saved.KeepDecodedOf(&one) })
+		}
+	}, "what was decoded belongs to one version"),
+
 	faulty("keeps the caller's bytes", func(b *broken) {
 		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
 			data := r.Data

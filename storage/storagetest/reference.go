@@ -64,6 +64,7 @@ func (s *reference) Save(ctx context.Context, r storage.Record) (storage.Record,
 	}
 	r.Revision++
 	r.Data = slices.Clip(bytes.Clone(r.Data))
+	r.KeepDecoded()
 	s.records[r.ID] = r
 	return r, nil
 }

@@ -1,0 +1,43 @@
+package envelope
+
+import (
+	"github.com/passport-go/passport/internal/seal"
+	"github.com/passport-go/passport/storage"
+)
+
+// opened is an open head, and all that it depends on. It stands beside a record that
+// never leaves this process (see storage.Record.KeepDecoded): such a record needs no
+// seal against itself, so it is opened once, and not with every request. It lives and
+// dies with the record, so however many sessions are in use, none drives out another.
+type opened struct {
+	keys         *seal.Keys
+	first        *byte // of Data, which nobody modifies
+	length       int
+	id, tenant   string
+	kind         storage.Kind
+	subject, sid string
+	head         Head
+}
+
+// OpenHeadOnce is OpenHead, and as strict, for a session that is looked up with every
+// request. What it returns is shared, and must not be changed.
+func OpenHeadOnce(keys *seal.Keys, r *storage.Record) (*Head, error) {
+	if o, _ := r.Decoded().(*opened); o != nil && o.isOf(keys, r) {
+		return &o.head, nil
+	}
+	h, err := OpenHead(keys, *r)
+	if err != nil {
+		return nil, err
+	}
+	o := &opened{keys, &r.Data[0], len(r.Data), r.ID, r.Tenant, r.Kind, r.Subject, r.SID, h}
+	r.SetDecoded(o)
+	return &o.head, nil
+}
+
+// isOf reports whether opening r with keys would have the same result. Two who share
+// a store may have different keys. In practice these are the same pointers, so no
+// string is compared.
+func (o *opened) isOf(keys *seal.Keys, r *storage.Record) bool {
+	return o.keys == keys && o.length == len(r.Data) && o.length > 0 && o.first == &r.Data[0] &&
+		o.id == r.ID && o.tenant == r.Tenant && o.kind == r.Kind && o.subject == r.Subject && o.sid == r.SID
+}
