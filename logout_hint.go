@@ -115,7 +115,7 @@ func (p *Passport) LogoutURLFor(ctx context.Context, b BrowserState) string {
 // logout, with the state to come back with.
 func (p *Passport) hintFor(ctx context.Context, b BrowserState) (logoutHint, Secret) {
 	if records.Plausible(b.Session.Reveal()) {
-		id, _ := p.records.SessionID(b.Session.Reveal())
+		id := p.records.SessionID(b.Session.Reveal())
 		if rec, err := p.records.Look(ctx, id); err == nil {
 			return p.hintOf(rec), p.newLogoutState(rec.SID)
 		}
