@@ -92,6 +92,12 @@ func (b Bearer) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(b)) }
 // ErrBearerSignedOut, which matches ErrBearerInvalid too: its user has signed out.
 // ErrStoreUnavailable, ErrKeysUnavailable: it cannot be verified right now.
 func (p *Passport) VerifyBearer(ctx context.Context, token Secret) (Bearer, error) {
+	b, err := p.verifyBearer(ctx, token)
+	p.counts.countBearer(err)
+	return b, err
+}
+
+func (p *Passport) verifyBearer(ctx context.Context, token Secret) (Bearer, error) {
 	b, err := p.verifyToken(ctx, token)
 	if err != nil {
 		return Bearer{}, err

@@ -337,6 +337,12 @@ type Config struct {
 	// many goroutines at once and must not block. Default: none.
 	OnEvent func(Event) `json:"-" yaml:"-"`
 
+	// Trace is called when an operation begins, in the context of its caller, and the
+	// [Span] that it returns when it ends: for traces, or measurements of your own.
+	// Package otel has one for OpenTelemetry. It is called from many goroutines at once
+	// and must not block. Default: nothing is traced.
+	Trace func(ctx context.Context, o Operation) Span `json:"-" yaml:"-"`
+
 	// OnSignIn is called for each login, after its ID token is verified and before
 	// its session begins. It can create the user, refuse one with a
 	// [SignInRefused], or add data to the session. ctx has the values of the

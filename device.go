@@ -47,9 +47,13 @@ func (d DeviceLogin) Format(f fmt.State, _ rune) {
 // client needs the grant type Device Code.
 func (p *Passport) BeginDeviceLogin(ctx context.Context) (DeviceLogin, error) {
 	begun := time.Now()
+	ctx, span := p.within(ctx, OperationBeginLogin)
 	grant, err := p.provider.AuthorizeDevice(ctx, loginstate.Life)
+	err = providerError(err)
+	span.Ended(err)
 	if err != nil {
-		return DeviceLogin{}, providerError(err)
+		p.failLogin(ctx, err)
+		return DeviceLogin{}, err
 	}
 	return DeviceLogin{
 		UserCode:                grant.UserCode,
@@ -72,6 +76,16 @@ func (p *Passport) BeginDeviceLogin(ctx context.Context) (DeviceLogin, error) {
 // because nothing is known of the browser that the user used.
 func (p *Passport) FinishDeviceLogin(ctx context.Context, d DeviceLogin) (LoginResult, error) {
 	p.revoker.Begin()
+	ctx, span := p.within(ctx, OperationFinishLogin)
+	in, err := p.finishDeviceLogin(ctx, d)
+	if err != nil {
+		p.failLogin(ctx, err)
+	}
+	span.Ended(err)
+	return in, err
+}
+
+func (p *Passport) finishDeviceLogin(ctx context.Context, d DeviceLogin) (LoginResult, error) {
 	issued, id, err := p.provider.RedeemDevice(ctx, d.grant)
 	t := tokensOf(issued)
 	if err != nil {
@@ -80,9 +94,5 @@ func (p *Passport) FinishDeviceLogin(ctx context.Context, d DeviceLogin) (LoginR
 	}
 	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), exchangeTimeout)
 	defer cancel()
-	in, err := p.welcome(work, t, id, d.order, 0)
-	if err != nil {
-		return LoginResult{}, err
-	}
-	return in, nil
+	return p.welcome(work, t, id, d.order, 0)
 }

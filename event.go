@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/passport-go/passport/internal/text"
 )
 
 // EventName says what an [Event] is about. There may be more names in later
@@ -16,8 +18,8 @@ const (
 	// EventLogin: a session began.
 	EventLogin EventName = "login"
 
-	// EventLoginFailed: a login came back to its browser, but no session began; Err
-	// says why.
+	// EventLoginFailed: a login failed, so that no session began. Reason says why, for
+	// counters, and Err in detail. Strangers can cause it.
 	EventLoginFailed EventName = "login.failed"
 
 	// EventLoginUnconfirmed: a login after an unfinished logout asked for
@@ -69,6 +71,28 @@ const (
 	EventPassportReturned EventName = "passport.returned"
 )
 
+// LoginFailure is why a login failed. There may be more in later versions.
+type LoginFailure string
+
+// The reasons.
+const (
+	LoginUnknown             LoginFailure = "unknown"              // ErrNoLogin: too late, used before, from elsewhere, or logged out since
+	LoginDenied              LoginFailure = "denied"               // by the user at the provider, or by its rules (access_denied)
+	LoginInteractionRequired LoginFailure = "interaction_required" // a login with Prompt none, of a user who is not signed in there
+	LoginRefused             LoginFailure = "refused"              // by Config.OnSignIn
+	LoginProgramFailed       LoginFailure = "program_failed"       // ErrSignIn: an error of Config.OnSignIn
+	LoginNotReauthenticated  LoginFailure = "not_reauthenticated"  // ErrNotReauthenticated or ErrNotRecent
+	LoginProviderRefused     LoginFailure = "provider_refused"     // another *ProviderError: the registration, the client's credentials, a used code
+	LoginProviderUnavailable LoginFailure = "provider_unavailable" // it did not answer in time, or could not
+	LoginInvalid             LoginFailure = "invalid"              // the provider's answer: such as an ID token that is not valid
+	LoginStoreUnavailable    LoginFailure = "store_unavailable"    // ErrStoreUnavailable
+)
+
+var loginFailures = []LoginFailure{
+	LoginUnknown, LoginDenied, LoginInteractionRequired, LoginRefused, LoginProgramFailed, LoginNotReauthenticated,
+	LoginProviderRefused, LoginProviderUnavailable, LoginInvalid, LoginStoreUnavailable,
+}
+
 // Event tells Config.OnEvent what happened. It contains no secrets.
 type Event struct {
 	// Name says what happened.
@@ -83,6 +107,15 @@ type Event struct {
 	Subject string
 	SID     string
 
+	// RemoteAddr is where the request came from that caused the event, as
+	// [WithRemoteAddr] says; without that, for the handlers of this package, the IP
+	// address of the connection, which is a proxy's behind a proxy. Empty if it is
+	// unknown.
+	RemoteAddr string
+
+	// Reason is why a login failed, of EventLoginFailed.
+	Reason LoginFailure
+
 	// Context is the context of the request or call that caused the event, for
 	// traces and values from middleware. It is nil for background work, and may be
 	// done.
@@ -95,7 +128,8 @@ type Event struct {
 // Format prints e without its Context, whatever the verb: a request's context is in
 // use by others, and has all of the request in it.
 func (e Event) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "passport.Event{Name: %q, Session: %q, Subject: %q, SID: %q, Err: %v}", e.Name, e.Session, e.Subject, e.SID, e.Err)
+	_, _ = fmt.Fprintf(f, "passport.Event{Name: %q, Session: %q, Subject: %q, SID: %q, RemoteAddr: %q, Reason: %q, Err: %v}",
+		e.Name, e.Session, e.Subject, e.SID, e.RemoteAddr, e.Reason, e.Err)
 }
 
 // LogValue is Format for slog.
@@ -106,10 +140,12 @@ type events struct {
 	now    func() time.Time
 	logger *slog.Logger
 	tell   func(Event) // Config.OnEvent, or nil
+	counts *counts
 }
 
 func (to *events) emit(e Event) {
 	e.Time = to.now()
+	to.counts.countEvent(e)
 	level := slog.LevelInfo
 	if e.Err != nil {
 		level = slog.LevelWarn
@@ -118,8 +154,12 @@ func (to *events) emit(e Event) {
 	if ctx == nil {
 		ctx = context.Background()
 	}
+	e.RemoteAddr = remoteAddr(ctx)
 	if to.logger.Enabled(ctx, level) {
 		attrs := []slog.Attr{slog.String("subject", e.Subject)}
+		if e.Reason != "" {
+			attrs = append(attrs, slog.String("reason", string(e.Reason)), slog.String("remote_addr", e.RemoteAddr))
+		}
 		if e.Err != nil {
 			attrs = append(attrs, slog.String("error", e.Err.Error()))
 		}
@@ -128,4 +168,23 @@ func (to *events) emit(e Event) {
 	if to.tell != nil {
 		to.tell(e)
 	}
+}
+
+type remoteAddrKey struct{}
+
+// maxRemoteAddr bounds an address, in bytes.
+const maxRemoteAddr = 100
+
+// WithRemoteAddr returns a context that says from where its request comes, for
+// [Event.RemoteAddr]. Behind a proxy, a program sets it in front of [Passport.Handler],
+// from what its proxy and nobody else can set: this package believes no header, for
+// anybody can send an X-Forwarded-For. A program that does not use net/http sets it
+// before it calls a method. addr is cut to 100 bytes.
+func WithRemoteAddr(ctx context.Context, addr string) context.Context {
+	return context.WithValue(ctx, remoteAddrKey{}, text.Line(addr, maxRemoteAddr))
+}
+
+func remoteAddr(ctx context.Context) string {
+	addr, _ := ctx.Value(remoteAddrKey{}).(string)
+	return addr
 }

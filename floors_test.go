@@ -17,32 +17,35 @@ import (
 // floors are the files of the root, from the ground up. A file takes names from its own
 // floor and from those below it, so that a reader who follows a call goes down.
 var floors = [][]string{
-	{"errors.go", "secret.go", "event.go", "outcome.go", "browserstate.go", "config.go"},
+	{"errors.go", "secret.go", "event.go", "outcome.go", "browserstate.go", "config.go", "counts.go", "trace.go"},
 	{"config_check.go"},
 	{"passport.go"},
-	{"session.go", "revocation.go"},
+	{"session.go", "revocation.go", "stats.go", "audit.go", "health.go"},
 	{"session_lookup.go", "refresh.go", "bearer.go"},
 	{"logout_state.go", "login_use.go"},
 	{"logout_url.go", "logout_hint.go", "login_overtaken.go"},
 	{"logout.go"},
 	{"logout_token.go", "sessions.go"},
 	{"signin.go"},
+	{"login_failure.go"},
 	{"login.go", "device.go"},
 
 	// The driver for net/http.
 	{"http_browser.go"},
 	{"http_error.go"},
-	{"http_login.go", "http_logout.go", "http_session.go", "http_bearer.go"},
+	{"http_login.go", "http_logout.go", "http_session.go", "http_bearer.go", "http_health.go"},
 }
 
 // upward are the names that are taken from above, each for a reason.
 var upward = map[string]string{
-	"config.go ErrorHandler":    "a field of Config, of net/http's types, which stand in http_*.go alone",
-	"config.go RequestFilter":   "the same",
-	"config.go SignInAttempt":   "a field of Config, beside the verb that calls it",
-	"passport.go httpDriver":    "New puts everything together",
-	"passport.go newHTTPDriver": "the same",
-	"passport.go newRevoker":    "the same",
+	"config.go ErrorHandler":        "a field of Config, of net/http's types, which stand in http_*.go alone",
+	"config.go RequestFilter":       "the same",
+	"config.go SignInAttempt":       "a field of Config, beside the verb that calls it",
+	"passport.go httpDriver":        "New puts everything together",
+	"passport.go newHTTPDriver":     "the same",
+	"passport.go newRevoker":        "the same",
+	"passport.go newStoreHealth":    "the same",
+	"passport.go newProviderHealth": "the same",
 }
 
 func TestARootFileTakesNamesFromBelow(t *testing.T) {

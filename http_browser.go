@@ -2,6 +2,8 @@ package passport
 
 import (
 	"cmp"
+	"context"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -233,4 +235,18 @@ func (d *httpDriver) htmxPage(r *http.Request) string {
 		return d.home
 	}
 	return web.LocalPath(page.RequestURI(), d.home)
+}
+
+// addressed is the context of a request with its address, for events: that of the
+// connection, if the program has not set one.
+func addressed(r *http.Request) context.Context {
+	ctx := r.Context()
+	if remoteAddr(ctx) != "" {
+		return ctx
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = r.RemoteAddr // of a Unix socket, say
+	}
+	return WithRemoteAddr(ctx, host)
 }

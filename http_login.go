@@ -67,7 +67,7 @@ func (p *Passport) StartLogin(w http.ResponseWriter, r *http.Request, o LoginOpt
 	}
 	o.ReturnTo = cmp.Or(o.ReturnTo, r.URL.Query().Get("return_to"))
 	before := p.BrowserState(r)
-	address, after, err := p.BeginLogin(r.Context(), before, o)
+	address, after, err := p.BeginLogin(addressed(r), before, o)
 	p.SetBrowserState(w, before, after)
 	if err != nil {
 		p.refuse(w, r, loginStatus(err), err)
@@ -88,7 +88,7 @@ func (p *Passport) LoginCallback(w http.ResponseWriter, r *http.Request) {
 		p.servePostedLogout(w, r, before)
 		return
 	}
-	in, after, err := p.FinishLogin(r.Context(), before, query)
+	in, after, err := p.FinishLogin(addressed(r), before, query)
 	p.SetBrowserState(w, before, after)
 	if err != nil && !p.endsSilently(r, in, err) {
 		p.refuse(w, r, loginStatus(err), err, p.waysOut(r, before, err)...)
@@ -211,7 +211,7 @@ func (p *Passport) SilentLogin(next http.Handler) http.Handler {
 			return
 		}
 		before := p.BrowserState(r)
-		address, after, err := p.BeginLogin(r.Context(), before, LoginOptions{Prompt: "none", ReturnTo: p.http.place.Requested(r)})
+		address, after, err := p.BeginLogin(addressed(r), before, LoginOptions{Prompt: "none", ReturnTo: p.http.place.Requested(r)})
 		if err != nil {
 			next.ServeHTTP(w, r)
 			return

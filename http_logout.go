@@ -41,7 +41,7 @@ func (p *Passport) Logout(w http.ResponseWriter, r *http.Request) {
 	if status != 0 { // a preflight
 		return
 	}
-	l, after, err := p.EndBrowserSession(r.Context(), before)
+	l, after, err := p.EndBrowserSession(addressed(r), before)
 	if err != nil {
 		p.c.Logger.ErrorContext(r.Context(), "passport: a logout could not end the app session yet", "error", err)
 	}
@@ -147,7 +147,7 @@ func (p *Passport) Script() http.Handler { return pages.Script(p.c.LogoutPath) }
 // noticeReturn carries CheckLogoutReturn over HTTP.
 func (p *Passport) noticeReturn(w http.ResponseWriter, r *http.Request) (Outcome, BrowserState) {
 	before := p.BrowserState(r)
-	outcome, after := p.CheckLogoutReturn(r.Context(), before, LogoutReturn{Query: r.URL.Query(), Way: p.returnWay(r)})
+	outcome, after := p.CheckLogoutReturn(addressed(r), before, LogoutReturn{Query: r.URL.Query(), Way: p.returnWay(r)})
 	p.SetBrowserState(w, before, after)
 	return outcome, after
 }
@@ -213,11 +213,11 @@ func (p *Passport) FrontChannelLogout(w http.ResponseWriter, r *http.Request) {
 	var err error
 	switch frame := p.frameOf(r); {
 	case sid != "" && (frame == providerFrame || frame == hiddenFrame && iss != ""):
-		err = p.endByFrame(r.Context(), sid)
+		err = p.endByFrame(addressed(r), sid)
 	case sid == "" && frame == providerFrame:
 		before := p.BrowserState(r)
 		var after BrowserState
-		after, err = p.endFramed(r.Context(), before)
+		after, err = p.endFramed(addressed(r), before)
 		p.SetBrowserState(w, before, after)
 	}
 	if err != nil {
@@ -279,7 +279,7 @@ func (p *Passport) BackChannelLogout(w http.ResponseWriter, r *http.Request) {
 		web.WriteJSON(w, http.StatusBadRequest, oauthError{"invalid_request", "the form has not one logout_token"})
 		return
 	}
-	if l, err := p.EndByLogoutToken(r.Context(), r.PostForm.Get("logout_token")); err != nil && l.App != OutcomePending {
+	if l, err := p.EndByLogoutToken(addressed(r), r.PostForm.Get("logout_token")); err != nil && l.App != OutcomePending {
 		p.c.Logger.WarnContext(r.Context(), "passport: a back-channel logout was refused", "error", err)
 		web.WriteJSON(w, http.StatusBadRequest, oauthError{"invalid_request", "the logout token was not accepted, or the logout failed"})
 		return

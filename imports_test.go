@@ -73,6 +73,8 @@ var walls = map[string][]string{
 		module + "/internal/authdomain", module + "/internal/jwt", module + "/internal/text",
 		"golang.org/x/oauth2", "golang.org/x/sync/singleflight", "github.com/go-jose/go-jose/v4/...",
 	},
+	"internal/observe":    {module + "/storage"},
+	"internal/health":     {},
 	"internal/revocation": {module + "/internal/tasks", module + "/storage"},
 	"internal/seal":       {},
 	"internal/textconfig": {module + "/internal/strictbase64"},

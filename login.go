@@ -101,6 +101,13 @@ const beginTimeout = 3 * time.Second
 // The other errors are options that are wrong and, with Config.Discover, a failed
 // discovery, or the *ProviderError of a request that is pushed (RFC 9126).
 func (p *Passport) BeginLogin(ctx context.Context, b BrowserState, o LoginOptions) (string, BrowserState, error) {
+	ctx, span := p.within(ctx, OperationBeginLogin)
+	address, after, err := p.beginLogin(ctx, b, o)
+	span.Ended(err)
+	return address, after, err
+}
+
+func (p *Passport) beginLogin(ctx context.Context, b BrowserState, o LoginOptions) (string, BrowserState, error) {
 	if p.c.RedirectURI == "" {
 		return "", b, errNoRedirectURI
 	}
@@ -136,6 +143,7 @@ func (p *Passport) BeginLogin(ctx context.Context, b BrowserState, o LoginOption
 		Params:      params,
 	})
 	if err != nil {
+		p.failLogin(ctx, err)
 		return "", b, err
 	}
 	return address, b.withLogin(binding), nil
@@ -294,18 +302,21 @@ func (b BrowserState) withLogin(binding Secret) BrowserState {
 // a login with Prompt none that found nobody signed in can go on there.
 func (p *Passport) FinishLogin(ctx context.Context, b BrowserState, query url.Values) (LoginResult, BrowserState, error) {
 	p.revoker.Begin()
+	ctx, span := p.within(ctx, OperationFinishLogin)
 	l, err := p.openLogin(query.Get("state"), b)
-	if err != nil {
-		return LoginResult{}, b, err
+	var in LoginResult
+	if err == nil {
+		if l.Stored {
+			l.ReturnTo = p.storedReturnTo(ctx, l)
+		}
+		in, err = p.finishLogin(ctx, b, l, query)
 	}
-	if l.Stored {
-		l.ReturnTo = p.storedReturnTo(ctx, l)
-	}
-	in, err := p.finishLogin(ctx, b, l, query)
 	if err != nil {
-		p.emit(Event{Name: EventLoginFailed, Context: ctx, Err: err})
+		p.failLogin(ctx, err)
+		span.Ended(err)
 		return LoginResult{ReturnTo: l.ReturnTo}, b, err
 	}
+	defer span.Ended(nil)
 	b.Session, b.begun, b.endsWithBrowser = in.SessionID, "", l.EndsWithBrowser
 	b.remember = time.Duration(l.Remember) * time.Second
 	if in.Reauthentication == OutcomeDone || !p.logoutUnfinished(ctx, b) {
@@ -323,7 +334,7 @@ func (p *Passport) openLogin(state string, b BrowserState) (loginstate.State, er
 	}
 	l, ok := p.logins.Open(state, bindings, p.c.Now())
 	if !ok {
-		return l, ErrNoLogin
+		return loginstate.State{}, ErrNoLogin
 	}
 	return l, nil
 }

@@ -29,6 +29,7 @@ func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
 	if !p.records.Owns(id) { // maybe of another client that shares the store
 		id = ""
 	}
+	ctx, span := p.within(ctx, OperationLogout)
 	l, removed, err := p.endSession(ctx, id, EventLogout)
 	hint, state := p.hintOf(removed.Record), p.newLogoutState(removed.Record.SID)
 	p.keepHint(ctx, state, hint)
@@ -36,6 +37,7 @@ func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
 	if l.gone() {
 		l.Revocation = p.revokeAndWait(ctx, removed)
 	}
+	span.Ended(err)
 	return l, err
 }
 
@@ -121,6 +123,7 @@ func (p *Passport) revokeAndWait(ctx context.Context, revocations ...storage.Rev
 // what is in the store is ended in the background while the process runs.
 // Cancelling ctx does not stop the call, which takes at most ten seconds.
 func (p *Passport) EndBrowserSession(ctx context.Context, b BrowserState) (Logout, BrowserState, error) {
+	ctx, span := p.within(ctx, OperationLogout)
 	l := newLogout(p.c.LogoutMode)
 	var removed storage.Revocation
 	var err error
@@ -148,6 +151,7 @@ func (p *Passport) EndBrowserSession(ctx context.Context, b BrowserState) (Logou
 	}
 	state, hint := p.stateOfLogout(ctx, b, l, removed.Record)
 	p.sendTo(ctx, &l, hint, state)
+	span.Ended(err)
 	return l, BrowserState{Logout: l.State}, err
 }
 

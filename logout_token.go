@@ -19,6 +19,13 @@ import (
 // If the Store is full, sessions are still ended; what could not be stored about
 // the token is logged.
 func (p *Passport) EndByLogoutToken(ctx context.Context, token string) (Logout, error) {
+	ctx, span := p.within(ctx, OperationProviderLogout)
+	l, err := p.endByLogoutToken(ctx, token)
+	span.Ended(err)
+	return l, err
+}
+
+func (p *Passport) endByLogoutToken(ctx context.Context, token string) (Logout, error) {
 	p.revoker.Begin()
 	t, err := p.provider.VerifyLogoutToken(ctx, token)
 	if err != nil {

@@ -13,9 +13,11 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/passport-go/passport/internal/authdomain"
+	"github.com/passport-go/passport/internal/health"
 	"github.com/passport-go/passport/internal/loginstate"
 	"github.com/passport-go/passport/internal/marks"
 	"github.com/passport-go/passport/internal/notice"
+	"github.com/passport-go/passport/internal/observe"
 	"github.com/passport-go/passport/internal/provider"
 	"github.com/passport-go/passport/internal/records"
 	"github.com/passport-go/passport/internal/retry"
@@ -23,6 +25,8 @@ import (
 	"github.com/passport-go/passport/internal/storecheck"
 	"github.com/passport-go/passport/internal/tasks"
 	"github.com/passport-go/passport/internal/tokencache"
+	"github.com/passport-go/passport/storage"
+	"github.com/passport-go/passport/storage/memory"
 )
 
 // Passport signs users in and out. [New] creates one, which a program keeps for its
@@ -34,14 +38,18 @@ type Passport struct {
 	tasks    *tasks.Group
 	provider *provider.Client
 
+	meter   *observe.Meter // of the calls to a store outside this process
 	records *records.Records
 	logins  loginstate.Sealer
 	flights *singleflight.Group // refreshes, by session ID
 	slow    *provider.Slow
 
 	revoker *revocation.Worker
-	retries *retry.Queue // logouts that the store could not carry out
+	counter storage.RevocationCounter // of the queue; nil if that cannot be counted
+	retries *retry.Queue              // logouts that the store could not carry out
 	notices *notice.Watcher
+
+	storeHealth, providerHealth *health.Probe
 
 	overtaken      marks.LoginBook  // logins that the provider's logouts have overtaken
 	signedOut      marks.BearerBook // bearer tokens that logouts have ended
@@ -63,9 +71,9 @@ func New(c Config) (*Passport, error) {
 	}
 	p := &Passport{
 		c:       s,
-		events:  events{now: s.Now, logger: s.Logger, tell: s.OnEvent},
+		events:  events{now: s.Now, logger: s.Logger, tell: s.OnEvent, counts: newCounts()},
 		tasks:   tasks.New(),
-		records: records.New(s.Store, s.keys, s.tenant, s.Now),
+		meter:   newMeter(s.Trace),
 		flights: &singleflight.Group{},
 		slow:    &provider.Slow{},
 
@@ -73,18 +81,30 @@ func New(c Config) (*Passport, error) {
 		anonymousMarks: &marks.Budget{},
 		longReturns:    &marks.Budget{},
 	}
+	p.records = records.New(p.measured(s.Store), s.keys, s.tenant, s.Now)
 	p.provider = newProvider(s, p.tasks)
 	p.logins = loginstate.Sealer{Records: p.records}
 	p.overtaken = marks.LoginBook{Records: p.records, Now: s.Now, Life: loginstate.Life + time.Minute}
 	// A token is good from up to ClockLeeway before its iat until as long after its end.
 	p.signedOut = marks.BearerBook{Records: p.records, Now: s.Now, Life: s.BearerLifetime + 2*s.ClockLeeway + time.Minute}
 	p.retries = retry.New(p.tasks, records.Timeout, s.Logger)
-	p.notices = notice.NewWatcher(notice.Config{Store: s.Store, Tasks: p.tasks, Timeout: records.Timeout, Logger: s.Logger, Ended: p.records.Ended()})
+	notifier, _ := s.Store.(storage.Notifier)
+	p.notices = notice.NewWatcher(notice.Config{Store: p.measured(s.Store), Notifier: notifier, Tasks: p.tasks, Timeout: records.Timeout, Logger: s.Logger, Ended: p.records.Ended()})
 	p.records.OnReturn(p.endAgain)
 	p.revoker = newRevoker(p)
+	p.storeHealth, p.providerHealth = newStoreHealth(p), newProviderHealth(p)
 	p.setURLs()
 	warnOfHiddenInterfaces(s)
 	return p, nil
+}
+
+// measured is the store with its calls measured. Those to memory are not, as
+// [Stats.StoreCalls] says.
+func (p *Passport) measured(store storage.TokenStore) storage.TokenStore {
+	if _, inProcess := store.(*memory.Store); inProcess {
+		return store
+	}
+	return p.meter.Store(store)
 }
 
 // setURLs derives from the configuration where a browser goes, and comes back.
@@ -96,6 +116,16 @@ func (p *Passport) setURLs() {
 // begin begins to work off what an earlier run of the program has left to be done.
 // It is called at the first use of the Passport, so that New starts nothing.
 func (p *Passport) begin() { p.revoker.Begin() }
+
+// within begins an operation. The returned context belongs to it, and the returned
+// Span has yet to be told of its end.
+func (p *Passport) within(ctx context.Context, o Operation) (context.Context, observe.Span) {
+	if p.c.Trace == nil {
+		return ctx, observe.Span{}
+	}
+	span := observe.Span(p.c.Trace(ctx, o))
+	return span.Within(ctx), span
+}
 
 // Close finishes the background work, until ctx is done: it waits for refreshes,
 // and retries once to end sessions and to revoke tokens that failed before. From a

@@ -195,7 +195,9 @@ func (p *Passport) refresh(ctx context.Context, id string) (tokens, error) {
 
 // refreshUnless is refresh unless good accepts the stored tokens. Callers with the
 // same flight share one refresh.
-func (p *Passport) refreshUnless(ctx context.Context, id, flight string, good func(tokens) bool) (tokens, error) {
+func (p *Passport) refreshUnless(ctx context.Context, id, flight string, good func(tokens) bool) (_ tokens, err error) {
+	_, span := p.within(ctx, OperationRefresh)
+	defer func() { span.Ended(err) }()
 	done := p.flights.DoChan(flight, func() (any, error) {
 		var t tokens
 		err := ErrClosed
@@ -203,7 +205,7 @@ func (p *Passport) refreshUnless(ctx context.Context, id, flight string, good fu
 		if p.tasks.Start(func(ctx context.Context) {
 			defer close(finished)
 			defer p.slow.Remove(id)
-			t, err = p.refreshNow(ctx, id, good)
+			t, err = p.refreshNow(span.Within(ctx), id, good)
 		}) {
 			<-finished
 		}
@@ -261,6 +263,16 @@ func (p *Passport) lease(ctx context.Context, rec *storage.Record, good func(tok
 // refreshLeased refreshes the tokens while it holds the lease, and stores the new
 // ones before it returns them.
 func (p *Passport) refreshLeased(ctx context.Context, rec storage.Record, old tokens) (tokens, error) {
+	t, err := p.refreshAndKeep(ctx, rec, old)
+	if err != nil {
+		p.counts.refreshesFailed.Add(1)
+		return tokens{}, err
+	}
+	p.counts.refreshes.Add(1)
+	return t, nil
+}
+
+func (p *Passport) refreshAndKeep(ctx context.Context, rec storage.Record, old tokens) (tokens, error) {
 	call, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
 	issued, err := p.provider.Refresh(call, rec.Subject, old.issued())

@@ -18,12 +18,18 @@ import (
 // newRevoker returns the worker of the store's queue, or of one in memory if the
 // store has none.
 func newRevoker(p *Passport) *revocation.Worker {
+	store := p.measured(p.c.Store)
 	queue, durable := p.c.Store.(storage.RevocationQueue)
-	if !durable {
-		queue = revocation.WithQueue(p.c.Store, memory.New(memory.Options{Now: p.c.Now, RevocationLimit: -1}))
+	p.counter, _ = p.c.Store.(storage.RevocationCounter)
+	switch {
+	case !durable:
+		beside := memory.New(memory.Options{Now: p.c.Now, RevocationLimit: -1})
+		queue, p.counter = revocation.WithQueue(store, beside), beside
+	case !p.records.InProcess():
+		queue = p.meter.Queue(queue)
 	}
 	return revocation.New(revocation.Config{
-		Store:        p.c.Store,
+		Store:        store,
 		Queue:        queue,
 		Volatile:     !durable || p.records.InProcess(),
 		Tenant:       p.records.Tenant(),
@@ -45,7 +51,10 @@ func (p *Passport) revokeToken(ctx context.Context, r storage.Record) revocation
 	if t.RefreshToken == "" {
 		return revocation.Answer{Outcome: revocation.Skipped}
 	}
+	p.counts.revocations.Add(1)
+	ctx, span := p.within(ctx, OperationRevocation)
 	err = providerError(p.provider.Revoke(ctx, t.RefreshToken.Reveal()))
+	span.Ended(err)
 	var refused *provider.RevocationError
 	switch {
 	case err == nil:

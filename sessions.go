@@ -66,6 +66,9 @@ func (p *Passport) Sessions(ctx context.Context, subject string) ([]SessionInfo,
 	}
 	call, cancel := context.WithTimeout(ctx, records.Timeout)
 	defer cancel()
+	if !p.records.InProcess() {
+		lister = p.meter.Lister(lister)
+	}
 	records, err := lister.List(call, p.records.OwnSessions(storage.Match{Subject: subject}))
 	if err != nil {
 		return nil, storeError(err)
@@ -90,6 +93,13 @@ func (p *Passport) Sessions(ctx context.Context, subject string) ([]SessionInfo,
 // It cannot end the Passport sessions in the users' other browsers: only those
 // browsers can.
 func (p *Passport) EndSessions(ctx context.Context, m storage.Match) (Logout, error) {
+	ctx, span := p.within(ctx, OperationLogout)
+	l, err := p.endSessions(ctx, m)
+	span.Ended(err)
+	return l, err
+}
+
+func (p *Passport) endSessions(ctx context.Context, m storage.Match) (Logout, error) {
 	p.revoker.Begin()
 	l := newLogout(p.c.LogoutMode)
 	if m.Subject == "" && m.SID == "" {

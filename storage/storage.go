@@ -1,7 +1,7 @@
 // Package storage is the contract between package passport and the places
 // where sessions are kept. A backend implements [TokenStore]; the smaller
-// interfaces beside it ([RevocationQueue], [Lister], [Notifier]) are optional, and
-// package passport looks for them once, in passport.New. [Inspector] is for package
+// interfaces beside it ([RevocationQueue], [RevocationCounter], [Lister], [Notifier]) are
+// optional, and package passport looks for them once, in passport.New. [Inspector] is for package
 // storage/inspect.
 //
 // A store sees no secret: the ID is a hash of the session id, and Data is
@@ -16,7 +16,7 @@
 // interfaces of the inner store too. This wrapper hides them, because embedding an
 // interface promotes its methods alone:
 //
-//	type counting struct{ storage.TokenStore } // hides RevocationQueue, Lister and Notifier
+//	type counting struct{ storage.TokenStore } // hides RevocationQueue, RevocationCounter, Lister and Notifier
 //
 // Then pending revocations are lost with the process, sessions cannot be listed,
 // and other instances learn of a logout late. Embed the concrete type instead, or
@@ -309,6 +309,25 @@ type RevocationQueue interface {
 
 	// Complete removes r from the queue, with the errors of Retry.
 	Complete(ctx context.Context, r Revocation) error
+}
+
+// RevocationCount says how long a queue of revocations is.
+type RevocationCount struct {
+	// Pending is the number of revocations in the queue, due or not.
+	Pending int
+
+	// Oldest is the Since of the one that waits longest, and the zero Time if there
+	// is none.
+	Oldest time.Time
+}
+
+// RevocationCounter is implemented by stores with a [RevocationQueue] that can say how
+// long it is, for monitoring.
+type RevocationCounter interface {
+	// CountRevocations counts the revocations of tenant. It changes nothing. The cost
+	// may grow with the length of the queue, so call it a few times a minute at most.
+	// A store may look for the Oldest among the ten thousand that are due first alone.
+	CountRevocations(ctx context.Context, tenant string) (RevocationCount, error)
 }
 
 // Notifier is implemented by stores that carry notices between the instances

@@ -26,11 +26,12 @@ const (
 
 // Config is what a [Watcher] needs.
 type Config struct {
-	Store   storage.TokenStore
-	Tasks   *tasks.Group  // runs what keeps the listeners informed
-	Timeout time.Duration // of a call to the store
-	Logger  *slog.Logger
-	Ended   *ended.Set // is told of every session that is found to have ended; may be nil
+	Store    storage.TokenStore
+	Notifier storage.Notifier // of the store; may be nil
+	Tasks    *tasks.Group     // runs what keeps the listeners informed
+	Timeout  time.Duration    // of a call to the store
+	Logger   *slog.Logger
+	Ended    *ended.Set // is told of every session that is found to have ended; may be nil
 }
 
 // Watcher tells the listeners of a process that a session has ended, here or on
@@ -44,9 +45,7 @@ type Watcher struct {
 
 // NewWatcher returns a watcher without listeners.
 func NewWatcher(c Config) *Watcher {
-	w := &Watcher{board: NewBoard(), c: c}
-	w.notifier, _ = c.Store.(storage.Notifier)
-	return w
+	return &Watcher{board: NewBoard(), c: c, notifier: c.Notifier}
 }
 
 // Watch adds a listener for a session, until ctx is done. It looks at once whether

@@ -109,6 +109,10 @@ func signedByOneOf(token *jose.JSONWebSignature, keys []jose.JSONWebKey) bool {
 	return false
 }
 
+// Check reads the provider's metadata, if it is discovered, and its keys, which are
+// used from then on.
+func (c *Client) Check(ctx context.Context) error { return c.once(ctx, "keys", c.fetchKeys) }
+
 func (c *Client) fetchKeys(ctx context.Context) error {
 	m, err := c.Metadata(ctx)
 	if err != nil {

@@ -28,6 +28,25 @@ func (w *Worker) Unrevoked() (n int) {
 	return n
 }
 
+// WithUnqueued is a count of the queue, and of the revocations that are in no queue.
+func (w *Worker) WithUnqueued(n storage.RevocationCount) storage.RevocationCount {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.unqueuedCount == 0 {
+		return n
+	}
+	for _, t := range w.tracked {
+		if !t.unqueued {
+			continue
+		}
+		n.Pending++
+		if since := t.revocation.Since; n.Oldest.IsZero() || since.Before(n.Oldest) {
+			n.Oldest = since
+		}
+	}
+	return n
+}
+
 // dueUnqueued leases the due revocations that are in no queue.
 func (w *Worker) dueUnqueued(now time.Time) (due []storage.Revocation) {
 	w.mu.Lock()

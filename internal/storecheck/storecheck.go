@@ -20,6 +20,7 @@ var optional = []struct {
 	effect string
 }{
 	{reflect.TypeFor[storage.RevocationQueue](), "pending revocations are kept in memory and lost with the process"},
+	{reflect.TypeFor[storage.RevocationCounter](), "the number of pending revocations is unknown to Passport.PendingRevocations"},
 	{reflect.TypeFor[storage.Lister](), "sessions cannot be listed, and Config.MaxSessionsPerUser has no effect"},
 	{reflect.TypeFor[storage.Notifier](), "other instances notice a logout only when they recheck"},
 }

@@ -43,9 +43,10 @@ import (
 )
 
 var (
-	_ storage.TokenStore      = (*Store)(nil)
-	_ storage.Lister          = (*Store)(nil)
-	_ storage.RevocationQueue = (*Store)(nil)
+	_ storage.TokenStore        = (*Store)(nil)
+	_ storage.Lister            = (*Store)(nil)
+	_ storage.RevocationQueue   = (*Store)(nil)
+	_ storage.RevocationCounter = (*Store)(nil)
 )
 
 // Options changes how a Store works. The zero value is a good choice.

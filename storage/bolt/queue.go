@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"time"
@@ -123,6 +124,34 @@ func (t *tx) claim(key []byte, prefix int, lease time.Duration) (storage.Revocat
 	d.Due = stored(t.now.Add(lease))
 	t.putRevocation(old, d)
 	return d, true
+}
+
+// CountRevocations implements [storage.RevocationCounter]. It reads the whole queue.
+func (s *Store) CountRevocations(ctx context.Context, tenant string) (storage.RevocationCount, error) {
+	if err := s.ready(ctx); err != nil {
+		return storage.RevocationCount{}, err
+	}
+	var n storage.RevocationCount
+	err := s.view(func(t *tx) error {
+		prefix := duePrefix(tenant)
+		t.scan(t.dues, prefix, func(key []byte) bool {
+			rest, ok := bytes.CutPrefix(key, prefix)
+			if !ok || ctx.Err() != nil {
+				return false
+			}
+			n.Pending++
+			_, id, _ := timeOf(rest)
+			if d, err := t.revocation(string(id)); err == nil && (n.Oldest.IsZero() || d.Since.Before(n.Oldest)) {
+				n.Oldest = d.Since
+			}
+			return true
+		})
+		return ctx.Err()
+	})
+	if err != nil {
+		return storage.RevocationCount{}, err
+	}
+	return n, nil
 }
 
 // Retry implements [storage.RevocationQueue].

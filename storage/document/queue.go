@@ -2,6 +2,7 @@ package document
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -80,6 +81,28 @@ func (s *Store) Claim(ctx context.Context, tenant string, n int, lease time.Dura
 		return nil, err
 	}
 	return claimed, nil
+}
+
+// CountRevocations implements storage.RevocationCounter.
+func (s *Store) CountRevocations(ctx context.Context, tenant string) (storage.RevocationCount, error) {
+	var n storage.RevocationCount
+	c, err := s.read(ctx)
+	if errors.Is(err, errDamaged) {
+		return n, nil // it counts as empty
+	}
+	if err != nil {
+		return n, err
+	}
+	for _, d := range c.revocations {
+		if d.Record.Tenant != tenant {
+			continue
+		}
+		n.Pending++
+		if n.Oldest.IsZero() || d.Since.Before(n.Oldest) {
+			n.Oldest = d.Since
+		}
+	}
+	return n, nil
 }
 
 // Retry implements storage.RevocationQueue.

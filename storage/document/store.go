@@ -20,9 +20,10 @@ import (
 )
 
 var (
-	_ storage.TokenStore      = (*Store)(nil)
-	_ storage.Lister          = (*Store)(nil)
-	_ storage.RevocationQueue = (*Store)(nil)
+	_ storage.TokenStore        = (*Store)(nil)
+	_ storage.Lister            = (*Store)(nil)
+	_ storage.RevocationQueue   = (*Store)(nil)
+	_ storage.RevocationCounter = (*Store)(nil)
 )
 
 // Backend is the place of one document. It may be used from many goroutines at

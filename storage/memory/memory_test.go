@@ -18,9 +18,10 @@ import (
 )
 
 var (
-	_ storage.TokenStore      = (*Store)(nil)
-	_ storage.Lister          = (*Store)(nil)
-	_ storage.RevocationQueue = (*Store)(nil)
+	_ storage.TokenStore        = (*Store)(nil)
+	_ storage.Lister            = (*Store)(nil)
+	_ storage.RevocationQueue   = (*Store)(nil)
+	_ storage.RevocationCounter = (*Store)(nil)
 )
 
 // TestContract looks, after every part of the suite, at what that has left.

@@ -15,10 +15,11 @@ import (
 )
 
 var (
-	_ storage.TokenStore      = (*Store)(nil)
-	_ storage.Lister          = (*Store)(nil)
-	_ storage.RevocationQueue = (*Store)(nil)
-	_ storage.Notifier        = (*Store)(nil)
+	_ storage.TokenStore        = (*Store)(nil)
+	_ storage.Lister            = (*Store)(nil)
+	_ storage.RevocationQueue   = (*Store)(nil)
+	_ storage.RevocationCounter = (*Store)(nil)
+	_ storage.Notifier          = (*Store)(nil)
 )
 
 // Options say where a Store keeps its tables. The zero value is ready to use.

@@ -70,6 +70,20 @@ func (s *Store) Claim(ctx context.Context, tenant string, n int, lease time.Dura
 	return rows(ctx, s.read, "claim", s.sql.claim, revocation, now, int64(n), stored(now.Add(lease)), []byte(tenant))
 }
 
+// CountRevocations implements storage.RevocationCounter, in one statement, which reads
+// the tenant's part of the queue.
+func (s *Store) CountRevocations(ctx context.Context, tenant string) (storage.RevocationCount, error) {
+	var n storage.RevocationCount
+	err := s.row(ctx, s.read, "count revocations", s.sql.count, []any{[]byte(tenant), time.Unix(0, 0)}, []any{&n.Pending, (*instant)(&n.Oldest)})
+	if err != nil {
+		return storage.RevocationCount{}, err
+	}
+	if n.Pending == 0 {
+		n.Oldest = time.Time{}
+	}
+	return n, nil
+}
+
 // Retry makes d due again at due, with the errors of storage.RevocationQueue.
 func (s *Store) Retry(ctx context.Context, d storage.Revocation, due time.Time) error {
 	return s.fenced(ctx, s.read, "retry", s.sql.retry, []byte(d.Record.ID), stored(d.Due), stored(due), []byte(d.Record.Tenant))

@@ -22,6 +22,7 @@ type statements struct {
 	claim                    string
 	retry                    string
 	complete                 string
+	count                    string
 
 	sweep  string
 	notify string
@@ -129,6 +130,9 @@ func newStatements(n names) statements {
 		complete: n.fill(`
 			WITH done AS (DELETE FROM {revocations} WHERE id = $1 AND due = $2 AND tenant = $3 RETURNING id)
 			SELECT EXISTS (SELECT FROM done), due = $2 FROM {revocations} WHERE id = $1 AND tenant = $3`),
+
+		count: n.fill(`
+			SELECT count(*), coalesce(min(since), $2::timestamptz) FROM {revocations} WHERE tenant = $1`),
 
 		sweep: n.fill(`
 			DELETE FROM {records} WHERE id = ANY (ARRAY(

@@ -71,10 +71,11 @@ type Store struct {
 }
 
 var (
-	_ storage.TokenStore      = (*Store)(nil)
-	_ storage.Lister          = (*Store)(nil)
-	_ storage.RevocationQueue = (*Store)(nil)
-	_ storage.Notifier        = (*Store)(nil)
+	_ storage.TokenStore        = (*Store)(nil)
+	_ storage.Lister            = (*Store)(nil)
+	_ storage.RevocationQueue   = (*Store)(nil)
+	_ storage.RevocationCounter = (*Store)(nil)
+	_ storage.Notifier          = (*Store)(nil)
 )
 
 // New returns a store that uses client; the caller closes the client. New does no

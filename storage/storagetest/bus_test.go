@@ -12,13 +12,14 @@ type bus struct {
 	storage.TokenStore
 	storage.Lister
 	storage.RevocationQueue
+	storage.RevocationCounter
 
 	mu        sync.Mutex
 	listeners map[chan string]bool
 }
 
 func newBus(store *reference) *bus {
-	return &bus{TokenStore: store, Lister: store, RevocationQueue: store, listeners: map[chan string]bool{}}
+	return &bus{TokenStore: store, Lister: store, RevocationQueue: store, RevocationCounter: store, listeners: map[chan string]bool{}}
 }
 
 func (b *bus) Notify(ctx context.Context, ids ...string) error {

@@ -36,6 +36,7 @@ type broken struct {
 	claim                 func(ctx context.Context, tenant string, n int, lease time.Duration) ([]storage.Revocation, error)
 	retry                 func(ctx context.Context, d storage.Revocation, due time.Time) error
 	complete              func(ctx context.Context, d storage.Revocation) error
+	count                 func(ctx context.Context, tenant string) (storage.RevocationCount, error)
 
 	notify func(ctx context.Context, ids ...string) error
 	listen func(ctx context.Context, ready func(), ended func(string)) error
@@ -48,7 +49,7 @@ func newBroken(now func() time.Time) *broken {
 		bus: bus, sound: sound,
 		load: sound.Load, save: sound.Save, del: sound.Delete, delMatching: sound.DeleteMatching, list: sound.List,
 		delAndEnqueue: sound.DeleteAndEnqueue, delMatchingAndEnqueue: sound.DeleteMatchingAndEnqueue, enqueue: sound.Enqueue,
-		claim: sound.Claim, retry: sound.Retry, complete: sound.Complete,
+		claim: sound.Claim, retry: sound.Retry, complete: sound.Complete, count: sound.CountRevocations,
 		notify: bus.Notify, listen: bus.Listen,
 	}
 }
@@ -82,7 +83,10 @@ func (b *broken) Retry(ctx context.Context, d storage.Revocation, due time.Time)
 	return b.retry(ctx, d, due)
 }
 func (b *broken) Complete(ctx context.Context, d storage.Revocation) error { return b.complete(ctx, d) }
-func (b *broken) Notify(ctx context.Context, ids ...string) error          { return b.notify(ctx, ids...) }
+func (b *broken) CountRevocations(ctx context.Context, tenant string) (storage.RevocationCount, error) {
+	return b.count(ctx, tenant)
+}
+func (b *broken) Notify(ctx context.Context, ids ...string) error { return b.notify(ctx, ids...) }
 func (b *broken) Listen(ctx context.Context, ready func(), ended func(string)) error {
 	return b.listen(ctx, ready, ended)
 }
@@ -96,7 +100,7 @@ func faulty(name string, fault func(*broken), foundBy ...string) mutant {
 	}}
 }
 
-var mutants = slices.Concat(recordMutants, matchMutants, tenantMutants, dataMutants, contextMutants, racyMutants, queueMutants, notifierMutants, sharedMutants)
+var mutants = slices.Concat(recordMutants, matchMutants, tenantMutants, dataMutants, contextMutants, racyMutants, queueMutants, counterMutants, notifierMutants, sharedMutants)
 
 var recordMutants = []mutant{
 	faulty("finds an empty record", func(b *broken) {

@@ -228,6 +228,21 @@ func (s *reference) Complete(ctx context.Context, d storage.Revocation) error {
 	return nil
 }
 
+func (s *reference) CountRevocations(ctx context.Context, tenant string) (n storage.RevocationCount, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range s.revocations {
+		if d.Record.Tenant != tenant {
+			continue
+		}
+		n.Pending++
+		if n.Oldest.IsZero() || d.Since.Before(n.Oldest) {
+			n.Oldest = d.Since
+		}
+	}
+	return n, ctx.Err()
+}
+
 func (s *reference) leased(ctx context.Context, d storage.Revocation) (storage.Revocation, error) {
 	if err := ctx.Err(); err != nil {
 		return storage.Revocation{}, err

@@ -22,7 +22,8 @@ import (
 )
 
 // Run checks that a store keeps the contract of storage.TokenStore, and those
-// of storage.Lister, storage.RevocationQueue and storage.Notifier if it implements them.
+// of storage.Lister, storage.RevocationQueue, storage.RevocationCounter and
+// storage.Notifier if it implements them.
 //
 // Every call of open returns a fresh, empty store, and leaves it to t.Cleanup
 // to close it. The store takes the time from now and from nothing else: the
@@ -81,6 +82,7 @@ var sections = []section{
 	{"TokenStore", is[storage.TokenStore], join(recordChecks, matchChecks, tenantChecks, dataChecks, contextChecks, concurrentChecks, randomChecks, historyChecks)},
 	{"Lister", is[storage.Lister], join(listerChecks, tenantListerChecks)},
 	{"RevocationQueue", is[storage.RevocationQueue], join(queueChecks, tenantQueueChecks, queueConcurrentChecks)},
+	{"RevocationCounter", is[storage.RevocationCounter], counterChecks},
 	{"Notifier", is[storage.Notifier], notifierChecks},
 }
 

@@ -1,0 +1,128 @@
+package health
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+var errDown = errors.New("down")
+
+func start(f func(context.Context)) bool {
+	go f(context.Background())
+	return true
+}
+
+func TestAFloodOfProbesMakesOneCheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var checks atomic.Int32
+		answer := errDown
+		p := New(Config{Timeout: 2 * time.Second, Patience: 2 * time.Second, Life: 5 * time.Second, Start: start, Check: func(context.Context) error {
+			checks.Add(1)
+			time.Sleep(time.Second)
+			return answer
+		}})
+		ask := func() {
+			var all sync.WaitGroup
+			for range 1000 {
+				all.Go(func() { assert.Equal(t, answer, p.Result(t.Context()).Err) })
+			}
+			all.Wait()
+		}
+		ask()
+		assert.EqualValues(t, 1, checks.Load())
+		time.Sleep(3 * time.Second)
+		ask()
+		assert.EqualValues(t, 1, checks.Load(), "the result is still good")
+		answer = nil
+		time.Sleep(time.Second)
+		ask()
+		assert.EqualValues(t, 2, checks.Load(), "it is looked at again")
+	})
+}
+
+// A store that hangs and ignores its context holds one goroutine, and no probe.
+func TestACheckThatHangsIsWaitedForOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var checks atomic.Int32
+		hang := make(chan struct{})
+		p := New(Config{Timeout: 2 * time.Second, Patience: 2 * time.Second, Life: 5 * time.Second, Start: start, Check: func(context.Context) error {
+			checks.Add(1)
+			<-hang
+			return nil
+		}})
+		begun := time.Now()
+		assert.Equal(t, errSlow, p.Result(t.Context()).Err)
+		assert.Equal(t, 2*time.Second, time.Since(begun))
+		for range 100 {
+			begun = time.Now()
+			assert.Equal(t, errSlow, p.Result(t.Context()).Err)
+			assert.Zero(t, time.Since(begun), "it has been waited for long enough")
+		}
+		assert.EqualValues(t, 1, checks.Load())
+		close(hang)
+		synctest.Wait()
+		time.Sleep(5 * time.Second)
+		assert.NoError(t, p.Result(t.Context()).Err)
+	})
+}
+
+func TestACallerThatLeavesDoesNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := New(Config{Timeout: 2 * time.Second, Patience: 2 * time.Second, Life: time.Second, Start: start, Check: func(ctx context.Context) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		assert.ErrorIs(t, p.Result(ctx).Err, context.DeadlineExceeded)
+		time.Sleep(2 * time.Second)
+	})
+}
+
+func TestNothingBeginsOnceItIsTooLate(t *testing.T) {
+	p := New(Config{Timeout: time.Second, Life: time.Second, Start: func(func(context.Context)) bool { return false }})
+	for range 2 {
+		assert.Equal(t, errClosing, p.Result(t.Context()).Err)
+	}
+}
+
+// A provider that hangs must not make a probe time out which asks for the store, too.
+func TestTheImpatientGetTheResultBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		takes := 5 * time.Second
+		p := New(Config{Timeout: 4 * time.Second, Patience: time.Second, Life: 10 * time.Second, Start: start, Check: func(ctx context.Context) error {
+			select {
+			case <-time.After(takes):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}})
+		ask := func() (error, time.Duration) {
+			begun := time.Now()
+			return p.Result(t.Context()).Err, time.Since(begun)
+		}
+		err, took := ask()
+		assert.Equal(t, errSlow, err, "nothing is known yet")
+		assert.Equal(t, time.Second, took)
+		time.Sleep(10 * time.Second)
+		takes = 0
+		err, _ = ask()
+		assert.NoError(t, err)
+		time.Sleep(10 * time.Second)
+		takes = 5 * time.Second
+		err, took = ask()
+		assert.NoError(t, err, "the result before")
+		assert.Equal(t, time.Second, took)
+		time.Sleep(3 * time.Second)
+		err, _ = ask()
+		assert.Error(t, err, "it has timed out")
+	})
+}

@@ -1,0 +1,140 @@
+package passport_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/passporttest"
+)
+
+// TestAFailedLoginSaysWhy: the event of each, with a reason to count by, and from where.
+func TestAFailedLoginSaysWhy(t *testing.T) {
+	deny := func(c *passport.Config, err error) {
+		c.OnSignIn = func(context.Context, *passport.SignInAttempt) error { return err }
+	}
+	var store distant
+	for name, row := range map[string]struct {
+		edit func(*passport.Config)
+		do   func(*site, *browser)
+		want passport.LoginFailure
+	}{
+		"a login of nobody's": {do: func(_ *site, b *browser) { b.get("/redirect?state=x&code=y") }, want: passport.LoginUnknown},
+		"the user declines":   {do: back(url.Values{"error": {"access_denied"}}), want: passport.LoginDenied},
+		"nobody is signed in": {do: back(url.Values{"error": {"login_required"}}), want: passport.LoginInteractionRequired},
+		"the program refuses": {
+			edit: func(c *passport.Config) { deny(c, &passport.SignInRefused{}) },
+			do:   login, want: passport.LoginRefused,
+		},
+		"the program fails": {
+			edit: func(c *passport.Config) { deny(c, errors.New("no database")) },
+			do:   login, want: passport.LoginProgramFailed,
+		},
+		"a code that is refused": {do: faulty(passporttest.Fault{Path: "/oauth/token", Status: 403}), want: passport.LoginProviderRefused},
+		"a wrong registration":   {do: back(url.Values{"error": {"unauthorized_client"}}), want: passport.LoginProviderRefused},
+		"a provider that is down": {
+			do: faulty(passporttest.Fault{Path: "/oauth/token", Status: 503}), want: passport.LoginProviderUnavailable,
+		},
+		"a provider without an answer": {
+			do: faulty(passporttest.Fault{Path: "/oauth/token", Cut: true}), want: passport.LoginProviderUnavailable,
+		},
+		"another's ID token": {
+			do:   faulty(passporttest.Fault{EditClaims: func(c map[string]any) { c["aud"] = "another" }}),
+			want: passport.LoginInvalid,
+		},
+		"a store that is down": {
+			edit: func(c *passport.Config) { storedFarAway(&store)(c) },
+			do: func(_ *site, b *browser) {
+				store.fail("Save")
+				defer store.fail()
+				b.get("/login")
+			},
+			want: passport.LoginStoreUnavailable,
+		},
+		"a proof that is too old": {
+			do: func(s *site, b *browser) {
+				s.auth.Inject(passporttest.Fault{EditClaims: func(c map[string]any) { c["auth_time"] = s.clock.Now().Add(-time.Hour).Unix() }})
+				b.get("/recent")
+			},
+			want: passport.LoginNotReauthenticated,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			edit := row.edit
+			if edit == nil {
+				edit = func(*passport.Config) {}
+			}
+			s := newSite(t, edit)
+			s.mux.HandleFunc("GET /recent", func(w http.ResponseWriter, r *http.Request) {
+				s.p.StartLogin(w, r, passport.LoginOptions{MaxAge: time.Minute})
+			})
+			row.do(s, s.browser())
+			failed := s.events.named(passport.EventLoginFailed)
+			require.Len(t, failed, 1)
+			assert.Equal(t, row.want, failed[0].Reason, failed[0].Err)
+			assert.Equal(t, "127.0.0.1", failed[0].RemoteAddr)
+			assert.Error(t, failed[0].Err)
+			assert.EqualValues(t, 1, s.p.Stats().LoginsFailed[row.want])
+			assert.Contains(t, s.log.String(), "reason="+string(row.want)+" remote_addr=127.0.0.1")
+		})
+	}
+}
+
+func login(_ *site, b *browser) { b.get("/login") }
+
+func faulty(f passporttest.Fault) func(*site, *browser) {
+	return func(s *site, b *browser) {
+		s.auth.Inject(f)
+		b.get("/login")
+	}
+}
+
+// back is a login that comes back with these parameters.
+func back(query url.Values) func(*site, *browser) {
+	return func(s *site, b *browser) {
+		to, err := url.Parse(b.stay().get("/login").Header.Get("Location"))
+		require.NoError(s.t, err)
+		query.Set("state", to.Query().Get("state"))
+		b.get("/redirect?" + query.Encode())
+	}
+}
+
+func TestALoginThatCannotBeginIsAFailedOne(t *testing.T) {
+	s := newSite(t, func(c *passport.Config) {
+		c.Issuer, c.AuthDomain, c.Discover = c.AuthDomain+"/", "", true
+	})
+	s.auth.Inject(passporttest.Fault{Path: "/.well-known/openid-configuration", Status: 503})
+	s.browser().get("/login")
+	failed := s.events.named(passport.EventLoginFailed)
+	require.Len(t, failed, 1)
+	assert.Equal(t, "127.0.0.1", failed[0].RemoteAddr)
+}
+
+// Nobody but the program says from where a request came: headers are anybody's.
+func TestTheAddressIsTheConnectionsOrTheProgramsWord(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	forged := []string{"X-Forwarded-For", "203.0.113.9", "Forwarded", "for=203.0.113.9", "X-Real-Ip", "203.0.113.9"}
+	b.get("/redirect?state=x", forged...)
+	b.get("/login", forged...)
+	b.logout(forged...)
+	for _, e := range s.events.copy() {
+		if e.Context != nil {
+			assert.Equal(t, "127.0.0.1", e.RemoteAddr, e.Name)
+		}
+	}
+	inner := s.app
+	s.app = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		inner.ServeHTTP(w, r.WithContext(passport.WithRemoteAddr(r.Context(), "198.51.100.7\nforged=line")))
+	})
+	b.get("/redirect?state=x")
+	failed := s.events.named(passport.EventLoginFailed)
+	assert.Equal(t, "198.51.100.7forged=line", failed[len(failed)-1].RemoteAddr)
+}
