@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/passporttest"
@@ -26,6 +27,32 @@ func watched(config passport.Config, events *expvar.Map, audit *slog.Logger) pas
 		audit.Info(string(e.Name), attrs...)
 	}
 	return config
+}
+
+// behindProxy believes the header that the program's proxy sets.
+func behindProxy(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx := passport.WithRemoteAddr(r.Context(), r.Header.Get("X-Real-IP")) // which the proxy replaces
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+func TestTheProxyTellsTheAddress(t *testing.T) {
+	var events []passport.Event
+	s := serve(t, func(c passport.Config) (*passport.Passport, http.Handler) {
+		c.OnEvent = func(e passport.Event) { events = append(events, e) }
+		p := newPassport(t, c)
+		return p, behindProxy(p.Handler(routes(p)))
+	})
+	r, err := http.NewRequest(http.MethodGet, s.URL+"/redirect?state=x", nil)
+	require.NoError(t, err)
+	r.Header.Set("X-Real-IP", "198.51.100.7")
+	res, err := s.auth.Browser().Do(r)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	require.Len(t, events, 1)
+	assert.Equal(t, "198.51.100.7", events[0].RemoteAddr)
+	assert.Equal(t, passport.LoginUnknown, events[0].Reason)
 }
 
 func TestEventsAreCountedAndAudited(t *testing.T) {
