@@ -1,7 +1,9 @@
 package notice
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"testing"
@@ -101,5 +103,58 @@ func TestAWatchIsForgottenWithItsRequest(t *testing.T) {
 		cancel()
 		synctest.Wait()
 		assert.Empty(t, w.board.IDs())
+	})
+}
+
+// heard is a store whose other instances hear everything that is announced.
+type heard struct {
+	storage.TokenStore
+	ids     chan string
+	refuses bool
+}
+
+func (h heard) Notify(ctx context.Context, ids ...string) error {
+	if h.refuses {
+		return errors.New("away")
+	}
+	for _, id := range ids {
+		h.ids <- id
+	}
+	return nil
+}
+
+func (h heard) Listen(ctx context.Context, ready func(), ended func(id string)) error {
+	ready()
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func TestAnEndIsAnnouncedToTheOtherInstances(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		group := tasks.New()
+		store := heard{TokenStore: memory.New(memory.Options{}), ids: make(chan string, 10)}
+		log := new(bytes.Buffer)
+		w := NewWatcher(Config{Store: store, Tasks: group, Timeout: time.Second, Logger: slog.New(slog.NewTextHandler(log, nil))})
+		w.Announce("a", "b")
+		w.Announce()
+		group.Finish(t.Context())
+		close(store.ids)
+		var got []string
+		for id := range store.ids {
+			got = append(got, id)
+		}
+		assert.Equal(t, []string{"a", "b"}, got)
+		assert.Empty(t, log.String(), "nothing has gone wrong")
+	})
+}
+
+func TestAnAnnouncementThatFailsIsInTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		group := tasks.New()
+		log := new(bytes.Buffer)
+		w := NewWatcher(Config{Store: heard{refuses: true}, Tasks: group, Timeout: time.Second, Logger: slog.New(slog.NewTextHandler(log, nil))})
+		w.Announce("a")
+		group.Finish(t.Context())
+		assert.Contains(t, log.String(), "other instances could not be told of a logout")
 	})
 }

@@ -9,8 +9,9 @@ import (
 )
 
 func TestIsLocalPath(t *testing.T) {
-	for _, s := range []string{"/", "/page", "/page?a=1#b", "/%2F%2Fevil", "/a//b", "/a?to=https://evil.example.com", "/äpfel"} {
-		assert.True(t, IsLocalPath(s), s)
+	for _, s := range []string{"/", "/page", "/page?a=1#b", "/%2F%2Fevil", "/a//b", "/a?to=https://evil.example.com", "/äpfel",
+		"/" + strings.Repeat("a", LongestPath-1)} {
+		assert.True(t, IsLocalPath(s), "%.40q", s)
 	}
 	for _, s := range []string{
 		"", "page", "//evil", `/\evil`, `\/evil`, "/\n/evil", "/\t/evil", " /page", "https://evil", "javascript:alert(1)",

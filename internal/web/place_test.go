@@ -55,3 +55,11 @@ func TestAPrefixIsAPathOfThisSite(t *testing.T) {
 	_, ok := PlaceAt(&url.URL{Path: "//evil.example"})
 	assert.False(t, ok)
 }
+
+func TestThePathOfAURLWithoutSchemeAndHost(t *testing.T) {
+	for uri, want := range map[string]string{
+		"/a/b": "/a/b", "/a?b=/c": "/a", "/a#b?c": "/a", "/a?b#c": "/a", "?a=1": "", "#a": "", "": "", "/a%3Fb": "/a%3Fb",
+	} {
+		assert.Equal(t, want, PathOf(uri), uri)
+	}
+}
