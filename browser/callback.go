@@ -50,8 +50,8 @@ func isHTTP(address dom.Value) bool {
 	return scheme == "http:" || scheme == "https:"
 }
 
-// complete posts the message. The JavaScript SDK takes error and state in a query
-// for an answer of the auth domain, so the address goes without one.
+// complete posts the message. Its URL has no query, because the JavaScript SDK reads
+// error and state in one as a response of the auth domain.
 func complete(around, parent dom.Value) error {
 	origin := parent.Get("origin").Text()
 	message := map[string]any{

@@ -115,7 +115,8 @@ type Config struct {
 	Now func() time.Time
 }
 
-// Format prints the fields that identify a configuration, whatever the verb.
+// Format prints the fields that identify a configuration, and no secrets, whatever the
+// verb.
 func (c Config) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "browser.Config{Environment: %q, ClientID: %q, LogoutMode: %q}", c.Environment, c.ClientID, c.LogoutMode)
 }
@@ -134,7 +135,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// engine is c for package passport. A nil store is for a look at the rest.
+// engine returns c for package passport. A nil store is for checking the other fields.
 func (c Config) engine(store storage.TokenStore, keys ...[]byte) passport.Config {
 	return passport.Config{
 		Environment:       c.Environment,
@@ -166,7 +167,7 @@ func (c Config) engine(store storage.TokenStore, keys ...[]byte) passport.Config
 	}
 }
 
-// issuer is what the engine makes of c, which has been checked.
+// issuer returns the issuer that the engine derives from c, which has been checked.
 func (c Config) issuer() string {
 	if c.Issuer != "" {
 		return c.Issuer
@@ -175,7 +176,8 @@ func (c Config) issuer() string {
 	return origin + "/"
 }
 
-// authenticationDomain is what pages with the JavaScript SDK have under that name.
+// authenticationDomain returns the value that pages with the JavaScript SDK use for
+// their setting of that name.
 func (c Config) authenticationDomain() string {
 	switch {
 	case c.AuthDomain != "":

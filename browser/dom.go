@@ -6,18 +6,18 @@ import (
 	"github.com/passport-go/passport/internal/dom"
 )
 
-// window is the page's.
+// window is the page's window object.
 var window = dom.Window()
 
-// location reads one part of the page's address.
+// location returns one part of the page's address.
 func location(part string) string { return window.Get("location", part).Text() }
 
-// assign leaves the page for an address. It returns before the page is gone.
+// assign navigates the page to an address. It returns before the page is gone.
 func assign(address string) error {
 	return window.Get("location").Call("assign", address).Err()
 }
 
-// query is that of the page's address.
+// query returns the query of the page's address.
 func query() url.Values {
 	u, err := url.Parse(location("href"))
 	if err != nil {
@@ -26,8 +26,8 @@ func query() url.Values {
 	return u.Query()
 }
 
-// tidy takes parameters out of the page's address, where the user, and whatever
-// page comes next, could see them.
+// tidy removes parameters from the page's address, where the user and the next page
+// could see them.
 func tidy(names ...string) error {
 	address := window.Get("URL").New(location("href"))
 	for _, name := range names {
@@ -37,6 +37,6 @@ func tidy(names ...string) error {
 	return history.Call("replaceState", history.Get("state"), "", address.Get("href")).Err()
 }
 
-// atTop reports whether the page is not in another one's frame, where the
-// browser may treat what it loads as a third party's.
+// atTop reports whether the page is at top level. In another page's frame, the browser
+// may treat what it loads as third-party.
 func atTop() bool { return window.Get("top").Is(window.Get("self")) }

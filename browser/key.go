@@ -11,11 +11,11 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// keyRecord is the record of the key that seals what the engine stores: one for
-// all tabs, made by the first. No ID of the engine's is as short.
+// keyRecord is the ID of the record with the key that seals what the engine stores: one
+// for all tabs, made by the first. It is shorter than any ID of the engine.
 const keyRecord = "key"
 
-// keyLife is longer than anybody keeps a browser.
+// keyLife is longer than anybody uses a browser.
 const keyLife = 100 * 365 * 24 * time.Hour
 
 func sealingKey(ctx context.Context, store storage.TokenStore, now time.Time) ([]byte, error) {

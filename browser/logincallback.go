@@ -10,13 +10,13 @@ import (
 	"github.com/passport-go/passport"
 )
 
-// logins are those that are being finished in this page, one call for each however
-// many ask.
+// logins are the logins that are being finished in this page. Concurrent callers share
+// one call.
 type logins struct {
 	flights singleflight.Group
 
 	mu       sync.Mutex
-	returnTo string // of a login that was finished and that nobody has heard of
+	returnTo string // of a login that was finished but not returned to a caller yet
 }
 
 // LoginCallback finishes a login on the page at Config.RedirectURI: it exchanges
@@ -66,7 +66,7 @@ func (p *Passport) LoginCallback(ctx context.Context) (*passport.Session, string
 	}
 }
 
-// finishHere finishes the login that the page's address is about, and returns
+// finishHere finishes the login whose response is in the page's address, and returns
 // where the user wanted to go.
 func (p *Passport) finishHere(ctx context.Context, values url.Values) (returnTo string, err error) {
 	in, err := p.finishLogin(ctx, values)
@@ -87,7 +87,7 @@ func (l *logins) leave(returnTo string) {
 	l.returnTo = returnTo
 }
 
-// take returns where the last login goes to, once, or fallback.
+// take returns the last login's returnTo, once, or fallback.
 func (l *logins) take(fallback string) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

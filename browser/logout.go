@@ -57,7 +57,7 @@ func (p *Passport) logout(ctx context.Context) (passport.Logout, error) {
 	taken := p.takeSession(name)
 	silent := p.c.LogoutMode == passport.LogoutSilent
 	var v *visit
-	if silent && !p.c.Discover { // else the URL depends on the session
+	if silent && !p.c.Discover { // otherwise the URL depends on the session
 		v = p.newVisit(p.engine.LogoutURL())
 	}
 	l, ended := p.signOut(ctx, name, taken)
@@ -70,8 +70,8 @@ func (p *Passport) logout(ctx context.Context) (passport.Logout, error) {
 	return p.silently(ctx, l, ended, v)
 }
 
-// takeSession ends the session here and now, before anything is waited for. It
-// reports whether it could.
+// takeSession ends the session at once, without waiting for anything, and reports
+// whether it could.
 func (p *Passport) takeSession(name string) bool {
 	p.leaving.Store(name)
 	p.leftAt.Store(time.Now())
@@ -82,12 +82,12 @@ func (p *Passport) takeSession(name string) bool {
 	return true
 }
 
-// newLogout is what a logout is called until the engine has given it a State.
+// newLogout returns the name of a logout until the engine has given it a State.
 func (p *Passport) newLogout() string { return logoutstate.New("", p.c.Now()) }
 
-// signOut ends the session that is there now, and no later one: should the storage
-// not answer, the engine tries again until it does. name is the logout's, and taken
-// what takeSession has said.
+// signOut ends the current session, and no later one. If the storage does not answer,
+// the engine retries until it does. name is the logout's, and taken the result of
+// takeSession.
 func (p *Passport) signOut(ctx context.Context, name string, taken bool) (passport.Logout, error) {
 	p.note(ctx, "a logout is not noted as unfinished, so the next login may ask for nothing",
 		func(ctx context.Context) error { return p.stopLogins(ctx, name) })
@@ -98,8 +98,8 @@ func (p *Passport) signOut(ctx context.Context, name string, taken bool) (passpo
 	return l, err
 }
 
-// stopLogins notes a logout, and stops the logins that were begun before it, in
-// whichever tab and however far they have come.
+// stopLogins records a logout, and stops the logins that began before it, in any tab and
+// at any stage.
 func (p *Passport) stopLogins(ctx context.Context, name string) error {
 	s, err := p.state.load(ctx)
 	if err == nil && len(s.Logins) > 0 {
@@ -124,27 +124,27 @@ func (p *Passport) endSession(ctx context.Context, taken bool) (passport.Logout,
 	if err == nil {
 		return l, nil
 	}
-	// It is gone from its place already, and what is left of it is the next
-	// page's to deal with, or the engine's when it tries again.
+	// The session has already been removed from its place. The next page, or a retry
+	// of the engine, does the rest.
 	p.c.Logger.WarnContext(ctx, "browser: the end of a session could not be noted yet", "error", err)
 	l.App, l.Revocation = passport.OutcomeDone, passport.OutcomePending
 	return l, nil
 }
 
-// endStored ends the session in its place, where the browser did not let go of it.
+// endStored ends the session in its place, when takeSession could not.
 func (p *Passport) endStored(ctx context.Context) (passport.Logout, error) {
 	look, cancel := context.WithTimeout(context.WithoutCancel(ctx), stateTimeout)
 	defer cancel()
 	id, unknown := p.sessions.currentOrLast(look)
 	l, err := p.engine.EndSession(ctx, id)
-	if unknown != nil && l.App == passport.OutcomeSkipped { // there may be another
+	if unknown != nil && l.App == passport.OutcomeSkipped { // there may be another session
 		l.App = passport.OutcomeFailed
 		err = errors.Join(err, unknown)
 	}
 	return l, err
 }
 
-// note writes something down. That it cannot must not keep anybody signed in.
+// note stores something. It only logs an error, which must not keep anybody signed in.
 func (p *Passport) note(ctx context.Context, otherwise string, do func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stateTimeout)
 	defer cancel()
@@ -153,8 +153,8 @@ func (p *Passport) note(ctx context.Context, otherwise string, do func(context.C
 	}
 }
 
-// silently ends the Passport session in a hidden iframe. ended is what went wrong
-// with the app session, or nil.
+// silently ends the Passport session in a hidden iframe. ended is the error of ending
+// the app session, or nil.
 func (p *Passport) silently(ctx context.Context, l passport.Logout, ended error, v *visit) (passport.Logout, error) {
 	known, err := v.wait(ctx)
 	if err == nil {
@@ -181,7 +181,7 @@ func (p *Passport) silently(ctx context.Context, l passport.Logout, ended error,
 	return p.leave(ctx, l, ended)
 }
 
-// leave sends the page to the auth domain.
+// leave navigates the page to the auth domain.
 func (p *Passport) leave(ctx context.Context, l passport.Logout, ended error) (passport.Logout, error) {
 	err := p.mayLeave(ctx, l)
 	if err == nil {
@@ -202,19 +202,18 @@ func (p *Passport) mayLeave(ctx context.Context, l passport.Logout) error {
 	if !atTop() {
 		return ErrEmbedded
 	}
-	if l.Revocation == passport.OutcomeDone { // it has just answered
+	if l.Revocation == passport.OutcomeDone { // the auth domain has just responded
 		return nil
 	}
 	return p.reach(ctx)
 }
 
-// knowCallback finds out what an iframe's return is worth.
+// knowCallback finds out what the return of an iframe proves.
 func (p *Passport) knowCallback() {
 	if u, err := authdomain.ParseHTTP(p.c.LogoutRedirectURI); err == nil {
 		p.callback = authdomain.OriginOf(u)
 	}
-	// Names that differ may be one site's, but telling takes the list of public
-	// suffixes.
+	// Different hosts may be the same site, but only the Public Suffix List tells.
 	if p.c.Discover { // and LogoutURL would ask the provider
 		return
 	}

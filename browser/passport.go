@@ -31,7 +31,7 @@ type Passport struct {
 	leaving atomic.Value // the name of the last logout of this page, a string
 	leftAt  atomic.Value // and the time of it
 
-	// What is under way outlives the calls that asked for it, but not Close.
+	// Work in progress continues after the call that started it, but not after Close.
 	life context.Context
 	end  context.CancelFunc
 	work sync.WaitGroup
@@ -88,8 +88,8 @@ func New(c Config) (*Passport, error) {
 	return p, nil
 }
 
-// start looks at what there is. Whatever goes wrong with it, the next login asks for
-// credentials.
+// start reads what earlier pages have stored, and completes what they did not finish.
+// If that fails, the next login asks for credentials.
 func (p *Passport) start() {
 	p.knowCallback()
 	if err := p.makeUp(p.life); err != nil {
@@ -104,26 +104,26 @@ func (p *Passport) start() {
 	p.work.Go(p.watch)
 }
 
-// Engine returns the Passport of package passport beneath, for what is no
-// different in a browser, such as Sessions and LogoutURL. It shares everything
-// with p, and Close on either closes both.
+// Engine returns the underlying Passport of package passport, for methods that are no
+// different in a browser, such as Sessions and LogoutURL. It shares everything with p,
+// and closing either closes both.
 func (p *Passport) Engine() *passport.Passport { return p.engine }
 
-// Session returns the session: of a login here or in another tab, now or
+// Session returns the session, whether the login was here or in another tab, now or
 // earlier, by this program or by a page with the JavaScript SDK.
-// passport.ErrNoSession: nobody is signed in. Any other error: the browser's
-// storage could not answer. ctx bounds how long Session.Done is kept up.
+// passport.ErrNoSession: nobody is signed in. Any other error: the browser's storage
+// did not answer. Session.Done works until ctx is done.
 func (p *Passport) Session(ctx context.Context) (*passport.Session, error) {
 	secret, err := p.sessions.secret(ctx)
 	if err != nil {
 		return nil, err
 	}
-	// Even if it is empty: what an earlier page has left to be done is begun.
+	// Even if it is empty: this starts work that an earlier page has left.
 	return p.engine.Session(ctx, secret)
 }
 
-// Profile is what the ID token of the session says of the user; see Profile of
-// passport.Session. Errors as for Session.
+// Profile returns what the session's ID token says about the user; see Profile of
+// passport.Session. Errors are as for Session.
 func (p *Passport) Profile(ctx context.Context) (passport.Profile, error) {
 	s, err := p.Session(ctx)
 	if err != nil {
@@ -132,8 +132,8 @@ func (p *Passport) Profile(ctx context.Context) (passport.Profile, error) {
 	return s.Profile(ctx)
 }
 
-// IDToken is the session's ID token; see IDToken of passport.Session. Errors as
-// for Session.
+// IDToken returns the session's ID token; see IDToken of passport.Session. Errors are
+// as for Session.
 func (p *Passport) IDToken(ctx context.Context) (passport.Secret, error) {
 	s, err := p.Session(ctx)
 	if err != nil {

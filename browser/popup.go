@@ -15,17 +15,17 @@ import (
 )
 
 const (
-	// popupName begins the name of a window that hands over what it comes back
-	// with. A page in it can tell by the name, before it loads a program.
+	// popupName begins the name of a window that passes its parameters to the page
+	// that opened it. A page in it can tell by the name, before it loads a program.
 	popupName = "passport-popup-"
 
-	// popupMessage is the source of the message in which it does.
+	// popupMessage is the source of that message.
 	popupMessage = "passport-popup"
 
 	popupFeatures = "popup,width=480,height=720"
 
-	// closedPoll is how often to look whether the window is closed, and closedGrace
-	// how long what it handed over before may take to arrive.
+	// closedPoll is how often to check whether the window is closed, and closedGrace
+	// how long a message that it sent before may take to arrive.
 	closedPoll  = 200 * time.Millisecond
 	closedGrace = 2 * time.Second
 )
@@ -73,9 +73,9 @@ func (p *Passport) LoginPopup(ctx context.Context, o passport.LoginOptions) (*pa
 // LoginPopup, call it from the handler of a click.
 //
 // Unless the error says otherwise, the app session has ended, whatever happens to
-// the window. Logout.Passport is passport.OutcomeDone if it came back, and else
-// unconfirmed, with an error as for LoginPopup, and Logout.URL is where the user
-// can finish it.
+// the window. Logout.Passport is passport.OutcomeDone if it came back. Otherwise it is
+// unconfirmed, with an error as for LoginPopup, and the user can finish the logout at
+// Logout.URL.
 func (p *Passport) LogoutPopup(ctx context.Context) (passport.Logout, error) {
 	w, blocked := openPopup(p.c.LogoutRedirectURI)
 	if blocked == nil {
@@ -106,8 +106,8 @@ func (p *Passport) LogoutPopup(ctx context.Context) (passport.Logout, error) {
 // popup is a window that this page has opened.
 type popup struct{ window dom.Value }
 
-// openPopup opens a window at once, while the user's gesture counts. It is to come
-// back to an address of this page's origin.
+// openPopup opens a window at once, while the user's gesture counts. returnTo, where it
+// comes back, must be on this page's origin.
 func openPopup(returnTo string) (*popup, error) {
 	if window.Get("crossOriginIsolated").True() {
 		return nil, ErrIsolated
@@ -124,8 +124,8 @@ func openPopup(returnTo string) (*popup, error) {
 
 func (w *popup) close() { w.window.Call("close") }
 
-// visit shows an address in the window until it hands over parameters that are
-// wanted.
+// visit navigates the window to an address, and waits until it passes on parameters
+// that wanted accepts.
 func (w *popup) visit(ctx context.Context, address string, wanted func(url.Values) bool) (url.Values, error) {
 	handed := make(chan url.Values, 1)
 	defer dom.Listen(window, "message", func(e dom.Value) {
@@ -162,8 +162,8 @@ func (w *popup) visit(ctx context.Context, address string, wanted func(url.Value
 	}
 }
 
-// handOver gives the parameters in the page's address to the page that has opened
-// this window, if that waits for them, and closes the window.
+// handOver passes the parameters in the page's address to the page that opened this
+// window, if it waits for them, and closes the window.
 func handOver() bool {
 	if !strings.HasPrefix(window.Get("name").Text(), popupName) || !atTop() {
 		return false

@@ -11,11 +11,11 @@ import (
 	"github.com/passport-go/passport/internal/dom"
 )
 
-// reachTimeout is how long the auth domain may take to answer.
+// reachTimeout is how long the auth domain may take to respond.
 const reachTimeout = 5 * time.Second
 
-// reach returns ErrOffline if the auth domain does not answer, so that no page is
-// left for the browser's own error page.
+// reach returns ErrOffline if the auth domain does not respond, so that no method leaves
+// the page for the browser's error page.
 func (p *Passport) reach(ctx context.Context) error {
 	if noNetwork() {
 		return ErrOffline
@@ -27,9 +27,9 @@ func (p *Passport) reach(ctx context.Context) error {
 		return fmt.Errorf("%w: it answers %.0f", ErrOffline, status)
 	}
 	if answer.Err() == nil || window.Get("crossOriginIsolated").True() {
-		return nil // isolated, a page may ask no one who has not agreed to it
+		return nil // an isolated page may only request what allows it
 	}
-	// It may be there all the same, and not let scripts read this.
+	// It may be reachable without letting scripts read the response.
 	if err := p.probe(ctx, "no-cors").Err(); err != nil {
 		if errors.Is(err, context.Canceled) {
 			return err
@@ -39,11 +39,11 @@ func (p *Passport) reach(ctx context.Context) error {
 	return nil
 }
 
-// noNetwork reports whether the browser knows that there is none.
+// noNetwork reports whether the browser knows that it is offline.
 func noNetwork() bool { return window.Get("navigator", "onLine").IsFalse() }
 
-// probe asks for the auth domain's keys, or a discovered provider's metadata, which
-// anybody may.
+// probe requests the auth domain's keys or a discovered provider's metadata, which are
+// public.
 func (p *Passport) probe(ctx context.Context, mode string) dom.Value {
 	address := p.c.authenticationDomain()
 	if p.c.Discover {

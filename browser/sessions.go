@@ -17,10 +17,10 @@ import (
 	"github.com/passport-go/passport/storage/localstorage"
 )
 
-// sessions is the store that the engine sees. The one session is that which is
-// shared with the JavaScript SDK: what the engine has sealed is stored in that
-// SDK's format, and sealed again for the engine to read. Records of other kinds
-// (logins that are done with, marks), and all revocations, are stored as they are.
+// sessions is the engine's store. It has one session, shared with the JavaScript SDK:
+// it stores what the engine has sealed in that SDK's format, and seals it again when
+// the engine reads it. It stores records of other kinds (finished logins, marks), and
+// all revocations, unchanged.
 type sessions struct {
 	*localstorage.Store
 	keys   *seal.Keys
@@ -29,7 +29,7 @@ type sessions struct {
 
 	mu    sync.Mutex
 	known map[string]bool // IDs of sessions that this tab has seen; see Listen
-	last  string          // the one that it saw last, or empty
+	last  string          // the last one that it has seen, or empty
 	held  *held           // or nil
 }
 
@@ -40,40 +40,40 @@ var (
 	_ storage.Notifier        = (*sessions)(nil)
 )
 
-// currentID stands for the session that is there, whichever it is.
+// currentID stands for the current session, whichever it is.
 const currentID = "current"
 
-// takenID stands for the session that a logout has taken out of its place, and whose
-// end is yet to be noted. The engine asks for it, so it is one of the tenant's.
+// takenID stands for the session that a logout has removed from its place, but not
+// ended in the store yet. The engine loads it, so it is an ID of the tenant.
 func (s *sessions) takenID() string { return s.tenant.ID(storage.KindSession, "taken") }
 
-// beside is what stands beside a session: what the JavaScript SDK's format has
-// no room for.
+// beside is stored beside a session: the data that the JavaScript SDK's format has no
+// place for.
 type beside struct {
-	// Secret is the secret id, of which the ID follows: made here, for a session
-	// that the JavaScript SDK has begun has none.
+	// Secret is the secret id, from which the ID is derived. It is made here, since a
+	// session that the JavaScript SDK has begun has none.
 	Secret string `json:"secret"`
 
-	// Begun is the ID that the engine has begun the session under. Who loads the
-	// callback of the login again is led to it.
+	// Begun is the ID under which the engine began the session. Reloading the login's
+	// callback leads to it.
 	Begun string `json:"begun,omitempty"`
 
 	Head envelope.Head `json:"head"`
 
-	// UserInfo are claims of the UserInfo endpoint, a JSON object; mostly empty.
+	// UserInfo are claims of the UserInfo endpoint, a JSON object; usually empty.
 	UserInfo string `json:"user_info,omitempty"`
 
-	// Data is the program's own, JSON; mostly empty.
+	// Data is the program's own data, JSON; usually empty.
 	Data string `json:"data,omitempty"`
 
-	// Spilled are tokens for which there is no room in their place, or nil.
+	// Spilled are tokens that did not fit into their place, or nil.
 	Spilled *spilled `json:"spilled,omitempty"`
 }
 
 func (s *sessions) id(b beside) string { return s.tenant.ID(storage.KindSession, b.Secret) }
 
 func (b beside) marshal() []byte {
-	data, _ := json.Marshal(b) // texts and numbers: cannot fail
+	data, _ := json.Marshal(b) // cannot fail for strings and numbers
 	return data
 }
 
@@ -83,7 +83,7 @@ func newSecret() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// secret is the secret id of the session, or empty if there is none.
+// secret returns the secret id of the session, or "" if there is none.
 func (s *sessions) secret(ctx context.Context) (passport.Secret, error) {
 	_, b, err := s.current(ctx)
 	if errors.Is(err, storage.ErrNotFound) {
@@ -95,8 +95,8 @@ func (s *sessions) secret(ctx context.Context) (passport.Secret, error) {
 	return passport.Secret(b.Secret), nil
 }
 
-// current returns the session. One that the JavaScript SDK has begun is taken
-// over: it is given an id, and a limit to its life.
+// current returns the session. It adopts one that the JavaScript SDK has begun, and
+// gives it an id and an expiry.
 func (s *sessions) current(ctx context.Context) (localstorage.User, beside, error) {
 	for {
 		u, err := s.LoadUser(ctx)
@@ -119,8 +119,8 @@ func (s *sessions) current(ctx context.Context) (localstorage.User, beside, erro
 	}
 }
 
-// currentOrLast returns the ID of the session, or nothing. With an error it is
-// the one that was there when this tab looked last.
+// currentOrLast returns the ID of the session, or "". With an error, it returns the ID
+// that this tab last saw.
 func (s *sessions) currentOrLast(ctx context.Context) (string, error) {
 	_, b, err := s.current(ctx)
 	switch {
@@ -134,7 +134,7 @@ func (s *sessions) currentOrLast(ctx context.Context) (string, error) {
 	return s.last, fmt.Errorf("browser: the session could not be looked up: %w", err)
 }
 
-// find returns the session if that is its ID.
+// find returns the session if id is its ID.
 func (s *sessions) find(ctx context.Context, id string) (localstorage.User, beside, bool, error) {
 	u, b, err := s.current(ctx)
 	if errors.Is(err, storage.ErrNotFound) {
@@ -155,8 +155,8 @@ func (s *sessions) Load(ctx context.Context, id string) (storage.Record, error) 
 	return s.record(u, b, id), nil
 }
 
-// Save implements storage.TokenStore. A new session takes the place of the one
-// before, which is revoked.
+// Save implements storage.TokenStore. A new session replaces the previous one, which is
+// revoked.
 func (s *sessions) Save(ctx context.Context, r storage.Record) (storage.Record, error) {
 	if r.Kind != storage.KindSession {
 		return s.Store.Save(ctx, r)
@@ -210,8 +210,7 @@ func (s *sessions) begin(ctx context.Context, u localstorage.User, b beside) (st
 	}
 }
 
-// replace ends the session that is in the way of a new one. Its revocation is for
-// whoever claims next.
+// replace ends the session that a new one replaces. The next Claim gets its revocation.
 func (s *sessions) replace(ctx context.Context) error {
 	const lease = time.Nanosecond
 	queued, err := s.DeleteAndEnqueue(ctx, currentID, lease)
@@ -221,7 +220,7 @@ func (s *sessions) replace(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Who is not told looks again by and by.
+	// Tabs that miss the notice recheck periodically.
 	_ = s.Notify(ctx, queued.Record.ID)
 	return nil
 }
@@ -277,7 +276,8 @@ func (s *sessions) DeleteAndEnqueue(ctx context.Context, id string, lease time.D
 	}
 }
 
-// again reports whether somebody came in between a look and what was done.
+// again reports whether the session changed between a look-up and a change, so that the
+// change must be retried.
 func again(err error) bool {
 	return errors.Is(err, storage.ErrConflict) || errors.Is(err, storage.ErrNotFound)
 }
@@ -338,7 +338,7 @@ func (s *sessions) List(ctx context.Context, m storage.Match) ([]storage.Record,
 	return []storage.Record{r}, nil
 }
 
-// matching returns the ID of the session if m selects it, or nothing.
+// matching returns the ID of the session if m selects it, or "".
 func (s *sessions) matching(ctx context.Context, m storage.Match) (string, error) {
 	if m.Subject == "" && m.SID == "" {
 		return "", storage.ErrEmptyMatch
@@ -355,8 +355,8 @@ func (s *sessions) matching(ctx context.Context, m storage.Match) (string, error
 	return s.id(b), nil
 }
 
-// Listen implements storage.Notifier. What the JavaScript SDK has ended has no
-// ID there.
+// Listen implements storage.Notifier. The JavaScript SDK does not say which session it
+// has ended, so Listen reports those that this tab has seen.
 func (s *sessions) Listen(ctx context.Context, ready func(), ended func(id string)) error {
 	return s.Store.Listen(ctx, ready, func(id string) {
 		if id != localstorage.UserID {
@@ -378,7 +378,7 @@ func (s *sessions) saw(id string) {
 	s.known[id], s.last = true, id
 }
 
-// gone returns the sessions that this tab has seen and that are there no more.
+// gone returns the sessions that this tab has seen and that no longer exist.
 func (s *sessions) gone(ctx context.Context) (ids []string) {
 	_, b, err := s.current(ctx)
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
@@ -395,7 +395,8 @@ func (s *sessions) gone(ctx context.Context) (ids []string) {
 	return ids
 }
 
-// user is what r is in the JavaScript SDK's terms, and what these have no room for.
+// user converts r to the JavaScript SDK's format, and also returns what that has no
+// place for.
 func (s *sessions) user(r storage.Record) (u localstorage.User, head envelope.Head, own envelope.Tokens, err error) {
 	if head, err = envelope.OpenHead(s.keys, r); err != nil {
 		return u, head, own, err
@@ -421,7 +422,7 @@ func (s *sessions) user(r storage.Record) (u localstorage.User, head envelope.He
 	return u, head, t, nil
 }
 
-// record is what u is in the engine's terms, under one of its IDs.
+// record converts u to the engine's record, under one of its IDs.
 func (s *sessions) record(u localstorage.User, b beside, id string) storage.Record {
 	if id == currentID {
 		id = s.id(b)
@@ -456,7 +457,7 @@ func expiryOf(t envelope.Tokens) time.Time {
 	return time.Unix(t.ExpiresAt, 0)
 }
 
-// taken is the record of a session that a logout has taken out of its place.
+// taken returns the record of a session that a logout has removed from its place.
 func (s *sessions) taken(u localstorage.User) (storage.Record, error) {
 	var b beside
 	if json.Unmarshal(u.Extra, &b) != nil || b.Secret == "" {
@@ -466,14 +467,14 @@ func (s *sessions) taken(u localstorage.User) (storage.Record, error) {
 	return s.record(u, b, s.id(b)), nil
 }
 
-// writtenBack is the revocation for a session that the JavaScript SDK has written back
-// after its end.
+// writtenBack returns the record to revoke for a session that the JavaScript SDK has
+// written back after its end.
 func (s *sessions) writtenBack(u localstorage.User) (storage.Record, error) {
 	return s.record(u, beside{}, newSecret()), nil
 }
 
-// Retry implements storage.RevocationQueue. An attempt without a network says
-// nothing of the auth domain, so the next one need not wait for longer.
+// Retry implements storage.RevocationQueue. An attempt without a network says nothing
+// about the auth domain, so the next one need not back off.
 func (s *sessions) Retry(ctx context.Context, r storage.Revocation, due time.Time) error {
 	if soon := s.now().Add(offlineRetry); noNetwork() && due.After(soon) {
 		due = soon
@@ -481,5 +482,5 @@ func (s *sessions) Retry(ctx context.Context, r storage.Revocation, due time.Tim
 	return s.Store.Retry(ctx, r, due)
 }
 
-// offlineRetry is how often to look whether there is a network again.
+// offlineRetry is how often to check whether the network is back.
 const offlineRetry = 5 * time.Second

@@ -10,11 +10,11 @@ import (
 	"github.com/passport-go/passport/internal/dom"
 )
 
-// leastGrace is how long a page in the iframe that is not the callback has to be
-// followed by the next page on the way there.
+// leastGrace is how long a page in the iframe that is not the callback may stay before
+// the next page on the way there replaces it.
 const leastGrace = 2 * time.Second
 
-// visit is an address in a hidden iframe, which is to end at the callback.
+// visit is a visit to an address in a hidden iframe, which should end at the callback.
 type visit struct {
 	p       *Passport
 	address string
@@ -28,7 +28,7 @@ type visit struct {
 	stops   []func()
 }
 
-// newVisit begins a visit at once. It has to be waited for.
+// newVisit begins a visit at once. The caller must call wait.
 func (p *Passport) newVisit(address string) *visit {
 	v := &visit{
 		p:       p,
@@ -49,7 +49,7 @@ func (p *Passport) newVisit(address string) *visit {
 	document := window.Get("document")
 	v.frame = document.Call("createElement", "iframe")
 	v.listen(document)
-	// Beside the body, which some programs swap.
+	// Not in the body, which some programs replace.
 	_ = v.frame.Get("style").Set("cssText", "display:none!important")
 	_ = v.frame.Set("src", address)
 	if err := document.Get("documentElement").Call("append", v.frame).Err(); err != nil {
@@ -76,7 +76,7 @@ func (v *visit) listen(document dom.Value) {
 }
 
 // observeIsolation listens for the browser's report that the page's
-// Cross-Origin-Embedder-Policy forbids the iframe. Not all browsers tell.
+// Cross-Origin-Embedder-Policy forbids the iframe. Not all browsers send one.
 func (v *visit) observeIsolation() (stop func()) {
 	report := dom.FuncOf(func(args []dom.Value) {
 		for _, r := range args[0].Items() {
@@ -100,8 +100,8 @@ func (v *visit) end() {
 	}
 }
 
-// wait waits for the callback's message, and returns what is known of the Passport
-// session then: done or unconfirmed.
+// wait waits for the callback's message, and returns what is then known about the
+// Passport session: done or unconfirmed.
 func (v *visit) wait(ctx context.Context) (passport.Outcome, error) {
 	defer v.end()
 	if v.err != nil {
@@ -130,7 +130,7 @@ func (v *visit) wait(ctx context.Context) (passport.Outcome, error) {
 	}
 }
 
-// last is for a wait that began when the time was over.
+// last is for a wait that began after the time-out.
 func (v *visit) last() (passport.Outcome, error) {
 	select {
 	case outcome := <-v.said:
@@ -140,7 +140,7 @@ func (v *visit) last() (passport.Outcome, error) {
 	}
 }
 
-// offer sends v if there is room. It takes no time, as befits a handler of events.
+// offer sends v if there is room. It never blocks, so event handlers may call it.
 func offer[T any](c chan T, v T) {
 	select {
 	case c <- v:
@@ -148,8 +148,8 @@ func offer[T any](c chan T, v T) {
 	}
 }
 
-// outcomeIn reads the callback's message, in the JavaScript SDK's form: from the
-// exact origin, and from the iframe's window.
+// outcomeIn reads the callback's message, in the JavaScript SDK's format. It must come
+// from the exact origin and from the iframe's window.
 func (p *Passport) outcomeIn(e, frame dom.Value) (passport.Outcome, bool) {
 	data := e.Get("data")
 	if !e.Get("isTrusted").True() || e.Get("origin").Text() != p.callback ||
@@ -157,18 +157,18 @@ func (p *Passport) outcomeIn(e, frame dom.Value) (passport.Outcome, bool) {
 		data.Get("source").Text() != messageSource {
 		return "", false
 	}
-	// In another one's frame, even the auth domain's own page is a third party.
+	// In another page's frame, even the auth domain's own page is third-party.
 	if atTop() && (p.sameHost || data.Get("passport").Text() == "done") {
 		return passport.OutcomeDone, true
 	}
 	return passport.OutcomeUnconfirmed, true
 }
 
-// messageSource is the JavaScript SDK's.
+// messageSource is the source in the JavaScript SDK's messages.
 const messageSource = "oidc-client"
 
-// forbids reports whether a violation of a Content-Security-Policy is that of the
-// iframe, which the browser then does not load.
+// forbids reports whether a violation of a Content-Security-Policy is about the iframe,
+// which the browser then does not load.
 func (p *Passport) forbids(e dom.Value, address string) bool {
 	uri := e.Get("blockedURI").Text()
 	return e.Get("isTrusted").True() && e.Get("disposition").Text() == "enforce" &&
@@ -176,14 +176,14 @@ func (p *Passport) forbids(e dom.Value, address string) bool {
 		(strings.HasPrefix(address, uri) || uri == p.callback)
 }
 
-// isOwnOrigin reports whether the callback is of this page's own origin. One of
-// another looks like any other page, and may take its time to run a program.
+// isOwnOrigin reports whether the callback is on this page's origin. On another origin
+// it cannot be told from any other page.
 func (p *Passport) isOwnOrigin() bool {
 	return location("origin") == p.callback
 }
 
-// reached reports whether the iframe shows the callback, which may take its time
-// then: the page is of this page's own origin.
+// reached reports whether the iframe shows a page of this page's origin: the callback,
+// which may then take its time.
 func (p *Passport) reached(frame dom.Value) bool {
-	return frame.Get("contentDocument", "location", "origin").Text() == p.callback // none for another origin's
+	return frame.Get("contentDocument", "location", "origin").Text() == p.callback // empty for another origin
 }

@@ -9,17 +9,17 @@ import (
 	"github.com/passport-go/passport/storage/localstorage"
 )
 
-// Refreshed tokens for which localStorage has no room: the refresh token before them
-// is used up, and to send it again would end the session. They stand beside the
-// session in the database, and if that is full too, in this page.
+// When localStorage is full, refreshed tokens are kept beside the session in the
+// database or, if that is full too, in this page. They must not be lost: the previous
+// refresh token is used up, and sending it again would end the session.
 
-// spilled are tokens that belong in the place of those with an access token.
+// spilled are tokens that replace those with a certain access token.
 type spilled struct {
 	InsteadOf string          `json:"instead_of"`
 	Tokens    envelope.Tokens `json:"tokens"`
 }
 
-// held are tokens that are in this page alone.
+// held are tokens that only this page has.
 type held struct {
 	session string // its ID
 	base    uint64 // the revision of what is stored
@@ -27,8 +27,8 @@ type held struct {
 	beside  beside
 }
 
-// spill keeps u, for which there is no room in its place, as long as the session is
-// what it was.
+// spill keeps u, which does not fit into its place, as long as the session has not
+// changed.
 func (s *sessions) spill(ctx context.Context, u localstorage.User, b beside) (localstorage.User, error) {
 	old, err := s.LoadUser(ctx)
 	if err != nil {
@@ -60,8 +60,7 @@ func (s *sessions) spill(ctx context.Context, u localstorage.User, b beside) (lo
 	return s.held.user, nil
 }
 
-// withSpilled puts the tokens for which there is no room into their place in u, which
-// b stands beside.
+// withSpilled returns u with the tokens that did not fit. b is stored beside u.
 func (s *sessions) withSpilled(u localstorage.User, b beside) (localstorage.User, beside) {
 	if b.Spilled != nil && b.Spilled.InsteadOf == u.AccessToken {
 		t := b.Spilled.Tokens
@@ -76,7 +75,7 @@ func (s *sessions) withSpilled(u localstorage.User, b beside) (localstorage.User
 	return u, b
 }
 
-// stored is the revision that what is stored has for one that was handed out.
+// stored returns the revision in the store for a revision that was handed out.
 func (s *sessions) stored(revision uint64) (uint64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -92,7 +91,7 @@ func (s *sessions) stored(revision uint64) (uint64, error) {
 	}
 }
 
-// letGo forgets what is held: it is stored, or its session has ended.
+// letGo forgets the held tokens, because they are stored or their session has ended.
 func (s *sessions) letGo() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

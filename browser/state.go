@@ -12,20 +12,20 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// state is the passport.BrowserState of all tabs, but for the session, which has a
-// place of its own.
+// state is the passport.BrowserState of all tabs, without the session, which is stored
+// elsewhere.
 type state struct {
 	Logins []string  `json:"logins,omitempty"`
-	Begun  time.Time `json:"begun,omitzero"` // when the last of them was
+	Begun  time.Time `json:"begun,omitzero"` // when the last of them began
 
 	Logout   string `json:"logout,omitempty"`
 	Finished bool   `json:"finished,omitempty"`
 
-	// Offline says that the auth domain could not be reached for the logout.
+	// Offline says that the auth domain was unreachable during the logout.
 	Offline bool `json:"offline,omitempty"`
 }
 
-// browser is s for the engine's verbs.
+// browser returns s for the engine's verbs.
 func (s state) browser() passport.BrowserState {
 	b := passport.BrowserState{Logout: passport.Secret(s.Logout), LogoutFinished: s.Finished}
 	for _, login := range s.Logins {
@@ -34,8 +34,8 @@ func (s state) browser() passport.BrowserState {
 	return b
 }
 
-// mostLogins is how many tabs may begin logins at the same moment, before they know
-// of each other's.
+// mostLogins is how many tabs may begin logins at the same moment, before they see each
+// other's.
 const mostLogins = 4
 
 func (s *state) addLogin(login string) {
@@ -49,16 +49,16 @@ func (s state) equal(t state) bool {
 		s.Logout == t.Logout && s.Finished == t.Finished && s.Offline == t.Offline
 }
 
-// states keeps the state, as a record of the store.
+// states keeps the state in a record of the store.
 type states struct {
 	store storage.TokenStore
 	now   func() time.Time
 }
 
 const (
-	stateRecord = "state" // no ID of the engine's is as short
+	stateRecord = "state" // shorter than any ID of the engine
 
-	// loginLife is how long a login is good for.
+	// loginLife is how long a login is valid.
 	loginLife = 10 * time.Minute
 )
 
@@ -78,7 +78,7 @@ func (k *states) read(ctx context.Context) (state, storage.Record, error) {
 	}
 	var s state
 	if json.Unmarshal(rec.Data, &s) != nil {
-		s = state{Logout: logoutstate.New("", k.now())} // then nothing is known of the Passport session
+		s = state{Logout: logoutstate.New("", k.now())} // then nothing is known about the Passport session
 	}
 	if k.now().Sub(s.Begun) > loginLife {
 		s.Logins, s.Begun = nil, time.Time{}
@@ -86,8 +86,8 @@ func (k *states) read(ctx context.Context) (state, storage.Record, error) {
 	return s, rec, nil
 }
 
-// update changes the state, again if another tab has come in between, and returns
-// what it is then.
+// update changes the state and returns the result. It retries if another tab changes it
+// at the same time.
 func (k *states) update(ctx context.Context, change func(*state)) (state, error) {
 	for {
 		old, rec, err := k.read(ctx)
@@ -108,7 +108,7 @@ func (k *states) update(ctx context.Context, change func(*state)) (state, error)
 	}
 }
 
-// ofLogout changes what is known of a logout, if there was no later one.
+// ofLogout changes what is known about a logout, if there has been no later one.
 func (k *states) ofLogout(ctx context.Context, logout string, change func(*state)) error {
 	_, err := k.update(ctx, func(s *state) {
 		if s.Logout == logout {
@@ -118,7 +118,7 @@ func (k *states) ofLogout(ctx context.Context, logout string, change func(*state
 	return err
 }
 
-// finish notes that a logout has ended the Passport session.
+// finish records that a logout has ended the Passport session.
 func (k *states) finish(ctx context.Context, logout string) error {
 	return k.ofLogout(ctx, logout, func(s *state) { s.Finished, s.Offline = true, false })
 }

@@ -10,7 +10,7 @@ import (
 
 // UnfinishedLogout reports a logout from this browser that is not known to have
 // ended the Passport session, so that the program can offer the URL that does.
-// It is false if there is none, or if the browser's storage could not answer.
+// It is false if there is none, or if the browser's storage did not answer.
 func (p *Passport) UnfinishedLogout(ctx context.Context) (passport.Logout, bool) {
 	s, err := p.state.load(ctx)
 	if err != nil {
@@ -19,14 +19,14 @@ func (p *Passport) UnfinishedLogout(ctx context.Context) (passport.Logout, bool)
 	return p.engine.UnfinishedLogout(ctx, s.browser())
 }
 
-// isLogoutReturn reports whether a page with these parameters may be the return from
-// a logout: of a discovered provider, whose logins come back with a code as well.
+// isLogoutReturn reports whether a page with these parameters may be the return from a
+// logout. A discovered provider returns a state from both, but a code only from a login.
 func isLogoutReturn(values url.Values, discovered bool) bool {
 	return values.Has(authdomain.ReturnParam) || discovered && values.Has("state") && !values.Has("code") && !values.Has("error")
 }
 
-// noticeReturn looks whether the page is the return from the last logout. Only at
-// top level has the auth domain been given its cookie for certain.
+// noticeReturn checks whether the page is the return from the last logout. Only at top
+// level is it certain that the auth domain got its cookie.
 func (p *Passport) noticeReturn(ctx context.Context) error {
 	values := query()
 	if !isLogoutReturn(values, p.c.Discover) || !atTop() {
@@ -46,8 +46,8 @@ func (p *Passport) noticeReturn(ctx context.Context) error {
 	return tidy(authdomain.ReturnParam)
 }
 
-// checkReturn says what it proves that a window has come back with these parameters,
-// at top level, and notes it.
+// checkReturn says what a window's return with these parameters, at top level, proves,
+// and records it.
 func (p *Passport) checkReturn(ctx context.Context, s state, values url.Values) (passport.Outcome, error) {
 	outcome, b := p.engine.CheckLogoutReturn(ctx, s.browser(), passport.LogoutReturn{Query: values, Way: passport.ReturnTopLevel})
 	if !b.LogoutFinished {

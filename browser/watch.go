@@ -11,19 +11,19 @@ import (
 )
 
 const (
-	// recheck is how often to look whether a script of this page has changed the
-	// session, of which the browser tells only other pages; and recheckSoon how
-	// often for a while after a logout, when an answer that a script waits for may
+	// recheck is how often to check whether a script of this page has changed the
+	// session, since the browser notifies only other pages. recheckSoon is how often
+	// for a while after a logout, when a response that a script is waiting for may
 	// bring the session back.
 	recheck     = time.Second
 	recheckSoon = 50 * time.Millisecond
 	soon        = 15 * time.Second
 
-	// settleWithin is how long the page of a logout takes at most to note it.
+	// settleWithin is how long the page of a logout may take to record it.
 	settleWithin = 5 * time.Second
 )
 
-// makeUp notes the logout of a page that was left before it could.
+// makeUp records the logout of a page that was left before it could.
 func (p *Passport) makeUp(ctx context.Context) error {
 	name, _, err := p.sessions.PendingSignOut()
 	if err != nil || name == "" || p.leaving.Load() == name {
@@ -40,9 +40,9 @@ func (p *Passport) makeUp(ctx context.Context) error {
 	return err
 }
 
-// watch keeps the page up to date until the Passport is closed: a session that the
-// JavaScript SDK writes back after its end is ended again, a logout in a page that
-// was left is made up for, and a silent logout that was offline is tried again.
+// watch keeps the page up to date until the Passport is closed: it ends a session again
+// that the JavaScript SDK writes back after its end, completes the logout of a page that
+// was left, and retries a silent logout that was offline.
 func (p *Passport) watch() {
 	changed, online := make(chan struct{}, 1), make(chan struct{}, 1)
 	defer dom.Listen(window, "storage", func(dom.Value) { offer(changed, struct{}{}) })()
@@ -67,7 +67,7 @@ func (p *Passport) watch() {
 	}
 }
 
-// item is the session in its place, as far as that can be told.
+// item returns the session in its place, or "" if it cannot be read.
 func (p *Passport) item() string {
 	item, err := p.sessions.Item()
 	if err != nil {
@@ -76,8 +76,8 @@ func (p *Passport) item() string {
 	return item
 }
 
-// takeIn has the store look at what another has put into the session's place, and
-// the engine begin with what that leaves to be done.
+// takeIn makes the store look at what another script has stored as the session, and the
+// engine start on the work that results.
 func (p *Passport) takeIn(ctx context.Context) (seen string) {
 	if _, err := p.Session(ctx); err != nil && !errors.Is(err, passport.ErrNoSession) {
 		p.c.Logger.Warn("browser: the session could not be looked up", "error", err)
@@ -92,8 +92,8 @@ func (p *Passport) recheckAfter() time.Duration {
 	return recheck
 }
 
-// makeUpLate is makeUp for a page that is open: the one of the logout, in another
-// tab, has had its time.
+// makeUpLate is makeUp for an open page. It first gives the page of the logout, in
+// another tab, time to finish.
 func (p *Passport) makeUpLate(ctx context.Context) {
 	name, at, err := p.sessions.PendingSignOut()
 	if err != nil || name == "" || p.c.Now().Sub(at).Abs() < settleWithin {
@@ -104,7 +104,7 @@ func (p *Passport) makeUpLate(ctx context.Context) {
 	}
 }
 
-// finishOffline visits the auth domain for a silent logout that could not.
+// finishOffline visits the auth domain for a silent logout that was offline.
 func (p *Passport) finishOffline(ctx context.Context) {
 	s, err := p.state.load(ctx)
 	if err != nil || !s.Offline || s.Finished || p.c.LogoutMode != passport.LogoutSilent || p.reach(ctx) != nil {

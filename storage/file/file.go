@@ -85,17 +85,15 @@ type contract = document.Store
 // New returns the store in the file at path, which is created with the first
 // session.
 //
-// The file is for the user alone, mode 0600: one that others may use is tightened
-// to that before it is read. It has to be a regular file that belongs to the user
-// or to root. So do its directory and the ones above, up to the user's home
-// directory, and nobody else may be able to write to them, for they could put
-// another file in the place of this one. A directory that is missing is created
-// for the user alone, mode 0700. (On Windows access follows from the directory,
-// and is left as it is.)
+// Only the user may access the file, which has mode 0600: if it has another mode, it is
+// changed before the file is read. It must be a regular file that belongs to the user or
+// to root. Its directory and the ones above, up to the user's home directory, must
+// belong to them too, and nobody else may be able to write to them, since they could
+// replace the file. A missing directory is created with mode 0700. (On Windows access
+// follows from the directory, and is not changed.)
 //
-// A symbolic link at path, as tools for dotfiles make them, is followed once, by
-// New: the file that it leads to is the one that is read, replaced and removed,
-// and the link stays.
+// New follows a symbolic link at path, as made by dotfile managers: the file that it
+// points to is read, replaced and removed, and the link stays.
 //
 // On systems without file locks (js, plan9, solaris, aix) writes return
 // errors.ErrUnsupported.
@@ -121,8 +119,8 @@ func New(path string, opts Options) (*Store, error) {
 	return &Store{store}, nil
 }
 
-// prepare returns what path means whatever becomes of the working directory and
-// of symbolic links, and makes its directory.
+// prepare returns path as an absolute path with symbolic links resolved, and creates
+// its directory.
 func prepare(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {

@@ -29,8 +29,8 @@ const keySize = 32
 //
 // An existing key can be read from a read-only home directory.
 //
-// Without the file the sessions are lost, and so are revocations that are still
-// pending. A file with other content is an error, and left alone.
+// If the file is lost, so are the sessions and the pending revocations. If the file has
+// other content, Key returns an error and does not change it.
 func Key(path string) ([]byte, error) {
 	if path == "" {
 		return nil, errors.New("storage/file: Key: path is empty: name a file in a directory of the user's, such as one in os.UserConfigDir")
@@ -44,7 +44,7 @@ func Key(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(there) > 0 { // without the lock, which needs a directory that can be written to
+	if len(there) > 0 { // without the lock, which needs a writable directory
 		return decodeKey(path, there)
 	}
 	var key []byte

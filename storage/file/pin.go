@@ -10,10 +10,9 @@ import (
 	"strings"
 )
 
-// Pin remembers, in another place than the file, which contents of it are the
-// current ones, so that a copy from before a logout that is put back is not
-// accepted. storage/keyring has one in the keyring of the system; whoever can
-// write there too can feign one.
+// Pin remembers, outside the file, which contents of the file are current, so that a
+// restored copy from before a logout is rejected. storage/keyring has one in the
+// system's keyring; somebody who can also write there can forge it.
 type Pin interface {
 	// Get returns the value, or "" if there is none.
 	Get(ctx context.Context) (string, error)
@@ -22,17 +21,17 @@ type Pin interface {
 	Set(ctx context.Context, value string) error
 }
 
-// oldCopy stands for contents that were put back. It makes no document, so it
-// counts as a damaged one.
+// oldCopy replaces the contents of a restored copy. It is not a valid document, so it
+// counts as damaged.
 var oldCopy = []byte("old")
 
-// digest ignores the spaces that fill a file on a full disk.
+// digest hashes contents without the spaces that pad a file on a full disk.
 func digest(contents []byte) string {
 	sum := sha256.Sum256(bytes.TrimRight(contents, " "))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// readTries is how often a file is read that is being replaced meanwhile.
+// readTries is how often to read a file that keeps being replaced.
 const readTries = 5
 
 // readCurrent reads the file, and compares it with the pin.
@@ -62,8 +61,8 @@ func (f *file) readCurrent(ctx context.Context) ([]byte, error) {
 	return oldCopy, nil
 }
 
-// pinned calls replace, which puts contents in the place of old. Until it is done
-// both are current: a crash leaves one or the other.
+// pinned calls replace, which replaces old with contents. Until it returns, the pin
+// accepts both, since a crash leaves one or the other.
 func (f *file) pinned(ctx context.Context, old, contents []byte, replace func() error) error {
 	if f.pin == nil {
 		return replace()

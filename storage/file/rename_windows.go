@@ -9,9 +9,8 @@ import (
 
 const errorSharingViolation = syscall.Errno(32)
 
-// rename tries again for a while, for Windows refuses to replace a file as long
-// as anybody has it open: a reader of ours for a moment, a virus scanner for
-// somewhat longer.
+// rename retries for a while, because Windows refuses to replace a file that is open:
+// one of our readers has it open for a moment, a virus scanner for longer.
 func rename(from, to string) error {
 	const patience = 2 * time.Second
 	begun := time.Now()

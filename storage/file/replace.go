@@ -31,7 +31,7 @@ func newFile(path string, lock *filelock.Lock) *file {
 	return &file{path: path, lock: lock, open: privatefile.Open, logger: slog.New(slog.DiscardHandler)}
 }
 
-// Read needs no lock: what has the name is always a whole file.
+// Read needs no lock, because the file is only ever replaced as a whole.
 func (f *file) Read(ctx context.Context) ([]byte, error) {
 	contents, err := f.readCurrent(ctx)
 	if err != nil {
@@ -96,8 +96,8 @@ func (f *file) replace(contents []byte) error {
 	return privatefile.SyncDir(filepath.Dir(f.path))
 }
 
-// write creates a file that is on the disk when it returns. The lock is held, so
-// one that is there was left by a process that has not come to its end.
+// write creates a file that is on disk when it returns. The caller holds the lock, so an
+// existing file was left by a process that crashed.
 func (f *file) write(path string, contents []byte) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -113,9 +113,9 @@ func (f *file) write(path string, contents []byte) error {
 	return errors.Join(err, file.Close())
 }
 
-// overwrite is for a full disk, on which nobody could log out if that took the
-// room for a second file. It fills the length of the first with spaces, which
-// are nothing in JSON, so that one write without a new block does it.
+// overwrite is for a full disk, where there is no space for a second file, so that users
+// can still log out. It pads contents with spaces, which JSON ignores, to the old
+// length, so that a single write without a new block does it.
 func (f *file) overwrite(contents []byte, length int) error {
 	file, err := f.open(f.path, os.O_WRONLY)
 	if err != nil {

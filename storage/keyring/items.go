@@ -7,16 +7,16 @@ import (
 	"github.com/zalando/go-keyring"
 )
 
-// items are the items of one program in a keyring.
+// items gives access to the items of one program in a keyring.
 type items interface {
-	// get returns an item, or nothing if there is none.
+	// get returns an item, or "" if there is none.
 	get(name string) (string, error)
 	set(name, value string) error
-	// delete returns no error if there is none.
+	// delete deletes an item. It returns nil if there is none.
 	delete(name string) error
 }
 
-// systemItems are those under the service of that name in the system's keyring.
+// systemItems are the items under a service name in the system's keyring.
 type systemItems string
 
 func (service systemItems) get(name string) (string, error) {

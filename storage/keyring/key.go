@@ -9,15 +9,14 @@ import (
 
 const keySize = 32
 
-// Key returns the key that the keyring has under service and user, for
+// Key returns the key stored in the keyring under service and user, for
 // Config.EncryptionKeys of package passport. The first call creates it, from 32
 // random bytes; concurrent processes all get the same key. It can seal sessions in
-// any store: for those in storage/file, it is out of reach of somebody who copies
-// the disk.
+// any store: with storage/file, somebody who copies the disk does not get the key.
 //
-// Other programs of the user can read the key as they can read sessions. Without it
-// the sessions and the pending revocations are lost. An item that is not a key is
-// an error, and left alone.
+// Other programs of the user can read the key, as they can read sessions. If it is
+// deleted, the sessions and the pending revocations are lost. If the item is not a key,
+// Key returns an error and does not change it.
 //
 // ctx and errors are as for [New].
 func Key(ctx context.Context, service, user string, opts Options) ([]byte, error) {
@@ -33,12 +32,12 @@ func Key(ctx context.Context, service, user string, opts Options) ([]byte, error
 		}
 		return err
 	}
-	// Without the lock first, which needs a file that can be written to.
+	// First without the lock, which needs a writable file.
 	if err := r.ask(ctx, get); err != nil || key != nil {
 		return key, err
 	}
 	err = r.alone(ctx, func(w *work) error {
-		if there, err := r.key(service); err != nil || there != nil { // of a process that was faster
+		if there, err := r.key(service); err != nil || there != nil { // another process has just created it
 			return get(w)
 		}
 		if !w.commit() {

@@ -83,15 +83,14 @@ type Store struct{ *contract }
 
 type contract = document.Store
 
-// maxName bounds service and user together, which share the room that macOS has
-// with what is stored.
+// maxName bounds the length of service and user together: on macOS they share the space
+// of an item with its value.
 const maxName = 256
 
-// New returns the store under service, which is the program's name as the user
-// gets to see it in the keyring, and user, which tells apart the accounts, or the
-// environments, that one program has sessions for. It reads what is there, so
-// the system may ask the user to unlock the keyring. ctx bounds the wait for
-// that. Errors: ErrLocked, ErrNoKeyring, that of ctx.
+// New returns the store under service and user. service is the program's name, as the
+// user sees it in the keyring; user distinguishes the accounts, or the environments,
+// of one program. New reads the keyring, so the system may ask the user to unlock it;
+// ctx bounds the wait for that. Errors: ErrLocked, ErrNoKeyring, the error of ctx.
 func New(ctx context.Context, service, user string, opts Options) (*Store, error) {
 	opts = opts.withDefaults()
 	r, err := newRing(service, user, opts)
@@ -109,7 +108,7 @@ func New(ctx context.Context, service, user string, opts Options) (*Store, error
 	return &Store{store}, nil
 }
 
-// newRing returns what both New and Key go through.
+// newRing returns the ring that New and Key use.
 func newRing(service, user string, opts Options) (*ring, error) {
 	if service == "" || user == "" {
 		return nil, errors.New("storage/keyring: service and user must not be empty")
@@ -143,7 +142,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// defaultLockFile hashes the names, which may be no names for files.
+// defaultLockFile hashes the names, because they may not be valid file names.
 func defaultLockFile(service, user string) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {

@@ -13,23 +13,23 @@ import (
 	"github.com/passport-go/passport/storage/document"
 )
 
-// Keyrings take little in one item: Windows 2560 bytes, macOS about 3000 with
-// the names. So the document is cut into pieces, and one item under the user's
-// name tells where they are:
+// Keyrings limit the size of an item: Windows to 2560 bytes, macOS to about 3000 with
+// the names. So the document is cut into pieces, and one item under the user's name
+// says where they are:
 //
 //	user       "1 b 3": format 1, in slot b, 3 pieces
 //	user/b/0   the first piece
 //	user/b/1
 //	user/b/2
 //
-// A new document goes to the other slot, and setting that one item makes it the
-// current one. Items cannot be listed, so that no piece gets lost those in a slot
-// are always numbered from 0 without a gap: they are set upwards and deleted
-// downwards.
+// A new document is written to the other slot, and setting that one item makes it
+// current. Items cannot be listed. So that no piece is lost, the pieces in a slot are
+// always numbered from 0 without gaps: they are set in ascending order and deleted in
+// descending order.
 
 const (
 	format    = 1
-	pieceSize = 2 << 10 // leaves room for the names, and for what macOS adds
+	pieceSize = 2 << 10 // leaves space for the names, and for what macOS adds
 )
 
 // ring is a document in a keyring. It implements document.Backend.
@@ -38,11 +38,11 @@ type ring struct {
 	user  string
 	lock  *document.Lock
 
-	patience time.Duration // with a user who does not unlock the keyring
+	patience time.Duration // how long to wait for the user to unlock the keyring
 }
 
-// ask has a goroutine call do, and waits for that until ctx is done or the user
-// has taken too long to unlock the keyring.
+// ask calls do in a goroutine, and waits for it until ctx is done or the user has taken
+// too long to unlock the keyring.
 func (r *ring) ask(ctx context.Context, do func(*work) error) error {
 	ctx, cancel := context.WithTimeout(ctx, r.patience)
 	defer cancel()
@@ -51,7 +51,7 @@ func (r *ring) ask(ctx context.Context, do func(*work) error) error {
 	})
 }
 
-// alone is ask while no other process uses what is stored for the user.
+// alone is ask while holding the lock, so that no other process uses the user's items.
 func (r *ring) alone(ctx context.Context, do func(*work) error) error {
 	ctx, cancel := context.WithTimeout(ctx, r.patience)
 	defer cancel()
@@ -65,8 +65,8 @@ func (r *ring) alone(ctx context.Context, do func(*work) error) error {
 	})
 }
 
-// Read takes the lock too, for pieces that are being replaced make no document.
-// Where that cannot be written to, nobody replaces any.
+// Read takes the lock too, because pieces that are being replaced do not form a
+// document. If the lock file is not writable, nobody replaces pieces.
 func (r *ring) Read(ctx context.Context) ([]byte, error) {
 	var document []byte
 	read := func(w *work) error {
@@ -110,11 +110,11 @@ func (r *ring) Update(ctx context.Context, change func([]byte) ([]byte, error)) 
 	})
 }
 
-// SetAside keeps nothing: a document with a piece missing is of no use.
+// SetAside does nothing: a document with a missing piece is useless.
 func (r *ring) SetAside([]byte) error { return nil }
 
-// read returns the document and its slot. Of one that is damaged it returns what
-// cannot be taken for a document.
+// read returns the document and its slot. If it is damaged, read returns bytes that are
+// not a valid document.
 func (r *ring) read() (document []byte, slot string, err error) {
 	head, err := r.items.get(r.user)
 	if err != nil || head == "" {
@@ -167,13 +167,13 @@ func (r *ring) replace(document []byte, slot string) error {
 	if err := r.items.set(r.user, fmt.Sprintf("%d %s %d", format, slot, pieces)); err != nil {
 		return err
 	}
-	// It has happened. What cannot be deleted now, the next write deletes.
+	// The change has been made. The next write deletes what cannot be deleted now.
 	_ = r.cut(other(slot), 0)
 	return nil
 }
 
-// pieceLen is how much of the document goes into its next piece. Some keyrings
-// keep text, so no letter is cut in two.
+// pieceLen returns the length of the document's next piece. Some keyrings only store
+// text, so it does not split a character.
 func pieceLen(document []byte) int {
 	if len(document) <= pieceSize {
 		return len(document)
@@ -192,7 +192,7 @@ func (r *ring) remove() error {
 	return errors.Join(r.cut("a", 0), r.cut("b", 0))
 }
 
-// cut deletes the pieces in the slot from the n-th on.
+// cut deletes the pieces in the slot, from the n-th on.
 func (r *ring) cut(slot string, n int) error {
 	end := n
 	for {

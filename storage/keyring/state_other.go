@@ -4,7 +4,7 @@ package keyring
 
 import "context"
 
-// system is a keyring that is a part of the system, and always there.
+// system is a keyring that is part of the system and always available.
 var system = state{
 	reachable: func() error { return nil },
 	probe:     func(context.Context) error { return nil },

@@ -21,9 +21,9 @@ const (
 
 var system = state{reachable: reachable, probe: probe, concurrent: true}
 
-// reachable returns ErrNoKeyring where there is no D-Bus session. To ask the
-// library then would have it start one, for this call alone: with a keyring that
-// nobody else sees, and that nobody ever ends.
+// reachable returns ErrNoKeyring if there is no D-Bus session. Without this check the
+// library would start one for this call only, with a keyring that nobody else sees and
+// a process that nobody ends.
 func reachable() error {
 	bus, err := dbus.SessionBusPrivateNoAutoStartup()
 	if err != nil {
@@ -32,7 +32,7 @@ func reachable() error {
 	return bus.Close()
 }
 
-// probe asks the Secret Service, which tells without asking its user.
+// probe asks the Secret Service for its state, without prompting the user.
 func probe(ctx context.Context) error {
 	bus, err := dbus.SessionBusPrivateNoAutoStartup(dbus.WithContext(ctx))
 	if err != nil {

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// The keyring of the system may not answer before its user has typed a password,
-// and the library that asks it waits for that however long it takes. So calls are
-// made in a goroutine, and whoever waits for one can give up. The goroutine ends
-// when the keyring answers, and changes nothing then.
+// The system's keyring may not answer until the user has typed a password, and the
+// library waits for that without a bound. So calls are made in a goroutine, and the
+// caller can give up. The goroutine ends when the keyring answers, and then changes
+// nothing.
 
 var (
 	// ErrLocked reports that the keyring is locked, and the user did not unlock it
@@ -25,25 +25,25 @@ var (
 	ErrNoKeyring = errors.New("storage/keyring: there is no keyring: start one, or use storage/file")
 )
 
-// errNoAnswer reports that the keyring does not say what state it is in.
+// errNoAnswer reports that the keyring does not answer when asked for its state.
 var errNoAnswer = errors.New("storage/keyring: the keyring does not answer: log in again, or use storage/file")
 
-// calls lets one goroutine of this process use the keyring at a time: not every
-// implementation of a keyring can do with more.
+// calls lets one goroutine of this process use the keyring at a time: not every keyring
+// supports concurrent calls.
 var calls = make(chan struct{}, 1)
 
-// stuck counts the goroutines that nobody waits for any more. While the keyring
-// is locked, there is no second one.
+// stuck counts the goroutines that nobody waits for any more. While the keyring is
+// locked, there is at most one.
 var stuck atomic.Int32
 
 const (
 	mostStuck = 4
 
-	// probeTimeout bounds how long it takes to find out what is wrong.
+	// probeTimeout bounds the check of what is wrong.
 	probeTimeout = 2 * time.Second
 )
 
-// work is done by a goroutine for somebody who may give up.
+// work is done by a goroutine for a caller that may give up.
 type work struct {
 	decided atomic.Bool // by commit, or by giving up: whichever was first
 
@@ -53,14 +53,14 @@ type work struct {
 	held   []func()
 }
 
-// commit is to be called before anything is changed or returned. It reports false
-// if nobody waits any more.
+// commit must be called before anything is changed or returned. It reports false if the
+// caller has given up.
 func (w *work) commit() bool { return w.decided.CompareAndSwap(false, true) }
 
-// errGivenUp is for a goroutine that nobody waits for any more.
+// errGivenUp ends a goroutine whose caller has given up.
 var errGivenUp = errors.New("given up")
 
-// hold keeps something for as long as somebody waits.
+// hold registers a function that end calls.
 func (w *work) hold(release func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -71,8 +71,8 @@ func (w *work) hold(release func()) {
 	w.held = append(w.held, release)
 }
 
-// end releases everything. It reports whether the keyring has been asked, and
-// whether this was the first time.
+// end releases everything. It reports whether the keyring has been called, and whether
+// this was the first call of end.
 func (w *work) end() (asked, first bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -84,8 +84,7 @@ func (w *work) end() (asked, first bool) {
 	return w.asking, first
 }
 
-// wait runs do until ctx is done, or to its end if it has committed itself by
-// then.
+// wait runs do until ctx is done, or to its end if it has called commit by then.
 func wait(ctx context.Context, do func(*work) error) error {
 	w, done := &work{}, make(chan error, 1)
 	go func() { // ends when the keyring answers
@@ -113,12 +112,12 @@ func wait(ctx context.Context, do func(*work) error) error {
 	return explain(ctx.Err())
 }
 
-// ask calls do when no other goroutine of this process uses the keyring.
+// ask calls do while no other goroutine of this process uses the keyring.
 func (w *work) ask(ctx context.Context, do func() error) error {
 	if err := system.reachable(); err != nil {
 		return err
 	}
-	if n := stuck.Load(); n > 0 { // on what this call would wait for too
+	if n := stuck.Load(); n > 0 { // this call would get stuck too
 		if err := system.probe(ctx); err != nil {
 			return err
 		}
@@ -144,21 +143,21 @@ func (w *work) ask(ctx context.Context, do func() error) error {
 	return do()
 }
 
-// state tells what is wrong with the keyring of a system.
+// state finds out what is wrong with a system's keyring.
 type state struct {
-	// reachable is asked before each call, and returns ErrNoKeyring if there is
-	// not even somebody to ask.
+	// reachable is called before each call, and returns ErrNoKeyring if there is
+	// nothing to call.
 	reachable func() error
 
 	// probe returns ErrLocked, ErrNoKeyring, errNoAnswer, or nil if all is well.
-	// It never asks the user.
+	// It never prompts the user.
 	probe func(context.Context) error
 
-	// concurrent says that a call need not wait for one that is stuck.
+	// concurrent says that a call does not have to wait for one that is stuck.
 	concurrent bool
 }
 
-// explain finds out whether the state of the keyring was the reason for err.
+// explain adds to err the state of the keyring, if that is the reason for it.
 func explain(err error) error {
 	if err == nil || errors.Is(err, ErrLocked) || errors.Is(err, ErrNoKeyring) || errors.Is(err, errNoAnswer) {
 		return err

@@ -68,8 +68,8 @@ func oneEnqueuer(f *fixture) {
 	f.revocationsAre(rounds(20))
 }
 
-// enqueuedBeforeGone looks for a moment at which a crash would lose the revocation: one
-// at which the record is gone, and nothing is enqueued.
+// enqueuedBeforeGone looks for a moment at which a crash would lose the revocation,
+// because the record is gone and nothing is enqueued yet.
 func enqueuedBeforeGone(f *fixture) {
 	enqueued := 0
 	for round := range atLeast(60) {
@@ -109,8 +109,8 @@ func enqueuedBeforeGone(f *fixture) {
 	f.revocationsAre(enqueued)
 }
 
-// completedOnce has workers that claim, lose their lease at times, retry and
-// complete, while the clock moves on.
+// completedOnce runs workers that claim, sometimes lose their lease, retry and complete,
+// while the clock advances.
 func completedOnce(f *fixture) {
 	const revocations, workers = 60, 6
 	for i := range revocations {
@@ -129,8 +129,8 @@ func completedOnce(f *fixture) {
 			for j, d := range got {
 				f.finish(queue, d, i+j+n, &completed)
 			}
-			// One moves the clock on: where callers take strict turns, six would make
-			// each other lose every lease before it can be used.
+			// Only one worker moves the clock: if callers take strict turns, six would
+			// make every lease expire before it is used.
 			if len(got) == 0 && i == n%workers {
 				f.clock.advance(lease / 2)
 			}
@@ -158,9 +158,8 @@ func (f *fixture) finish(queue storage.RevocationQueue, d storage.Revocation, wa
 	}
 }
 
-// resolvedOrClaimed has somebody whose lease has ended complete or retry a
-// revocation while somebody else claims it. One comes first, and the other gets
-// nothing.
+// resolvedOrClaimed completes or retries a revocation whose lease has ended, while
+// another caller claims it. One of the two succeeds.
 func resolvedOrClaimed(f *fixture) {
 	for round := range atLeast(60) {
 		lost := f.enqueues(f.record(fmt.Sprint("revocation ", round)))

@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// clock stands still until it is moved.
+// clock stands still until it is advanced.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
 }
 
-// newClock starts within a second of the present, in whole milliseconds, for
-// stores keep no less, but not in whole seconds.
+// newClock starts within a second of the present: at a whole millisecond, the precision
+// of stores, but not at a whole second.
 func newClock() *clock {
 	return &clock{now: time.Now().Round(0).Truncate(time.Second).Add(time.Second + 7*time.Millisecond)}
 }

@@ -19,8 +19,8 @@ var concurrentChecks = []check{
 	{"logins and logouts of one user leave nothing behind", noLeftovers},
 }
 
-// oneCreator has callers that create the same record, from the second round on
-// in the place of one that has expired.
+// oneCreator has concurrent callers create the same record, from the second round on
+// when another has expired.
 func oneCreator(f *fixture) {
 	for range atLeast(40) {
 		var o outcome
@@ -70,7 +70,7 @@ func oneWriter(f *fixture) {
 	}
 }
 
-// oneDeleter has callers that go for the same record in every way there is.
+// oneDeleter has concurrent callers delete the same record in every possible way.
 func oneDeleter(f *fixture) {
 	for round := range atLeast(40) {
 		r := f.save(f.record(fmt.Sprint("record ", round)))
@@ -91,8 +91,8 @@ func oneDeleter(f *fixture) {
 	}
 }
 
-// deleteSomehow deletes r in one of the ways there are, and returns what it got,
-// with the revocations that this has become.
+// deleteSomehow deletes r in one of the possible ways, and returns what it got, and the
+// revocations that it has become.
 func deleteSomehow(f *fixture, way int, r storage.Record) (removed []storage.Record, revocations []storage.Revocation, err error) {
 	ways := 3
 	if is[storage.RevocationQueue](f.store) {
@@ -136,9 +136,8 @@ func (f *fixture) revocationsAre(want int) {
 	}
 }
 
-// deleteAgainstSave has writers that refresh a record as fast as they can while
-// it is deleted, in every way there is. What the deleter gets, and what is enqueued
-// from then on, is what the last of them has saved.
+// deleteAgainstSave has writers refresh a record as fast as they can while it is deleted
+// in every possible way. The deleter, and the queue, must get what was saved last.
 func deleteAgainstSave(f *fixture) {
 	for round := range atLeast(60) {
 		created := f.save(f.record(fmt.Sprint("record ", round)))
@@ -173,7 +172,7 @@ func deleteAgainstSave(f *fixture) {
 	}
 }
 
-// completes checks that these are all the revocations there are, and completes them.
+// completes checks that there are no other revocations, and completes them.
 func (f *fixture) completes(enqueued []storage.Revocation) {
 	f.Helper()
 	if !is[storage.RevocationQueue](f.store) {
@@ -187,8 +186,8 @@ func (f *fixture) completes(enqueued []storage.Revocation) {
 	}
 }
 
-// refreshUntilGone saves r until there is none, and returns how often that
-// succeeded. gone is set once Delete has returned.
+// refreshUntilGone saves r until it is deleted, and returns how often that succeeded.
+// gone is set once Delete has returned.
 func refreshUntilGone(f *fixture, store storage.TokenStore, r storage.Record, gone *atomic.Bool) (saves int64) {
 	for {
 		late := gone.Load()
@@ -209,13 +208,13 @@ func refreshUntilGone(f *fixture, store storage.TokenStore, r storage.Record, go
 	}
 }
 
-// noLostUpdate has counters, each of which several callers want to raise by one, in
-// waves of more and more callers at once.
+// noLostUpdate has several callers increment each counter by one, with more and more
+// callers at once.
 func noLostUpdate(f *fixture) {
 	waves := []int{100, 200, 400, 800, 1500}
 	for i := range upTo(len(waves)) {
 		raiseCounters(f, waves[i%len(waves)])
-		f.clock.advance(lifetime) // and they are gone
+		f.clock.advance(lifetime) // and they expire
 	}
 }
 
@@ -269,8 +268,8 @@ func increment(f *fixture, store storage.TokenStore, id string) error {
 	return errors.New("a conflict every time")
 }
 
-// noLeftovers has callers that log one user in and out, everywhere, at once.
-// Every record is removed by one of them, exactly once, by the end.
+// noLeftovers has concurrent callers log one user in, and out everywhere. In the end,
+// every record must have been removed exactly once.
 func noLeftovers(f *fixture) {
 	const callers = 16
 	var created, removed atomic.Int64

@@ -27,7 +27,7 @@ func deadlineBefore(f *fixture) {
 	noEffect(f, ctx, context.DeadlineExceeded)
 }
 
-// noEffect calls everything there is with ctx, which is done.
+// noEffect calls every method with ctx, which is done.
 func noEffect(f *fixture, ctx context.Context, want error) {
 	stored := f.save(f.record("stored"))
 	changed := stored
@@ -85,9 +85,9 @@ func noEffectOnQueue(f *fixture, queue storage.RevocationQueue, ctx context.Cont
 	f.claims(10, time.Minute, enqueued)
 }
 
-// cancelledMeanwhile lets the cancellation race with a Save. Whether that had
-// an effect nobody knows, not even soon after: a server may still be at it. So
-// what counts is what a Delete then gets, which nothing may come after.
+// cancelledMeanwhile cancels a Save while it runs. Whether it had an effect is unknown
+// even some time later, since a server may still be executing it. So the check looks at
+// what a Delete then gets, after which nothing may change.
 func cancelledMeanwhile(f *fixture) {
 	for i := range upTo(100) {
 		before := f.save(f.record(fmt.Sprint("record ", i)))

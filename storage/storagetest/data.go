@@ -18,7 +18,7 @@ var dataChecks = []check{
 	{"keys are not taken apart or joined", keysApart},
 }
 
-// sequence returns n bytes of every value, in no short period.
+// sequence returns n bytes that take every value, without a short period.
 func sequence(n int) []byte {
 	data := make([]byte, n)
 	for i := range data {
@@ -61,11 +61,11 @@ func keepsNoAlias(f *fixture) {
 	}
 }
 
-// letters returns 500 times that letter.
+// letters returns a letter 500 times.
 func letters(letter string) []byte { return []byte(strings.Repeat(letter, 500)) }
 
-// handsOutStable holds on to bytes from every method while the store is busy
-// with other records of the same size.
+// handsOutStable checks that bytes that a method has returned do not change while the
+// store works on other records of the same size.
 func handsOutStable(f *fixture) {
 	r := f.record("a")
 	r.Data = letters("a")
@@ -119,8 +119,8 @@ func appendStable(f *fixture) {
 	}
 }
 
-// oddTexts are what an identity provider, or somebody with bad intentions, may
-// send for a subject or a sid.
+// oddTexts are what an identity provider, or an attacker, may send as a subject or a
+// sid.
 var oddTexts = []string{
 	" ", "a", "A", "a ", " a", "a\t", "a\n", "a\r\n", "\na", "a:b", "a/b", "a+b=", "a%2Fb", "a|b", "a,b", "a;b", "a*", "*", "?", "a?", "[a]", "{a}", "}{", "{}", "a{b}c",
 	"auth0|0123456789", "email|6123", "$1", "${a}", "a'b", `a"b`, "a`b", `a\b`, `a\\b`, "a--b", "'; DROP TABLE sessions; --", "%", "_", "a_", "a%", "../a", "..", ".",
@@ -151,8 +151,8 @@ func anyText(f *fixture) {
 	}
 }
 
-// keysApart has pairs that meet if a store joins subject and sid, or a key and
-// a prefix of its own, to one string.
+// keysApart uses pairs that collide if a store concatenates subject and sid, or a key
+// and a prefix.
 func keysApart(f *fixture) {
 	for _, separator := range []string{"", ":", "/", "|", "\x1f", " ", "}", "%"} {
 		left := f.owned("left"+separator, "a"+separator+"b", "c")

@@ -12,8 +12,8 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// tester is what the checks use of testing.T. The suite's own tests put
-// something else in its place, to see that a broken store is found out.
+// tester is the part of testing.T that the checks use. The suite's own tests replace it,
+// to see that a broken store is detected.
 type tester interface {
 	Helper()
 	Context() context.Context
@@ -22,18 +22,18 @@ type tester interface {
 	Fatalf(format string, args ...any)
 }
 
-// fixture is an empty store, its clock, and the ways in which checks use them.
+// fixture is an empty store, its clock, and helpers for the checks.
 type fixture struct {
 	tester
 	ctx   context.Context
 	clock *clock
 	store storage.TokenStore
 
-	// stores are all that share the backend: store, and maybe more.
+	// stores are all stores that share the backend: store, and maybe more.
 	stores []storage.TokenStore
 
-	// patience is how long something that should happen is waited for. Only a
-	// broken store makes the suite wait that long.
+	// patience is how long to wait for something that should happen. Only a broken
+	// store makes the suite wait that long.
 	patience time.Duration
 }
 
@@ -41,11 +41,11 @@ func newFixture(t tester, clock *clock, stores ...storage.TokenStore) *fixture {
 	return &fixture{tester: t, ctx: t.Context(), clock: clock, store: stores[0], stores: stores, patience: 10 * time.Second}
 }
 
-// lifetime is how long the records of the checks live. It is long enough for a
-// server that goes by its own clock not to interfere.
+// lifetime is how long the records of the checks live. It is so long that a server's own
+// clock does not interfere.
 const lifetime = time.Hour
 
-// record returns one to be created, with a subject and a sid of its own.
+// record returns a record to create, with its own subject and sid.
 func (f *fixture) record(id string) storage.Record {
 	return storage.Record{
 		ID:      id,
@@ -56,7 +56,7 @@ func (f *fixture) record(id string) storage.Record {
 	}
 }
 
-// save saves r, which must succeed, and returns what is stored now.
+// save saves r, which must succeed, and returns the stored record.
 func (f *fixture) save(r storage.Record) storage.Record {
 	f.Helper()
 	saved, err := f.store.Save(f.ctx, r)
@@ -69,7 +69,7 @@ func (f *fixture) save(r storage.Record) storage.Record {
 	return saved
 }
 
-// saveFails checks that r is not saved, and why.
+// saveFails checks that saving r fails with an error.
 func (f *fixture) saveFails(r storage.Record, want error) {
 	f.Helper()
 	_, err := f.store.Save(f.ctx, r)
@@ -93,7 +93,7 @@ func (f *fixture) absent(id string) {
 	f.failed(err, storage.ErrNotFound, fmt.Sprintf("Load(%q)", id))
 }
 
-// remove deletes r, which must be there just so.
+// remove deletes r, which must be stored exactly so.
 func (f *fixture) remove(r storage.Record) {
 	f.Helper()
 	got, err := f.store.Delete(f.ctx, r.ID)
@@ -103,7 +103,7 @@ func (f *fixture) remove(r storage.Record) {
 	f.same(got, r, "Delete")
 }
 
-// removeMatching checks that DeleteMatching returns just those records.
+// removeMatching checks that DeleteMatching returns exactly those records.
 func (f *fixture) removeMatching(m storage.Match, want ...storage.Record) {
 	f.Helper()
 	got, err := f.store.DeleteMatching(f.ctx, m)
@@ -139,7 +139,7 @@ func equal(a, b storage.Record) bool {
 		sameTime(a.Expiry, b.Expiry) && bytes.Equal(a.Data, b.Data)
 }
 
-// sameTime compares what every store keeps of a time.
+// sameTime compares times with the precision that every store has.
 func sameTime(a, b time.Time) bool { return a.UnixMilli() == b.UnixMilli() }
 
 func equalSets(a, b []storage.Record) bool {

@@ -16,14 +16,14 @@ var historyChecks = []check{
 	{"random calls at once are linearizable", randomHistories},
 }
 
-// Few enough calls to search all their orders, and for one 64-bit set.
+// Few enough calls to search all their orders, and to fit into a 64-bit set.
 const (
 	historyWorkers = 5
 	historyCalls   = 12
 	historyIDs     = 3
 )
 
-// history records, for each ID, what random callers at once did and were told.
+// history records, for each ID, the concurrent random calls and their results.
 type history struct {
 	*fixture
 	ids   [historyIDs]string
@@ -67,7 +67,7 @@ func (h *history) check() {
 	}
 }
 
-// caller makes random calls, one after the other.
+// caller makes random calls, one after another.
 type caller struct {
 	*history
 	name  string
@@ -119,7 +119,7 @@ func (c *caller) load(i int) {
 	})
 }
 
-// answers reports whether Load or Delete may return that of v.
+// answers reports whether Load or Delete may return got and err when v is stored.
 func answers(v version, got storage.Record, err error) bool {
 	if v == (version{}) {
 		return errors.Is(err, storage.ErrNotFound)
@@ -194,8 +194,8 @@ func (c *caller) list() {
 	c.matched(start, end, "List", m, got, err, func(v version) version { return v })
 }
 
-// matched records an event for every ID: that it was selected, or that it was
-// not. The call is one step for each record, and need not be for all together.
+// matched records an event for every ID: that it was selected, or that it was not. The
+// call must be atomic for each record, but not for all together.
 func (c *caller) matched(start, end int64, call string, m storage.Match, got []storage.Record, err error, selected func(version) version) {
 	if err != nil {
 		c.Errorf("%s(%+v): %v", call, m, err)

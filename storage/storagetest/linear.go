@@ -6,9 +6,9 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// version is what a history says of the record under one ID: the zero version
-// that there is none. Every Save carries a text of its own, so a version stands
-// for the call that wrote it.
+// version is a state of the record with one ID in a history; the zero version means that
+// there is none. Every Save writes a different text, so a version identifies the call
+// that wrote it.
 type version struct {
 	revision     uint64
 	tenant       string
@@ -27,15 +27,15 @@ type event struct {
 	start, end int64
 	call       string
 
-	// apply says what the call makes of the version it finds, and whether its
-	// answer is right for that version.
+	// apply returns the version after the call, and whether the call's result is right
+	// for the version before it.
 	apply func(version) (version, bool)
 }
 
-// linearizable reports whether the calls can have taken effect one after the
-// other, each between its start and its end, so that every answer was right
-// (Herlihy and Wing, 1990). It tries the orders there are, in the way of Wing
-// and Gong (1993), and remembers what led nowhere. At most 64 events.
+// linearizable reports whether the calls can have taken effect one after another, each
+// between its start and its end, so that every result was right (Herlihy and Wing,
+// 1990). It searches the orders as Wing and Gong do (1993), and remembers dead ends. At
+// most 64 events.
 func linearizable(events []event) bool {
 	type position struct {
 		done uint64
@@ -63,8 +63,8 @@ func linearizable(events []event) bool {
 	return len(events) == 0 || try(position{})
 }
 
-// candidates are the events that may come next: those that started before any
-// other that is left had ended.
+// candidates returns the events that may come next: those that started before any other
+// remaining event ended.
 func candidates(events []event, done uint64) func(yield func(int, event) bool) {
 	firstEnd := int64(math.MaxInt64)
 	for i, e := range events {

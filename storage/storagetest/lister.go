@@ -16,7 +16,7 @@ var listerChecks = []check{
 	{"the bytes that List hands out do not change", listStable},
 }
 
-// list checks that List returns just those records.
+// list checks that List returns exactly those records.
 func (f *fixture) list(m storage.Match, want ...storage.Record) {
 	f.Helper()
 	got, err := f.store.(storage.Lister).List(f.ctx, m)

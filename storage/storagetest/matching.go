@@ -151,7 +151,7 @@ func matchExpired(f *fixture) {
 	f.absent("again")
 }
 
-// matchMany takes more records than any reasonable batch.
+// matchMany uses more records than any reasonable batch.
 func matchMany(f *fixture) {
 	spared := f.owned("spared", "alice", "s1")
 	alices, bobs := f.many(1200)
@@ -161,7 +161,7 @@ func matchMany(f *fixture) {
 	f.removeMatching(storage.Match{Subject: "alice", SID: "s1"}, spared)
 }
 
-// many creates n records, or less with -short, of two users under one sid.
+// many creates n records, or fewer with -short, of two users with one sid.
 func (f *fixture) many(n int) (alices, bobs []storage.Record) {
 	f.Helper()
 	if testing.Short() {

@@ -17,7 +17,7 @@ var notifierChecks = []check{
 	{"a notice of any size and content", anyNotice},
 }
 
-// listener hears what one store is told.
+// listener receives the notices of one store.
 type listener struct {
 	*fixture
 	heard chan string
@@ -75,7 +75,7 @@ func (l *listener) hears(ids ...string) {
 	}
 }
 
-// end stops the listener, which must return, and why.
+// end stops the listener, which must return an error.
 func (l *listener) end() {
 	l.Helper()
 	l.stop()

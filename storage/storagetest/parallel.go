@@ -12,8 +12,8 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// parallel calls do n times at once and waits for all. As testing has it, do
-// reports with Errorf, not Fatalf.
+// parallel calls do n times concurrently and waits for all. do must use Errorf, not
+// Fatalf, as package testing requires.
 func parallel(n int, do func(i int)) {
 	var wg sync.WaitGroup
 	start := make(chan struct{})
@@ -27,7 +27,7 @@ func parallel(n int, do func(i int)) {
 	wg.Wait()
 }
 
-// rounds is how often something is tried: n times, less with -short, more with
+// rounds returns how often to try something: n times, fewer with -short, more with
 // STORAGETEST_SOAK.
 func rounds(n int) int {
 	if testing.Short() {
@@ -41,8 +41,8 @@ func tenth(n int) int { return (n + 9) / 10 }
 // soak is the number in the environment variable, 0 if there is none.
 var soak, _ = strconv.Atoi(os.Getenv("STORAGETEST_SOAK"))
 
-// budget is how long a check goes on with one thing once it has tried often enough.
-// A store that writes all that it holds with each change would take minutes.
+// budget is how long a check repeats one thing once it has tried often enough. A store
+// that rewrites everything with each change would take minutes.
 const budget = 2 * time.Second
 
 // upTo counts from 0 to n, and stops early, but not before a tenth of it, if that
@@ -57,15 +57,15 @@ func upTo(n int) func(yield func(int) bool) {
 	}
 }
 
-// on is the fixture as seen from one of the stores, for the i-th of many callers.
+// on returns the fixture with one of the stores, for the i-th of many callers.
 func (f *fixture) on(i int) *fixture {
 	other := *f
 	other.store = f.at(i)
 	return &other
 }
 
-// atLeast counts as upTo does, and on for a moment if that went fast: what only
-// happens when calls meet must be tried more often where they are short.
+// atLeast counts as upTo does, but longer if that was fast: what only happens when calls
+// overlap must be tried more often if they are short.
 func atLeast(n int) func(yield func(int) bool) {
 	return func(yield func(int) bool) {
 		start, next := time.Now(), 0
@@ -86,7 +86,7 @@ func atLeast(n int) func(yield func(int) bool) {
 // at returns one of the stores, for the i-th of many callers.
 func (f *fixture) at(i int) storage.TokenStore { return f.stores[i%len(f.stores)] }
 
-// outcome counts the calls that succeeded, of those that may fail in one way.
+// outcome counts the successful calls, where calls may fail with one error.
 type outcome struct{ won atomic.Int64 }
 
 func (o *outcome) count(f *fixture, err, losing error, doing string) {

@@ -37,7 +37,7 @@ const lease = time.Minute
 
 func (f *fixture) queue() storage.RevocationQueue { return f.store.(storage.RevocationQueue) }
 
-// enqueues adds r to the queue, leased from now on.
+// enqueues adds r to the queue, with a lease.
 func (f *fixture) enqueues(r storage.Record) storage.Revocation {
 	f.Helper()
 	d, err := f.queue().Enqueue(f.ctx, r, lease)
@@ -48,19 +48,19 @@ func (f *fixture) enqueues(r storage.Record) storage.Revocation {
 	return d
 }
 
-// fresh is the revocation that r becomes if it is enqueued now.
+// fresh returns the revocation that r becomes if it is enqueued now.
 func (f *fixture) fresh(r storage.Record) storage.Revocation {
 	return storage.Revocation{Record: r, Since: f.clock.Now(), Due: f.clock.Now().Add(lease)}
 }
 
-// claims checks that Claim returns just these revocations, as they are but for the
-// new Due, and returns them.
+// claims checks that Claim returns exactly these revocations, with a new Due, and
+// returns them.
 func (f *fixture) claims(n int, lease time.Duration, want ...storage.Revocation) []storage.Revocation {
 	f.Helper()
 	return f.claimsOf("", n, lease, want...)
 }
 
-// claimsOf is claims for another tenant than the one without a name.
+// claimsOf is claims for a tenant with a name.
 func (f *fixture) claimsOf(tenant string, n int, lease time.Duration, want ...storage.Revocation) []storage.Revocation {
 	f.Helper()
 	got, err := f.queue().Claim(f.ctx, tenant, n, lease)
@@ -143,7 +143,8 @@ func deleteAndEnqueueAbsent(f *fixture) {
 	f.claims(10, lease)
 }
 
-// enqueued checks that DeleteMatchingAndEnqueue returns just those records, as revocations.
+// enqueued checks that DeleteMatchingAndEnqueue returns exactly those records, as
+// revocations.
 func (f *fixture) enqueued(m storage.Match, want ...storage.Record) {
 	f.Helper()
 	got, err := f.queue().DeleteMatchingAndEnqueue(f.ctx, m, lease)
@@ -300,7 +301,7 @@ func fencing(f *fixture) {
 	f.failed(f.queue().Retry(f.ctx, lost, f.clock.Now()), storage.ErrConflict, "Retry by one who lost the lease")
 	f.claims(1, lease)
 
-	// Its time is up, but nobody else has claimed it.
+	// The lease has ended, but nobody else has claimed it.
 	f.clock.advance(lease)
 	if err := f.queue().Retry(f.ctx, leased, f.clock.Now().Add(lease)); err != nil {
 		f.Fatalf("Retry: %v", err)
@@ -362,8 +363,8 @@ func anyRevocation(f *fixture) {
 	}
 }
 
-// revocationsStable holds on to bytes from every method while the queue is busy with
-// other revocations of the same size.
+// revocationsStable checks that bytes that a method has returned do not change while the
+// queue works on other revocations of the same size.
 func revocationsStable(f *fixture) {
 	var handed []storage.Revocation
 	for _, letter := range []string{"a", "b", "c"} {
@@ -404,7 +405,7 @@ func revocationsStable(f *fixture) {
 	}
 }
 
-// enqueueMany takes more records, and then revocations, than any reasonable batch.
+// enqueueMany uses more records, and then revocations, than any reasonable batch.
 func enqueueMany(f *fixture) {
 	alices, bobs := f.many(600)
 	f.enqueued(storage.Match{Subject: "alice"}, alices...)
@@ -417,9 +418,9 @@ func enqueueMany(f *fixture) {
 	f.claims(len(all)+1, lease, all...)
 }
 
-// cancelledRemoval lets the cancellation race with a removal. Afterwards there is
-// either the record or the revocation, which a Delete then tells, as nothing that is
-// still under way can come in between.
+// cancelledRemoval cancels a removal while it runs. Afterwards there must be either the
+// record or the revocation. A Delete tells which, since nothing that is still running
+// can take effect after it.
 func cancelledRemoval(f *fixture) {
 	for i := range upTo(100) {
 		r := f.save(f.record(fmt.Sprint("record ", i)))

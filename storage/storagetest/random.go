@@ -16,7 +16,8 @@ var randomChecks = []check{
 	{"random calls are answered as the contract says", randomCalls},
 }
 
-// random returns a source of randomness that the seed in the log repeats.
+// random returns a source of randomness, whose seed is logged so that it can be
+// repeated.
 func (f *fixture) random() *rand.Rand {
 	f.Helper()
 	seed := uint64(time.Now().UnixNano())
@@ -30,7 +31,7 @@ func (f *fixture) random() *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 0))
 }
 
-// walk makes the same random calls of a store and of the reference.
+// walk makes the same random calls to a store and to the reference.
 type walk struct {
 	*fixture
 	rand   *rand.Rand
@@ -51,8 +52,7 @@ func randomCalls(f *fixture) {
 	}
 }
 
-// step makes one call. What it works on is drawn from so few names that calls
-// meet often.
+// step makes one call. It draws from few names, so that calls often collide.
 func (w *walk) step() {
 	calls := []func(){
 		w.create, w.create, w.create, w.replace, w.replace, w.replace, w.load, w.load,
@@ -73,7 +73,7 @@ func (w *walk) log(format string, args ...any) {
 	w.trace = append(w.trace, fmt.Sprintf(format, args...))
 }
 
-// answered compares two answers, and keeps the records for later calls.
+// answered compares two results, and keeps the records for later calls.
 func (w *walk) answered(got, want []storage.Record, err, wantErr error) {
 	if kind(err) != kind(wantErr) || !equalSets(got, want) {
 		w.diverged(showAll(got), showAll(want), err, wantErr)
@@ -95,12 +95,12 @@ func (w *walk) diverged(got, want string, err, wantErr error) {
 	w.Fatalf("the last of these calls returned %s, %v; want %s, %v", got, err, want, wantErr)
 }
 
-// latest keeps the end of a list: enough for calls with what is out of date.
+// latest returns the end of a list, which is enough for calls with outdated records.
 func latest[E any](all []E) []E { return all[max(0, len(all)-24):] }
 
 var errOther = errors.New("an error that is none of the sentinels")
 
-// kind is what callers tell errors apart by.
+// kind returns the sentinel by which callers recognise an error.
 func kind(err error) error {
 	for _, sentinel := range []error{storage.ErrNotFound, storage.ErrConflict, storage.ErrFull, storage.ErrEmptyMatch} {
 		if errors.Is(err, sentinel) {
@@ -190,7 +190,7 @@ func (w *walk) create() {
 	w.save(w.vary(storage.Record{ID: w.id(), Tenant: w.tenant(), Kind: w.kind(), Subject: w.subject(), SID: w.sid(), Expiry: w.expiry()}))
 }
 
-// replace saves something read before, often out of date by now.
+// replace saves a record that was read before and is often outdated.
 func (w *walk) replace() {
 	if len(w.read) == 0 {
 		return
@@ -229,7 +229,7 @@ func (w *walk) list() {
 	w.answered(got, want, err, wantErr)
 }
 
-// lease is never twice the same, so that neither is a Due.
+// lease never returns the same value twice, so that every Due is different.
 func (w *walk) lease() time.Duration {
 	return time.Minute + time.Duration(w.rand.IntN(1_000_000))*time.Millisecond
 }
@@ -258,8 +258,8 @@ func (w *walk) deleteMatchingAndEnqueue() {
 	w.answeredRevocations(got, want, err, wantErr)
 }
 
-// enqueued tells of IDs that may not become a revocation once more: real IDs are used
-// for one record only.
+// enqueued reports whether an ID must not become a revocation again: real IDs are used
+// for only one record.
 func (w *walk) enqueued(id string) bool {
 	_, ok := w.model.revocations[id]
 	return ok

@@ -194,8 +194,8 @@ func badRecords(f *fixture) {
 	f.present(stored)
 }
 
-// refused checks that r is not saved, and that the error cannot be taken for
-// one of those that callers act on.
+// refused checks that saving r fails, and not with one of the errors that callers act
+// on.
 func (f *fixture) refused(r storage.Record) {
 	f.Helper()
 	_, err := f.store.Save(f.ctx, r)

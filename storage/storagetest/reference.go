@@ -12,7 +12,7 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// reference is the contract in as few words as possible: two maps, one lock,
+// reference is the simplest possible implementation of the contract: two maps, one lock,
 // and a scan for everything. Random calls compare a store with it.
 type reference struct {
 	now func() time.Time
@@ -169,7 +169,7 @@ func (s *reference) Claim(ctx context.Context, tenant string, n int, lease time.
 	return s.claimLike(ctx, tenant, n, lease, nil)
 }
 
-// claimLike is Claim, and of revocations with the same Due it prefers those in liked.
+// claimLike is Claim, but of revocations with the same Due it prefers those in liked.
 func (s *reference) claimLike(ctx context.Context, tenant string, n int, lease time.Duration, liked []storage.Revocation) ([]storage.Revocation, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

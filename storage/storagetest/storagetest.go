@@ -7,11 +7,10 @@
 //		})
 //	}
 //
-// The suite is strict, and takes a few seconds with a server a millisecond
-// away. It tries less often on a store that takes long, and does less with
-// go test -short; STORAGETEST_SOAK=20 in the environment makes it try twenty times
-// as often. Part of it is random: a failure prints the seed, and the environment
-// variable STORAGETEST_SEED repeats it.
+// The suite takes a few seconds with a server a millisecond away. It makes fewer
+// attempts on a slow store and with go test -short; STORAGETEST_SOAK=20 in the
+// environment makes twenty times as many. Part of it is random: a failure prints the
+// seed, and the environment variable STORAGETEST_SEED repeats it.
 package storagetest
 
 import (
@@ -25,23 +24,23 @@ import (
 // of storage.Lister, storage.RevocationQueue, storage.RevocationCounter and
 // storage.Notifier if it implements them.
 //
-// Every call of open returns a fresh, empty store, and leaves it to t.Cleanup
-// to close it. The store takes the time from now and from nothing else: the
-// suite moves that clock, by hours, and never back. It starts at the present,
-// so that a server that drops records by its own clock drops none too early.
+// Every call of open must return a new, empty store, and register its close with
+// t.Cleanup. The store must use no other clock than now: the suite moves that clock
+// forward, by hours. It starts at the present, so that a server with its own clock does
+// not expire records too early.
 func Run(t *testing.T, open func(t *testing.T, now func() time.Time) storage.TokenStore) {
 	runSections(t, sections, func(t *testing.T, now func() time.Time) []storage.TokenStore {
 		return []storage.TokenStore{open(t, now)}
 	})
 }
 
-// RunShared checks what must hold between two stores that share a backend, as those
-// of two instances of a program do: each sees at once what the other has done,
-// their writers and claimants exclude each other, and a listener at one hears what
-// is told to the other. Call it in addition to Run.
+// RunShared checks what must hold between two stores that share a backend, like those
+// of two instances of a program: each sees at once what the other has done, their
+// writers and claimants exclude each other, and a listener on one receives the notices
+// of the other. Call it in addition to Run.
 //
-// Every call of open returns two stores on one fresh, empty backend; the rest
-// is as for Run.
+// Every call of open must return two stores on one new, empty backend; the rest is as
+// for Run.
 func RunShared(t *testing.T, open func(t *testing.T, now func() time.Time) (a, b storage.TokenStore)) {
 	runSections(t, sharedSections, func(t *testing.T, now func() time.Time) []storage.TokenStore {
 		a, b := open(t, now)

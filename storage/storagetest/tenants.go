@@ -26,13 +26,14 @@ var tenantQueueChecks = []check{
 	{"Enqueue refuses a Tenant or Kind that is out of bounds", badEnqueueScopes},
 }
 
-// tenantNames are easily taken for one another, or for the empty one.
+// tenantNames are names that a careless store confuses with each other, or with the
+// empty name.
 var tenantNames = []string{
 	"", "a", "ab", "b", "A", "a:", ":a", "a:b", "a/b", "a b", " a", "a{b}", "{a}", "a\x1f", "1:a", "0:", "é", "*", "%", "_",
 	strings.Repeat("t", storage.MaxTenant), strings.Repeat("t", storage.MaxTenant-1),
 }
 
-// of creates a record of that tenant and kind with alice's subject and sid.
+// of creates a record of a tenant and kind with alice's subject and sid.
 func (f *fixture) of(tenant string, kind storage.Kind) storage.Record {
 	f.Helper()
 	r := f.record(fmt.Sprintf("alice's of %q, %q", tenant, kind))
@@ -74,8 +75,7 @@ func matchKind(f *fixture) {
 	}
 }
 
-// scopesApart has neighbours that meet if a store joins tenant, kind and name to
-// one string.
+// scopesApart uses scopes that collide if a store concatenates tenant, kind and name.
 func scopesApart(f *fixture) {
 	for i, separator := range []string{"", ":", "/", "|", "\x1f", " ", "}", "%", "1:"} {
 		for j, scopes := range [][2][3]string{
@@ -161,8 +161,8 @@ func enqueueScope(f *fixture) {
 	f.present(b)
 }
 
-// claimTenant enqueues in turn for many tenants, so that the oldest revocation of
-// each is due while older ones of others are.
+// claimTenant enqueues for many tenants in turn, so that the oldest revocation of each
+// is due while other tenants have older ones.
 func claimTenant(f *fixture) {
 	byTenant := map[string][]storage.Revocation{}
 	for i, tenant := range append(tenantNames, tenantNames...) {
