@@ -75,7 +75,7 @@ var inBrowser = map[string]string{
 	"nobody else logs you out/by a page of another site":            "TestMessageOfAnotherOriginCompletesNothing",
 	"nobody else logs you out/or says that you are":                 "TestForgedMessagesAreOfNoAccount",
 	"no leak":                           "TestLoginComesBackAndLeavesNothingInTheAddress",
-	"everywhere at once/by the program": "TestOtherTabsLearnOfTheLogout",
+	"everywhere at once/by the program": "TestEnginesTellTheOtherTabs",
 	"wherever it stands/in short runs":  "TestLogoutWhosePageIsLeftAtOnceIsNotLost",
 }
 
