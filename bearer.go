@@ -370,8 +370,6 @@ func (m *unstoredMark) Loses() bool { return false }
 // hasSignedOut reports whether the user of a token has signed out since it was
 // issued. It makes its two look-ups concurrently, unless the store is in this process.
 func (p *Passport) hasSignedOut(ctx context.Context, subject string, t marks.Token) (bool, error) {
-	ctx, cancel := p.records.BoundRequest(ctx)
-	defer cancel()
 	if t.SID == "" {
 		return p.endedBy(ctx, marks.OfSubject(subject), t)
 	}

@@ -54,9 +54,10 @@ var walls = map[string][]string{
 	"internal/notice":      {module + "/storage", module + "/internal/ended", module + "/internal/tasks"},
 	"internal/retry":       {module + "/storage", module + "/internal/tasks"},
 	"internal/ended":       {},
+	"internal/circuit":     {module + "/storage"},
 	"internal/tokencache":  {},
 	"internal/records": {
-		module + "/storage", module + "/storage/memory", module + "/internal/ended", module + "/internal/envelope", module + "/internal/seal", module + "/internal/strictbase64",
+		module + "/storage", module + "/storage/memory", module + "/internal/circuit", module + "/internal/ended", module + "/internal/envelope", module + "/internal/seal", module + "/internal/strictbase64",
 	},
 	"internal/marks":        {module + "/storage", module + "/internal/records"},
 	"internal/apiclient":    {module + "/internal/authdomain"},

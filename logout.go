@@ -53,7 +53,11 @@ func (p *Passport) endSession(ctx context.Context, id string, event EventName) (
 	l := newLogout(p.c.LogoutMode)
 	call, cancel := p.records.Bound(ctx)
 	defer cancel()
-	removed, err := p.revoker.Delete(call, id)
+	var removed storage.Revocation
+	err := p.records.Ask(ctx, func() (err error) {
+		removed, err = p.revoker.Delete(call, id)
+		return err
+	})
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
 		return l, removed, nil

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/passport-go/passport/internal/authdomain"
+	"github.com/passport-go/passport/internal/circuit"
 	"github.com/passport-go/passport/internal/health"
 	"github.com/passport-go/passport/internal/loginstate"
 	"github.com/passport-go/passport/internal/marks"
@@ -91,6 +92,7 @@ func New(c Config) (*Passport, error) {
 	notifier, _ := s.Store.(storage.Notifier)
 	p.notices = notice.NewWatcher(notice.Config{Store: p.measured(s.Store), Notifier: notifier, Tasks: p.tasks, Timeout: records.Timeout, Logger: s.Logger, Ended: p.records.Ended()})
 	p.records.OnReturn(p.endAgain)
+	p.records.UseCircuit(circuit.New(s.Logger, p.retries.Wake))
 	p.revoker = newRevoker(p)
 	p.storeHealth, p.providerHealth = newStoreHealth(p), newProviderHealth(p)
 	p.setURLs()

@@ -67,7 +67,7 @@ func (p *Passport) touch(ctx context.Context, s *Session, now int64) error {
 	if err != nil {
 		return p.unreadable(ctx, s.rec, err)
 	}
-	saved, err := p.records.Save(ctx, rec)
+	saved, err := p.records.Touch(ctx, rec)
 	switch {
 	case err == nil:
 		s.rec, s.head = saved, &h

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/internal/records"
 	"github.com/passport-go/passport/passporttest"
 	"github.com/passport-go/passport/storage"
 	"github.com/passport-go/passport/storage/memory"
@@ -246,7 +247,7 @@ func TestAStoreThatHangsHoldsNoRequestUp(t *testing.T) {
 			began := time.Now()
 			res := record(h.ServeHTTP, "GET", "/page", "Cookie", cookie)
 			assert.Equal(t, http.StatusServiceUnavailable, res.Code)
-			assert.Equal(t, 5*time.Second, time.Since(began))
+			assert.Equal(t, records.RequestTimeout, time.Since(began))
 		}
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/passport-go/passport/internal/circuit"
 	"github.com/passport-go/passport/internal/ended"
 	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/internal/seal"
@@ -24,8 +25,9 @@ const (
 	// no request waits for.
 	Timeout = 10 * time.Second
 
-	// RequestTimeout bounds how long a request waits for its session.
-	RequestTimeout = 5 * time.Second
+	// RequestTimeout bounds how long a request waits for its session, and how long for
+	// its use to be written down.
+	RequestTimeout = 1500 * time.Millisecond
 )
 
 // Head is what a request has to know of its session; see package envelope. Records
@@ -44,6 +46,7 @@ type Records struct {
 	ended *ended.Set // nil for a store in this process
 
 	inProcess bool
+	circuit   *circuit.Circuit // nil for a store in this process
 }
 
 // New returns the records of a tenant in a store, which keys seal.
@@ -120,11 +123,37 @@ func (r *Records) BoundRequest(ctx context.Context) (context.Context, context.Ca
 	return context.WithTimeout(ctx, RequestTimeout)
 }
 
+// UseCircuit has requests ask the store through c, unless it is in this process.
+func (r *Records) UseCircuit(c *circuit.Circuit) {
+	if !r.inProcess {
+		r.circuit = c
+	}
+}
+
+// Ask makes a call to the store for a request that waits, through the circuit. The call
+// has a bound of its own, ctx is the request's.
+func (r *Records) Ask(ctx context.Context, call func() error) error { return r.circuit.Do(ctx, call) }
+
 // Look is Load for a request that waits.
-func (r *Records) Look(ctx context.Context, id string) (storage.Record, error) {
-	ctx, cancel := r.BoundRequest(ctx)
-	defer cancel()
-	return r.TokenStore.Load(ctx, id)
+func (r *Records) Look(ctx context.Context, id string) (rec storage.Record, err error) {
+	err = r.Ask(ctx, func() error {
+		ctx, cancel := r.BoundRequest(ctx)
+		defer cancel()
+		rec, err = r.TokenStore.Load(ctx, id)
+		return err
+	})
+	return rec, err
+}
+
+// Touch is Save for a request that waits.
+func (r *Records) Touch(ctx context.Context, rec storage.Record) (saved storage.Record, err error) {
+	err = r.Ask(ctx, func() error {
+		ctx, cancel := r.BoundRequest(ctx)
+		defer cancel()
+		saved, err = r.TokenStore.Save(ctx, rec)
+		return err
+	})
+	return saved, err
 }
 
 // Load returns a record, within a bound of its own.

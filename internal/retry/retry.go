@@ -42,6 +42,7 @@ type Queue struct {
 	tasks   *tasks.Group
 	timeout time.Duration // of one try
 	logger  *slog.Logger
+	wake    chan struct{} // the store may be up again
 
 	mu      sync.Mutex
 	waiting map[string]Job
@@ -51,7 +52,7 @@ type Queue struct {
 // New returns an empty queue, whose goroutine is one of t's. timeout bounds each try.
 // A job that is dropped because there are too many is logged.
 func New(t *tasks.Group, timeout time.Duration, logger *slog.Logger) *Queue {
-	return &Queue{tasks: t, timeout: timeout, logger: logger, waiting: map[string]Job{}}
+	return &Queue{tasks: t, timeout: timeout, logger: logger, wake: make(chan struct{}, 1), waiting: map[string]Job{}}
 }
 
 // Add adds a job.
@@ -71,7 +72,7 @@ func (q *Queue) Add(id string, job Job) {
 }
 
 func (q *Queue) loop(ctx context.Context) {
-	for wait := firstPause; tasks.Pause(ctx, wait) == nil; wait = min(2*wait, longestPause) {
+	for wait := firstPause; q.pause(ctx, wait); wait = min(2*wait, longestPause) {
 		q.Try(ctx)
 		q.mu.Lock()
 		if q.running = len(q.waiting) > 0; !q.running {
@@ -79,6 +80,27 @@ func (q *Queue) loop(ctx context.Context) {
 			return
 		}
 		q.mu.Unlock()
+	}
+}
+
+// pause waits, until somebody wakes it, and reports whether to go on.
+func (q *Queue) pause(ctx context.Context, wait time.Duration) bool {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-q.wake:
+	case <-ctx.Done():
+		return false
+	}
+	return true
+}
+
+// Wake has what waits tried now, because the store answers again.
+func (q *Queue) Wake() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
 	}
 }
 

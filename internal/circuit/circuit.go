@@ -1,0 +1,131 @@
+// Package circuit keeps requests from waiting for a store that does not answer.
+//
+// It is closed as long as the store answers, and each request asks it, within a bound
+// of the caller's. When nothing but failures has come back for a second, it opens:
+// requests fail at once, but for one a second, which finds out whether the store
+// answers again. Requests are not tried again: what must not be lost is kept by package
+// retry, which does not ask the circuit.
+package circuit
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/passport-go/passport/storage"
+)
+
+const (
+	// MaxInFlight bounds how many requests wait for the store at once. A store that
+	// answers in a millisecond serves a million a second with it.
+	MaxInFlight = 1024
+
+	// Slow is what counts as a failure although there was an answer.
+	Slow = time.Second
+
+	minFailures = 5           // in a row, before the circuit opens
+	patience    = time.Second // since the first of them began
+	probeEvery  = time.Second
+)
+
+var (
+	// ErrOpen reports a store that has not answered for a while.
+	ErrOpen = errors.New("the store does not answer: it is asked again shortly")
+
+	// ErrBusy reports that MaxInFlight requests wait already.
+	ErrBusy = errors.New("too many requests wait for the store")
+)
+
+// Circuit is closed at first. A nil Circuit stays closed, and bounds nothing. Its
+// methods may be called from many goroutines at once.
+type Circuit struct {
+	logger *slog.Logger
+	closed func() // is told when it closes
+
+	mu       sync.Mutex
+	inFlight int
+	failures int       // in a row
+	failing  time.Time // when the first of them began
+	open     bool
+	probe    time.Time // when one request may find out, if it is open
+}
+
+// New returns a circuit that logs when it opens and closes. When it closes again it
+// calls closed, in the goroutine of the request that was answered.
+func New(logger *slog.Logger, closed func()) *Circuit {
+	return &Circuit{logger: logger, closed: closed}
+}
+
+// Do asks the store, or returns ErrOpen or ErrBusy without asking.
+func (c *Circuit) Do(ctx context.Context, ask func() error) error {
+	if c == nil {
+		return ask()
+	}
+	began := time.Now()
+	if err := c.enter(began); err != nil {
+		return err
+	}
+	err := ask()
+	c.leave(ctx, began, err)
+	return err
+}
+
+func (c *Circuit) enter(now time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.inFlight >= MaxInFlight {
+		return ErrBusy
+	}
+	if c.open && now.Before(c.probe) {
+		return ErrOpen
+	}
+	c.probe = now.Add(probeEvery)
+	c.inFlight++
+	return nil
+}
+
+// leave notes how a request has ended. One that its own caller has given up says
+// nothing about the store.
+func (c *Circuit) leave(ctx context.Context, began time.Time, err error) {
+	c.mu.Lock()
+	c.inFlight--
+	closes := false
+	switch {
+	case !answered(err) && ctx.Err() != nil:
+	case answered(err) && time.Since(began) < Slow:
+		c.failures, closes, c.open = 0, c.open, false
+	default:
+		c.failed(began, err)
+	}
+	failing := c.failing
+	c.mu.Unlock()
+	if closes {
+		c.logger.Warn("passport: the store answers again", "after", time.Since(failing).Round(time.Millisecond))
+		c.closed()
+	}
+}
+
+// failed is for the holder of mu.
+func (c *Circuit) failed(began time.Time, err error) {
+	if c.failures == 0 || began.Before(c.failing) {
+		c.failing = began
+	}
+	c.failures++
+	if c.open || c.failures < minFailures || time.Since(c.failing) < patience {
+		return
+	}
+	c.open, c.probe = true, time.Now().Add(probeEvery)
+	c.logger.Error("passport: the store does not answer in time: requests get a 503 until it does, and logouts are tried again",
+		"failures", c.failures, "error", err)
+}
+
+// answered reports whether the store has answered, even if the answer is no.
+func answered(err error) bool {
+	is := func(answer error) bool { return errors.Is(err, answer) }
+	return err == nil || slices.ContainsFunc([]error{
+		storage.ErrNotFound, storage.ErrConflict, storage.ErrFull, storage.ErrNotReplicated, storage.ErrEmptyMatch,
+	}, is)
+}

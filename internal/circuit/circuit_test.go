@@ -1,0 +1,151 @@
+package circuit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/passport-go/passport/storage"
+)
+
+var errDown = errors.New("down")
+
+// fixture is a circuit, what it logs, and how often it has closed.
+type fixture struct {
+	*Circuit
+	log    bytes.Buffer
+	closed int
+}
+
+func newFixture() *fixture {
+	f := &fixture{}
+	f.Circuit = New(slog.New(slog.NewTextHandler(&f.log, nil)), func() { f.closed++ })
+	return f
+}
+
+// ask asks a store that takes its time, and reports whether it was asked at all.
+func (f *fixture) ask(takes time.Duration, answer error) (asked bool, err error) {
+	err = f.Do(context.Background(), func() error {
+		asked = true
+		time.Sleep(takes)
+		return answer
+	})
+	return asked, err
+}
+
+// fail opens the circuit.
+func (f *fixture) fail() {
+	for range minFailures {
+		_, _ = f.ask(patience/minFailures, errDown)
+	}
+}
+
+func TestACircuitOpensWhenNothingButFailuresComeBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture()
+		for range 100 {
+			_, err := f.ask(0, errDown)
+			assert.ErrorIs(t, err, errDown, "a moment is no outage")
+		}
+		time.Sleep(patience)
+		_, _ = f.ask(0, errDown)
+		asked, err := f.ask(0, nil)
+		assert.False(t, asked)
+		assert.ErrorIs(t, err, ErrOpen)
+		assert.Equal(t, 1, strings.Count(f.log.String(), "does not answer"))
+
+		for range 3 { // one a second finds out
+			time.Sleep(probeEvery)
+			asked, _ = f.ask(0, errDown)
+			assert.True(t, asked)
+			asked, _ = f.ask(0, errDown)
+			assert.False(t, asked)
+		}
+		time.Sleep(probeEvery)
+		_, err = f.ask(0, storage.ErrNotFound)
+		assert.ErrorIs(t, err, storage.ErrNotFound, "which is an answer")
+		asked, _ = f.ask(0, nil)
+		assert.True(t, asked)
+		assert.Equal(t, 1, strings.Count(f.log.String(), "answers again"))
+		assert.Equal(t, 1, f.closed)
+		assert.Equal(t, 1, strings.Count(f.log.String(), "does not answer"))
+	})
+}
+
+func TestAnAnswerBetweenFailuresKeepsTheCircuitClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture()
+		for range 20 {
+			for range minFailures - 1 {
+				_, _ = f.ask(patience, errDown)
+			}
+			_, err := f.ask(0, storage.ErrConflict)
+			assert.ErrorIs(t, err, storage.ErrConflict)
+		}
+		assert.Empty(t, f.log.String())
+	})
+}
+
+func TestASlowAnswerIsPassedOnAndCountsAsAFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture()
+		for range minFailures {
+			asked, err := f.ask(Slow, nil)
+			assert.True(t, asked)
+			assert.NoError(t, err)
+		}
+		_, err := f.ask(0, nil)
+		assert.ErrorIs(t, err, ErrOpen)
+	})
+}
+
+func TestACallerWhoGivesUpSaysNothingOfTheStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture()
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		for range 2 * minFailures {
+			_ = f.Do(gone, func() error { time.Sleep(patience); return gone.Err() })
+		}
+		assert.Empty(t, f.log.String())
+
+		f.fail()
+		time.Sleep(probeEvery)
+		_ = f.Do(gone, func() error { return gone.Err() })
+		_, err := f.ask(0, nil)
+		assert.ErrorIs(t, err, ErrOpen, "nor does it close the circuit")
+	})
+}
+
+func TestOnlySoManyWaitAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture()
+		var busy atomic.Int64
+		var all sync.WaitGroup
+		for range MaxInFlight + 100 {
+			all.Go(func() {
+				if _, err := f.ask(Slow/2, nil); errors.Is(err, ErrBusy) {
+					busy.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		assert.EqualValues(t, 100, busy.Load())
+		_, err := f.ask(0, nil)
+		assert.NoError(t, err, "they have made room")
+	})
+}
+
+func TestNoCircuitStopsNobody(t *testing.T) {
+	var none *Circuit
+	assert.ErrorIs(t, none.Do(t.Context(), func() error { return errDown }), errDown)
+}
