@@ -15,10 +15,12 @@ import (
 	"testing"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/storage/redis"
 )
 
 // slowProxy stands before a server and delays what it answers.
@@ -105,7 +107,8 @@ func TestASlowRedisMakesNoPileOfRequests(t *testing.T) {
 	address := addresses(t)["redis"]
 	auth := authDomain(t, 0)
 	stays, leaves := passport.Secret(signIn(t, auth, address)), passport.Secret(signIn(t, auth, address))
-	store, closeStore, err := open("redis:"+proxy.Addr().String(), time.Now)
+	client := goredis.NewClient(&goredis.Options{Addr: proxy.Addr().String(), ContextTimeoutEnabled: true})
+	store, err := redis.New(client, redis.Options{})
 	require.NoError(t, err)
 	var log syncBuffer
 	c := config(auth.URL)
@@ -115,7 +118,7 @@ func TestASlowRedisMakesNoPileOfRequests(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		assert.NoError(t, p.Close(context.Background()))
-		assert.NoError(t, closeStore())
+		assert.NoError(t, client.Close())
 	})
 	h := p.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
 	ask := func() (status int, took time.Duration) {
