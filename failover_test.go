@@ -210,6 +210,60 @@ func TestCloseSaysWhichLogoutsAreNotSafe(t *testing.T) {
 	assert.ErrorContains(t, s.p.Close(t.Context()), "1 sessions have ended, but a fail-over of the store may bring them back")
 }
 
+// A primary that is cut off does not know of every session.
+func TestThatThereIsNoSessionIsNotSafeEither(t *testing.T) {
+	s, store := newReplicatedSite(t, true)
+	id := s.signedIn().session().ID()
+	store.lag()
+	_, err := s.p.EndSession(t.Context(), id)
+	require.ErrorIs(t, err, storage.ErrNotReplicated)
+	l, err := s.stranger().EndSession(t.Context(), id)
+	assert.Equal(t, passport.OutcomeSkipped, l.App)
+	assert.ErrorIs(t, err, storage.ErrNotReplicated)
+	store.catchUp()
+	_, err = s.stranger().EndSession(t.Context(), id)
+	assert.NoError(t, err)
+}
+
+// A store asks its replicas no more for a while after they did not confirm.
+func TestCloseWaitsForReplicasThatAreBack(t *testing.T) {
+	s, store := newReplicatedSite(t, true)
+	b := s.signedIn()
+	store.lag()
+	b.logout()
+	time.AfterFunc(200*time.Millisecond, store.catchUp)
+	assert.NoError(t, s.p.Close(t.Context()))
+}
+
+// Otherwise the next refresh would use a token that is used up.
+func TestARefreshThatAFailOverTakesBackIsStoredAgain(t *testing.T) {
+	s, store := newReplicatedSite(t, true)
+	b := s.signedIn()
+	cookie := copied(b)
+	store.lag()
+	for range 3 {
+		require.NoError(t, b.session().Refresh(t.Context()))
+	}
+	store.failOver()
+	require.NoError(t, s.p.Close(t.Context()))
+	there, err := s.stranger().Session(t.Context(), cookie)
+	require.NoError(t, err)
+	assert.NoError(t, there.Refresh(t.Context()))
+	assert.Empty(t, s.auth.Incidents())
+}
+
+// The store does not know of it, so no logout would revoke it.
+func TestTheTokenOfASessionThatAFailOverTakesAwayIsRevoked(t *testing.T) {
+	s, store := newReplicatedSite(t, true)
+	store.lag()
+	b := s.signedIn()
+	cookie := copied(b)
+	store.failOver()
+	require.NoError(t, s.p.Close(t.Context()))
+	assert.False(t, isSignedIn(t, s.stranger(), cookie))
+	assert.Empty(t, s.auth.RefreshTokens(passporttest.Live))
+}
+
 // The second line, on a store that says nothing of its replicas.
 func TestWhatHasEndedHereStaysSoThroughAFailOver(t *testing.T) {
 	s, store := newReplicatedSite(t, false)

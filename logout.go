@@ -60,7 +60,7 @@ func (p *Passport) endSession(ctx context.Context, id string, event EventName) (
 	})
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
-		return l, removed, nil
+		return l, removed, p.absenceSafe(err, id, event)
 	case err != nil && !notSafe(err):
 		l.App, l.Revocation = OutcomeFailed, OutcomePending
 		p.retries.Add(id, &unendedSession{p: p, id: id, event: event})

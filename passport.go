@@ -129,8 +129,13 @@ func (p *Passport) within(ctx context.Context, o Operation) (context.Context, ob
 	return span.Within(ctx), span
 }
 
+// replicasPause is longer than a store gives its replicas after they did not confirm:
+// what it says meanwhile is not theirs.
+const replicasPause = 1100 * time.Millisecond
+
 // Close finishes the background work, until ctx is done: it waits for refreshes,
-// and retries once to end sessions and to revoke tokens that failed before. From a
+// and retries once, or twice if it is for the store's replicas, to end sessions and to
+// revoke tokens that failed before. From a
 // durable store it also claims the revocations of earlier runs once, for programs
 // that run only briefly. Call it after the HTTP server's Shutdown. It does not
 // close the Store or the HTTPClient. Calling it again does nothing.
@@ -142,6 +147,9 @@ func (p *Passport) within(ctx context.Context, o Operation) (context.Context, ob
 func (p *Passport) Close(ctx context.Context) error {
 	if p.tasks.Stopping().Err() == nil { // else there are no goroutines left to try it in
 		p.retries.Try(ctx)
+		if p.retries.Count(waitsForReplicas) > 0 && tasks.Pause(ctx, replicasPause) == nil {
+			p.retries.Try(ctx)
+		}
 		p.revoker.Finish(ctx)
 	}
 	p.tasks.Finish(ctx)

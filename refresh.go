@@ -288,7 +288,12 @@ func (p *Passport) refreshAndKeep(ctx context.Context, rec storage.Record, old t
 		return tokens{}, errors.Join(err, p.release(ctx, rec))
 	}
 	renewed.Data = old.Data
-	if err := p.keep(ctx, rec, old, renewed); err != nil {
+	err = p.keep(ctx, rec, old, renewed)
+	if records.NotReplicated(err) {
+		p.makeTokensSafe(rec, renewed, old.RefreshToken)
+		err = nil
+	}
+	if err != nil {
 		p.enqueueToken(rec, renewed)
 		return tokens{}, err
 	}
@@ -319,12 +324,13 @@ func (p *Passport) release(ctx context.Context, rec storage.Record) error {
 // and others may have refreshed them since. If they have no refresh token, a logout
 // is in progress that does not know the new one. When ctx ends there is one last
 // attempt, because the old refresh token is used up and nobody else has the new one.
+// With storage.ErrNotReplicated, the new tokens are stored.
 func (p *Passport) keep(ctx context.Context, rec storage.Record, old, renewed tokens) error {
 	deadline := time.Now().Add(keepFor)
 	for wait := refreshPoll; ; wait = min(2*wait, time.Second) {
 		last := ctx.Err() != nil || time.Now().After(deadline)
 		taken := false
-		_, err := p.update(context.WithoutCancel(ctx), rec, func(h *head, t *tokens) bool {
+		_, err := p.updateSafely(context.WithoutCancel(ctx), rec, func(h *head, t *tokens) bool {
 			taken = t.RefreshToken == ""
 			renewed.Data, old.Data = t.Data, t.Data // the program may have set it meanwhile
 			if *t != old {
@@ -336,7 +342,7 @@ func (p *Passport) keep(ctx context.Context, rec storage.Record, old, renewed to
 		if err == nil && taken {
 			return errTaken
 		}
-		if err == nil || last || errors.Is(err, ErrNoSession) {
+		if err == nil || records.NotReplicated(err) || last || errors.Is(err, ErrNoSession) {
 			return err
 		}
 		_ = tasks.Pause(ctx, wait)

@@ -411,6 +411,15 @@ func (p *Passport) unreadable(ctx context.Context, rec storage.Record, err error
 // tokens, again if another writer came in between, and says whether there is anything
 // to store. A session that has ended is not brought back: ErrNoSession.
 func (p *Passport) update(ctx context.Context, rec storage.Record, change func(*head, *tokens) bool) (storage.Record, error) {
+	rec, err := p.updateSafely(ctx, rec, change)
+	if records.NotReplicated(err) {
+		err = nil
+	}
+	return rec, err
+}
+
+// updateSafely is update that says if the change is not safe from a fail-over.
+func (p *Passport) updateSafely(ctx context.Context, rec storage.Record, change func(*head, *tokens) bool) (storage.Record, error) {
 	var unreadable error
 	rec, err := p.records.Change(ctx, rec, func(rec storage.Record) (storage.Record, bool, error) {
 		h, err := p.records.OpenHead(rec)
@@ -438,6 +447,8 @@ func (p *Passport) update(ctx context.Context, rec storage.Record, change func(*
 	switch {
 	case unreadable != nil:
 		return rec, unreadable
+	case records.NotReplicated(err):
+		return rec, err
 	case err != nil:
 		return rec, storeError(err)
 	}

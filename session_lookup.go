@@ -69,7 +69,7 @@ func (p *Passport) touch(ctx context.Context, s *Session, now int64) error {
 	}
 	saved, err := p.records.Touch(ctx, rec)
 	switch {
-	case err == nil:
+	case err == nil, records.NotReplicated(err):
 		s.rec, s.head = saved, &h
 	case errors.Is(err, storage.ErrNotFound):
 		return ErrNoSession

@@ -97,9 +97,6 @@ func (p *Passport) signIn(ctx context.Context, code string, l loginstate.State) 
 	}
 	proved := p.reauthentication(l, id)
 	err = p.checkMaxAge(l, id)
-	if err == nil {
-		err = checkACR(l, t)
-	}
 	if proved == OutcomeFailed {
 		err = ErrNotReauthenticated
 	}
@@ -139,15 +136,6 @@ func (p *Passport) checkMaxAge(l loginstate.State, id *provider.IDToken) error {
 		return ErrNotRecent
 	}
 	return nil
-}
-
-// checkACR holds the provider to LoginOptions.RequireACR.
-func checkACR(l loginstate.State, t tokens) error {
-	var a authentication
-	if err := t.readClaims(&a); err != nil {
-		return err
-	}
-	return a.checkACR(l.ACR)
 }
 
 // reauthentication decides whether the user gave credentials after the logout that
@@ -234,6 +222,10 @@ func (p *Passport) beginSession(ctx context.Context, t tokens, subject, sid stri
 	rec.Subject, rec.SID, rec.Expiry = subject, sid, p.expiry(h)
 	rec = p.records.SealSession(rec, h, t.marshal())
 	saved, err := p.records.Save(ctx, rec)
+	if records.NotReplicated(err) {
+		p.makeTokensSafe(saved, t)
+		err = nil
+	}
 	if err != nil {
 		return LoginResult{}, errors.Join(storeError(err), p.records.Undo(ctx, rec))
 	}

@@ -13,15 +13,14 @@ import (
 // things are done about it here, for all records at once.
 //
 // A store that waits for its replicas says so (storage.ErrNotReplicated) if a write is
-// not safe yet. Only what ends something has to be: removed sessions, and the marks of
-// logouts. For the rest, such as a new session, a write that was carried out is good
-// enough, and the error ends here.
+// not safe yet. That matters for what ends something: removed sessions, and the marks of
+// logouts; and for sessions, whose tokens somebody has to revoke if they are lost. For
+// the rest a write that was carried out is good enough, and the error ends here.
 //
 // And a session that is known here to have ended is not there, whatever the store says.
 
-// mustLast are the kinds whose Save says so if it is not safe yet. Their loss lets
-// somebody in again.
-var mustLast = []storage.Kind{storage.KindLoginStopped, storage.KindLogoutMark, storage.KindBearerMark}
+// mustLast are the kinds whose Save says so if it is not safe yet.
+var mustLast = []storage.Kind{storage.KindSession, storage.KindLoginStopped, storage.KindLogoutMark, storage.KindBearerMark}
 
 // guarded is a store outside this process.
 type guarded struct {

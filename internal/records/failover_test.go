@@ -44,10 +44,10 @@ func rec(kind storage.Kind) storage.Record {
 	return storage.Record{ID: string(kind), Kind: kind, Expiry: time.Now().Add(time.Hour)}
 }
 
-func TestOnlyWhatEndsSomethingWaitsForReplicas(t *testing.T) {
+func TestOnlySessionsAndWhatEndsThemWaitForReplicas(t *testing.T) {
 	g, _ := newGuarded()
 	for kind, mustLast := range map[storage.Kind]bool{
-		storage.KindSession: false, storage.KindLogin: false, storage.KindSuccessor: false, storage.KindLogoutToken: false,
+		storage.KindSession: true, storage.KindLogin: false, storage.KindSuccessor: false, storage.KindLogoutToken: false,
 		storage.KindLogoutDone: false, storage.KindLoginStopped: true, storage.KindLogoutMark: true, storage.KindBearerMark: true,
 	} {
 		saved, err := g.Save(t.Context(), rec(kind))
@@ -65,7 +65,7 @@ func TestOnlyWhatEndsSomethingWaitsForReplicas(t *testing.T) {
 func TestWhatHasEndedIsNeitherReadNorWritten(t *testing.T) {
 	g, back := newGuarded()
 	saved, err := g.Save(t.Context(), rec(storage.KindSession))
-	assert.NoError(t, err)
+	assert.True(t, NotReplicated(err))
 	g.ended.Sessions(saved.ID)
 	_, err = g.Load(t.Context(), saved.ID)
 	assert.ErrorIs(t, err, storage.ErrNotFound)

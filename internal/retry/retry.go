@@ -57,18 +57,26 @@ func New(t *tasks.Group, timeout time.Duration, logger *slog.Logger) *Queue {
 
 // Add adds a job.
 func (q *Queue) Add(id string, job Job) {
+	if !q.AddUpTo(mostJobs, id, job) {
+		q.logger.Error("passport: too many logouts wait for the store; what one more would have ended lives until it expires")
+	}
+}
+
+// AddUpTo adds a job if fewer than most wait, or one with the same ID, and reports
+// whether it has.
+func (q *Queue) AddUpTo(most int, id string, job Job) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if older, waits := q.waiting[id]; waits {
 		job = job.After(older)
-	} else if len(q.waiting) >= mostJobs {
-		q.logger.Error("passport: too many logouts wait for the store; what one more would have ended lives until it expires")
-		return
+	} else if len(q.waiting) >= most {
+		return false
 	}
 	q.waiting[id] = job
 	if !q.running {
 		q.running = q.tasks.Loop(q.loop)
 	}
+	return true
 }
 
 func (q *Queue) loop(ctx context.Context) {
