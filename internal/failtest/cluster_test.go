@@ -15,7 +15,6 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
-	"github.com/passport-go/passport/storage"
 	"github.com/passport-go/passport/storage/redis"
 )
 
@@ -121,7 +120,7 @@ func (c *cluster) masters(ctx context.Context) (found []party) {
 	return found
 }
 
-func (c *cluster) open(client party, safe bool, now func() time.Time) (storage.TokenStore, func(), error) {
+func (c *cluster) open(client party, safe bool, now func() time.Time) (store, func(), error) {
 	var addrs []string
 	for _, x := range c.all {
 		addrs = append(addrs, x.data.addr)

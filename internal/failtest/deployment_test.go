@@ -8,14 +8,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/passport-go/passport/storage"
 )
 
 // deployment is a primary with a replica that can take its place, or several such.
 type deployment interface {
 	// open opens the store for a client. safe: writes wait for a replica.
-	open(client party, safe bool, now func() time.Time) (storage.TokenStore, func(), error)
+	open(client party, safe bool, now func() time.Time) (store, func(), error)
 
 	// victim is the primary of the next fail-over.
 	victim(ctx context.Context) (party, error)

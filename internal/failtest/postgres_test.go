@@ -16,7 +16,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
-	"github.com/passport-go/passport/storage"
 	"github.com/passport-go/passport/storage/postgres"
 	"github.com/passport-go/passport/storage/postgres/postgrestest"
 )
@@ -110,7 +109,7 @@ func (d *primaryAndStandby) follow(ctx context.Context) error {
 	})
 }
 
-func (d *primaryAndStandby) open(client party, safe bool, now func() time.Time) (storage.TokenStore, func(), error) {
+func (d *primaryAndStandby) open(client party, safe bool, now func() time.Time) (store, func(), error) {
 	url := fmt.Sprintf("postgres://postgres@%s,%s/postgres?sslmode=disable&target_session_attrs=read-write&connect_timeout=1",
 		d.seats[0].data.addr, d.seats[1].data.addr)
 	config, err := pgxpool.ParseConfig(url)

@@ -15,7 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/passport-go/passport/internal/redistest"
-	"github.com/passport-go/passport/storage"
 	"github.com/passport-go/passport/storage/redis"
 )
 
@@ -160,7 +159,7 @@ func newSentinel(t *testing.T, n *network) deployment {
 	return s
 }
 
-func (s *sentinel) open(client party, safe bool, now func() time.Time) (storage.TokenStore, func(), error) {
+func (s *sentinel) open(client party, safe bool, now func() time.Time) (store, func(), error) {
 	c := goredis.NewFailoverClient(&goredis.FailoverOptions{
 		MasterName: masterName, SentinelAddrs: []string{s.port.addr}, Dialer: s.network.dial(client),
 		ContextTimeoutEnabled: true,

@@ -16,6 +16,7 @@ import (
 
 	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/passporttest"
+	"github.com/passport-go/passport/storage"
 )
 
 // instance is one of the programs that share a store.
@@ -49,7 +50,7 @@ func (w *world) begin(d deployment, ahead time.Duration) (*instance, error) {
 		ClientID:       passporttest.ClientID,
 		AuthDomain:     "http://127.0.0.1",
 		RedirectURI:    "http://127.0.0.1/redirect",
-		Store:          store,
+		Store:          &witness{store, w},
 		EncryptionKeys: [][]byte{[]byte("a key of exactly thirty-two byte")},
 		HTTPClient:     &http.Client{Transport: i},
 		RevocationWait: -1,
@@ -64,6 +65,46 @@ func (w *world) die(i *instance) {
 	w.network.leave(i.party)
 }
 
+// store is what all stores here have.
+type store interface {
+	storage.TokenStore
+	storage.RevocationQueue
+	storage.Lister
+	storage.Notifier
+}
+
+// witness notes which sessions were stored although no replica confirmed it. Package
+// passport lets their users in: if they are lost, the users sign in again.
+type witness struct {
+	store
+	world *world
+}
+
+func (s *witness) Save(ctx context.Context, r storage.Record) (storage.Record, error) {
+	called := time.Now()
+	saved, err := s.store.Save(ctx, r)
+	if errors.Is(err, storage.ErrNotReplicated) {
+		s.world.noteUnconfirmed(r.ID, called)
+	}
+	return saved, err
+}
+
+func (w *world) noteUnconfirmed(id string, called time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.unconfirmed[id] = true
+	for _, s := range w.sessions { // of a new session, signIn knows
+		if s.id == id {
+			w.mayBeGone(s, called)
+		}
+	}
+}
+
+// mayBeGone is for the holder of mu.
+func (w *world) mayBeGone(s *session, called time.Time) {
+	s.history = append(s.history, porcupine.Operation{Input: mayEnd, Output: silent, Call: w.since(called), Return: forever})
+}
+
 // session is one of a user, and what became of it.
 type session struct {
 	secret passport.Secret
@@ -75,6 +116,9 @@ type session struct {
 	asked     bool      // somebody has logged out, or tried to
 	endedBy   *instance // whose logout was acknowledged
 	endedAt   time.Time
+	found     bool // by that logout
+	back      bool // somebody has seen it alive after that
+	backHere  bool // at the instance that has ended it
 	uncertain bool // a refresh of its was not answered
 }
 
@@ -96,6 +140,8 @@ type world struct {
 	staleFrom map[*instance]time.Time
 	wholeFrom time.Time
 
+	unconfirmed map[string]bool // records of which a write was not confirmed, by ID
+
 	examples []string // of histories that are not linearizable
 }
 
@@ -105,12 +151,13 @@ type tally struct {
 
 	unsafe          int           // logouts that were not acknowledged
 	undone          int           // of these: that did not come about, although their instances live
-	back            int           // sessions after an acknowledged logout, in the store
-	backHere        int           // the same, by the instance that logged out
-	backThere       int           // and by the other
+	back            int           // sessions that were seen alive after an acknowledged logout
+	backHere        int           // the same, at the instance that has logged out
 	lost            int           // sessions that nobody has ended
 	lostUncertain   int           // the same, of which a refresh was not answered
+	lostUnconfirmed int           // the same, of which the store said that no replica has them yet
 	revocationsLost int           // refresh tokens that outlive an acknowledged logout
+	leftOver        int           // and those that only an unconfirmed write had
 	illegal         int           // histories that are not linearizable
 	flickers        int           // and those that are but for answers during a logout: see acknowledged
 	stale           int           // answers of an old primary that knew no better
@@ -128,10 +175,11 @@ func (t *tally) add(o tally) {
 	t.undone += o.undone
 	t.back += o.back
 	t.backHere += o.backHere
-	t.backThere += o.backThere
 	t.lost += o.lost
 	t.lostUncertain += o.lostUncertain
+	t.lostUnconfirmed += o.lostUnconfirmed
 	t.revocationsLost += o.revocationsLost
+	t.leftOver += o.leftOver
 	t.illegal += o.illegal
 	t.flickers += o.flickers
 	t.stale += o.stale
@@ -142,9 +190,9 @@ func (t *tally) add(o tally) {
 
 func (t tally) String() string {
 	return fmt.Sprintf("%d fail-overs, %d sessions, %d refreshes, %d logouts acknowledged and %d not yet, of which %d never; "+
-		"back: %d in the store, %d at the instance of the logout, %d at the other; lost: %d sessions (and %d during a refresh without an answer), %d revocations; "+
+		"back: %d, of which %d at the instance of the logout; lost: %d sessions (and %d that no replica had confirmed, %d with a refresh that was not answered), %d revocations (and %d tokens that only an unconfirmed write had); "+
 		"%d histories not linearizable, %d but for what was seen of unacknowledged logouts; %d stale answers, up to %s after the logout; longest without an answer %s (cut off: %s)",
-		t.rounds, t.sessionsBegun, t.refreshes, t.logouts, t.unsafe, t.undone, t.back, t.backHere, t.backThere, t.lost, t.lostUncertain, t.revocationsLost,
+		t.rounds, t.sessionsBegun, t.refreshes, t.logouts, t.unsafe, t.undone, t.back, t.backHere, t.lost, t.lostUnconfirmed, t.lostUncertain, t.revocationsLost, t.leftOver,
 		t.illegal, t.flickers, t.stale, t.stalest.Round(time.Millisecond), t.silence.Round(time.Millisecond), t.silenceCut.Round(time.Millisecond))
 }
 
@@ -169,8 +217,11 @@ func (w *world) use(ctx context.Context, rng *rand.Rand) {
 			w.lookAt(w.any(rng), s, rng.IntN(3) == 0)
 			time.Sleep(pause)
 		}
-		if rng.IntN(3) > 0 {
+		switch rng.IntN(3) {
+		case 0:
 			w.logOut(s, rng)
+		case 1:
+			w.logOut(w.anySession(rng), rng) // an older one
 		}
 		w.lookAt(w.any(rng), w.anySession(rng), false)
 		time.Sleep(pause)
@@ -209,6 +260,9 @@ func (w *world) signIn(i *instance) *session {
 	defer w.mu.Unlock()
 	w.sessions = append(w.sessions, s)
 	w.note(i, s, called, create, silent)
+	if w.unconfirmed[s.id] {
+		w.mayBeGone(s, called)
+	}
 	return s
 }
 
@@ -237,12 +291,15 @@ func (w *world) lookAt(i *instance, s *session, refresh bool) {
 	case refresh:
 		// The token may be used up, and the new one lost.
 		s.uncertain = true
-		s.history = append(s.history, porcupine.Operation{Input: mayEnd, Output: silent, Call: w.since(called), Return: forever})
+		w.mayBeGone(s, called)
 	}
 }
 
 // logOut logs out, sometimes while somebody else uses the session.
 func (w *world) logOut(s *session, rng *rand.Rand) {
+	if w.askedBefore(s) {
+		return
+	}
 	i, other := w.any(rng), w.any(rng)
 	var both sync.WaitGroup
 	if chance := rng.IntN(3); chance > 0 {
@@ -255,21 +312,33 @@ func (w *world) logOut(s *session, rng *rand.Rand) {
 	l, err := i.EndSession(ctx, s.id)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s.asked = true
 	if err == nil && (l.App == passport.OutcomeDone || l.App == passport.OutcomeSkipped) {
-		s.endedBy, s.endedAt = i, time.Now()
+		s.endedBy, s.endedAt, s.found = i, time.Now(), l.App == passport.OutcomeDone
 		w.logouts++
 		w.note(i, s, called, end, silent)
 		return
 	}
 	w.unsafe++
-	s.history = append(s.history, porcupine.Operation{Input: mayEnd, Output: silent, Call: w.since(called), Return: forever})
+	w.mayBeGone(s, called)
+}
+
+// askedBefore lets one user log out of a session.
+func (w *world) askedBefore(s *session) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	before := s.asked
+	s.asked = true
+	return before
 }
 
 // note is for the holder of mu.
 func (w *world) note(i *instance, s *session, called time.Time, do act, result saw) {
 	now := time.Now()
 	i.answered = append(i.answered, now)
+	if result == alive && s.endedBy != nil && called.After(s.endedAt) {
+		s.back = true
+		s.backHere = s.backHere || i == s.endedBy && s.found
+	}
 	s.history = append(s.history, porcupine.Operation{
 		ClientId: int(i.party), Input: do, Output: result, Call: w.since(called), Return: w.since(now),
 	})

@@ -12,7 +12,7 @@ import (
 	"github.com/passport-go/passport/passporttest"
 )
 
-func loginComesBackAndLeavesNothingInTheAddress(t *testing.T) {
+func TestLoginComesBackAndLeavesNothingInTheAddress(t *testing.T) {
 	s := newSite(t, "auth.localhost")
 	g := s.open(browsertest.Open(t, browsertest.Blocked))
 	assert.Equal(t, nobody, g.who())
@@ -30,7 +30,7 @@ func loginComesBackAndLeavesNothingInTheAddress(t *testing.T) {
 	assert.Len(t, s.auth.RefreshTokens(), 1, "the code was used once")
 }
 
-func callbackThatIsLoadedAgainBeforeItIsTidyIsTheSameSession(t *testing.T) {
+func TestCallbackThatIsLoadedAgainBeforeItIsTidyIsTheSameSession(t *testing.T) {
 	s := newSite(t, "auth.localhost")
 	g := s.open(browsertest.Open(t, browsertest.Blocked))
 	g.login()

@@ -15,7 +15,7 @@ import (
 	"github.com/passport-go/passport/passporttest"
 )
 
-func redirectLogoutEndsBothSessionsAndKnowsIt(t *testing.T) {
+func TestRedirectLogoutEndsBothSessionsAndKnowsIt(t *testing.T) {
 	s := newSite(t, "auth.localhost").redirects()
 	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
 	g.leave()
@@ -47,7 +47,7 @@ var situations = []struct {
 	{"same host", browsertest.Blocked, appHost, passport.OutcomeDone, true},
 }
 
-func silentLogoutSaysWhatIsKnown(t *testing.T) {
+func TestSilentLogoutSaysWhatIsKnown(t *testing.T) {
 	for _, in := range situations {
 		t.Run(in.name, func(t *testing.T) {
 			s := newSite(t, in.auth)
@@ -145,7 +145,7 @@ func TestLogoutStopsALoginThatIsUnderWay(t *testing.T) {
 	assert.Nil(t, browsertest.Eval[*account](g.Tab, `game.unfinished()`), "and that is the end of it")
 }
 
-func unfinishedLogoutCanBeFinished(t *testing.T) {
+func TestUnfinishedLogoutCanBeFinished(t *testing.T) {
 	s := newSite(t, "auth.localhost")
 	s.config["LogoutRedirectURI"] = s.origin + "/wasm-callback"
 	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
