@@ -37,6 +37,11 @@ var (
 	// request at [Passport.RequireRecent] that cannot be sent to such a login.
 	ErrNotRecent = errors.New("passport: the user has not proved recently enough who they are")
 
+	// ErrInsufficientACR reports a login with LoginOptions.RequireACR at which the
+	// provider has done none of the ACRValues; and a request at
+	// [Passport.RequireStepUp] or [Passport.RequireBearerStepUp] that needs one.
+	ErrInsufficientACR = errors.New("passport: the user has not signed in by one of the required methods (acr)")
+
 	// ErrTokenExpired reports an access token that has expired and cannot be
 	// refreshed, because the login returned no refresh token (scope
 	// offline_access). The session itself goes on.

@@ -81,7 +81,7 @@ const (
 	LoginInteractionRequired LoginFailure = "interaction_required" // a login with Prompt none, of a user who is not signed in there
 	LoginRefused             LoginFailure = "refused"              // by Config.OnSignIn
 	LoginProgramFailed       LoginFailure = "program_failed"       // ErrSignIn: an error of Config.OnSignIn
-	LoginNotReauthenticated  LoginFailure = "not_reauthenticated"  // ErrNotReauthenticated or ErrNotRecent
+	LoginNotReauthenticated  LoginFailure = "not_reauthenticated"  // ErrNotReauthenticated, ErrNotRecent or ErrInsufficientACR
 	LoginProviderRefused     LoginFailure = "provider_refused"     // another *ProviderError: the registration, the client's credentials, a used code
 	LoginProviderUnavailable LoginFailure = "provider_unavailable" // it did not answer in time, or could not
 	LoginInvalid             LoginFailure = "invalid"              // the provider's answer: such as an ID token that is not valid

@@ -21,7 +21,7 @@ var floors = [][]string{
 	{"config_check.go"},
 	{"passport.go"},
 	{"failover.go", "session.go", "revocation.go", "stats.go", "audit.go", "health.go"},
-	{"session_lookup.go", "refresh.go", "bearer.go"},
+	{"session_lookup.go", "refresh.go", "bearer.go", "stepup.go"},
 	{"logout_state.go", "login_use.go"},
 	{"logout_url.go", "logout_hint.go", "login_overtaken.go"},
 	{"logout.go"},

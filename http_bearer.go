@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/passport-go/passport/internal/web"
 )
@@ -50,6 +52,48 @@ func (p *Passport) RequireScope(scope string, next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// RequireBearerStepUp passes on requests whose user has signed in as s says, and answers
+// others with a 401 and insufficient_user_authentication, with acr_values and max_age
+// for the client to sign in again with (RFC 9470 §3). It stands inside
+// [Passport.RequireBearer]. It panics as RequireStepUp does.
+func (p *Passport) RequireBearerStepUp(s StepUp, next http.Handler) http.Handler {
+	if err := s.check(); err != nil {
+		panic("passport: RequireBearerStepUp: " + err.Error())
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, ok := BearerFrom(r.Context())
+		if !ok {
+			p.refuseBearer(w, r, ErrNoBearer)
+			return
+		}
+		if err := p.CheckBearer(b, s); err != nil {
+			p.refuseBearer(w, r, &stepUpNeeded{s, err})
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// stepUpNeeded is an error of a request that needs another login.
+type stepUpNeeded struct {
+	StepUp
+	err error
+}
+
+func (e *stepUpNeeded) Error() string { return e.err.Error() }
+func (e *stepUpNeeded) Unwrap() error { return e.err }
+
+// parameters are those of WWW-Authenticate (RFC 9470 §3).
+func (e *stepUpNeeded) parameters() (params string) {
+	if e.ACRValues != "" {
+		params += `, acr_values="` + e.ACRValues + `"`
+	}
+	if e.MaxAge > 0 {
+		params += `, max_age="` + strconv.FormatInt(max(int64(e.MaxAge/time.Second), 1), 10) + `"`
+	}
+	return params
 }
 
 // BearerLogout is what an API serves for pages to POST to before they log out with the
@@ -106,7 +150,12 @@ func (p *Passport) refuseBearer(w http.ResponseWriter, r *http.Request, err erro
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		body = oauthError{"unauthorized", "send a bearer token"}
 	default:
-		w.Header().Set("WWW-Authenticate", `Bearer error="`+body.Error+`", error_description="`+body.Description+`"`)
+		challenge := `Bearer error="` + body.Error + `", error_description="` + body.Description + `"`
+		var needed *stepUpNeeded
+		if errors.As(err, &needed) {
+			challenge += needed.parameters()
+		}
+		w.Header().Set("WWW-Authenticate", challenge)
 		p.c.Logger.DebugContext(r.Context(), "passport: bearer token refused", "path", r.URL.Path, "error", err)
 	}
 	web.NoStore(w)
@@ -129,6 +178,8 @@ func bearerAnswer(err error) (status int, body oauthError) {
 		return http.StatusUnauthorized, oauthError{"invalid_token", "the user has signed out"}
 	case errors.Is(err, ErrBearerInvalid):
 		return http.StatusUnauthorized, oauthError{"invalid_token", "the token is not valid, or has expired"}
+	case errors.As(err, new(*stepUpNeeded)):
+		return http.StatusUnauthorized, oauthError{"insufficient_user_authentication", "sign in again, by one of the methods or more recently"}
 	case errors.Is(err, errScope):
 		return http.StatusForbidden, oauthError{"insufficient_scope", "the token lacks a scope"}
 	case errors.Is(err, errBearerOff):

@@ -74,7 +74,7 @@ func explain(status int, err error) explanation {
 		return e.orAgain()
 	case errors.Is(err, ErrNotReauthenticated):
 		return say(pages.NotAsked, pages.NotAskedText).orAgain()
-	case errors.Is(err, ErrNotRecent):
+	case errors.Is(err, ErrNotRecent), errors.Is(err, ErrInsufficientACR):
 		return say(pages.Confirm, pages.ConfirmText).orAgain().orAnother()
 	case errors.Is(err, ErrNoLogin):
 		return say(pages.Expired, pages.ExpiredText).orAgain()

@@ -142,7 +142,7 @@ func loginStatus(err error) int {
 		return http.StatusInternalServerError
 	case errors.Is(err, ErrNoLogin):
 		return http.StatusBadRequest
-	case errors.Is(err, ErrNotReauthenticated), errors.Is(err, ErrNotRecent):
+	case errors.Is(err, ErrNotReauthenticated), errors.Is(err, ErrNotRecent), errors.Is(err, ErrInsufficientACR):
 		return http.StatusForbidden
 	case errors.Is(err, ErrStoreUnavailable):
 		return http.StatusServiceUnavailable

@@ -193,6 +193,41 @@ func (p *Passport) RequireRecent(maxAge time.Duration, next http.Handler) http.H
 	}))
 }
 
+// RequireStepUp is RequireRecent for users who must also have signed in by certain
+// methods, such as a second factor (ACRValues). A navigation by anybody else is sent to
+// the provider with acr_values, and max_age, and comes back; any other request gets a
+// 401 with ErrInsufficientACR or ErrNotRecent. Of a provider that does not do what it is
+// asked for, the login ends in an error, and not in a loop.
+//
+// It panics if s has neither ACRValues nor MaxAge, or cannot be meant.
+func (p *Passport) RequireStepUp(s StepUp, next http.Handler) http.Handler {
+	if err := s.check(); err != nil {
+		panic("passport: RequireStepUp: " + err.Error())
+	}
+	return p.RequireLogin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		session := SessionFrom(r.Context())
+		if session == nil { // one of this package's own handlers
+			next.ServeHTTP(w, r)
+			return
+		}
+		err := session.Satisfies(r.Context(), s)
+		missing := errors.Is(err, ErrInsufficientACR) || errors.Is(err, ErrNotRecent)
+		switch {
+		case err == nil:
+			next.ServeHTTP(w, r)
+		case !missing && !errors.Is(err, ErrNoSession):
+			p.refuse(w, r, http.StatusServiceUnavailable, err)
+		case !missing || !web.IsNavigation(r):
+			p.refuse(w, r, http.StatusUnauthorized, err)
+		default:
+			p.StartLogin(w, r, LoginOptions{
+				ACRValues: s.ACRValues, RequireACR: s.ACRValues != "", MaxAge: s.MaxAge,
+				ReturnTo: p.http.place.Requested(r), Remember: session.remembered(),
+			})
+		}
+	}))
+}
+
 // endsLogout reports whether a logout of this browser has just ended at the page that
 // it asks for.
 func (p *Passport) endsLogout(r *http.Request) bool {

@@ -76,6 +76,7 @@ var walls = map[string][]string{
 	},
 	"internal/observe":    {module + "/storage"},
 	"internal/health":     {},
+	"otel":                {module, "go.opentelemetry.io/otel/..."},
 	"internal/revocation": {module + "/internal/tasks", module + "/storage"},
 	"internal/seal":       {},
 	"internal/textconfig": {module + "/internal/strictbase64"},

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/passport-go/passport/internal/authdomain"
@@ -41,6 +42,11 @@ type LoginOptions struct {
 	// the preferred first (OpenID Connect Core 1.0 §3.1.2.1). What the provider has
 	// done is in the claim acr; see [Session.Claims]. Default: the provider's.
 	ACRValues string
+
+	// RequireACR makes the login fail with ErrInsufficientACR if the ID token's acr is
+	// none of ACRValues, for which OpenID Connect lets providers do as they can.
+	// Default: they are a wish.
+	RequireACR bool
 
 	// LoginHint is what the provider may fill in for the user, such as an e-mail
 	// address. Default: nothing.
@@ -81,6 +87,9 @@ type LoginOptions struct {
 	// excludes EndsWithBrowser. Default: Config's.
 	Remember time.Duration
 }
+
+// longestACRValues bounds what goes into the state of a login.
+const longestACRValues = 1000
 
 // longestRemember is for how long browsers keep a cookie.
 const longestRemember = 400 * 24 * time.Hour
@@ -124,6 +133,9 @@ func (p *Passport) beginLogin(ctx context.Context, b BrowserState, o LoginOption
 	binding := p.bindingFor(look, b)
 	l := p.newLogin(look, b, binding, o.ReturnTo)
 	l.MaxAge, l.Remember = o.maxAge(), int64(o.Remember/time.Second)
+	if o.RequireACR {
+		l.ACR = o.ACRValues
+	}
 	l.EndsWithBrowser = o.EndsWithBrowser || p.c.EndsWithBrowser && o.Remember == 0
 	params["ui_locales"] = p.c.UILocales
 	if unfinished {
@@ -165,6 +177,12 @@ func (o LoginOptions) parameters() (map[string]string, error) {
 		if name == "" || slices.Contains(loginParams, name) {
 			return nil, fmt.Errorf("passport: LoginOptions.Params must not set %q, which is the SDK's to set", url.QueryEscape(name))
 		}
+	}
+	if len(o.ACRValues) > longestACRValues {
+		return nil, fmt.Errorf("passport: LoginOptions.ACRValues has more than %d bytes", longestACRValues)
+	}
+	if o.RequireACR && strings.TrimSpace(o.ACRValues) == "" {
+		return nil, fmt.Errorf("passport: LoginOptions.RequireACR without ACRValues: say which will do")
 	}
 	if err := o.checkRemember(); err != nil {
 		return nil, err
@@ -293,7 +311,8 @@ func (b BrowserState) withLogin(binding Secret) BrowserState {
 // ErrNoLogin: there is no such login in this browser, it was finished with another
 // code, or the browser has since logged out in any tab: start a new login.
 // ErrNotReauthenticated: the login follows an unfinished logout, and the provider
-// did not ask for credentials. ErrNotRecent: likewise with LoginOptions.MaxAge. A
+// did not ask for credentials. ErrNotRecent: likewise with LoginOptions.MaxAge.
+// ErrInsufficientACR: likewise with LoginOptions.RequireACR. A
 // *[SignInRefused] or ErrSignIn: Config.OnSignIn
 // refused or failed. A *ProviderError: the provider, or the user there, refused.
 // ErrStoreUnavailable: the Store could not answer. Other errors: the provider could

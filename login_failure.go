@@ -27,7 +27,7 @@ func loginFailure(err error) LoginFailure {
 		return LoginStoreUnavailable
 	case errors.Is(err, ErrNoLogin):
 		return LoginUnknown
-	case errors.Is(err, ErrNotReauthenticated), errors.Is(err, ErrNotRecent):
+	case errors.Is(err, ErrNotReauthenticated), errors.Is(err, ErrNotRecent), errors.Is(err, ErrInsufficientACR):
 		return LoginNotReauthenticated
 	case errors.As(err, &refused):
 		return providerFailure(refused)

@@ -9,6 +9,7 @@ import (
 	"go/token"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -24,7 +25,8 @@ import (
 )
 
 // promises are those of this package, each with tests that every driver passes.
-// For package browser, which runs in a browser alone, see inBrowser.
+// Package browser, which runs only in a browser, has those under the same names in
+// internal/browsertest/gametest; see notInBrowser.
 var promises = []struct {
 	name string
 	keep func(*testing.T, *site, driver)
@@ -60,26 +62,8 @@ var exceptions = map[string]map[string]string{
 	},
 }
 
-// inBrowser are the tests in internal/browsertest/gametest that hold package browser
-// to the promises, in Chromium.
-var inBrowser = map[string]string{
-	"local first/though the auth domain is down":                    "TestRevocationThatFailsKeepsNobodySignedIn",
-	"local first/though the auth domain hangs":                      "TestLogoutURLThatFailsInTheIframeIsVisitedAtTopLevel",
-	"no resurrection/by a refresh in flight":                        "TestRefreshInFlightBringsNoSessionBack",
-	"no resurrection/by a login that was begun before":              "TestLoginThatWasBegunBeforeALogoutSignsNobodyIn",
-	"no resurrection/by a state that is used again":                 "TestCallbackThatIsLoadedAgainBeforeItIsTidyIsTheSameSession",
-	"nothing lost/a failed revocation is left to the next run":      "TestRevocationIsMadeUpForByTheNextPage",
-	"never a false logged out/a logout that got lost is unfinished": "TestSilentLogoutSaysWhatIsKnown",
-	"never a false logged out/one that came back is finished":       "TestRedirectLogoutEndsBothSessionsAndKnowsIt",
-	"never stuck/a logout that got lost can be finished":            "TestUnfinishedLogoutCanBeFinished",
-	"nobody else logs you out/by a page of another site":            "TestMessageOfAnotherOriginCompletesNothing",
-	"nobody else logs you out/or says that you are":                 "TestForgedMessagesAreOfNoAccount",
-	"no leak":                           "TestLoginComesBackAndLeavesNothingInTheAddress",
-	"everywhere at once/by the program": "TestEnginesTellTheOtherTabs",
-	"wherever it stands/in short runs":  "TestLogoutWhosePageIsLeftAtOnceIsNotLost",
-}
-
-// notInBrowser are those that have no test there, with the reason.
+// notInBrowser are those that TestPromises of internal/browsertest/gametest does not hold
+// package browser to, with the reason.
 var notInBrowser = map[string]string{
 	"no open redirect":                            "a login goes nowhere: LoginCallback returns ReturnTo, as the verb has checked it",
 	"everywhere at once/by the provider":          "a page has no address to which a provider could send a logout token",
@@ -105,17 +89,16 @@ func TestPromises(t *testing.T) {
 }
 
 func TestPromisesAreKeptInTheBrowser(t *testing.T) {
-	found := testsOf(t, "internal/browsertest/gametest")
+	var want []string
 	for _, promise := range promises {
-		test, reason := inBrowser[promise.name], notInBrowser[promise.name]
-		assert.True(t, (test == "") != (reason == ""), "%s: a test or a reason, and not both", promise.name)
-		if reason != "" {
+		if reason := notInBrowser[promise.name]; reason != "" {
 			t.Log(promise.name + ": not kept in the browser: " + reason)
 			continue
 		}
-		assert.Contains(t, found, test, promise.name)
+		want = append(want, promise.name)
 	}
-	assert.Len(t, promises, len(inBrowser)+len(notInBrowser), "all of them are promises")
+	assert.Len(t, promises, len(want)+len(notInBrowser), "all of notInBrowser are promises")
+	assert.ElementsMatch(t, want, promisesOf(t, "internal/browsertest/gametest/promises_test.go"))
 }
 
 func TestExceptionsAreOfPromises(t *testing.T) {
@@ -131,22 +114,25 @@ func TestExceptionsAreOfPromises(t *testing.T) {
 	}
 }
 
-// testsOf are the tests of a package that is another module's.
-func testsOf(t *testing.T, dir string) map[string]bool {
+// promisesOf are the names in the variable promises of a file of another module.
+func promisesOf(t *testing.T, name string) (names []string) {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(filepath.FromSlash(dir), "*_test.go"))
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.FromSlash(name), nil, parser.SkipObjectResolution)
 	require.NoError(t, err)
-	found := map[string]bool{}
-	for _, name := range files {
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
-		require.NoError(t, err)
-		for _, decl := range file.Decls {
-			if f, ok := decl.(*ast.FuncDecl); ok && f.Recv == nil {
-				found[f.Name.Name] = true
-			}
+	for _, decl := range file.Decls {
+		list, ok := decl.(*ast.GenDecl)
+		if !ok || list.Tok != token.VAR {
+			continue
+		}
+		value := list.Specs[0].(*ast.ValueSpec)
+		require.Equal(t, "promises", value.Names[0].Name)
+		for _, row := range value.Values[0].(*ast.CompositeLit).Elts {
+			name, err := strconv.Unquote(row.(*ast.CompositeLit).Elts[0].(*ast.BasicLit).Value)
+			require.NoError(t, err)
+			names = append(names, name)
 		}
 	}
-	return found
+	return names
 }
 
 // signIn signs the user in, by one tab.

@@ -97,6 +97,9 @@ func (p *Passport) signIn(ctx context.Context, code string, l loginstate.State) 
 	}
 	proved := p.reauthentication(l, id)
 	err = p.checkMaxAge(l, id)
+	if err == nil {
+		err = checkACR(l, t)
+	}
 	if proved == OutcomeFailed {
 		err = ErrNotReauthenticated
 	}
@@ -136,6 +139,15 @@ func (p *Passport) checkMaxAge(l loginstate.State, id *provider.IDToken) error {
 		return ErrNotRecent
 	}
 	return nil
+}
+
+// checkACR holds the provider to LoginOptions.RequireACR.
+func checkACR(l loginstate.State, t tokens) error {
+	var a authentication
+	if err := t.readClaims(&a); err != nil {
+		return err
+	}
+	return a.checkACR(l.ACR)
 }
 
 // reauthentication decides whether the user gave credentials after the logout that

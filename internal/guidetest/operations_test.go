@@ -3,8 +3,10 @@ package guidetest
 import (
 	"bytes"
 	"expvar"
+	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -16,17 +18,25 @@ import (
 	"github.com/passport-go/passport/passporttest"
 )
 
-// watched is a Config whose events are counted, and written to an audit log.
-func watched(config passport.Config, events *expvar.Map, audit *slog.Logger) passport.Config {
-	config.OnEvent = func(e passport.Event) {
-		events.Add(string(e.Name), 1)
-		attrs := []any{"user", e.Subject, "session", e.Session, "sid", e.SID, "time", e.Time}
-		if e.Err != nil {
-			attrs = append(attrs, "error", e.Err)
-		}
-		audit.Info(string(e.Name), attrs...)
-	}
-	return config
+// operated is what a program has for its operators.
+func operated(p *passport.Passport) *http.ServeMux {
+	admin := http.NewServeMux() // on an address that the public does not reach
+	admin.HandleFunc("GET /readyz", p.Readiness)
+	expvar.Publish("passport", expvar.Func(func() any { return p.Stats() }))
+	admin.Handle("GET /debug/vars", expvar.Handler())
+	return admin
+}
+
+func TestOperatorsSeeHealthAndNumbers(t *testing.T) {
+	p := newPassport(t, passport.Config{ClientID: "client", RedirectURI: "https://app.example.com/redirect", AuthDomain: "https://127.0.0.1:1"})
+	admin := operated(p)
+	w := httptest.NewRecorder()
+	admin.ServeHTTP(w, httptest.NewRequest("GET", "/readyz", nil))
+	assert.Equal(t, http.StatusOK, w.Code)
+	assert.Contains(t, w.Body.String(), `"status":"degraded"`)
+	w = httptest.NewRecorder()
+	admin.ServeHTTP(w, httptest.NewRequest("GET", "/debug/vars", nil))
+	assert.Contains(t, w.Body.String(), `"logins_failed"`)
 }
 
 // behindProxy believes the header that the program's proxy sets.
@@ -55,11 +65,16 @@ func TestTheProxyTellsTheAddress(t *testing.T) {
 	assert.Equal(t, passport.LoginUnknown, events[0].Reason)
 }
 
-func TestEventsAreCountedAndAudited(t *testing.T) {
-	events := new(expvar.Map).Init()
+// audited is a Config whose events are written to an audit log.
+func audited(config passport.Config, audit io.Writer) passport.Config {
+	config.OnEvent = passport.AuditLog(slog.New(slog.NewJSONHandler(audit, nil)))
+	return config
+}
+
+func TestEventsAreAudited(t *testing.T) {
 	var audit lockedBuffer
 	s := serve(t, func(c passport.Config) (*passport.Passport, http.Handler) {
-		p := newPassport(t, watched(c, events, slog.New(slog.NewTextHandler(&audit, nil))))
+		p := newPassport(t, audited(c, &audit))
 		mux := routes(p)
 		mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {})
 		return p, p.Handler(mux)
@@ -67,13 +82,11 @@ func TestEventsAreCountedAndAudited(t *testing.T) {
 	browser := s.auth.Browser()
 	get(t, browser, s.URL+"/login")
 	post(t, browser, s.URL+"/logout")
-	for _, name := range []passport.EventName{passport.EventLogin, passport.EventLogout, passport.EventPassportDone} {
-		if assert.NotNil(t, events.Get(string(name)), name) {
-			assert.Equal(t, "1", events.Get(string(name)).String())
-		}
-	}
 	log := audit.String()
-	assert.Contains(t, log, "msg=logout user="+passporttest.DefaultUser().Subject)
+	for _, name := range []passport.EventName{passport.EventLogin, passport.EventLogout, passport.EventPassportDone} {
+		assert.Equal(t, 1, strings.Count(log, `"msg":"`+string(name)+`"`), name)
+	}
+	assert.Contains(t, log, `"msg":"logout","subject":"`+passporttest.DefaultUser().Subject+`"`)
 	for _, token := range s.auth.RefreshTokens() {
 		assert.False(t, strings.Contains(log, token.Value))
 	}

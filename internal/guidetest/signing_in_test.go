@@ -131,26 +131,9 @@ func TestThePageHasEveryParameterOfALogin(t *testing.T) {
 // multiFactor is what your provider calls a second factor.
 const multiFactor = "http://schemas.openid.net/pape/policies/2007/06/multi-factor"
 
-// requireSecondFactor asks users for one who have signed in without it, once.
+// requireSecondFactor asks users for one who have signed in without it.
 func requireSecondFactor(p *passport.Passport, next http.Handler) http.Handler {
-	return p.RequireLogin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var claims struct {
-			ACR string `json:"acr"`
-		}
-		if err := passport.SessionFrom(r.Context()).Claims(r.Context(), &claims); err != nil {
-			http.Error(w, "Please try again later.", http.StatusServiceUnavailable)
-			return
-		}
-		if claims.ACR == multiFactor {
-			next.ServeHTTP(w, r)
-			return
-		}
-		if r.Method != http.MethodGet || r.URL.Query().Has("asked") { // or it would ask for ever
-			http.Error(w, "This needs a second factor.", http.StatusForbidden)
-			return
-		}
-		p.StartLogin(w, r, passport.LoginOptions{ACRValues: multiFactor, ReturnTo: r.URL.Path + "?asked"})
-	}))
+	return p.RequireStepUp(passport.StepUp{ACRValues: multiFactor}, next)
 }
 
 func TestASecondFactorIsAskedForOnce(t *testing.T) {

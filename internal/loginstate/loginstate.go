@@ -50,6 +50,8 @@ type State struct {
 
 	MaxAge int64 `json:"max_age,omitempty"` // LoginOptions.MaxAge, in seconds
 
+	ACR string `json:"acr,omitempty"` // the values of which the login has to have one
+
 	// Stored says that the user's destination is in the store, since it is longer than
 	// LongestReturnTo.
 	Stored bool `json:"stored,omitempty"`

@@ -188,7 +188,8 @@ func (c *Client) tokensFrom(res response, o jwt.Object) (Tokens, error) {
 	t.IDToken, _ = o.Text("id_token")
 	t.AccessToken, _ = o.Text("access_token")
 	t.RefreshToken, _ = o.Text("refresh_token")
-	t.Scope, _ = o.Text("scope")
+	scopes, _ := o.Texts("scope") // some send an array
+	t.Scope = strings.Join(scopes, " ")
 	if kind, ok := o.Text("token_type"); ok && kind != "" && !strings.EqualFold(kind, "Bearer") {
 		// RFC 6749 §7.1, OpenID Connect Core 1.0 §3.1.3.3
 		return t, fmt.Errorf("passport: the access token's token_type is %q: only Bearer is understood", text.Line(kind, 20))

@@ -61,6 +61,28 @@ func TestExpiresInMayBeAnythingOrMissing(t *testing.T) {
 	assert.Equal(t, provider.DefaultTokenLife, life(t, tokens), "missing")
 }
 
+func TestAScopeMayBeATextAListOrNoneOfThese(t *testing.T) {
+	o := newOP(t)
+	for scope, want := range map[string]string{`"openid email"`: "openid email", `["openid","email"]`: "openid email", `[]`: "", `17`: "", `["openid",17]`: "", `null`: "", `{}`: ""} {
+		tokens, _, err := o.login(o.tokenResponse(map[string]any{"scope": json.RawMessage(scope)}))
+		require.NoError(t, err, scope)
+		assert.Equal(t, want, tokens.Scope, scope)
+	}
+}
+
+func TestARefreshWhoseIDTokenIsNoTextKeepsTheLogins(t *testing.T) {
+	o := newOP(t)
+	login, id, err := o.login(o.tokenResponse(nil))
+	require.NoError(t, err)
+	for _, odd := range []string{`17`, `null`, `true`, `{}`, `[]`, `""`} {
+		o.answer("/token", "application/json", `{"access_token":"new","refresh_token":"next","id_token":`+odd+`}`, http.StatusOK)
+		got, err := o.client().Refresh(t.Context(), id.Subject, login)
+		require.NoError(t, err, odd)
+		assert.Equal(t, login.IDToken, got.IDToken, odd)
+		assert.Equal(t, "next", got.RefreshToken, odd)
+	}
+}
+
 func TestATokenResponseNeedsNoMoreThanAnIDToken(t *testing.T) {
 	o := newOP(t)
 	for name, changes := range map[string]map[string]any{

