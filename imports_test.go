@@ -110,7 +110,7 @@ var walls = map[string][]string{
 	"storage/bolt/internal/privatefile": {},
 	"storage/bolt":                      {module + "/storage", module + "/storage/bolt/internal/privatefile", "go.etcd.io/bbolt/..."},
 	"storage/file":                      {module + "/storage", module + "/internal/strictbase64", module + "/storage/document", module + "/internal/filelock", module + "/internal/privatefile"},
-	"storage/localstorage":              {module + "/storage", module + "/internal/strictbase64", module + "/storage/document", module + "/internal/dom"},
+	"storage/localstorage":              {module + "/storage", module + "/internal/strictbase64", module + "/internal/tasks", module + "/storage/document", module + "/internal/dom"},
 	"storage/keyring":                   {module + "/storage", module + "/storage/document", "github.com/zalando/go-keyring", "github.com/godbus/dbus/v5"},
 	"storage/redis":                     {module + "/storage", "github.com/redis/go-redis/v9/..."},
 	"storage/postgres":                  {module + "/storage", "github.com/jackc/pgx/v5/..."},

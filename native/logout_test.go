@@ -376,17 +376,23 @@ func TestALoginDuringALogoutStays(t *testing.T) {
 	assert.Equal(t, []string{"", "login"}, d.prompts())
 }
 
+// beforeTheEnd calls do, once, when a logout is stored as begun, and its session has not
+// ended yet.
+func (d *desktop) beforeTheEnd(do func()) {
+	d.store.failing(func(method, _ string) bool {
+		if method == "DeleteAndEnqueue" {
+			d.store.failing(nil)
+			do()
+		}
+		return false
+	})
+}
+
 func TestALoginInTheMiddleOfALogoutStays(t *testing.T) {
 	d := newDesktop(t)
 	d.login(d.p)
 	other := d.run()
-	d.store.failing(func(method, _ string) bool {
-		if method == "DeleteAndEnqueue" { // written down, and not done yet
-			d.store.failing(nil)
-			d.login(other)
-		}
-		return false
-	})
+	d.beforeTheEnd(func() { d.login(other) })
 	_, err := d.p.LogoutLocal(t.Context())
 	require.NoError(t, err)
 	_, err = other.Session(t.Context())
@@ -461,13 +467,7 @@ func TestALogoutThatAnotherProcessCarriesOutIsDone(t *testing.T) {
 	d := newDesktop(t)
 	d.login(d.p)
 	other := d.run()
-	d.store.failing(func(method, _ string) bool {
-		if method == "DeleteAndEnqueue" { // written down, and not done yet
-			d.store.failing(nil)
-			d.assertSignedOut(other)
-		}
-		return false
-	})
+	d.beforeTheEnd(func() { d.assertSignedOut(other) })
 	l, err := d.p.LogoutLocal(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, passport.OutcomeDone, l.App, "there was a session, and now there is none")

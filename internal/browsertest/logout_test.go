@@ -48,14 +48,18 @@ func TestSilentLogoutEndsBothSessionsOrSaysThatItMayNotHave(t *testing.T) {
 	}
 }
 
+// withAndWithoutScript prepare a form that passport.js submits, and one that the browser
+// does.
+var withAndWithoutScript = map[string]string{
+	"with passport.js":    ``,
+	"without passport.js": `document.querySelector("form").removeAttribute("data-passport-logout")`,
+}
+
 func TestSilentLogoutByForm(t *testing.T) {
 	for _, in := range situations {
 		t.Run(in.name, func(t *testing.T) {
 			profile := Open(t, in.cookies)
-			for name, prepare := range map[string]string{
-				"with passport.js":    ``,
-				"without passport.js": `document.querySelector("form").removeAttribute("data-passport-logout")`,
-			} {
+			for name, prepare := range withAndWithoutScript {
 				t.Run(name, func(t *testing.T) {
 					s := newSite(t, in.auth)
 					tab := s.signedIn(profile)
@@ -74,10 +78,7 @@ func TestRedirectLogoutEndsBothSessions(t *testing.T) {
 	for _, in := range situations {
 		t.Run(in.name, func(t *testing.T) {
 			profile := Open(t, in.cookies)
-			for name, prepare := range map[string]string{
-				"with passport.js":    ``,
-				"without passport.js": `document.querySelector("form").removeAttribute("data-passport-logout")`,
-			} {
+			for name, prepare := range withAndWithoutScript {
 				t.Run(name, func(t *testing.T) {
 					s := newSite(t, in.auth, redirect)
 					tab := s.signedIn(profile)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/passport-go/passport/internal/tasks"
 	"github.com/passport-go/passport/storage"
 	"github.com/passport-go/passport/storage/document"
 )
@@ -37,7 +38,7 @@ func (s *Store) turn(ctx context.Context, do func(verdict, *document.NoteUpdate)
 			return do(v, update)
 		})
 		if errors.Is(err, errLags) {
-			err = pause(ctx, lagPoll)
+			err = tasks.Pause(ctx, lagPoll)
 			done = false
 		}
 		if err != nil || done {
@@ -94,16 +95,4 @@ func (s *Store) clear() error {
 		s.options.Logger.Warn("storage/localstorage: what unfinished logins have left could not be removed", "error", err)
 	}
 	return nil
-}
-
-// pause waits, or returns the error of a ctx that is done first.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -162,42 +162,39 @@ func unfinishedLogoutCanBeFinished(t *testing.T) {
 	assert.Equal(t, s.origin+"/", g.URL())
 }
 
+// assertCompletedBy checks that a silent logout comes back by a callback page.
+func (s *site) assertCompletedBy(host, path string) {
+	s.t.Helper()
+	s.config["LogoutRedirectURI"] = strings.Replace(s.origin, appHost, host, 1) + path
+	got := s.open(browsertest.Open(s.t, browsertest.Blocked)).logout()
+	assert.Equal(s.t, "unconfirmed", got.Passport)
+	assert.Empty(s.t, got.Error)
+}
+
 // The callback may be a Go program, too, and on another origin.
 func TestCallbackInWebAssemblyCompletesALogout(t *testing.T) {
 	for _, host := range []string{appHost, callbackHost} {
 		t.Run(host, func(t *testing.T) {
 			s := newSite(t, "auth.localhost")
-			s.config["LogoutRedirectURI"] = strings.Replace(s.origin, appHost, host, 1) + "/wasm-callback"
-			g := s.open(browsertest.Open(t, browsertest.Blocked))
-			got := g.logout()
-			assert.Equal(t, "unconfirmed", got.Passport)
-			assert.Empty(t, got.Error)
+			s.assertCompletedBy(host, "/wasm-callback")
 		})
 	}
 }
 
 func TestCallbackOnAnotherOriginCompletesALogout(t *testing.T) {
 	s := newSite(t, "auth.localhost")
-	s.config["LogoutRedirectURI"] = strings.Replace(s.origin, appHost, callbackHost, 1) + "/callback"
-	g := s.open(browsertest.Open(t, browsertest.Blocked))
-	got := g.logout()
-	assert.Equal(t, "unconfirmed", got.Passport)
-	assert.Empty(t, got.Error)
+	s.assertCompletedBy(callbackHost, "/callback")
 }
 
 // A page of another origin in the iframe may be a callback that has yet to run
 // its program, on a slow machine or over a slow line.
 func TestCallbackOnAnotherOriginMayTakeItsTime(t *testing.T) {
 	s := newSite(t, "auth.localhost")
-	s.config["LogoutRedirectURI"] = strings.Replace(s.origin, appHost, callbackHost, 1) + "/slow-callback"
 	s.mux.HandleFunc("GET /slow-callback", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprintf(w, `<script>setTimeout(() => parent.postMessage({source: "oidc-client", url: "x"}, %q), 3000)</script>`, s.origin)
 	})
-	g := s.open(browsertest.Open(t, browsertest.Blocked))
-	got := g.logout()
-	assert.Equal(t, "unconfirmed", got.Passport)
-	assert.Empty(t, got.Error)
+	s.assertCompletedBy(callbackHost, "/slow-callback")
 }
 
 func TestTwoLogoutsAtOnceAreOne(t *testing.T) {
