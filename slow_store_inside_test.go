@@ -144,9 +144,14 @@ func TestALogoutIsCarriedOutWhenTheStoreAnswersAgain(t *testing.T) {
 		assert.ErrorIs(t, err, circuit.ErrOpen)
 		assert.Equal(t, OutcomeFailed, l.App)
 		time.Sleep(10 * time.Minute) // by now it is tried once a minute
+		for store.waiting.Load() == 0 {
+			time.Sleep(time.Second)
+		}
+		for store.waiting.Load() > 0 {
+			time.Sleep(time.Second)
+		}
 
-		store.delay.Store(0)
-		time.Sleep(2 * records.Timeout) // the try that was under way has failed
+		store.delay.Store(0) // a try has just failed
 		_, err = p.Session(t.Context(), stays)
 		require.NoError(t, err)
 		synctest.Wait()
