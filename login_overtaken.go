@@ -35,7 +35,7 @@ func (p *Passport) retire(ctx context.Context, binding Secret, app Outcome) (ses
 	if app != OutcomeSkipped || p.anonymousMarks.Spend() {
 		err = p.markRetired(ctx, binding)
 	} else {
-		p.c.Logger.WarnContext(ctx, "passport: very many logouts by browsers without a session; this one leaves no mark for logins whose requests it has crossed")
+		p.c.Logger.WarnContext(ctx, "passport: too many logouts by browsers without a session; this one does not stop logins whose requests are in flight")
 	}
 	if err != nil && !notSafe(err) && !errors.Is(err, storage.ErrFull) { // if the store is full, sessions are still ended
 		return nil, err

@@ -38,7 +38,7 @@ func LogoutSilentCallback(parentURL string) error {
 		parent.Get("searchParams").Call("set", authdomain.ReturnParam, guard)
 	}
 	if err := window.Get("location").Call("replace", parent.Get("href")).Err(); err != nil {
-		return fmt.Errorf("browser: LogoutSilentCallback: the page cannot be left for parentURL: %w", err)
+		return fmt.Errorf("browser: LogoutSilentCallback: the page cannot navigate to parentURL: %w", err)
 	}
 	return nil
 }

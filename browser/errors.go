@@ -17,10 +17,10 @@ var (
 
 	// ErrRefused: the iframe showed a page other than the callback: an error page,
 	// or one that may not be framed.
-	ErrRefused = errors.New("browser: another page than the callback came in the iframe of a silent logout: check that LogoutRedirectURI is registered, that LogoutSilentCallback is served there and, if the page is embedded, that the callback's frame-ancestors name every page around it")
+	ErrRefused = errors.New("browser: the iframe of a silent logout showed a page other than the callback: check that LogoutRedirectURI is registered, that LogoutSilentCallback is served there and, if the page is embedded, that the callback's frame-ancestors name every page around it")
 
 	// ErrTimeout: no page arrived within Config.SilentTimeout.
-	ErrTimeout = errors.New("browser: nothing came in the iframe of a silent logout")
+	ErrTimeout = errors.New("browser: no page arrived in the iframe of a silent logout in time")
 
 	// ErrIsolated: the page is cross-origin isolated, as games with threads are.
 	// Its Cross-Origin-Embedder-Policy blocks the auth domain in iframes, and its
@@ -52,7 +52,7 @@ var (
 
 	// ErrPopup: this page is the popup; the page that opened it continues. Do
 	// nothing and show nothing.
-	ErrPopup = errors.New("browser: this window is a popup, and what it brought back is for the page that opened it")
+	ErrPopup = errors.New("browser: this window is a popup, and the page that opened it continues")
 )
 
 var errNoState = fmt.Errorf("browser: the page's address has no state, so it is not the return from a login: %w", passport.ErrNoLogin)

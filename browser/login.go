@@ -31,7 +31,7 @@ func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) error {
 		return err
 	}
 	if err := assign(address); err != nil {
-		return fmt.Errorf("browser: the page cannot be left for the login: %w", err)
+		return fmt.Errorf("browser: the page cannot navigate to the login: %w", err)
 	}
 	return nil
 }

@@ -177,7 +177,7 @@ func (p *Passport) silently(ctx context.Context, l passport.Logout, ended error,
 	if p.c.SilentFallback == passport.FallbackReport || !atTop() {
 		return l, errors.Join(ended, err)
 	}
-	p.c.Logger.WarnContext(ctx, "browser: a silent logout goes on as a redirect", "error", err)
+	p.c.Logger.WarnContext(ctx, "browser: a silent logout continues as a redirect", "error", err)
 	return p.leave(ctx, l, ended)
 }
 
@@ -186,7 +186,7 @@ func (p *Passport) leave(ctx context.Context, l passport.Logout, ended error) (p
 	err := p.mayLeave(ctx, l)
 	if err == nil {
 		if err = assign(l.URL); err != nil {
-			err = fmt.Errorf("browser: the page cannot be left for the logout, open Logout.URL instead: %w", err)
+			err = fmt.Errorf("browser: the page cannot navigate to the logout: open Logout.URL instead: %w", err)
 		}
 	}
 	if err != nil {

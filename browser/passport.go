@@ -93,10 +93,10 @@ func New(c Config) (*Passport, error) {
 func (p *Passport) start() {
 	p.knowCallback()
 	if err := p.makeUp(p.life); err != nil {
-		p.c.Logger.Warn("browser: an earlier logout could not be made up for", "error", err)
+		p.c.Logger.Warn("browser: an earlier logout could not be completed", "error", err)
 	}
 	if err := p.noticeReturn(p.life); err != nil {
-		p.c.Logger.Warn("browser: the return from a logout could not be dealt with", "error", err)
+		p.c.Logger.Warn("browser: the return from a logout could not be handled", "error", err)
 	}
 	if _, err := p.sessions.secret(p.life); err != nil {
 		p.c.Logger.Warn("browser: the session could not be looked up", "error", err)

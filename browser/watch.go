@@ -100,7 +100,7 @@ func (p *Passport) makeUpLate(ctx context.Context) {
 		return
 	}
 	if err := p.makeUp(ctx); err != nil {
-		p.c.Logger.Warn("browser: a logout could not be made up for", "error", err)
+		p.c.Logger.Warn("browser: a logout could not be completed", "error", err)
 	}
 }
 

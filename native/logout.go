@@ -38,7 +38,7 @@ func (p *Passport) Logout(ctx context.Context) (passport.Logout, error) {
 		return l, err // the provider has no logout page to send the browser to
 	}
 	if ctx.Err() != nil {
-		return l, errors.Join(err, fmt.Errorf("native: the browser was not opened any more: %w", ctx.Err()))
+		return l, errors.Join(err, fmt.Errorf("native: the browser was not opened in time: %w", ctx.Err()))
 	}
 	wait, cancel := context.WithTimeout(ctx, p.c.LogoutTimeout)
 	defer cancel()

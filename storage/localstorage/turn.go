@@ -92,7 +92,7 @@ func (s *Store) clear() error {
 		return err
 	}
 	if err := clearLogins(s.items, s.options); err != nil {
-		s.options.Logger.Warn("storage/localstorage: what unfinished logins have left could not be removed", "error", err)
+		s.options.Logger.Warn("storage/localstorage: the remains of unfinished logins could not be removed", "error", err)
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ func failure(doing string, err error) error {
 	case isOutOfMemory(err):
 		return fmt.Errorf("%w: the server has reached its maxmemory: %w", storage.ErrFull, err)
 	case isMoving(err):
-		return fmt.Errorf("storage/redis: %s: not now, for the hash slot is moving to another node: %w", doing, err)
+		return fmt.Errorf("storage/redis: %s: try again: the hash slot is moving to another node: %w", doing, err)
 	}
 	return fmt.Errorf("storage/redis: %s: %w", doing, err)
 }

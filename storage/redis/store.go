@@ -131,7 +131,7 @@ func checkClient(client redis.UniversalClient) error {
 
 func checkPrefix(prefix string) error {
 	if strings.Contains(prefix, "{") {
-		return errors.New(`storage/redis: Options.Prefix contains "{", which marks the part of a key that a Cluster goes by`)
+		return errors.New(`storage/redis: Options.Prefix contains "{", which marks the part of a key that a Cluster hashes`)
 	}
 	return nil
 }
