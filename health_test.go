@@ -70,12 +70,3 @@ func TestAfterCloseNothingIsReady(t *testing.T) {
 	require.NoError(t, s.p.Close(t.Context()))
 	assert.Equal(t, http.StatusServiceUnavailable, record(s.p.Readiness, "GET", "/readyz").Code)
 }
-
-func TestAPartThatGoesDownIsLoggedOnce(t *testing.T) {
-	s := newSite(t)
-	s.auth.Inject(passporttest.Fault{Path: "/.well-known/jwks.json", Status: 503})
-	s.p.CheckHealth(t.Context())
-	s.p.CheckHealth(t.Context())
-	assert.Equal(t, 1, strings.Count(s.log.String(), "a part is down"))
-	assert.Contains(t, s.log.String(), "part=provider")
-}
