@@ -105,24 +105,25 @@ func TestTheImpatientGetTheResultBefore(t *testing.T) {
 				return ctx.Err()
 			}
 		}})
-		ask := func() (error, time.Duration) {
+		ask := func() (time.Duration, error) {
 			begun := time.Now()
-			return p.Result(t.Context()).Err, time.Since(begun)
+			err := p.Result(t.Context()).Err
+			return time.Since(begun), err
 		}
-		err, took := ask()
+		took, err := ask()
 		assert.Equal(t, errSlow, err, "nothing is known yet")
 		assert.Equal(t, time.Second, took)
 		time.Sleep(10 * time.Second)
 		takes = 0
-		err, _ = ask()
+		_, err = ask()
 		assert.NoError(t, err)
 		time.Sleep(10 * time.Second)
 		takes = 5 * time.Second
-		err, took = ask()
+		took, err = ask()
 		assert.NoError(t, err, "the result before")
 		assert.Equal(t, time.Second, took)
 		time.Sleep(3 * time.Second)
-		err, _ = ask()
+		_, err = ask()
 		assert.Error(t, err, "it has timed out")
 	})
 }
