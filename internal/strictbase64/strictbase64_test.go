@@ -22,3 +22,12 @@ func TestAValueHasOneSpelling(t *testing.T) {
 		assert.Error(t, err, "%q", text)
 	}
 }
+
+func TestTheCharactersOfTheURLSafeForm(t *testing.T) {
+	for _, s := range []string{"", "AZaz09-_"} {
+		assert.True(t, IsURL(s), s)
+	}
+	for _, s := range []string{"a+", "a/", "a=", "a b", "a\n", "ä", "a.b", "\x00"} {
+		assert.False(t, IsURL(s), "%q", s)
+	}
+}
