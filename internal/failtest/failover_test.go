@@ -271,7 +271,7 @@ func (w *world) judge(ctx context.Context, next *instance, crashed bool) error {
 		if err != nil {
 			return err
 		}
-		w.note(next, s, called, look, map[bool]saw{true: alive, false: none}[lives])
+		w.noteFound(next, s, called, lives)
 		switch {
 		case !s.asked && lives:
 			w.refreshOnce(ctx, next, s)
@@ -289,17 +289,30 @@ func (w *world) judge(ctx context.Context, next *instance, crashed bool) error {
 		if s.backHere {
 			w.backHere++
 		}
-		switch {
-		case porcupine.CheckOperations(life, s.history):
-		case porcupine.CheckOperations(life, acknowledged(s.history)):
-			w.flickers++
-		default:
-			w.illegal++
-			w.examples = append(w.examples, describe(s.history))
-		}
+		w.checkHistory(s)
 	}
 	w.countRevocations(ctx)
 	return nil
+}
+
+func (w *world) noteFound(i *instance, s *session, called time.Time, lives bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.note(i, s, called, look, map[bool]saw{true: alive, false: none}[lives])
+}
+
+// checkHistory holds mu: what an instance still does may add to the history.
+func (w *world) checkHistory(s *session) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case porcupine.CheckOperations(life, s.history):
+	case porcupine.CheckOperations(life, acknowledged(s.history)):
+		w.flickers++
+	default:
+		w.illegal++
+		w.examples = append(w.examples, describe(s.history))
+	}
 }
 
 // finds reports whether an instance finds a session. It asks until it is answered.
@@ -366,7 +379,7 @@ func (w *world) askTheOthers(ctx context.Context, s *session) error {
 		if err != nil {
 			return err
 		}
-		w.note(i, s, called, look, map[bool]saw{true: alive, false: none}[lives])
+		w.noteFound(i, s, called, lives)
 	}
 	return nil
 }
@@ -383,6 +396,8 @@ func (w *world) countRevocations(ctx context.Context) {
 	defer cancel()
 	var lost []*session
 	_ = until(ctx, "revocations", func(context.Context) error {
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		w.revocationsLost, w.leftOver, lost = 0, 0, nil
 		for _, token := range w.auth.RefreshTokens(passporttest.Live) {
 			switch s := out[token.SID]; {
@@ -399,6 +414,8 @@ func (w *world) countRevocations(ctx context.Context) {
 		}
 		return nil
 	})
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, s := range lost {
 		w.examples = append(w.examples, fmt.Sprintf("not revoked (a refresh without an answer: %t): %s", s.uncertain, describe(s.history)))
 	}
