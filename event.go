@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
+	"github.com/passport-go/passport/internal/observe"
 	"github.com/passport-go/passport/internal/text"
 )
 
@@ -187,4 +189,73 @@ func WithRemoteAddr(ctx context.Context, addr string) context.Context {
 func remoteAddr(ctx context.Context) string {
 	addr, _ := ctx.Value(remoteAddrKey{}).(string)
 	return addr
+}
+
+// Operation says what a [Span] is about. The calls to a Store outside this process are
+// operations too: store.load, store.save, and so on, by the names of its methods.
+// There may be more in later versions.
+type Operation string
+
+// The operations of a Passport.
+const (
+	OperationBeginLogin     Operation = "login.begin"     // BeginLogin, BeginDeviceLogin
+	OperationFinishLogin    Operation = "login.finish"    // FinishLogin, FinishDeviceLogin
+	OperationRefresh        Operation = "refresh"         // a caller waits for fresh tokens
+	OperationLogout         Operation = "logout"          // EndSession, EndBrowserSession, EndSessions
+	OperationProviderLogout Operation = "provider.logout" // EndByLogoutToken
+	OperationRevocation     Operation = "revocation"      // one attempt, in the background
+)
+
+// Span is an operation that has begun, for Config.Trace. Either field may be nil.
+type Span struct {
+	// Context returns the context with the span in it. It may be called more than
+	// once: a refresh goes on in a context of its own when its caller has gone.
+	Context func(context.Context) context.Context
+
+	// End is called once, when the operation has ended. A nil error also stands for
+	// answers that are none of a failure, such as a record that is not there. The
+	// error contains no secret.
+	End func(error)
+}
+
+// newMeter returns what measures the calls to the Store.
+func newMeter(trace func(context.Context, Operation) Span) *observe.Meter {
+	if trace == nil {
+		return observe.New(nil)
+	}
+	return observe.New(func(ctx context.Context, o string) observe.Span { return observe.Span(trace(ctx, Operation(o))) })
+}
+
+// counts is what [Stats] is read from. Nobody waits for anybody to count.
+type counts struct {
+	events   map[EventName]*atomic.Uint64    // not changed after newCounts
+	failures map[LoginFailure]*atomic.Uint64 // the same
+
+	refreshes, refreshesFailed atomic.Uint64
+	revocations                atomic.Uint64
+
+	bearersAccepted, bearersRefused, bearersUnverified atomic.Uint64
+}
+
+// endings are the events that say why a session has ended.
+var endings = []EventName{EventLogout, EventSessionReplaced, EventSessionEvicted, EventSessionLost, EventSessionReturned}
+
+func newCounts() *counts {
+	c := &counts{events: map[EventName]*atomic.Uint64{}, failures: map[LoginFailure]*atomic.Uint64{}}
+	for _, name := range append([]EventName{EventLogin, EventRevocationDone, EventRevocationFailed}, endings...) {
+		c.events[name] = new(atomic.Uint64)
+	}
+	for _, reason := range loginFailures {
+		c.failures[reason] = new(atomic.Uint64)
+	}
+	return c
+}
+
+func (c *counts) countEvent(e Event) {
+	if n := c.events[e.Name]; n != nil {
+		n.Add(1)
+	}
+	if n := c.failures[e.Reason]; n != nil && e.Name == EventLoginFailed {
+		n.Add(1)
+	}
 }

@@ -17,23 +17,22 @@ import (
 // floors are the files of the root, from the ground up. A file takes names from its own
 // floor and from those below it, so that a reader who follows a call goes down.
 var floors = [][]string{
-	{"errors.go", "secret.go", "event.go", "outcome.go", "browserstate.go", "config.go", "counts.go", "trace.go"},
+	{"errors.go", "event.go", "outcome.go", "browserstate.go", "config.go"},
 	{"config_check.go"},
 	{"passport.go"},
-	{"failover.go", "session.go", "revocation.go", "stats.go", "audit.go", "health.go"},
-	{"session_lookup.go", "refresh.go", "bearer.go", "stepup.go"},
-	{"logout_state.go", "login_use.go"},
-	{"logout_url.go", "logout_hint.go", "login_overtaken.go"},
+	{"failover.go", "session.go", "revocation.go", "operations.go"},
+	{"session_lookup.go", "refresh.go", "bearer.go"},
+	{"logout_state.go"},
+	{"logout_url.go", "login_overtaken.go"},
 	{"logout.go"},
 	{"logout_token.go", "sessions.go"},
 	{"signin.go"},
-	{"login_failure.go"},
 	{"login.go", "device.go"},
 
 	// The driver for net/http.
 	{"http_browser.go"},
-	{"http_error.go"},
-	{"http_login.go", "http_logout.go", "http_session.go", "http_bearer.go", "http_health.go"},
+	{"http_answer.go"},
+	{"http_login.go", "http_logout.go", "http_session.go", "http_bearer.go"},
 }
 
 // upward are the names that are taken from above, each for a reason.

@@ -1,0 +1,292 @@
+package passport
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/passport-go/passport/internal/health"
+	"github.com/passport-go/passport/internal/records"
+	"github.com/passport-go/passport/internal/text"
+	"github.com/passport-go/passport/storage"
+)
+
+const (
+	// The checks are bounded in time, and their results are kept, so that a flood of
+	// probes costs nothing.
+	storeCheckTimeout    = 2 * time.Second
+	storeCheckLife       = 2 * time.Second
+	providerCheckTimeout = 5 * time.Second
+	providerCheckLife    = 30 * time.Second
+
+	// providerPatience is short: a provider that hangs must not make a readiness probe
+	// time out, whose limit is often a second.
+	providerPatience = 300 * time.Millisecond
+)
+
+// HealthStatus says whether something works.
+type HealthStatus string
+
+// The statuses.
+const (
+	HealthOK       HealthStatus = "ok"
+	HealthDegraded HealthStatus = "degraded" // signed-in users can work, but nobody can sign in
+	HealthDown     HealthStatus = "down"
+)
+
+// Health is what [Passport.CheckHealth] finds. It contains nothing secret, no address
+// and no error: those are logged when a part goes down.
+type Health struct {
+	// Status is HealthDown if the Store is, HealthDegraded if only the provider is.
+	Status HealthStatus `json:"status"`
+
+	// Store is down if a record could not be looked up within two seconds; it is not
+	// written to. Provider is down if its discovery document, with Config.Discover, and
+	// its keys could not be read within five.
+	Store    HealthPart `json:"store"`
+	Provider HealthPart `json:"provider"`
+}
+
+// HealthPart is the health of one part.
+type HealthPart struct {
+	Status HealthStatus `json:"status"`
+
+	// Checked is when the check began, and Took how long it took, or has been waited
+	// for.
+	Checked time.Time     `json:"checked"`
+	Took    time.Duration `json:"took_ns"`
+}
+
+// Ready reports whether requests of signed-in users can be served: the status is not
+// HealthDown.
+func (h Health) Ready() bool { return h.Status != HealthDown }
+
+// CheckHealth finds out whether the Store and the provider work. The result for the
+// Store is up to two seconds old, and that for the provider up to thirty, however many
+// ask, so it may be called for each probe. A part that has not answered when it should
+// have, or when ctx ends, is down. CheckHealth waits for the Store for up to two seconds,
+// and for the provider for 0.3; what is found of that later is for the next call. After
+// [Passport.Close] all is down.
+//
+// A process that is not ready is not broken: do not have it restarted for that.
+func (p *Passport) CheckHealth(ctx context.Context) Health {
+	provider := make(chan HealthPart, 1)
+	if !p.tasks.Start(func(context.Context) { provider <- partOf(p.providerHealth.Result(ctx)) }) {
+		provider <- HealthPart{Status: HealthDown, Checked: time.Now()}
+	}
+	h := Health{Status: HealthOK, Store: partOf(p.storeHealth.Result(ctx)), Provider: <-provider}
+	switch {
+	case h.Store.Status != HealthOK:
+		h.Status = HealthDown
+	case h.Provider.Status != HealthOK:
+		h.Status = HealthDegraded
+	}
+	return h
+}
+
+func partOf(r health.Result) HealthPart {
+	part := HealthPart{Status: HealthOK, Checked: r.At.UTC(), Took: r.Took}
+	if r.Err != nil {
+		part.Status = HealthDown
+	}
+	return part
+}
+
+// newStoreHealth looks for a record that is not there.
+func newStoreHealth(p *Passport) *health.Probe {
+	id := p.records.ID(storage.KindSession, records.NewSecret())
+	return health.New(health.Config{
+		Timeout:  storeCheckTimeout,
+		Life:     storeCheckLife,
+		Patience: storeCheckTimeout,
+		Start:    p.tasks.Start,
+		Check: p.loggingChange("store", func(ctx context.Context) error {
+			_, err := p.records.TokenStore.Load(ctx, id)
+			if errors.Is(err, storage.ErrNotFound) {
+				return nil
+			}
+			return err
+		}),
+	})
+}
+
+func newProviderHealth(p *Passport) *health.Probe {
+	return health.New(health.Config{
+		Timeout:  providerCheckTimeout,
+		Life:     providerCheckLife,
+		Patience: providerPatience,
+		Start:    p.tasks.Start,
+		Check:    p.loggingChange("provider", p.provider.Check),
+	})
+}
+
+// loggingChange is a check that says in the log when its answer changes. One check runs
+// at a time.
+func (p *Passport) loggingChange(part string, check func(context.Context) error) func(context.Context) error {
+	down := false
+	return func(ctx context.Context) error {
+		err := check(ctx)
+		switch {
+		case err != nil && !down:
+			p.c.Logger.WarnContext(ctx, "passport: health: a part is down", "part", part, "error", err)
+		case err == nil && down:
+			p.c.Logger.InfoContext(ctx, "passport: health: a part works again", "part", part)
+		}
+		down = err != nil
+		return err
+	}
+}
+
+// Stats are what a [Passport] has counted since New, on this instance. They only grow.
+// docs/operations.md says what to watch.
+type Stats struct {
+	// SessionsBegun counts logins. SessionsEnded counts by what ended them:
+	// EventLogout, EventSessionReplaced, EventSessionEvicted, EventSessionLost and
+	// EventSessionReturned. Sessions that have expired are not among them.
+	SessionsBegun uint64               `json:"sessions_begun"`
+	SessionsEnded map[EventName]uint64 `json:"sessions_ended"`
+
+	// LoginsFailed counts by reason.
+	LoginsFailed map[LoginFailure]uint64 `json:"logins_failed"`
+
+	// Refreshes and RefreshesFailed count calls to the provider, whose tokens many
+	// callers may share.
+	Refreshes       uint64 `json:"refreshes"`
+	RefreshesFailed uint64 `json:"refreshes_failed"`
+
+	// RevocationsTried counts calls to the provider; RevocationsDone and
+	// RevocationsFailed, tokens that are revoked and given up.
+	RevocationsTried  uint64 `json:"revocations_tried"`
+	RevocationsDone   uint64 `json:"revocations_done"`
+	RevocationsFailed uint64 `json:"revocations_failed"`
+
+	// BearersAccepted and BearersRefused count bearer tokens by what became of them,
+	// and BearersUnverified those that could not be verified at the time: the Store
+	// or the provider's keys were not available.
+	BearersAccepted   uint64 `json:"bearers_accepted"`
+	BearersRefused    uint64 `json:"bearers_refused"`
+	BearersUnverified uint64 `json:"bearers_unverified"`
+
+	// StoreCalls counts the calls to the Store. Those to a store in this process's
+	// memory are not counted, for counting would cost as much as the call.
+	StoreCalls map[Operation]StoreCalls `json:"store_calls"`
+}
+
+// StoreCalls counts the calls of one method of the Store.
+type StoreCalls struct {
+	Calls  uint64        `json:"calls"`
+	Errors uint64        `json:"errors"`  // the store could not answer
+	Time   time.Duration `json:"time_ns"` // of all calls together
+}
+
+// Stats returns the counts. It takes no lock and makes no call, so it may be called
+// often. The fields are read one after the other, while others count on.
+func (p *Passport) Stats() Stats {
+	n := p.counts
+	s := Stats{
+		SessionsBegun:     n.events[EventLogin].Load(),
+		SessionsEnded:     map[EventName]uint64{},
+		LoginsFailed:      map[LoginFailure]uint64{},
+		Refreshes:         n.refreshes.Load(),
+		RefreshesFailed:   n.refreshesFailed.Load(),
+		RevocationsTried:  n.revocations.Load(),
+		RevocationsDone:   n.events[EventRevocationDone].Load(),
+		RevocationsFailed: n.events[EventRevocationFailed].Load(),
+		BearersAccepted:   n.bearersAccepted.Load(),
+		BearersRefused:    n.bearersRefused.Load(),
+		BearersUnverified: n.bearersUnverified.Load(),
+		StoreCalls:        map[Operation]StoreCalls{},
+	}
+	for _, cause := range endings {
+		s.SessionsEnded[cause] = n.events[cause].Load()
+	}
+	for reason, count := range n.failures {
+		s.LoginsFailed[reason] = count.Load()
+	}
+	for name, c := range p.meter.Counts() {
+		s.StoreCalls[Operation(name)] = StoreCalls{Calls: c.Calls, Errors: c.Errors, Time: c.Time}
+	}
+	return s
+}
+
+// countBearer counts a bearer token by what VerifyBearer says of it.
+func (c *counts) countBearer(err error) {
+	switch {
+	case err == nil:
+		c.bearersAccepted.Add(1)
+	case errors.Is(err, ErrBearerInvalid):
+		c.bearersRefused.Add(1)
+	case !errors.Is(err, ErrNoBearer):
+		c.bearersUnverified.Add(1)
+	}
+}
+
+// PendingRevocations counts the refresh tokens that have yet to be revoked, on all
+// instances that share the Store, and those that this instance alone knows of because
+// the Store could not take them. It makes a call to the Store whose cost may grow with
+// their number, and takes at most ten seconds: call it a few times a minute.
+//
+// errors.ErrUnsupported: the Store has a queue and is no storage.RevocationCounter.
+// ErrStoreUnavailable: it could not answer.
+func (p *Passport) PendingRevocations(ctx context.Context) (storage.RevocationCount, error) {
+	if p.counter == nil {
+		return storage.RevocationCount{}, fmt.Errorf("passport: the store cannot count revocations: %w", errors.ErrUnsupported)
+	}
+	ctx, cancel := context.WithTimeout(ctx, records.Timeout)
+	defer cancel()
+	n, err := p.meter.Count(ctx, p.counter, p.records.Tenant())
+	if err != nil {
+		return storage.RevocationCount{}, storeError(err)
+	}
+	return p.revoker.WithUnqueued(n), nil
+}
+
+// maxAuditedError bounds what an audit log repeats of an error, in bytes.
+const maxAuditedError = 500
+
+// AuditLog returns a Config.OnEvent that writes one record an event to l: the name is
+// the message, and subject, session, sid, remote_addr, reason and error are attributes,
+// without those that are empty. The time is the Event's. The level is info, and warn for
+// an Event with an error. No attribute holds a secret; the subject and the address are
+// personal data. A nil l is slog.Default().
+//
+// l's handler is called in the middle of requests: one that may block, such as one that
+// sends records over the network, should queue them.
+func AuditLog(l *slog.Logger) func(Event) {
+	return func(e Event) {
+		ctx := e.Context
+		if ctx == nil {
+			ctx = context.Background()
+		}
+		level := slog.LevelInfo
+		if e.Err != nil {
+			level = slog.LevelWarn
+		}
+		handler := cmp.Or(l, slog.Default()).Handler()
+		if !handler.Enabled(ctx, level) {
+			return
+		}
+		record := slog.NewRecord(e.Time, level, string(e.Name), 0)
+		record.AddAttrs(e.attrs()...)
+		_ = handler.Handle(ctx, record) // a log that fails is no reason to
+	}
+}
+
+// attrs are what is known of e.
+func (e Event) attrs() []slog.Attr {
+	var attrs []slog.Attr
+	for _, a := range []struct{ key, value string }{
+		{"subject", e.Subject}, {"session", e.Session}, {"sid", e.SID}, {"remote_addr", e.RemoteAddr}, {"reason", string(e.Reason)},
+	} {
+		if a.value != "" {
+			attrs = append(attrs, slog.String(a.key, a.value))
+		}
+	}
+	if e.Err != nil {
+		attrs = append(attrs, slog.String("error", text.Line(e.Err.Error(), maxAuditedError)))
+	}
+	return attrs
+}
