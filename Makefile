@@ -66,7 +66,7 @@ BENCHSTAT      = $(GO) run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009
 # The tests come last, so that a log ends with them. More packages run at a time
 # than there are cores, for many wait: for a browser, a server, a time-out.
 test: stamp-begin tools lint modules smoke
-	$(GO) test -race -vet=off -p 4 -timeout 15m work
+	$(GO) test -race -vet=off -p 4 -timeout 40m work
 	@.ci/stamp end
 
 # The keyring's other tests need no D-Bus.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 	"github.com/stretchr/testify/require"
 
 	"github.com/passport-go/passport/storage/redis"
@@ -120,6 +121,11 @@ func (c *cluster) masters(ctx context.Context) (found []party) {
 	return found
 }
 
+// withoutMaintenance turns off what only managed servers announce: with mode auto,
+// connections that are opened at once turn it off one under the other's eyes, which is
+// a data race of the client (go-redis 9.23).
+var withoutMaintenance = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+
 func (c *cluster) open(client party, safe bool, now func() time.Time) (store, func(), error) {
 	var addrs []string
 	for _, x := range c.all {
@@ -127,6 +133,7 @@ func (c *cluster) open(client party, safe bool, now func() time.Time) (store, fu
 	}
 	connected := goredis.NewClusterClient(&goredis.ClusterOptions{
 		Addrs: addrs, Dialer: c.network.dial(client), ContextTimeoutEnabled: true,
+		MaintNotificationsConfig: withoutMaintenance,
 	})
 	opened, err := redis.New(connected, storeOptions(safe, now))
 	return opened, func() { _ = connected.Close() }, err

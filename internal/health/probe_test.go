@@ -96,10 +96,11 @@ func TestNothingBeginsOnceItIsTooLate(t *testing.T) {
 // A provider that hangs must not make a probe time out which asks for the store, too.
 func TestTheImpatientGetTheResultBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		takes := 5 * time.Second
+		var takes atomic.Int64
+		takes.Store(int64(5 * time.Second))
 		p := New(Config{Timeout: 4 * time.Second, Patience: time.Second, Life: 10 * time.Second, Start: start, Check: func(ctx context.Context) error {
 			select {
-			case <-time.After(takes):
+			case <-time.After(time.Duration(takes.Load())):
 				return nil
 			case <-ctx.Done():
 				return ctx.Err()
@@ -114,11 +115,11 @@ func TestTheImpatientGetTheResultBefore(t *testing.T) {
 		assert.Equal(t, errSlow, err, "nothing is known yet")
 		assert.Equal(t, time.Second, took)
 		time.Sleep(10 * time.Second)
-		takes = 0
+		takes.Store(0)
 		_, err = ask()
 		assert.NoError(t, err)
 		time.Sleep(10 * time.Second)
-		takes = 5 * time.Second
+		takes.Store(int64(5 * time.Second))
 		took, err = ask()
 		assert.NoError(t, err, "the result before")
 		assert.Equal(t, time.Second, took)

@@ -134,7 +134,7 @@ func TestAnEndIsAnnouncedToTheOtherInstances(t *testing.T) {
 		group := tasks.New()
 		store := heard{TokenStore: memory.New(memory.Options{}), ids: make(chan string, 10)}
 		log := new(bytes.Buffer)
-		w := NewWatcher(Config{Store: store, Tasks: group, Timeout: time.Second, Logger: slog.New(slog.NewTextHandler(log, nil))})
+		w := NewWatcher(Config{Store: store, Notifier: store, Tasks: group, Timeout: time.Second, Logger: slog.New(slog.NewTextHandler(log, nil))})
 		w.Announce("a", "b")
 		w.Announce()
 		group.Finish(t.Context())
@@ -152,7 +152,7 @@ func TestAnAnnouncementThatFailsIsInTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		group := tasks.New()
 		log := new(bytes.Buffer)
-		w := NewWatcher(Config{Store: heard{refuses: true}, Tasks: group, Timeout: time.Second, Logger: slog.New(slog.NewTextHandler(log, nil))})
+		w := NewWatcher(Config{Notifier: heard{refuses: true}, Tasks: group, Timeout: time.Second, Logger: slog.New(slog.NewTextHandler(log, nil))})
 		w.Announce("a")
 		group.Finish(t.Context())
 		assert.Contains(t, log.String(), "other instances could not be told of a logout")

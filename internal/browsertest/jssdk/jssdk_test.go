@@ -133,7 +133,7 @@ func sdkConfig(auth, origin string) map[string]any {
 
 // bundle returns the JavaScript SDK as one script that sets window.Passport. It
 // installs the package on first use: package-lock.json pins every byte of it.
-func bundle(t *testing.T) []byte {
+func bundle(t testing.TB) []byte {
 	t.Helper()
 	npmtest.Install(t, ".")
 	result := api.Build(api.BuildOptions{
