@@ -261,7 +261,7 @@ func TestAttributesSayNobodysName(t *testing.T) {
 			}
 			note := func(attributes []attribute.KeyValue) {
 				for _, a := range attributes {
-					all.WriteString(string(a.Key) + "=" + a.Value.Emit() + "\n")
+					all.WriteString(string(a.Key) + "=" + a.Value.String() + "\n")
 				}
 			}
 			note(span.Attributes)
@@ -303,8 +303,8 @@ func (s *site) collect() map[string]measured {
 			add := func(set attribute.Set, value float64) {
 				var key []string
 				for _, a := range set.ToSlice() {
-					one.text += string(a.Key) + "=" + a.Value.Emit() + "\n"
-					key = append(key, a.Value.Emit())
+					one.text += string(a.Key) + "=" + a.Value.String() + "\n"
+					key = append(key, a.Value.String())
 				}
 				one.values[strings.Join(key, " ")] = value
 			}

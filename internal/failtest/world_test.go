@@ -157,7 +157,7 @@ type tally struct {
 	lostUncertain   int           // the same, of which a refresh was not answered
 	lostUnconfirmed int           // the same, of which the store said that no replica has them yet
 	revocationsLost int           // refresh tokens that outlive an acknowledged logout
-	leftOver        int           // and those that only an unconfirmed write had
+	leftOver        int           // and those that only an unconfirmed write had, or a refresh that was not answered
 	illegal         int           // histories that are not linearizable
 	flickers        int           // and those that are but for answers during a logout: see acknowledged
 	stale           int           // answers of an old primary that knew no better
@@ -190,7 +190,7 @@ func (t *tally) add(o tally) {
 
 func (t tally) String() string {
 	return fmt.Sprintf("%d fail-overs, %d sessions, %d refreshes, %d logouts acknowledged and %d not yet, of which %d never; "+
-		"back: %d, of which %d at the instance of the logout; lost: %d sessions (and %d that no replica had confirmed, %d with a refresh that was not answered), %d revocations (and %d tokens that only an unconfirmed write had); "+
+		"back: %d, of which %d at the instance of the logout; lost: %d sessions (and %d that no replica had confirmed, %d with a refresh that was not answered), %d revocations (and %d tokens that only an unconfirmed write had, or a refresh that was not answered); "+
 		"%d histories not linearizable, %d but for what was seen of unacknowledged logouts; %d stale answers, up to %s after the logout; longest without an answer %s (cut off: %s)",
 		t.rounds, t.sessionsBegun, t.refreshes, t.logouts, t.unsafe, t.undone, t.back, t.backHere, t.lost, t.lostUnconfirmed, t.lostUncertain, t.revocationsLost, t.leftOver,
 		t.illegal, t.flickers, t.stale, t.stalest.Round(time.Millisecond), t.silence.Round(time.Millisecond), t.silenceCut.Round(time.Millisecond))
