@@ -37,6 +37,8 @@ var (
 
 	// ErrBusy reports that MaxInFlight requests wait already.
 	ErrBusy = errors.New("too many requests wait for the store")
+
+	errPanic = errors.New("the store has panicked")
 )
 
 // Circuit is closed at first. A nil Circuit stays closed, and bounds nothing. Its
@@ -68,8 +70,9 @@ func (c *Circuit) Do(ctx context.Context, ask func() error) error {
 	if err := c.enter(began); err != nil {
 		return err
 	}
-	err := ask()
-	c.leave(ctx, began, err)
+	err := errPanic // unless it returns
+	defer func() { c.leave(ctx, began, err) }()
+	err = ask()
 	return err
 }
 

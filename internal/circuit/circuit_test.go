@@ -149,3 +149,14 @@ func TestNoCircuitStopsNobody(t *testing.T) {
 	var none *Circuit
 	assert.ErrorIs(t, none.Do(t.Context(), func() error { return errDown }), errDown)
 }
+
+// net/http recovers from the panic of a request, and goes on.
+func TestAStoreThatPanicsLeavesNobodyWaiting(t *testing.T) {
+	f := newFixture()
+	for range MaxInFlight {
+		assert.Panics(t, func() { _ = f.Do(t.Context(), func() error { panic("a store's") }) })
+	}
+	asked, err := f.ask(0, nil)
+	assert.True(t, asked)
+	assert.NoError(t, err)
+}
