@@ -168,7 +168,7 @@ func (d *httpDriver) bindings(r *http.Request) (all []Secret) {
 // callback may share its path with a page. It goes by the path that the browser has
 // asked for: /login below an http.StripPrefix of the program's own is another page.
 func (d *httpDriver) isOwn(r *http.Request) bool {
-	path := d.place.LocalOf(d.place.Requested(r))
+	path := d.place.RequestedPath(r)
 	if slices.Contains(d.paths, path) {
 		return true
 	}

@@ -232,7 +232,7 @@ func (p *Passport) RequireStepUp(s StepUp, next http.Handler) http.Handler {
 // it asks for.
 func (p *Passport) endsLogout(r *http.Request) bool {
 	d := &p.http
-	path := d.place.LocalOf(d.place.Requested(r))
+	path := d.place.RequestedPath(r)
 	if path != d.logoutReturn && path != d.place.LocalOf(d.home) {
 		return false
 	}

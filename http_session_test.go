@@ -1,7 +1,9 @@
 package passport_test
 
 import (
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -11,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/internal/web"
 	"github.com/passport-go/passport/passporttest"
 	"github.com/passport-go/passport/storage/memory"
 )
@@ -127,6 +130,34 @@ func TestRequireLoginMayStandAroundAWholeProgram(t *testing.T) {
 			assert.Equal(t, http.StatusOK, b.get("/silent-logout").StatusCode)
 		} else {
 			assert.Equal(t, http.StatusUnauthorized, b.get("/", "Sec-Fetch-Mode", "cors").StatusCode, "a page like any other")
+		}
+	}
+}
+
+// Routers go by the path of the request, whatever it is. A page of ours at "/" must not
+// answer for another.
+func TestRequireLoginIsNotWalkedPast(t *testing.T) {
+	reached := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "reached") })
+	for name, edit := range map[string]func(*passport.Config){
+		"callback at the root": func(c *passport.Config) { c.RedirectURI = "http://localhost:3000/" },
+		"logout return at the root": func(c *passport.Config) {
+			c.LogoutMode, c.LogoutRedirectURI = passport.LogoutSilent, "http://localhost:3000"
+		},
+		"pages below the root": func(*passport.Config) {},
+	} {
+		c := passport.Config{ClientID: "client", RedirectURI: "http://localhost:3000/redirect"}
+		edit(&c)
+		guarded := newPassport(t, c)
+		h := guarded.Handler(guarded.RequireLogin(reached))
+		long := "&x=" + strings.Repeat("a", web.LongestPath)
+		for _, target := range []string{
+			"/secret?state=1", "/secret?state=1" + long, "//secret?state=1", "http://localhost:3000/secret?state=1" + long,
+			"/secret%0a?state=1", "/secret%5c?state=1", `/secret\?state=1`, "/login#/../secret", "/redirect#/secret?state=1", "/#/secret?state=1",
+		} {
+			r := httptest.NewRequest(http.MethodGet, target, nil)
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			assert.NotContains(t, w.Body.String(), "reached", "%s: %.40s", name, target)
 		}
 	}
 }

@@ -70,6 +70,17 @@ func (p Place) Requested(r *http.Request) string {
 	return p.Public(LocalPath(r.URL.RequestURI(), "/"))
 }
 
+// RequestedPath returns the decoded path, without the prefix, that the browser has asked
+// for. Unlike Requested it is not made fit for a redirect: it is read as net/http reads
+// the path that a router goes by, whose length has no bound, and in which "#" is a
+// character like others.
+func (p Place) RequestedPath(r *http.Request) string {
+	if u, err := url.ParseRequestURI(r.RequestURI); err == nil && u.Host == "" && p.Below(u.Path) {
+		return p.Local(u.Path)
+	}
+	return p.Local(r.URL.Path)
+}
+
 // Referrer returns the page that a request was made from, if it is one of the program,
 // which is at host, and not the request's own path; otherwise "".
 func (p Place) Referrer(r *http.Request, host string) string {
