@@ -118,12 +118,13 @@ func (w *Worker) retry(ctx context.Context, r storage.Revocation, wait time.Dura
 	retried.Due = w.c.Now().Add(wait).Truncate(time.Millisecond)
 	retried.Attempts++
 	defer w.Begin()
-	if w.isUnqueued(r) {
+	ctx, cancel := w.queueCall(ctx)
+	defer cancel()
+	if w.isUnqueued(r) { // or it is queued too, and the queue must not hand it out before
+		_ = w.c.Queue.Retry(ctx, r, retried.Due)
 		w.track(retried, true)
 		return
 	}
-	ctx, cancel := w.queueCall(ctx)
-	defer cancel()
 	switch err := w.c.Queue.Retry(ctx, r, retried.Due); {
 	case err == nil:
 		w.track(retried, false)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 func TestAFailedRevocationIsTriedAgainWithBackOffUntilItIsDone(t *testing.T) {
@@ -129,5 +130,22 @@ func TestAnUnreadableRevocationIsLeftToAnotherProcess(t *testing.T) {
 		if assert.Len(t, claimed, 1) {
 			assert.Zero(t, claimed[0].Attempts)
 		}
+	})
+}
+
+func TestRetryAfterIsHonouredForWhatIsNotSafelyQueuedToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		busy := unwell
+		busy.RetryAfter = time.Hour
+		provider := &provider{answer: failing(busy, 1000)}
+		s := unsafeStore{newStore()}
+		p := start(t, s, provider)
+		_, err := s.Save(t.Context(), record("a"))
+		require.NoError(t, err)
+		r, _ := p.Delete(t.Context(), "a")
+		p.Revoke(r)
+		time.Sleep(50 * time.Minute)
+		assert.Len(t, provider.called(), 1)
+		p.kill()
 	})
 }
