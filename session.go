@@ -96,18 +96,27 @@ func (s *Session) IDToken(ctx context.Context) (Secret, error) {
 	return t.IDToken, err
 }
 
-// read opens the tokens, once.
+// read opens the tokens, once. What it tells of a session that cannot be read may be
+// asked about the session, so mu is free by then.
 func (s *Session) read(ctx context.Context) (tokens, error) {
+	t, rec, err := s.open()
+	if err != nil {
+		return tokens{}, s.p.unreadable(ctx, rec, err)
+	}
+	return t, nil
+}
+
+func (s *Session) open() (tokens, storage.Record, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.tokens == nil {
 		t, err := openTokens(s.p.records, s.rec)
 		if err != nil {
-			return tokens{}, s.p.unreadable(ctx, s.rec, err)
+			return tokens{}, s.rec, err
 		}
 		s.tokens = &t
 	}
-	return *s.tokens, nil
+	return *s.tokens, s.rec, nil
 }
 
 // accessToken is what many requests ask for, and nothing besides.
@@ -119,19 +128,27 @@ type accessToken struct {
 // readAccessToken opens the access token alone, once: a copy of all tokens would be
 // most of what it costs.
 func (s *Session) readAccessToken(ctx context.Context) (accessToken, error) {
+	t, rec, err := s.openAccessToken()
+	if err != nil {
+		return accessToken{}, s.p.unreadable(ctx, rec, err)
+	}
+	return t, nil
+}
+
+func (s *Session) openAccessToken() (accessToken, storage.Record, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.tokens != nil {
-		return accessToken{s.tokens.AccessToken, s.tokens.Expiry}, nil
+		return accessToken{s.tokens.AccessToken, s.tokens.Expiry}, s.rec, nil
 	}
 	if s.access == nil {
 		token, expiresAt, err := s.p.records.OpenAccessToken(s.rec)
 		if err != nil {
-			return accessToken{}, s.p.unreadable(ctx, s.rec, err)
+			return accessToken{}, s.rec, err
 		}
 		s.access = &accessToken{Secret(token), unixTime(expiresAt)}
 	}
-	return *s.access, nil
+	return *s.access, s.rec, nil
 }
 
 // Format prints the user and nothing else, whatever the verb.
@@ -184,18 +201,24 @@ func (s *Session) SetData(ctx context.Context, v any) error {
 		return err
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	rec := s.rec
+	s.mu.Unlock()
 	var h head
 	var t tokens
-	rec, err := s.p.update(ctx, s.rec, func(stored *head, current *tokens) bool {
+	rec, err = s.p.update(ctx, rec, func(stored *head, current *tokens) bool {
 		current.Data = data
 		h, t = *stored, *current
 		return true
 	})
-	if err == nil {
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if rec.Revision > s.rec.Revision {
 		s.rec, s.head, s.tokens = rec, &h, &t
 	}
-	return err
+	return nil
 }
 
 func encodeData(v any) (Secret, error) {

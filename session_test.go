@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -437,4 +438,37 @@ func TestDataIsBoundedAndBringsNoSessionBack(t *testing.T) {
 	b.logout("Accept", "application/json")
 	assert.ErrorIs(t, session.SetData(t.Context(), cart{}), passport.ErrNoSession)
 	assert.Empty(t, s.sessions(alice))
+}
+
+// What OnEvent asks the session must not wait for the look that caused the event.
+func TestOnEventMayAskTheSessionThatCannotBeRead(t *testing.T) {
+	var store *memory.Store
+	var asked string
+	s := newSite(t, func(c *passport.Config) {
+		store = memory.New(memory.Options{Now: c.Now})
+		c.Store, c.EncryptionKeys = store, someKey()
+		c.OnEvent = func(e passport.Event) {
+			if e.Context == nil {
+				return
+			}
+			if in := passport.SessionFrom(e.Context); in != nil {
+				asked = in.Subject()
+				_, err := in.Profile(e.Context)
+				assert.Error(t, err)
+			}
+		}
+	})
+	b := s.signedIn()
+	s.mux.HandleFunc("GET /broken", func(w http.ResponseWriter, r *http.Request) {
+		_, err := passport.SessionFrom(r.Context()).Profile(r.Context())
+		assert.ErrorIs(t, err, passport.ErrNoSession)
+	})
+	rec, err := store.Load(t.Context(), b.session().ID())
+	require.NoError(t, err)
+	rec.Data = slices.Clone(rec.Data)
+	rec.Data[len(rec.Data)-1] ^= 1
+	_, err = store.Save(t.Context(), rec)
+	require.NoError(t, err)
+	b.get("/broken")
+	assert.NotEmpty(t, asked)
 }
