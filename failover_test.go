@@ -445,3 +445,15 @@ func TestAMarkAloneIsMadeAgain(t *testing.T) {
 	_, err = s.stranger().VerifyBearer(t.Context(), token)
 	assert.ErrorIs(t, err, passport.ErrBearerSignedOut)
 }
+
+// The login that is stopped need not be the user's, but the session is.
+func TestALogoutThatFindsASessionByItsLoginIsPendingUntilItIsSafe(t *testing.T) {
+	s, store := newReplicatedSite(t, true)
+	b := s.browser()
+	v := &verbCarrier{s: s, p: s.p}
+	require.False(t, v.callback(b.link(delivered(v.login(plain)))).failed)
+	store.lag()
+	l, _, err := s.p.EndBrowserSession(t.Context(), v.jar.state())
+	assert.ErrorIs(t, err, storage.ErrNotReplicated)
+	assert.Equal(t, passport.OutcomePending, l.App)
+}

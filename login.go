@@ -125,12 +125,12 @@ func (p *Passport) beginLogin(ctx context.Context, b BrowserState, o LoginOption
 	if err != nil {
 		return "", b, err
 	}
-	unfinished := p.logoutUnfinished(ctx, b)
+	look, cancel := context.WithTimeout(ctx, beginTimeout)
+	defer cancel()
+	unfinished := p.logoutUnfinished(look, b)
 	if unfinished && o.Prompt == "none" {
 		return "", b, errLoginRequired
 	}
-	look, cancel := context.WithTimeout(ctx, beginTimeout)
-	defer cancel()
 	binding := p.bindingFor(look, b)
 	l := p.newLogin(look, b, binding, o.ReturnTo)
 	l.MaxAge, l.Remember = o.maxAge(), int64(o.Remember/time.Second)

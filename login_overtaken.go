@@ -40,7 +40,11 @@ func (p *Passport) retire(ctx context.Context, binding Secret, app Outcome) (ses
 	} else {
 		p.c.Logger.WarnContext(ctx, "passport: too many logouts by browsers without a session; this one does not stop logins whose requests are in flight")
 	}
-	if err != nil && !notSafe(err) && !errors.Is(err, storage.ErrFull) { // if the store is full, sessions are still ended
+	if errors.Is(err, storage.ErrFull) { // sessions are still ended
+		p.c.Logger.ErrorContext(ctx, "passport: the store is full, so a login that was begun before a logout may end after it", "error", err)
+		err = nil
+	}
+	if err != nil && !notSafe(err) {
 		return nil, err
 	}
 	removed, removeErr := p.records.DeleteMatching(ctx, storage.Match{
@@ -202,7 +206,9 @@ func (p *Passport) use(ctx context.Context, l loginstate.State, code string) (st
 }
 
 // keepOutcome keeps what came of a login, its failure too, for a browser that loads
-// the callback again. That it cannot be kept is no reason to fail; errLoggedOut is.
+// the callback again. A session that it cannot be kept of must not be given out: the
+// entry is where a logout finds it that comes before the response, and whether one has
+// come is not known.
 func (p *Passport) keepOutcome(ctx context.Context, used storage.Record, code string, sessionID Secret) error {
 	body, err := json.Marshal(loginEntry{Code: p.hashOfCode(code), Finished: true, SessionID: sessionID.Reveal()})
 	if err != nil {
@@ -212,8 +218,8 @@ func (p *Passport) keepOutcome(ctx context.Context, used storage.Record, code st
 	if errors.Is(err, storage.ErrNotFound) {
 		return errLoggedOut
 	}
-	if err != nil {
-		p.c.Logger.WarnContext(ctx, "passport: the outcome of a login could not be kept for a reload", "error", err)
+	if err != nil && !notSafe(err) {
+		return storeError(err)
 	}
 	return nil
 }

@@ -203,3 +203,30 @@ func TestStrangersFillNoStoreWithLogouts(t *testing.T) {
 	}
 	s.signedIn()
 }
+
+// The logout comes between the session and the note by which a logout would find it.
+func TestALoginIsNotFinishedWhileNobodyCanTellWhetherALogoutHasCome(t *testing.T) {
+	store := &faultyStore{}
+	s := newSite(t, func(c *passport.Config) {
+		store.Store = memory.New(memory.Options{Now: c.Now})
+		c.Store, c.EncryptionKeys = store, someKey()
+	})
+	b := s.browser()
+	v := &verbCarrier{s: s, p: s.p}
+	link, state := b.link(delivered(v.login(plain))), v.jar.state()
+	saves := 0
+	store.hook(func(method, _ string) {
+		if method != "Save" {
+			return
+		}
+		if saves++; saves == 2 { // the session
+			store.hook(nil)
+			_, _, err := s.p.EndBrowserSession(t.Context(), state)
+			assert.NoError(t, err)
+			store.fail("Save")
+		}
+	})
+	assert.True(t, v.callback(link).failed)
+	assert.Equal(t, 2, saves)
+	assert.Zero(t, v.jar.state().Session)
+}

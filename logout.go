@@ -207,7 +207,7 @@ func (p *Passport) stopLogins(ctx context.Context, b BrowserState, app Outcome, 
 			p.retryBindings(bindings[i:])
 			return sessions, err
 		}
-		if err != nil && app != OutcomeSkipped { // else it may be anybody's
+		if err != nil && (app != OutcomeSkipped || n > 0) { // else it may be anybody's
 			p.retryBindings(bindings[i : i+1])
 			unsafe = errors.Join(unsafe, err)
 		}
@@ -232,10 +232,6 @@ func (p *Passport) stopLogin(ctx context.Context, binding Secret, app Outcome, e
 			sessions++
 		}
 		err = errors.Join(err, endErr)
-	}
-	if errors.Is(err, storage.ErrFull) {
-		p.c.Logger.ErrorContext(ctx, "passport: the store is full, so a login that was begun before a logout may end after it", "error", err)
-		return sessions, nil
 	}
 	return sessions, err
 }
@@ -272,7 +268,17 @@ func (u *unendedSession) Do(ctx context.Context) error {
 	return nil
 }
 
-func (u *unendedSession) After(retry.Job) retry.Job { return u }
+// After keeps what the older one has still to do: a logout ends bearer tokens too, and
+// a session that is not known to be gone lives on.
+func (u *unendedSession) After(older retry.Job) retry.Job {
+	if o, ok := older.(*unendedSession); ok {
+		u.gone = u.gone && o.gone
+		if o.event == EventLogout {
+			u.event = EventLogout
+		}
+	}
+	return u
+}
 
 func (u *unendedSession) Loses() bool { return !u.gone }
 
@@ -312,9 +318,7 @@ func (p *Passport) confirmed(ctx context.Context, b BrowserState) bool {
 	if session == "" {
 		return false
 	}
-	call, cancel := p.records.Bound(ctx)
-	defer cancel()
-	_, err := p.records.Load(call, p.confirmation(Secret(session)).ID)
+	_, err := p.records.Look(ctx, p.confirmation(Secret(session)).ID)
 	return err == nil
 }
 

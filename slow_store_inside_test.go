@@ -160,3 +160,16 @@ func TestALogoutIsCarriedOutWhenTheStoreAnswersAgain(t *testing.T) {
 		require.NoError(t, p.Close(t.Context()))
 	})
 }
+
+func TestTheBeginningOfALoginWaitsForNoStoreBeyondItsBound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &slowStore{Store: memory.New(memory.Options{})}
+		p := benchPassport(t, func(c *Config) {
+			c.Store, c.EncryptionKeys = store, [][]byte{[]byte("a key of exactly thirty-two byte")}
+		})
+		store.delay.Store(int64(time.Hour))
+		began := time.Now()
+		_, _, err := p.BeginLogin(t.Context(), BrowserState{Logout: p.newLogoutState("some sid")}, LoginOptions{})
+		assert.LessOrEqual(t, time.Since(began), beginTimeout, err)
+	})
+}
