@@ -75,7 +75,8 @@ func (h Health) Ready() bool { return h.Status != HealthDown }
 func (p *Passport) CheckHealth(ctx context.Context) Health {
 	provider := make(chan HealthPart, 1)
 	if !p.tasks.Start(func(context.Context) { provider <- partOf(p.providerHealth.Result(ctx)) }) {
-		provider <- HealthPart{Status: HealthDown, Checked: time.Now()}
+		down := HealthPart{Status: HealthDown, Checked: time.Now().UTC()}
+		return Health{Status: HealthDown, Store: down, Provider: down}
 	}
 	h := Health{Status: HealthOK, Store: partOf(p.storeHealth.Result(ctx)), Provider: <-provider}
 	switch {

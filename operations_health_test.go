@@ -66,7 +66,16 @@ func TestReadinessIsForReading(t *testing.T) {
 }
 
 func TestAfterCloseNothingIsReady(t *testing.T) {
-	s := newSite(t)
-	require.NoError(t, s.p.Close(t.Context()))
-	assert.Equal(t, http.StatusServiceUnavailable, record(s.p.Readiness, "GET", "/readyz").Code)
+	for _, probed := range []bool{false, true} {
+		s := newSite(t)
+		if probed {
+			require.Equal(t, http.StatusOK, record(s.p.Readiness, "GET", "/readyz").Code)
+		}
+		require.NoError(t, s.p.Close(t.Context()))
+		assert.Equal(t, http.StatusServiceUnavailable, record(s.p.Readiness, "GET", "/readyz").Code, "probed before: %v", probed)
+		h := s.p.CheckHealth(t.Context())
+		for _, status := range []passport.HealthStatus{h.Status, h.Store.Status, h.Provider.Status} {
+			assert.Equal(t, passport.HealthDown, status, "probed before: %v", probed)
+		}
+	}
 }
