@@ -65,8 +65,8 @@ type HealthPart struct {
 func (h Health) Ready() bool { return h.Status != HealthDown }
 
 // CheckHealth finds out whether the Store and the provider work. The result for the
-// Store is up to two seconds old, and that for the provider up to thirty, however many
-// ask, so it may be called for each probe. A part that has not answered when it should
+// Store is up to two seconds old, and that for the provider up to thirty, or 35 while a
+// new check is running, however many ask, so it may be called for each probe. A part that has not answered when it should
 // have, or when ctx ends, is down. CheckHealth waits for the Store for up to two seconds,
 // and for the provider for 0.3; what is found of that later is for the next call. After
 // [Passport.Close] all is down.

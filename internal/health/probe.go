@@ -17,7 +17,7 @@ type Config struct {
 
 	Timeout  time.Duration // of one check
 	Life     time.Duration // of its result
-	Patience time.Duration // of those who ask; they get the result before, if that is not in time
+	Patience time.Duration // of those who ask; they get the result before, unless that is older than Life and Timeout
 
 	// Start runs f in a goroutine, or reports that it is too late for one.
 	Start func(f func(ctx context.Context)) bool
@@ -93,11 +93,13 @@ func (p *Probe) wait(ctx context.Context, r *run) Result {
 	}
 }
 
-// before is the last result while a check is under way that has not timed out.
+// before is the last result while a check is under way that has not timed out. One of
+// long ago says nothing, as when nobody has asked for an hour.
 func (p *Probe) before(r *run) (last Result, known bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.last, !p.last.At.IsZero() && time.Since(r.begun) < p.c.Timeout
+	young := !p.last.At.IsZero() && time.Since(p.last.At) < p.c.Life+p.c.Timeout
+	return p.last, young && time.Since(r.begun) < p.c.Timeout
 }
 
 func (p *Probe) check(ctx context.Context, r *run) {

@@ -128,3 +128,29 @@ func TestTheImpatientGetTheResultBefore(t *testing.T) {
 		assert.Error(t, err, "it has timed out")
 	})
 }
+
+// The first probe after a quiet hour must not report what was true before it.
+func TestAResultOfLongAgoIsNotTheResultBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var hangs atomic.Bool
+		p := New(Config{Timeout: 4 * time.Second, Patience: time.Second, Life: 10 * time.Second, Start: start, Check: func(ctx context.Context) error {
+			if !hangs.Load() {
+				return nil
+			}
+			<-ctx.Done()
+			return ctx.Err()
+		}})
+		for _, row := range []struct {
+			age  time.Duration
+			want error
+		}{{12 * time.Second, nil}, {13 * time.Second, errSlow}, {time.Hour, errSlow}} { // and a second of patience
+			hangs.Store(false)
+			time.Sleep(time.Hour)
+			assert.NoError(t, p.Result(t.Context()).Err)
+			hangs.Store(true)
+			time.Sleep(row.age)
+			assert.Equal(t, row.want, p.Result(t.Context()).Err, "after %s", row.age)
+			time.Sleep(5 * time.Second)
+		}
+	})
+}
