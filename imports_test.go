@@ -54,7 +54,8 @@ var walls = map[string][]string{
 	"internal/notice":      {module + "/storage", module + "/internal/ended", module + "/internal/tasks"},
 	"internal/retry":       {module + "/storage", module + "/internal/tasks"},
 	"internal/ended":       {},
-	"internal/circuit":     {module + "/storage"},
+	"internal/answer":      {module + "/storage"},
+	"internal/circuit":     {module + "/internal/answer"},
 	"internal/tokencache":  {},
 	"internal/records": {
 		module + "/storage", module + "/storage/memory", module + "/internal/circuit", module + "/internal/ended", module + "/internal/envelope", module + "/internal/seal", module + "/internal/strictbase64",
@@ -74,7 +75,7 @@ var walls = map[string][]string{
 		module + "/internal/authdomain", module + "/internal/jwt", module + "/internal/text",
 		"golang.org/x/oauth2", "golang.org/x/sync/singleflight", "github.com/go-jose/go-jose/v4/...",
 	},
-	"internal/observe":    {module + "/storage"},
+	"internal/observe":    {module + "/internal/answer", module + "/storage"},
 	"internal/health":     {},
 	"otel":                {module, "go.opentelemetry.io/otel/..."},
 	"internal/revocation": {module + "/internal/tasks", module + "/storage"},

@@ -179,7 +179,7 @@ type Stats struct {
 // StoreCalls counts the calls of one method of the Store.
 type StoreCalls struct {
 	Calls  uint64        `json:"calls"`
-	Errors uint64        `json:"errors"`  // the store could not answer
+	Errors uint64        `json:"errors"`  // the store could not answer; no is an answer, such as storage.ErrFull
 	Time   time.Duration `json:"time_ns"` // of all calls together
 }
 

@@ -11,11 +11,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
-	"github.com/passport-go/passport/storage"
+	"github.com/passport-go/passport/internal/answer"
 )
 
 const (
@@ -97,8 +96,8 @@ func (c *Circuit) leave(ctx context.Context, began time.Time, err error) {
 	c.inFlight--
 	closes := false
 	switch {
-	case !answered(err) && ctx.Err() != nil:
-	case answered(err) && time.Since(began) < Slow:
+	case !answer.Is(err) && ctx.Err() != nil:
+	case answer.Is(err) && time.Since(began) < Slow:
 		c.failures, closes, c.open = 0, c.open, false
 	default:
 		c.failed(began, err)
@@ -123,12 +122,4 @@ func (c *Circuit) failed(began time.Time, err error) {
 	c.open, c.probe = true, time.Now().Add(probeEvery)
 	c.logger.Error("passport: the store does not answer in time: requests get a 503 until it does, and logouts are tried again",
 		"failures", c.failures, "error", err)
-}
-
-// answered reports whether the store has answered, even if the answer is no.
-func answered(err error) bool {
-	is := func(answer error) bool { return errors.Is(err, answer) }
-	return err == nil || slices.ContainsFunc([]error{
-		storage.ErrNotFound, storage.ErrConflict, storage.ErrFull, storage.ErrNotReplicated, storage.ErrEmptyMatch,
-	}, is)
 }

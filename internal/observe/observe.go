@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/passport-go/passport/storage"
+	"github.com/passport-go/passport/internal/answer"
 )
 
 // Span is an operation that is being traced. Either function may be nil.
@@ -107,20 +107,13 @@ func measure[T any](ctx context.Context, m *Meter, c call, do func(context.Conte
 	of := &m.counters[c]
 	of.nanoseconds.Add(int64(time.Since(begun)))
 	of.calls.Add(1)
-	failed := failure(err)
+	failed := err
+	if answer.Is(err) {
+		failed = nil
+	}
 	if failed != nil && !errors.Is(failed, context.Canceled) { // by the caller
 		of.errors.Add(1)
 	}
 	span.Ended(failed)
 	return result, err
-}
-
-// failure is the error of a store that could not answer. The others are answers.
-func failure(err error) error {
-	for _, answer := range []error{storage.ErrNotFound, storage.ErrConflict, storage.ErrEmptyMatch, errors.ErrUnsupported} {
-		if errors.Is(err, answer) {
-			return nil
-		}
-	}
-	return err
 }
