@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -12,19 +14,55 @@ import (
 	"github.com/passport-go/passport"
 )
 
-// Observe registers the metrics that p counts, and how many revocations are pending,
-// which is asked of the store each time that the metrics are collected. They are
-// observed until p is closed and the meter provider shut down.
+// Observe adds p to those whose metrics are collected: what they count, and how many
+// revocations are pending, which is asked of their stores at each collection. They are
+// observed until the meter provider is shut down.
+//
+// The metrics of several Passports are one, with no attribute to tell them apart. Counts
+// are added, and so are the pending revocations; the age is that of the oldest of all. If
+// one of the stores cannot be asked, neither is observed: a part would look like the
+// whole. Two Passports of the same client and store have one queue, which is counted
+// twice.
 func (i *Instrumentation) Observe(p *passport.Passport) error {
-	o := &observed{p: p}
+	o := &i.observed
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.passports) == 0 {
+		if err := o.register(i.meter); err != nil {
+			return fmt.Errorf("passport/otel: %w", err)
+		}
+	}
+	if !slices.Contains(o.passports, p) {
+		o.passports = append(o.passports, p)
+	}
+	return nil
+}
+
+// observed are Passports, and the instruments that they share: of two that observe the
+// same gauge, the meter provider keeps the last.
+type observed struct {
+	mu        sync.Mutex
+	passports []*passport.Passport
+
+	begun, ended, loginFailed, refreshes, attempts, finished, bearers metric.Int64ObservableCounter
+	pending, oldest                                                   metric.Float64ObservableGauge
+}
+
+func (o *observed) all() []*passport.Passport {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.passports)
+}
+
+func (o *observed) register(meter metric.Meter) error {
 	var errs []error
 	counter := func(name, unit, description string) metric.Int64ObservableCounter {
-		c, err := i.meter.Int64ObservableCounter(name, metric.WithUnit(unit), metric.WithDescription(description))
+		c, err := meter.Int64ObservableCounter(name, metric.WithUnit(unit), metric.WithDescription(description))
 		errs = append(errs, err)
 		return c
 	}
 	gauge := func(name, unit, description string) metric.Float64ObservableGauge {
-		g, err := i.meter.Float64ObservableGauge(name, metric.WithUnit(unit), metric.WithDescription(description))
+		g, err := meter.Float64ObservableGauge(name, metric.WithUnit(unit), metric.WithDescription(description))
 		errs = append(errs, err)
 		return g
 	}
@@ -38,25 +76,15 @@ func (i *Instrumentation) Observe(p *passport.Passport) error {
 	o.pending = gauge("passport.revocation.pending", "{token}", "Refresh tokens that have yet to be revoked, on all instances.")
 	o.oldest = gauge("passport.revocation.oldest", "s", "How long the oldest of them has waited.")
 	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("passport/otel: %w", err)
+		return err
 	}
-	_, err := i.meter.RegisterCallback(o.observe, o.begun, o.ended, o.loginFailed, o.refreshes, o.attempts, o.finished, o.bearers, o.pending, o.oldest)
-	if err != nil {
-		return fmt.Errorf("passport/otel: %w", err)
-	}
-	return nil
-}
-
-// observed is a Passport with its instruments.
-type observed struct {
-	p *passport.Passport
-
-	begun, ended, loginFailed, refreshes, attempts, finished, bearers metric.Int64ObservableCounter
-	pending, oldest                                                   metric.Float64ObservableGauge
+	_, err := meter.RegisterCallback(o.observe, o.begun, o.ended, o.loginFailed, o.refreshes, o.attempts, o.finished, o.bearers, o.pending, o.oldest)
+	return err
 }
 
 func (o *observed) observe(ctx context.Context, to metric.Observer) error {
-	s := o.p.Stats()
+	all := o.all()
+	s := totals(all)
 	count := func(c metric.Int64Observable, n uint64, attributes ...attribute.KeyValue) {
 		to.ObserveInt64(c, int64(n), metric.WithAttributes(attributes...))
 	}
@@ -75,25 +103,62 @@ func (o *observed) observe(ctx context.Context, to metric.Observer) error {
 	count(o.bearers, s.BearersAccepted, outcome("accepted"))
 	count(o.bearers, s.BearersRefused, outcome("refused"))
 	count(o.bearers, s.BearersUnverified, outcome("unverified"))
-	return o.observeQueue(ctx, to)
+	return o.observeQueues(ctx, to, all)
+}
+
+// totals adds up what is observed of the counts of all.
+func totals(all []*passport.Passport) passport.Stats {
+	total := passport.Stats{SessionsEnded: map[passport.EventName]uint64{}, LoginsFailed: map[passport.LoginFailure]uint64{}}
+	for _, p := range all {
+		s := p.Stats()
+		for cause, n := range s.SessionsEnded {
+			total.SessionsEnded[cause] += n
+		}
+		for reason, n := range s.LoginsFailed {
+			total.LoginsFailed[reason] += n
+		}
+		total.SessionsBegun += s.SessionsBegun
+		total.Refreshes += s.Refreshes
+		total.RefreshesFailed += s.RefreshesFailed
+		total.RevocationsTried += s.RevocationsTried
+		total.RevocationsDone += s.RevocationsDone
+		total.RevocationsFailed += s.RevocationsFailed
+		total.BearersAccepted += s.BearersAccepted
+		total.BearersRefused += s.BearersRefused
+		total.BearersUnverified += s.BearersUnverified
+	}
+	return total
 }
 
 func outcome(name string) attribute.KeyValue { return attribute.String("passport.outcome", name) }
 
-// observeQueue observes nothing if the store cannot count: a gap is true.
-func (o *observed) observeQueue(ctx context.Context, to metric.Observer) error {
-	n, err := o.p.PendingRevocations(ctx)
-	if errors.Is(err, errors.ErrUnsupported) {
+// observeQueues observes nothing if no store can count, or one does not answer: a gap is
+// true.
+func (o *observed) observeQueues(ctx context.Context, to metric.Observer, all []*passport.Passport) error {
+	pending, counted := 0, 0
+	var oldest time.Time
+	for _, p := range all {
+		n, err := p.PendingRevocations(ctx)
+		if errors.Is(err, errors.ErrUnsupported) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		counted++
+		pending += n.Pending
+		if oldest.IsZero() || !n.Oldest.IsZero() && n.Oldest.Before(oldest) {
+			oldest = n.Oldest
+		}
+	}
+	if counted == 0 {
 		return nil
 	}
-	if err != nil {
-		return err
-	}
 	age := 0.0
-	if !n.Oldest.IsZero() {
-		age = max(time.Since(n.Oldest).Seconds(), 0)
+	if !oldest.IsZero() {
+		age = max(time.Since(oldest).Seconds(), 0)
 	}
-	to.ObserveFloat64(o.pending, float64(n.Pending))
+	to.ObserveFloat64(o.pending, float64(pending))
 	to.ObserveFloat64(o.oldest, age)
 	return nil
 }

@@ -52,13 +52,14 @@ type Options struct {
 	Identities bool
 }
 
-// Instrumentation traces and measures. One may serve several Passports, whose metrics
-// are then one. It may be used from many goroutines at once.
+// Instrumentation traces and measures. One serves all Passports of a meter provider, and
+// their metrics are one; a second one there would overwrite the first one's gauges. It may be used from many goroutines at once.
 type Instrumentation struct {
 	identities bool
 	tracer     trace.Tracer
 	meter      metric.Meter
 	duration   metric.Float64Histogram
+	observed   observed
 }
 
 // New creates the instruments.

@@ -3,6 +3,7 @@ package passportotel_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -58,6 +59,7 @@ func (d *distant) fail(err error) {
 type site struct {
 	t        *testing.T
 	p        *passport.Passport
+	i        *passportotel.Instrumentation
 	auth     *passporttest.Server
 	url      string
 	store    *distant
@@ -79,6 +81,7 @@ func newSite(t *testing.T, o passportotel.Options) *site {
 	o.TracerProvider, o.MeterProvider = traces, metric.NewMeterProvider(metric.WithReader(s.reader))
 	i, err := passportotel.New(o)
 	require.NoError(t, err)
+	s.i = i
 
 	var handler http.Handler
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -363,6 +366,55 @@ func TestMetricsCount(t *testing.T) {
 	}
 	assert.Greater(t, m["passport.revocation.oldest"].values[""], 0.0)
 	lift()
+}
+
+// queued is a store with revocations that nobody works off.
+type queued struct {
+	*memory.Store
+	n   storage.RevocationCount
+	err error
+}
+
+func (q *queued) CountRevocations(context.Context, string) (storage.RevocationCount, error) {
+	return q.n, q.err
+}
+
+// The programs of several tenants observe them all on one Instrumentation: none of their
+// gauges overwrites another.
+func TestTheMetricsOfSeveralPassportsAreOne(t *testing.T) {
+	s := newSite(t, passportotel.Options{})
+	s.signIn()
+	now := time.Now()
+	var stores []*queued
+	for i, n := range []storage.RevocationCount{{Pending: 3, Oldest: now.Add(-time.Hour)}, {Pending: 4, Oldest: now.Add(-time.Minute)}, {}} {
+		store := &queued{memory.New(memory.Options{}), n, nil}
+		p, err := passport.New(s.i.Config(passport.Config{
+			ClientID: fmt.Sprint("client ", i), AuthDomain: s.auth.URL, RedirectURI: s.url + "/redirect",
+			Store: store, EncryptionKeys: [][]byte{[]byte("a key of exactly thirty-two byte")}, BearerTokens: true,
+		}))
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = p.Close(context.Background()) })
+		_, _ = p.VerifyBearer(t.Context(), "nonsense")
+		require.NoError(t, s.i.Observe(p))
+		require.NoError(t, s.i.Observe(p), "again")
+		stores = append(stores, store)
+	}
+	m := s.collect()
+	assert.InDelta(t, 7, m["passport.revocation.pending"].values[""], 0)
+	assert.InDelta(t, time.Hour.Seconds(), m["passport.revocation.oldest"].values[""], 60)
+	assert.InDelta(t, 3, m["passport.bearer.checked"].values["refused"], 0)
+	assert.InDelta(t, 1, m["passport.session.begun"].values[""], 0)
+
+	stores[1].err = errors.New("connection refused")
+	var data metricdata.ResourceMetrics
+	require.ErrorIs(t, s.reader.Collect(t.Context(), &data), passport.ErrStoreUnavailable)
+	for _, in := range data.ScopeMetrics {
+		for _, m := range in.Metrics {
+			assert.NotEqual(t, "passport.revocation.pending", m.Name, "a part is not the whole")
+		}
+	}
+	stores[1].err = errors.ErrUnsupported
+	assert.InDelta(t, 3, s.collect()["passport.revocation.pending"].values[""], 0)
 }
 
 // The table in the documentation has each metric, and no other.
