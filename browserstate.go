@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
 	"time"
 
 	"github.com/passport-go/passport/internal/logoutstate"
@@ -36,11 +37,22 @@ type BrowserState struct {
 	// credentials.
 	LogoutFinished bool
 
-	begun Secret // the one of Logins that BeginLogin has just used
+	// The login that BeginLogin has just begun: the one of Logins that it uses, and its
+	// state.
+	begun, begunState Secret
 
 	// Session, as the login that FinishLogin has just finished wants it.
 	endsWithBrowser bool
 	remember        time.Duration // 0: for Config.SessionLifetime
+}
+
+// IsLoginReturn reports whether query is the response to the login for which
+// [Passport.BeginLogin] has returned b: whether it has that login's state (RFC 6749
+// §4.1.2). It is for drivers that wait for one login, because the login's URL does not
+// contain the state if the request was pushed (RFC 9126 §4). It is false for any other
+// b, such as one that has been stored. Only FinishLogin verifies the response.
+func (b BrowserState) IsLoginReturn(query url.Values) bool {
+	return b.begunState != "" && Secret(query.Get("state")) == b.begunState
 }
 
 func (b BrowserState) lastLogout() logoutstate.State {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/passporttest"
 )
 
 func TestALogoutReturnShowsNothingOfItsQuery(t *testing.T) {
@@ -73,4 +75,46 @@ func TestASecretIsNotEncoded(t *testing.T) {
 	for _, shown := range printed(h) {
 		assert.NotContains(t, shown, "hush")
 	}
+}
+
+// A provider may get the request ahead of the browser (RFC 9126), and then the address
+// does not have the state.
+func TestABrowserStateKnowsTheReturnFromTheLoginThatWasBegunWithIt(t *testing.T) {
+	auth := passporttest.NewServer(passporttest.Options{AutoLogin: true, RequirePushedRequests: true})
+	t.Cleanup(auth.Close)
+	p, err := passport.New(passport.Config{
+		ClientID: passporttest.ClientID, Discover: true, Issuer: auth.Issuer(), RedirectURI: "http://localhost:3000/redirect",
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, p.Close(t.Context())) })
+	address, first, err := p.BeginLogin(t.Context(), passport.BrowserState{}, passport.LoginOptions{})
+	require.NoError(t, err)
+	_, second, err := p.BeginLogin(t.Context(), first, passport.LoginOptions{})
+	require.NoError(t, err)
+	assert.Equal(t, first.Logins, second.Logins, "the bindings do not tell them apart")
+
+	response := responseTo(t, auth, address)
+	assert.True(t, first.IsLoginReturn(response))
+	assert.False(t, second.IsLoginReturn(response))
+	assert.False(t, first.IsLoginReturn(url.Values{"state": {""}, "code": response["code"]}))
+	assert.False(t, passport.BrowserState{Logins: first.Logins}.IsLoginReturn(response), "it was stored")
+	assert.False(t, passport.BrowserState{}.IsLoginReturn(url.Values{}))
+
+	_, after, err := p.FinishLogin(t.Context(), first, response)
+	require.NoError(t, err)
+	assert.False(t, after.IsLoginReturn(response), "it is finished")
+}
+
+// responseTo visits a login's address, and returns the query that the browser comes
+// back with.
+func responseTo(t *testing.T, auth *passporttest.Server, address string) url.Values {
+	t.Helper()
+	browser := auth.Browser()
+	browser.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	res, err := browser.Get(address)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	to, err := res.Location()
+	require.NoError(t, err)
+	return to.Query()
 }

@@ -159,7 +159,9 @@ func (p *Passport) beginLogin(ctx context.Context, b BrowserState, o LoginOption
 		p.failLogin(ctx, err)
 		return "", b, err
 	}
-	return address, b.withLogin(binding), nil
+	after := b.withLogin(binding)
+	after.begunState = Secret(state)
+	return address, after, nil
 }
 
 // authorizeURL tells a provider that refuses a pushed request from one that cannot be
@@ -337,7 +339,7 @@ func (p *Passport) FinishLogin(ctx context.Context, b BrowserState, query url.Va
 		return LoginResult{ReturnTo: l.ReturnTo}, b, err
 	}
 	defer span.Ended(nil)
-	b.Session, b.begun, b.endsWithBrowser = in.SessionID, "", l.EndsWithBrowser
+	b.Session, b.begun, b.begunState, b.endsWithBrowser = in.SessionID, "", "", l.EndsWithBrowser
 	b.remember = time.Duration(l.Remember) * time.Second
 	if in.Reauthentication == OutcomeDone || !p.logoutUnfinished(ctx, b) {
 		p.dropHint(ctx, b)

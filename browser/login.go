@@ -23,7 +23,7 @@ func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) error {
 	if !atTop() {
 		return ErrEmbedded
 	}
-	address, err := p.beginLogin(ctx, o)
+	address, _, err := p.beginLogin(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -38,18 +38,18 @@ func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) error {
 
 // beginLogin begins a login that any tab of the browser can finish, until the user
 // signs out.
-func (p *Passport) beginLogin(ctx context.Context, o passport.LoginOptions) (address string, err error) {
+func (p *Passport) beginLogin(ctx context.Context, o passport.LoginOptions) (address string, begun passport.BrowserState, err error) {
 	if err := p.makeUp(ctx); err != nil {
-		return "", err
+		return "", begun, err
 	}
 	for {
 		s, err := p.state.load(ctx)
 		if err != nil {
-			return "", fmt.Errorf("browser: the logins in progress could not be looked up: %w", err)
+			return "", begun, fmt.Errorf("browser: the logins in progress could not be looked up: %w", err)
 		}
 		address, b, err := p.engine.BeginLogin(ctx, s.browser(), o)
 		if err != nil {
-			return "", err
+			return "", begun, err
 		}
 		noted := false
 		_, err = p.state.update(ctx, func(now *state) {
@@ -62,10 +62,10 @@ func (p *Passport) beginLogin(ctx context.Context, o passport.LoginOptions) (add
 			}
 		})
 		if err != nil {
-			return "", fmt.Errorf("browser: the login could not be noted: %w", err)
+			return "", begun, fmt.Errorf("browser: the login could not be noted: %w", err)
 		}
 		if noted {
-			return address, nil
+			return address, b, nil
 		}
 	}
 }

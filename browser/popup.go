@@ -51,13 +51,11 @@ func (p *Passport) LoginPopup(ctx context.Context, o passport.LoginOptions) (*pa
 	if err := p.reach(ctx); err != nil {
 		return nil, err
 	}
-	address, err := p.beginLogin(ctx, o)
+	address, begun, err := p.beginLogin(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	values, err := w.visit(ctx, address, func(values url.Values) bool {
-		return values.Get("state") != "" && strings.Contains(address, url.QueryEscape(values.Get("state")))
-	})
+	values, err := w.visit(ctx, address, begun.IsLoginReturn)
 	if err != nil {
 		return nil, err
 	}

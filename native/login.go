@@ -45,7 +45,7 @@ func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) (*passpor
 	if _, err := p.current.update(ctx, func(s *userState) { s.addLogins(b) }); err != nil {
 		return nil, err
 	}
-	address := l.start(loginURL, isReturnTo(p.login.Path, "state", stateOf(loginURL)), l.showUnexpected)
+	address := l.start(loginURL, p.isLoginReturn(b), l.showUnexpected)
 	wait, cancel := context.WithTimeout(ctx, p.c.LoginTimeout)
 	defer cancel()
 	if err := p.c.OpenBrowser(wait, address); err != nil {
@@ -104,20 +104,10 @@ func explainWait(err error) error {
 	return errors.Join(err, passport.ErrNoLogin)
 }
 
-// isReturnTo matches requests for path whose parameter of that name has this value.
-func isReturnTo(path, parameter, value string) func(*http.Request) bool {
-	return func(r *http.Request) bool {
-		return r.URL.Path == path && value != "" && r.URL.Query().Get(parameter) == value
-	}
-}
-
-// stateOf returns the state parameter of a login's URL, which its return repeats.
-func stateOf(loginURL string) string {
-	u, err := url.Parse(loginURL)
-	if err != nil {
-		return ""
-	}
-	return u.Query().Get("state")
+// isLoginReturn matches the requests by which the browser comes back from the login
+// begun in b.
+func (p *Passport) isLoginReturn(b passport.BrowserState) func(*http.Request) bool {
+	return func(r *http.Request) bool { return r.URL.Path == p.login.Path && b.IsLoginReturn(r.URL.Query()) }
 }
 
 // LoginWithDevice signs the user in where there is no browser: it calls show with a

@@ -75,7 +75,7 @@ func (p *Passport) sendBrowser(ctx context.Context, l *passport.Logout) error {
 		return err
 	}
 	defer p.release(loop)
-	address := loop.start(l.URL, isReturnTo("", "", ""), loop.showUnexpected)
+	address := loop.start(l.URL, noReturn, loop.showUnexpected)
 	if err := p.c.OpenBrowser(ctx, address); err != nil {
 		return err
 	}
@@ -90,6 +90,9 @@ func (p *Passport) sendBrowser(ctx context.Context, l *passport.Logout) error {
 		return nil
 	}
 }
+
+// noReturn matches no request.
+func noReturn(*http.Request) bool { return false }
 
 // explainLogoutWait explains why the wait for the browser ended early. It returns nil
 // if the wait simply timed out.

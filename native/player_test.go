@@ -45,8 +45,14 @@ type page struct {
 // newDesktop runs the program for the first time; edit may change its Config.
 func newDesktop(t *testing.T, edit ...func(*native.Config)) *desktop {
 	t.Helper()
+	return newDesktopAt(t, passporttest.Options{AutoLogin: true}, edit...)
+}
+
+// newDesktopAt is newDesktop at another auth domain.
+func newDesktopAt(t *testing.T, o passporttest.Options, edit ...func(*native.Config)) *desktop {
+	t.Helper()
 	d := &desktop{t: t, store: newDisk(), pages: make(chan page, 100)}
-	d.auth = passporttest.NewServer(passporttest.Options{AutoLogin: true})
+	d.auth = passporttest.NewServer(o)
 	t.Cleanup(d.auth.Close)
 	d.use(d.auth.Browser())
 	d.p = d.run(edit...)

@@ -42,6 +42,7 @@ func (d *AuthDomain) routes() *http.ServeMux {
 	mux.HandleFunc("GET "+keysPath, d.jwks)
 	mux.HandleFunc("GET /authorize", d.authorize)
 	mux.HandleFunc("POST /authorize", d.authorize)
+	mux.HandleFunc("POST "+pushedPath, d.pushRequest)
 	mux.HandleFunc("GET "+loginPath, d.loginPage)
 	mux.Handle("POST "+loginPath, sameOrigin.Handler(http.HandlerFunc(d.submitLogin)))
 	mux.HandleFunc("POST /oauth/device/code", d.deviceAuthorization)

@@ -21,8 +21,16 @@ type authRequest struct {
 }
 
 func (d *AuthDomain) authorize(w http.ResponseWriter, r *http.Request) {
-	req, ok := d.authRequest(w, r, r.Form)
+	params, ok := d.requested(w, r)
 	if !ok {
+		return
+	}
+	req, ok := d.authRequest(w, r, params)
+	if !ok {
+		return
+	}
+	if d.options.RequirePushedRequests && !r.Form.Has("request_uri") {
+		req.fail(w, r, &oauthError{"invalid_request", "The request has to be pushed first"})
 		return
 	}
 	if code := effectOf(r).errorCode(); code != "" {

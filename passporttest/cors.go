@@ -14,6 +14,7 @@ var crossOrigin = map[string][]string{
 	keysPath:        {http.MethodGet},
 	"/oauth/token":  {http.MethodPost},
 	"/oauth/revoke": {http.MethodPost},
+	pushedPath:      {http.MethodPost},
 	"/userinfo":     {http.MethodGet, http.MethodPost},
 }
 

@@ -35,6 +35,7 @@ func TestScriptsMayCallTheEndpointsThatAnswerWithData(t *testing.T) {
 		"/.well-known/jwks.json":            "GET",
 		"/oauth/token":                      "POST",
 		"/oauth/revoke":                     "POST",
+		"/oauth/par":                        "POST",
 		"/userinfo":                         "GET, POST",
 		"/authorize":                        "",
 		"/oauth/device/code":                "",

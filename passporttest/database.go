@@ -13,6 +13,7 @@ type database struct {
 	logins    int
 	codes     map[string]*code
 	devices   map[string]*deviceCode
+	pushed    map[string]pushedRequest
 	tokens    map[string]*refreshToken
 	issued    []*refreshToken // the same as tokens, in order of issue
 	incidents []Incident

@@ -42,5 +42,7 @@ func (d *AuthDomain) discovery(w http.ResponseWriter, _ *http.Request) {
 		"frontchannel_logout_session_supported": true,
 		"request_uri_parameter_supported":       false,
 		"request_parameter_supported":           false,
+		"pushed_authorization_request_endpoint": d.endpoint(pushedPath),
+		"require_pushed_authorization_requests": d.options.RequirePushedRequests,
 	})
 }

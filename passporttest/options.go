@@ -52,6 +52,11 @@ type Options struct {
 	// Email is the request's email or login_hint parameter, otherwise the first.
 	AutoLogin bool
 
+	// RequirePushedRequests makes /authorize refuse requests that the client has not
+	// sent to /oauth/par first (RFC 9126), and the discovery document say so. A
+	// request_uri is valid once, for 30 seconds.
+	RequirePushedRequests bool
+
 	// ConfirmLogout makes /oidc/logout ask the user before it ends anything,
 	// as many OpenID providers do.
 	ConfirmLogout bool

@@ -1,0 +1,43 @@
+package gametest
+
+import (
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport/internal/browsertest"
+	"github.com/passport-go/passport/passporttest"
+)
+
+// discovers has the game discover its provider.
+func (s *site) discovers() *site {
+	delete(s.config, "AuthDomain")
+	s.config["Discover"], s.config["Issuer"] = true, s.auth.Issuer()
+	return s
+}
+
+// newPushingSite is at a provider that takes only pushed requests (RFC 9126), so a
+// login's address has no state.
+func newPushingSite(t testing.TB) *site {
+	t.Helper()
+	o := passporttest.Options{AutoLogin: true, RequirePushedRequests: true, Host: "auth.localhost"}
+	return serveSite(t, o, httptest.NewServer).discovers()
+}
+
+func TestLoginWhoseRequestIsPushedIsFinished(t *testing.T) {
+	s := newPushingSite(t)
+	g := s.open(browsertest.Open(t, browsertest.Blocked))
+	g.signIn()
+	require.NotEmpty(t, s.auth.Requests("/authorize"))
+	assert.Empty(t, s.auth.Requests("/authorize")[0].Query.Get("state"))
+}
+
+func TestPopupLoginWhoseRequestIsPushedIsFinished(t *testing.T) {
+	s := newPushingSite(t)
+	g := s.open(browsertest.Open(t, browsertest.Blocked))
+	g.Gesture(`void (window.popup = game.loginPopup().catch(e => e.message))`)
+	assert.Equal(t, passporttest.DefaultUser().Subject, browsertest.Eval[string](g.Tab, `popup`))
+	assert.Equal(t, "alice@example.com", g.who())
+}

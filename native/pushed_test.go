@@ -1,0 +1,63 @@
+package native_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/passporttest"
+)
+
+// newPushingDesktop signs in at a provider that takes only pushed requests (RFC 9126),
+// so the login's address has no state.
+func newPushingDesktop(t *testing.T) *desktop {
+	t.Helper()
+	d := newDesktopAt(t, passporttest.Options{AutoLogin: true, RequirePushedRequests: true})
+	d.p = d.run(discovered(d))
+	return d
+}
+
+func TestALoginWhoseRequestIsPushedIsFinished(t *testing.T) {
+	d := newPushingDesktop(t)
+	session := d.login(d.p)
+	assert.Equal(t, passporttest.DefaultUser().Subject, session.Subject())
+	require.Len(t, d.auth.Requests("/oauth/par"), 1)
+	assert.Empty(t, d.auth.Requests("/authorize")[0].Query.Get("state"))
+
+	l, err := d.p.Logout(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, passport.OutcomeDone, l.App)
+	d.shown()
+	assert.Empty(t, d.auth.Sessions())
+}
+
+func TestWhatIsNotTheReturnFromAPushedLoginDoesNotEndIt(t *testing.T) {
+	d := newPushingDesktop(t)
+	browser := d.auth.Browser()
+	d.surfBy(func(address string) {
+		authorize := d.follow(browser, address)
+		back := d.auth.Requests("/oauth/par")[0].Form.Get("redirect_uri")
+		for _, query := range []string{"", "?code=x&state=y", "?error=access_denied", "?error=access_denied&state="} {
+			d.pages <- d.visit(browser, back+query)
+		}
+		d.pages <- d.visit(browser, authorize)
+	})
+	_, err := d.p.Login(t.Context(), passport.LoginOptions{})
+	require.NoError(t, err)
+	for range 4 {
+		assert.Equal(t, http.StatusBadRequest, d.shown().status)
+	}
+	assert.Contains(t, d.shown().text, "You are signed in")
+}
+
+func TestAPushedLoginThatTheUserDeclinesEnds(t *testing.T) {
+	d := newPushingDesktop(t)
+	d.auth.Inject(passporttest.Fault{Path: "/authorize", Error: "access_denied"})
+	_, err := d.p.Login(t.Context(), passport.LoginOptions{})
+	var refused *passport.ProviderError
+	require.ErrorAs(t, err, &refused)
+	assert.Equal(t, "access_denied", refused.Code)
+}
