@@ -31,7 +31,7 @@ func LogoutSilentCallback(parentURL string) error {
 	if !atParent() {
 		return complete(window.Get("parent"), parent)
 	}
-	if isLogoutReturn(query(), false) && handOver() {
+	if isLogoutReturn(query(), true) && handOver() { // the provider may have been discovered
 		return nil
 	}
 	if guard := query().Get(authdomain.ReturnParam); guard != "" { // for New on that page

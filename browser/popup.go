@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -84,21 +85,30 @@ func (p *Passport) LogoutPopup(ctx context.Context) (passport.Logout, error) {
 	name := p.newLogout()
 	l, ended := p.signOut(context.WithoutCancel(ctx), name, p.takeSession(name))
 	l.Mode, l.Passport = passport.LogoutRedirect, passport.OutcomeUnconfirmed
-	err := blocked
-	if err == nil {
-		err = p.reach(ctx)
+	if blocked != nil {
+		return l, errors.Join(ended, blocked)
 	}
-	if err == nil {
-		_, err = w.visit(ctx, l.URL, func(values url.Values) bool {
-			var outcome passport.Outcome
-			outcome, err = p.checkReturn(context.WithoutCancel(ctx), state{Logout: l.State.Reveal()}, values)
-			if outcome != passport.OutcomePending {
-				l.Passport = outcome
-			}
-			return outcome != passport.OutcomePending
-		})
+	if err := p.reach(ctx); err != nil {
+		return l, errors.Join(ended, err)
 	}
+	outcome, err := p.visitLogout(ctx, w, l)
+	l.Passport = cmp.Or(outcome, l.Passport)
 	return l, errors.Join(ended, err)
+}
+
+// visitLogout visits l.URL in the window, and returns what its return proves. An error
+// with an outcome: it could not be stored.
+func (p *Passport) visitLogout(ctx context.Context, w *popup, l passport.Logout) (outcome passport.Outcome, err error) {
+	var unstored error
+	_, err = w.visit(ctx, l.URL, func(values url.Values) bool {
+		returned, err := p.checkReturn(context.WithoutCancel(ctx), state{Logout: l.State.Reveal()}, values)
+		if returned == passport.OutcomePending {
+			return false
+		}
+		outcome, unstored = returned, err
+		return true
+	})
+	return outcome, errors.Join(err, unstored)
 }
 
 // popup is a window that this page has opened.

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/passport-go/passport/internal/browsertest"
+	"github.com/passport-go/passport/passporttest"
 )
 
 // A sandbox takes away all storage: each of its getters throws.
@@ -48,4 +49,17 @@ func TestSiteDataThatIsBlockedWhileTheGameRunsIsAnError(t *testing.T) {
 	assert.Equal(t, "unconfirmed", got.Passport)
 	assert.Contains(t, got.Error, "allow cookies and site data for the site")
 	require.Len(t, s.auth.Requests("/v2/logout"), 1, "what can be done is done")
+}
+
+func TestPopupLogoutWhoseEndCannotBeStoredSaysSo(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
+	answer := s.auth.Inject(passporttest.Fault{Path: "/v2/logout", Hang: true})
+	g.Gesture(`void (window.popup = game.logoutPopup())`)
+	s.awaits("/v2/logout", 1)
+	g.Run(block)
+	answer()
+	got := browsertest.Eval[account](g.Tab, `popup`)
+	assert.Equal(t, "done", got.Passport)
+	assert.Contains(t, got.Error, "allow cookies and site data for the site")
 }

@@ -41,3 +41,20 @@ func TestPopupLoginWhoseRequestIsPushedIsFinished(t *testing.T) {
 	assert.Equal(t, passporttest.DefaultUser().Subject, browsertest.Eval[string](g.Tab, `popup`))
 	assert.Equal(t, "alice@example.com", g.who())
 }
+
+// The callback page knows of no Passport, and so not whether it was discovered.
+func TestPopupLogoutComesBackFromADiscoveredProvider(t *testing.T) {
+	for _, callback := range []string{"/callback", "/wasm-callback", "/"} {
+		t.Run(callback, func(t *testing.T) {
+			s := newSite(t, "auth.localhost").discovers()
+			s.config["LogoutRedirectURI"] = s.origin + callback
+			g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
+			g.Gesture(`void (window.popup = game.logoutPopup())`)
+			got := browsertest.Eval[account](g.Tab, `popup`)
+			assert.Equal(t, "done", got.App)
+			assert.Equal(t, "unconfirmed", got.Passport, "the provider may have asked the user")
+			assert.Empty(t, got.Error)
+			assert.Empty(t, s.auth.Sessions())
+		})
+	}
+}
