@@ -152,6 +152,31 @@ func TestCostDoesNotGrowWithTheNumberOfSessions(t *testing.T) {
 	}
 }
 
+// An outage of the provider leaves many revocations; to count them must not read them all.
+func TestCountingLooksAtNoMoreThanItsBound(t *testing.T) {
+	server := newServer(t)
+	admin := server.admin(t)
+	for _, spread := range []bool{false, true} {
+		s := newStore(t, server.client(t), Options{Spread: spread})
+		each := 2 * mostCounted / len(s.spaces)
+		pipe := admin.Pipeline()
+		for _, in := range s.spaces {
+			for i := range each {
+				pipe.ZAdd(t.Context(), in.due("tenant"), redis.Z{Score: float64(i), Member: i})
+			}
+		}
+		_, err := pipe.Exec(t.Context())
+		require.NoError(t, err)
+		commands(t, admin)
+		n, err := s.CountRevocations(t.Context(), "tenant")
+		require.NoError(t, err)
+		assert.Equal(t, each*len(s.spaces), n.Pending, "spread: %v", spread)
+		looked := commands(t, admin)["getrange"]
+		assert.LessOrEqual(t, looked, mostCounted, "spread: %v", spread)
+		assert.Greater(t, looked, mostCounted-len(s.spaces), "spread: %v", spread)
+	}
+}
+
 // A user with very many sessions does not hold up the server for all of them.
 func TestManySessionsEndInBatches(t *testing.T) {
 	server := newServer(t)

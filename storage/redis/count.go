@@ -11,20 +11,23 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// mostCounted bounds of how many revocations of a space the age is looked at.
+// mostCounted bounds of how many revocations, of all spaces together, the age is looked
+// at.
 const mostCounted = 10_000
 
 // CountRevocations implements storage.RevocationCounter. It asks each space for its
-// length and its IDs, in one round trip to each node, and then for the ages of the ten
-// thousand that are due first, a few bytes each.
+// length and for those that are due first, in one round trip to each node, and then for
+// the ages of these, a few bytes each. They are ten thousand at most; on a Cluster, an
+// equal share of each space.
 func (s *Store) CountRevocations(ctx context.Context, tenant string) (storage.RevocationCount, error) {
 	var n storage.RevocationCount
 	lengths := make([]*redis.IntCmd, len(s.spaces))
 	queues := make([]*redis.StringSliceCmd, len(s.spaces))
+	share := int64(mostCounted / len(s.spaces))
 	pipe := s.client.Pipeline()
 	for i, in := range s.spaces {
 		lengths[i] = pipe.ZCard(ctx, in.due(tenant))
-		queues[i] = pipe.ZRange(ctx, in.due(tenant), 0, mostCounted-1)
+		queues[i] = pipe.ZRange(ctx, in.due(tenant), 0, share-1)
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		return storage.RevocationCount{}, failure("count", err)
