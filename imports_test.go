@@ -105,7 +105,7 @@ var walls = map[string][]string{
 	"internal/testprograms/cmd/missing": {module + "/internal/testprograms"},
 
 	"storage":                           {},
-	"storage/inspect":                   {module + "/storage"},
+	"storage/inspect":                   {module + "/storage", module + "/internal/text"},
 	"storage/memory":                    {module + "/storage"},
 	"storage/document":                  {module + "/storage", module + "/internal/filelock"},
 	"storage/bolt/internal/privatefile": {},

@@ -410,4 +410,9 @@ var Catalogue = []Finding{
 		Why:    "Revocations that are pending when the program ends are lost, and those refresh tokens stay valid.",
 		Remedy: "Implement storage.RevocationQueue. If a wrapper hides it, forward its methods.",
 	},
+	{
+		ID: "store.more", Severity: Warning,
+		Why:    "The store has found more than a report has room for.",
+		Remedy: "Mend what is listed, and look again.",
+	},
 }

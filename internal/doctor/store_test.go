@@ -3,8 +3,11 @@ package doctor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,6 +31,8 @@ func TestTheStoreIsExamined(t *testing.T) {
 		"a slow store":                 {inspect.Handler(slowStore{memory.New(memory.Options{})}), []string{"store.slow"}},
 		"a store without a queue": {
 			inspect.Handler(struct{ storage.TokenStore }{memory.New(memory.Options{})}), []string{"store.no-queue"}},
+		"a store that finds much": {inspect.Handler(wordyStore{memory.New(memory.Options{})}),
+			append([]string{"store.more"}, slices.Repeat([]string{"mystore.full"}, 90)...)},
 		"another page":    {http.NotFoundHandler(), []string{"store.unreadable"}},
 		"another program": {answers(`{"status":"ok"}`), []string{"store.unreadable"}},
 		"findings of its own": {
@@ -74,4 +79,15 @@ func (s slowStore) Load(ctx context.Context, id string) (storage.Record, error) 
 	case <-ctx.Done():
 	}
 	return s.Store.Load(ctx, id)
+}
+
+// wordyStore is a Cluster of many nodes, all of them full.
+type wordyStore struct{ *memory.Store }
+
+func (wordyStore) Inspect(context.Context) (all []storage.Finding, _ error) {
+	long := strings.Repeat("\u2028\"", 1000)
+	for node := range 500 {
+		all = append(all, storage.Finding{ID: "mystore.full", Severity: storage.Note, Seen: fmt.Sprintf("node %d%s", node, long), Why: long, Remedy: long})
+	}
+	return all, nil
 }

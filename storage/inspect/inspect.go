@@ -17,9 +17,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
+	"github.com/passport-go/passport/internal/text"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -35,7 +35,8 @@ const (
 
 // Store inspects a store, within 10 s: it saves, reads and deletes a record of its own
 // and, if the store is a [storage.Inspector] (or a wrapper with a method Unwrap around
-// one), asks it about its settings. No findings: all is well.
+// one), asks it about its settings. No findings: all is well. The findings are 100 at most,
+// and their texts short, without control characters, whatever the Inspector returns.
 func Store(ctx context.Context, store storage.TokenStore) []storage.Finding {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -56,11 +57,11 @@ func Store(ctx context.Context, store storage.TokenStore) []storage.Finding {
 	if inspector == nil {
 		return findings
 	}
-	more, err := inspector.Inspect(ctx)
+	settings, err := inspector.Inspect(ctx)
 	if err != nil && len(findings) == 0 {
 		findings = append(findings, found(unavailable, err.Error()))
 	}
-	return append(findings, more...)
+	return append(findings, cleaned(settings)...)
 }
 
 var (
@@ -79,6 +80,11 @@ var (
 		Why:    "Each request of a signed-in user waits for the store once.",
 		Remedy: "Bring the store nearer to the program, and look at its load.",
 	}
+	more = storage.Finding{
+		ID: "store.more", Severity: storage.Warning,
+		Why:    "The store has found more than a report has room for.",
+		Remedy: "Mend what is listed, and look again.",
+	}
 	noQueue = storage.Finding{
 		ID: "store.no-queue", Severity: storage.Warning,
 		Why:    "Revocations that are pending when the program ends are lost, and those refresh tokens stay valid.",
@@ -86,18 +92,41 @@ var (
 	}
 )
 
-// longestSeen bounds what is repeated of a store's error.
-const longestSeen = 500
+const (
+	// mostFindings bounds how many are an Inspector's: a Cluster has those of each node.
+	mostFindings = 90
+
+	// What is repeated of a finding, and of a store's error, in bytes.
+	longestID   = 100
+	longestText = 500
+)
 
 func found(f storage.Finding, seen string) storage.Finding {
-	seen = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, seen)
-	f.Seen = strings.ToValidUTF8(seen[:min(len(seen), longestSeen)], "")
+	f.Seen = line(seen, longestText)
 	return f
+}
+
+// line cuts first, for it is not known how long s is: the servers that an Inspector asks
+// may write to it.
+func line(s string, most int) string { return text.Spaced(s[:min(len(s), 4*most)], most) }
+
+// cleaned is what an Inspector has found, fit for a report and for a terminal.
+func cleaned(findings []storage.Finding) []storage.Finding {
+	some := findings[:min(len(findings), mostFindings)]
+	clean := make([]storage.Finding, 0, len(some)+1)
+	for _, f := range some {
+		if !slices.Contains([]storage.Severity{storage.Problem, storage.Warning, storage.Note}, f.Severity) {
+			f.Severity = storage.Warning
+		}
+		clean = append(clean, storage.Finding{
+			ID: line(f.ID, longestID), Severity: f.Severity,
+			Seen: line(f.Seen, longestText), Why: line(f.Why, longestText), Remedy: line(f.Remedy, longestText),
+		})
+	}
+	if left := len(findings) - len(some); left > 0 {
+		clean = append(clean, found(more, fmt.Sprintf("%d findings are left out", left)))
+	}
+	return clean
 }
 
 // try saves, reads and deletes a record. It returns how long it takes to read it, and

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -83,6 +84,42 @@ func TestAnInspectorIsAskedBehindAWrapper(t *testing.T) {
 	store := inspected{memory.New(memory.Options{})}
 	assert.Equal(t, []string{"store.unavailable", "inspected.full"}, ids(inspect.Store(t.Context(), store)))
 	assert.Equal(t, []string{"store.no-queue", "inspected.full"}, ids(inspect.Store(t.Context(), wrapper{wrapper{store}})))
+}
+
+// boundless is a store whose server writes into what it finds.
+type boundless struct {
+	*memory.Store
+	findings []storage.Finding
+}
+
+func (b boundless) Inspect(context.Context) ([]storage.Finding, error) { return b.findings, nil }
+
+func TestWhatAnInspectorFindsIsCutAndCleaned(t *testing.T) {
+	long := strings.Repeat("\x1b[31m\u202e", 1<<18)
+	inspector := boundless{memory.New(memory.Options{}), nil}
+	odd := storage.Finding{ID: "a\nb" + long, Severity: "odd", Seen: "c\u009bd" + long, Why: "e\rf" + long, Remedy: long}
+	for range 1000 {
+		inspector.findings = append(inspector.findings, odd)
+	}
+	inspector.findings[1].Severity = storage.Problem
+	findings := inspect.Store(t.Context(), inspector)
+	require.LessOrEqual(t, len(findings), 100)
+	last := findings[len(findings)-1]
+	assert.Equal(t, "store.more", last.ID)
+	assert.Contains(t, last.Seen, "910 findings")
+	assert.Equal(t, storage.Problem, findings[1].Severity)
+	for _, f := range findings[2 : len(findings)-1] {
+		assert.Equal(t, storage.Warning, f.Severity)
+		assert.Regexp(t, "^a b ", f.ID)
+		assert.Regexp(t, "^c d ", f.Seen)
+		assert.Regexp(t, "^e f ", f.Why)
+		for _, text := range []string{f.ID, f.Seen, f.Why, f.Remedy} {
+			require.LessOrEqual(t, len(text), 500)
+			require.NotRegexp(t, `[\p{Cc}\x{202e}]`, text)
+		}
+	}
+	inspector.findings = []storage.Finding{{ID: "redis.fsync", Severity: storage.Note, Seen: "appendfsync is no", Why: "why", Remedy: "what"}}
+	assert.Equal(t, inspector.findings, inspect.Store(t.Context(), inspector), "what is fine stays as it is")
 }
 
 func TestOnlyThisMachineInspects(t *testing.T) {
