@@ -161,7 +161,7 @@ func (p *Passport) verifyToken(ctx context.Context, token Secret) (Bearer, error
 		var err error
 		t, err = p.provider.VerifyBearerToken(ctx, token.Reveal())
 		if errors.Is(err, provider.ErrKeys) {
-			return Bearer{}, fmt.Errorf("%w: %w", ErrKeysUnavailable, err)
+			return Bearer{}, keysError(err)
 		}
 		if err != nil {
 			return Bearer{}, fmt.Errorf("%w: %w", ErrBearerInvalid, err)

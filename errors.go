@@ -64,7 +64,8 @@ var (
 	ErrBearerSignedOut = fmt.Errorf("%w: its user has signed out", ErrBearerInvalid)
 
 	// ErrKeysUnavailable reports that the provider's signing keys could not be
-	// fetched, so that nothing is known of a bearer token: try again later.
+	// fetched, so that nothing is known of a bearer token or a logout token: try
+	// again later.
 	ErrKeysUnavailable = errors.New("passport: the provider's signing keys are not available")
 
 	// ErrClosed reports a refresh that was requested after Close.
@@ -121,6 +122,15 @@ func providerError(err error) error {
 		return &ProviderError{Status: refused.Status, Code: refused.Code, Description: refused.Description, cause: err}
 	case errors.Is(err, provider.ErrCodeExpired):
 		return fmt.Errorf("%w: the code was not entered in time", ErrNoLogin)
+	}
+	return err
+}
+
+// keysError gives an error of package provider the sentinel for keys that could not be
+// fetched, if it is about that.
+func keysError(err error) error {
+	if errors.Is(err, provider.ErrKeys) {
+		return fmt.Errorf("%w: %w", ErrKeysUnavailable, err)
 	}
 	return err
 }

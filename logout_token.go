@@ -15,9 +15,9 @@ import (
 // the token arrived and finishes after it is logged out too.
 //
 // An invalid token, or one that was already used on any instance, is an error and
-// ends nothing. Refresh tokens are revoked only with Config.RevokeOnProviderLogout.
-// If the Store is full, sessions are still ended; what could not be stored about
-// the token is logged.
+// ends nothing. ErrKeysUnavailable: it cannot be verified right now. Refresh tokens
+// are revoked only with Config.RevokeOnProviderLogout. If the Store is full, sessions
+// are still ended; what could not be stored about the token is logged.
 func (p *Passport) EndByLogoutToken(ctx context.Context, token string) (Logout, error) {
 	ctx, span := p.within(ctx, OperationProviderLogout)
 	l, err := p.endByLogoutToken(ctx, token)
@@ -29,7 +29,7 @@ func (p *Passport) endByLogoutToken(ctx context.Context, token string) (Logout, 
 	p.revoker.Begin()
 	t, err := p.provider.VerifyLogoutToken(ctx, token)
 	if err != nil {
-		return Logout{}, err
+		return Logout{}, keysError(err)
 	}
 	work, cancel := p.records.Bound(ctx)
 	defer cancel()

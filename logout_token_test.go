@@ -384,6 +384,21 @@ func TestAFloodOfJunkDoesNotReachTheProvider(t *testing.T) {
 	assert.Equal(t, http.StatusOK, s.tell(s.auth.SignLogoutToken(passporttest.LogoutToken{Subject: alice})).Status, "and new keys are fetched")
 }
 
+func TestWithoutKeysNoLogoutTokenIsJudged(t *testing.T) {
+	s := provided(t)
+	token := s.auth.SignLogoutToken(passporttest.LogoutToken{Subject: alice})
+	lift := s.auth.Inject(passporttest.Fault{Path: "/.well-known/jwks.json", Status: http.StatusInternalServerError})
+	_, err := s.p.EndByLogoutToken(t.Context(), token)
+	assert.ErrorIs(t, err, passport.ErrKeysUnavailable)
+	assert.NotContains(t, err.Error(), "not valid")
+	lift()
+	s.clock.add(time.Minute)
+	_, err = s.p.EndByLogoutToken(t.Context(), token)
+	assert.NoError(t, err, "the provider sends it again")
+	_, err = s.p.EndByLogoutToken(t.Context(), "no token")
+	assert.NotErrorIs(t, err, passport.ErrKeysUnavailable)
+}
+
 func TestALogoutTokenConfirmsASilentLogout(t *testing.T) {
 	s := provided(t, silent)
 	b := s.signedIn()

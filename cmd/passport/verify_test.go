@@ -76,16 +76,24 @@ func TestVerifyTellsWhatIsAcceptedAndWhyNot(t *testing.T) {
 	assert.Contains(t, got.err, `Config.Audience (of access tokens) is "elsewhere"`)
 }
 
+const aToken = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln"
+
 func TestVerifyTakesNoTokenFromTheCommandLine(t *testing.T) {
-	got := call(t, "", "verify", "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln")
-	assert.Equal(t, exitBadUsage, got.code)
-	assert.NotContains(t, got.err, "eyJ")
+	for _, argument := range []string{aToken, "Bearer " + aToken, " bearer  " + aToken, "Bearer opaque"} {
+		got := call(t, "", "verify", argument)
+		assert.Equal(t, exitBadUsage, got.code, argument)
+		assert.Contains(t, got.err, "visible to others", argument)
+	}
 }
 
 func TestVerifyThatCannotKnow(t *testing.T) {
-	auth, config, id, _, _ := signedIn(t)
+	auth, config, id, access, logout := signedIn(t)
 	auth.Close()
-	assert.Equal(t, exitFailed, call(t, id, "verify", "-config", newFile(t, config)).code)
+	for _, token := range []string{id, access, logout} {
+		got := call(t, token, "verify", "-config", newFile(t, config))
+		assert.Equal(t, exitFailed, got.code)
+		assert.Contains(t, got.err, "not known: ")
+	}
 	assert.Equal(t, exitFailed, call(t, id, "verify", "-config", newFile(t, `{"client":"x"}`)).code)
 	assert.Equal(t, exitFailed, call(t, "", "verify", "-config", newFile(t, config)).code)
 	assert.Equal(t, exitFailed, call(t, strings.Repeat("x", longestToken+1), "verify", "-config", newFile(t, config)).code)

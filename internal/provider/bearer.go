@@ -24,10 +24,6 @@ type BearerToken struct {
 	Payload      []byte // the JSON of its claims
 }
 
-// ErrKeys reports that the provider's keys could not be fetched, so that nothing is
-// known of a signature.
-var ErrKeys = errors.New("passport: the provider's signing keys are not available")
-
 // VerifyBearerToken verifies an ID token of this client (OpenID Connect Core 1.0
 // §3.1.3.7), or an access token for Config.Audience that was issued to this client
 // (RFC 9068 §4). An access token without typ at+jwt, as most providers issue them, is
@@ -40,14 +36,10 @@ func (c *Client) VerifyBearerToken(ctx context.Context, raw string) (BearerToken
 	if err != nil {
 		return BearerToken{}, err
 	}
-	err = c.verifySignature(ctx, raw, true)
-	switch keys, _ := c.keys.current(); {
-	case err == nil:
-		return t, nil
-	case errors.Is(err, errSignature), errors.Is(err, errAlgorithm), errors.Is(err, errRateLimited) && keys != nil:
+	if err := c.verifyStrangersSignature(ctx, raw); err != nil {
 		return BearerToken{}, err
 	}
-	return BearerToken{}, fmt.Errorf("%w: %w", ErrKeys, err)
+	return t, nil
 }
 
 func (c *Client) checkBearer(raw string) (BearerToken, error) {

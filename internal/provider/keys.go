@@ -64,6 +64,21 @@ var (
 	errRateLimited = errors.New("its key is unknown, and the provider's keys were fetched too often just now")
 )
 
+// ErrKeys reports that the provider's keys could not be fetched, so that nothing is
+// known of a signature.
+var ErrKeys = errors.New("passport: the provider's signing keys are not available")
+
+// verifyStrangersSignature checks the signature of a token that anybody may have sent.
+// ErrKeys: that was not possible.
+func (c *Client) verifyStrangersSignature(ctx context.Context, raw string) error {
+	err := c.verifySignature(ctx, raw, true)
+	switch keys, _ := c.keys.current(); {
+	case err == nil, errors.Is(err, errSignature), errors.Is(err, errAlgorithm), errors.Is(err, errRateLimited) && keys != nil:
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrKeys, err)
+}
+
 // verifySignature checks the signature of a token against the provider's keys. If
 // it is by none of them, the keys are fetched again (OpenID Connect Core 1.0
 // §10.1.1): for a stranger's token only so often.

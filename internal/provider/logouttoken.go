@@ -34,13 +34,16 @@ type LogoutToken struct {
 }
 
 // VerifyLogoutToken verifies a logout token (OpenID Connect Back-Channel Logout
-// 1.0 §2.6).
+// 1.0 §2.6). ErrKeys: nothing is known of its signature.
 //
 // Tokens come from anybody, so the claims, which cost nothing to read, are
 // checked first.
 func (c *Client) VerifyLogoutToken(ctx context.Context, raw string) (LogoutToken, error) {
 	t, err := c.verifyLogoutToken(ctx, raw)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrKeys):
+		return LogoutToken{}, fmt.Errorf("passport: the logout token cannot be verified: %w", err)
+	case err != nil:
 		return LogoutToken{}, fmt.Errorf("passport: the logout token is not valid: %w", err)
 	}
 	return t, nil
@@ -61,7 +64,7 @@ func (c *Client) verifyLogoutToken(ctx context.Context, raw string) (LogoutToken
 	if err != nil {
 		return LogoutToken{}, err
 	}
-	return t, c.verifySignature(ctx, raw, true)
+	return t, c.verifyStrangersSignature(ctx, raw)
 }
 
 // checkLogoutType keeps other kinds of token from being taken for logout tokens.
