@@ -22,20 +22,26 @@ func readConfig(file string) (passport.Config, error) {
 	if file == "" {
 		return passport.ConfigFromEnv()
 	}
-	f, err := os.Open(file)
-	if err != nil {
-		return passport.Config{}, err
-	}
-	defer f.Close()
-	data, err := readAtMost(f, longestConfig)
-	if err != nil {
-		return passport.Config{}, fmt.Errorf("%s: %w", file, err)
-	}
 	var c passport.Config
-	if err := json.Unmarshal(data, &c); err != nil {
-		return passport.Config{}, fmt.Errorf("%s: %w", file, err)
+	data, err := readFile(file, longestConfig)
+	if err == nil {
+		err = json.Unmarshal(data, &c)
+	}
+	if err != nil {
+		return passport.Config{}, fmt.Errorf("the configuration file: %w", err)
 	}
 	return c, nil
+}
+
+// readFile reads a file of at most n bytes. The error does not repeat its name.
+func readFile(name string, n int64) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	defer f.Close()
+	data, err := readAtMost(f, n)
+	return data, withoutPath(err)
 }
 
 func readAtMost(r io.Reader, n int64) ([]byte, error) {

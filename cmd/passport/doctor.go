@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -72,12 +71,15 @@ func codeOf(r doctor.Report) int {
 	return exitOK
 }
 
+// longestCertificates is more than those of all public authorities together.
+const longestCertificates = 16 << 20
+
 // trusting is the default transport, with more certificates to trust.
 func trusting(file string) (*http.Transport, error) {
 	if file == "" {
 		return nil, nil
 	}
-	data, err := os.ReadFile(file)
+	data, err := readFile(file, longestCertificates)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"os"
 )
@@ -41,11 +42,11 @@ func write(t terminal, name string, line []byte) error {
 	}
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return err
+		return fmt.Errorf("-o: %w", withoutPath(err))
 	}
-	if _, err := f.Write(line); err != nil {
-		_ = f.Close()
-		return err
+	_, err = f.Write(line)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("-o: %w", withoutPath(err))
 	}
-	return f.Close()
+	return nil
 }

@@ -16,9 +16,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 )
 
@@ -69,7 +71,7 @@ func run(ctx context.Context, t terminal, args []string) int {
 			return c.run(ctx, t, args[1:])
 		}
 	}
-	fmt.Fprintf(t.err, "passport: there is no command %q\n\n", args[0])
+	fmt.Fprint(t.err, "passport: there is no such command\n\n")
 	usage(t.err)
 	return exitBadUsage
 }
@@ -93,18 +95,46 @@ func newFlags(t terminal, name, help string) *flag.FlagSet {
 	return flags
 }
 
+// No command prints its arguments: a token or a key may be among them by mistake.
+
 // parse reads the flags and at most so many arguments. If ok is false, the command
 // ends with the exit code.
 func parse(t terminal, flags *flag.FlagSet, args []string, most int) (code int, ok bool) {
-	switch err := flags.Parse(args); {
+	flags.SetOutput(io.Discard) // package flag prints what it does not understand
+	err := flags.Parse(args)
+	flags.SetOutput(t.err)
+	switch {
 	case errors.Is(err, flag.ErrHelp):
+		flags.Usage()
 		return exitOK, false
 	case err != nil:
+		fmt.Fprintf(t.err, "%s: %s\n", flags.Name(), flagMistake(err))
+		flags.Usage()
 		return exitBadUsage, false
 	case flags.NArg() > most:
-		// Its value may be a secret.
 		fmt.Fprintf(t.err, "%s: %d arguments are too many; flags come before arguments\n", flags.Name(), flags.NArg())
 		return exitBadUsage, false
 	}
 	return exitOK, true
+}
+
+// flagMistake says which flag is wrong, and why, without its value.
+func flagMistake(err error) string {
+	text := err.Error()
+	switch {
+	case strings.HasPrefix(text, "invalid"):
+		return "invalid value" + text[max(strings.LastIndex(text, " for -"), strings.LastIndex(text, " for flag -"), 0):]
+	case strings.HasPrefix(text, "flag needs an argument"):
+		return text
+	}
+	return "unknown flag"
+}
+
+// withoutPath leaves out the name of a file, which its user knows.
+func withoutPath(err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return at.Err
+	}
+	return err
 }

@@ -61,6 +61,39 @@ func TestHelpAndWrongUsage(t *testing.T) {
 	}
 }
 
+// What is meant to be a file or an address may be a token or a key by mistake.
+func TestNoCommandPrintsItsArguments(t *testing.T) {
+	for _, secret := range []string{aToken, "Bearer " + aToken, "opaque-secret", "http://a.example/?opaque-secret", " for -x: opaque-secret"} {
+		for _, args := range [][]string{
+			{secret},
+			{"verify", secret},
+			{"verify", "-config", secret},
+			{"verify", "-" + secret},
+			{"verify", "-config=" + secret, "x", "y"},
+			{"verify", "-=" + secret},
+			{"doctor", secret},
+			{"doctor", "-provider=" + secret},
+			{"doctor", "-timeout", secret},
+			{"doctor", "-ca", secret},
+			{"doctor", "-" + secret + "=x"},
+			{"keygen", "-o", filepath.Join(secret, secret)},
+			{"serve", "-addr", secret},
+			{"serve", "-addr", "127.0.0.1:" + secret},
+			{"serve", secret},
+		} {
+			got := call(t, "", args...)
+			assert.NotEqual(t, exitOK, got.code, args)
+			for _, part := range []string{aToken, "opaque"} {
+				assert.NotContains(t, got.out+got.err, part, args)
+			}
+		}
+	}
+	got := call(t, "", "doctor", "-timeout", "soon")
+	assert.Contains(t, got.err, "invalid value for flag -timeout: parse error")
+	assert.Contains(t, call(t, "", "doctor", "-timeout").err, "flag needs an argument: -timeout")
+	assert.Contains(t, call(t, "", "doctor", "-json=perhaps").err, "invalid value for -json: parse error")
+}
+
 func TestAKeyIsAsTheConfigurationTakesIt(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "key")
 	printed := call(t, "", "keygen")

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"strconv"
 	"strings"
 
 	"github.com/passport-go/passport/internal/authdomain"
@@ -73,9 +74,12 @@ func (l *list) Set(value string) error {
 }
 
 func checkLoopback(addr string) error {
-	host, _, err := net.SplitHostPort(addr)
+	host, port, err := net.SplitHostPort(addr)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
 	if err != nil {
-		return fmt.Errorf("-addr: %w", err)
+		return errors.New("-addr must be a host and a port, such as 127.0.0.1:9999")
 	}
 	if !authdomain.Loopback(host) {
 		return errors.New("-addr must be on a loopback host, such as 127.0.0.1:9999: whoever reaches it signs in as any user")

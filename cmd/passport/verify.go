@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -38,7 +37,7 @@ func verify(ctx context.Context, t terminal, args []string) int {
 	if code, ok := parse(t, flags, args, 1); !ok {
 		return code
 	}
-	if looksLikeToken(flags.Arg(0)) {
+	if looksLikeToken(flags.Arg(0)) { // else it is not printed either
 		fmt.Fprintln(t.err, "passport verify: a token on the command line is visible to others, and in the shell's history: pass it on standard input or in a file")
 		return exitBadUsage
 	}
@@ -58,30 +57,35 @@ func verify(ctx context.Context, t terminal, args []string) int {
 }
 
 func looksLikeToken(argument string) bool {
-	return strings.HasPrefix(argument, "eyJ") && strings.Count(argument, ".") >= 2
+	token := withoutScheme(argument)
+	return token != strings.TrimSpace(argument) || strings.HasPrefix(token, "eyJ") && strings.Count(token, ".") >= 2
+}
+
+// withoutScheme takes the token out of the value of an Authorization header (RFC 6750
+// §2.1).
+func withoutScheme(value string) string {
+	value = strings.TrimSpace(value)
+	if scheme, token, ok := strings.Cut(value, " "); ok && strings.EqualFold(scheme, "Bearer") {
+		return strings.TrimSpace(token)
+	}
+	return value
 }
 
 // longestToken is more than any token that is accepted.
 const longestToken = 64 << 10
 
 func readToken(t terminal, name string) (passport.Secret, error) {
-	in := t.in
-	if name != "" && name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return "", err
-		}
-		defer f.Close()
-		in = f
+	var data []byte
+	var err error
+	if name == "" || name == "-" {
+		data, err = readAtMost(t.in, longestToken)
+	} else {
+		data, err = readFile(name, longestToken)
 	}
-	data, err := readAtMost(in, longestToken)
 	if err != nil {
 		return "", fmt.Errorf("the token: %w", err)
 	}
-	token := strings.TrimSpace(string(data))
-	if scheme, rest, ok := strings.Cut(token, " "); ok && strings.EqualFold(scheme, "Bearer") {
-		token = strings.TrimSpace(rest)
-	}
+	token := withoutScheme(string(data))
 	if token == "" {
 		return "", errors.New("there is no token")
 	}
