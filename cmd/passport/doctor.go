@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/passport-go/passport/internal/doctor"
+	"github.com/passport-go/passport/internal/text"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -95,6 +96,9 @@ func trusting(file string) (*http.Transport, error) {
 	return transport, nil
 }
 
+// longestPart bounds what is printed of one part of a finding.
+const longestPart = 1 << 10
+
 func printReport(w io.Writer, r doctor.Report, asJSON bool) error {
 	if asJSON {
 		encoder := json.NewEncoder(w)
@@ -104,7 +108,11 @@ func printReport(w io.Writer, r doctor.Report, asJSON bool) error {
 	}
 	var b strings.Builder
 	for _, f := range r.Findings {
-		fmt.Fprintf(&b, "%s %s\n  seen:   %s\n  why:    %s\n  remedy: %s\n\n", strings.ToUpper(string(f.Severity)), f.ID, printable(f.Seen), f.Why, f.Remedy)
+		fmt.Fprintf(&b, "%s %s\n", strings.ToUpper(string(f.Severity)), f.ID)
+		for _, part := range []struct{ name, text string }{{"seen:  ", f.Seen}, {"why:   ", f.Why}, {"remedy:", f.Remedy}} {
+			fmt.Fprintf(&b, "  %s %s\n", part.name, text.Line(part.text, longestPart))
+		}
+		b.WriteByte('\n')
 	}
 	fmt.Fprintf(&b, "%s, %s, %s\n", counted(r, doctor.Problem), counted(r, doctor.Warning), counted(r, doctor.Note))
 	_, err := io.WriteString(w, b.String())

@@ -5,6 +5,7 @@ import (
 	"encoding/pem"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -57,6 +58,15 @@ func TestTheDoctorsExitCodeAndReport(t *testing.T) {
 	assert.Equal(t, "redirect-uri.unregistered", report.Findings[0].ID)
 
 	assert.JSONEq(t, `{"findings":[]}`, call(t, "", "doctor", "-json", newFile(t, program(t, true))).out)
+}
+
+// A program and its store write parts of a finding, and a terminal obeys what it reads.
+func TestAReportDoesNotSteerTheTerminal(t *testing.T) {
+	const steering = "\x1b]0;x\a\u009b2J\u202e\u2028\n"
+	report := doctor.Report{Findings: []doctor.Finding{{ID: "a.b", Severity: doctor.Note, Seen: "one" + steering, Why: "two" + steering, Remedy: "three" + steering}}}
+	var b strings.Builder
+	require.NoError(t, printReport(&b, report, false))
+	assert.Equal(t, "NOTE a.b\n  seen:   one]0;x2J\n  why:    two]0;x2J\n  remedy: three]0;x2J\n\n0 problems, 0 warnings, 1 note\n", b.String())
 }
 
 func TestTheDoctorTakesTheEnvironment(t *testing.T) {

@@ -135,17 +135,7 @@ func printClaims(w io.Writer, token *jwt.Token) {
 	if json.Indent(&claims, token.Payload, "", "  ") != nil {
 		return
 	}
-	_, _ = fmt.Fprintln(w, printable(claims.String()))
-}
-
-// printable takes out what could steer a terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' || r >= 0x7f && r < 0xa0 {
-			return -1
-		}
-		return r
-	}, s)
+	_, _ = fmt.Fprintln(w, text.Lines(claims.String()))
 }
 
 // explain compares the claims that are most often wrong with the configuration.

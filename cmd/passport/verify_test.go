@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -84,6 +85,14 @@ func TestVerifyTakesNoTokenFromTheCommandLine(t *testing.T) {
 		assert.Equal(t, exitBadUsage, got.code, argument)
 		assert.Contains(t, got.err, "visible to others", argument)
 	}
+}
+
+func TestTheClaimsDoNotSteerTheTerminal(t *testing.T) {
+	config := newFile(t, passport.Config{ClientID: "shop", RedirectURI: "http://localhost:3000/redirect"})
+	claims := base64.RawURLEncoding.EncodeToString([]byte("{\"name\":\"a\u009b2J\u202eb\"}"))
+	got := call(t, "eyJhbGciOiJSUzI1NiJ9."+claims+".c2ln", "verify", "-config", config)
+	assert.Equal(t, exitRefused, got.code)
+	assert.Contains(t, got.out, `"name": "a2Jb"`)
 }
 
 func TestVerifyThatCannotKnow(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/internal/text"
 	"github.com/passport-go/passport/storage"
 	"github.com/passport-go/passport/storage/inspect"
 	"github.com/passport-go/passport/storage/memory"
@@ -36,7 +37,7 @@ func TestTheStoreIsExamined(t *testing.T) {
 		"another page":    {http.NotFoundHandler(), []string{"store.unreadable"}},
 		"another program": {answers(`{"status":"ok"}`), []string{"store.unreadable"}},
 		"findings of its own": {
-			answers(`{"findings":[{"id":"mystore.full","severity":"note","seen":"s3cret of the shop\u001b[2J"},{"id":"<b>","severity":"x"}]}`),
+			answers(`{"findings":[{"id":"mystore.full","severity":"note","seen":"s3cret of the shop\u001b[2J","why":"\u009b2J\u202ebecause","remedy":"do\u0085 \u2066so"},{"id":"<b>","severity":"x"}]}`),
 			[]string{"store.unavailable", "mystore.full"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -49,7 +50,9 @@ func TestTheStoreIsExamined(t *testing.T) {
 			assert.Equal(t, test.want, ids(report), "%+v", report.Findings)
 			for _, f := range report.Findings {
 				assert.NotContains(t, f.Seen, clientSecret)
-				assert.NotContains(t, f.Seen, "\x1b")
+				for _, part := range []string{f.Seen, f.Why, f.Remedy} {
+					assert.Equal(t, text.Line(part, len(part)), part)
+				}
 			}
 		})
 	}

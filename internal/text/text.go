@@ -20,6 +20,16 @@ func Spaced(s string, n int) string {
 	}, s), n)
 }
 
+// Lines is Line for text of several lines and any length.
+func Lines(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' {
+			return r
+		}
+		return dropControl(r)
+	}, s)
+}
+
 func dropControl(r rune) rune {
 	if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' {
 		return -1

@@ -13,6 +13,7 @@ func TestALineIsShortAndPrintable(t *testing.T) {
 	assert.Equal(t, "👩\u200d🚀 به", Line("👩\u200d🚀 به", 100), "a joiner is part of what is written")
 	assert.Equal(t, "\ufffd", Line("\xff", 100))
 	assert.Equal(t, " a b ", Spaced("\na\tb\u202e", 100))
+	assert.Equal(t, "a\nb\n\nc", Lines("a\r\n\x1bb\n\u202e\n\u009bc"))
 	assert.Equal(t, "gr", Line("grün", 3), "no half of a letter")
 	assert.Equal(t, "grü", Line("grün", 4))
 }
