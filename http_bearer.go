@@ -24,7 +24,7 @@ import (
 // HTTP.
 func (p *Passport) RequireBearer(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if isPreflight(r) {
+		if web.IsPreflight(r) {
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
@@ -101,7 +101,7 @@ func (e *stepUpNeeded) parameters() (params string) {
 // answers 204, or as RequireBearer does. No other site can make a browser send that
 // header without the CORS headers, which are the app's to give.
 func (p *Passport) BearerLogout(w http.ResponseWriter, r *http.Request) {
-	if isPreflight(r) {
+	if web.IsPreflight(r) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
@@ -128,13 +128,6 @@ type bearerKey struct{}
 func BearerFrom(ctx context.Context) (Bearer, bool) {
 	b, ok := ctx.Value(bearerKey{}).(Bearer)
 	return b, ok
-}
-
-// isPreflight recognises what a browser asks before it sends a request with a token
-// to another origin (Fetch §4.9).
-func isPreflight(r *http.Request) bool {
-	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" &&
-		r.Header.Get("Access-Control-Request-Method") != "" && r.Header.Get("Authorization") == ""
 }
 
 // refuseBearer answers a request whose token is not accepted.

@@ -79,7 +79,7 @@ func TestALookInAdvanceDoesNotUseUpTheFirstPage(t *testing.T) {
 	browser := d.auth.Browser()
 	d.surfBy(func(address string) {
 		assert.Equal(t, 405, d.status(browser, request(t, http.MethodHead, address)))
-		for _, header := range [][2]string{{"Sec-Purpose", "prefetch;prerender"}, {"Purpose", "prefetch"}, {"X-Moz", "prefetch"}} {
+		for _, header := range [][2]string{{"Sec-Purpose", "prefetch;prerender"}, {"Purpose", "prefetch"}, {"X-Moz", "prefetch"}, {"X-Purpose", "preview"}, {"Sec-Purpose", "prerender"}} {
 			r := request(t, http.MethodGet, address)
 			r.Header.Set(header[0], header[1])
 			assert.Equal(t, 503, d.status(browser, r), header)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/passport-go/passport/internal/pages"
+	"github.com/passport-go/passport/internal/web"
 )
 
 // loopback is the server on a loopback port (RFC 8252 §7.3) for one login or one
@@ -165,7 +166,7 @@ func (l *loopback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method != http.MethodGet:
 		w.Header().Set("Allow", http.MethodGet)
 		http.Error(w, "GET only", http.StatusMethodNotAllowed)
-	case isPrefetch(r):
+	case web.IsPrefetch(r):
 		w.Header().Set("Cache-Control", "no-store")
 		http.Error(w, "not in advance", http.StatusServiceUnavailable)
 	case isAnotherUser(r):
@@ -177,17 +178,6 @@ func (l *loopback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		l.other(w, r)
 	}
-}
-
-// isPrefetch reports whether a browser requests a page before its user asks for
-// it.
-func isPrefetch(r *http.Request) bool {
-	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Moz"} {
-		if strings.Contains(strings.ToLower(r.Header.Get(name)), "prefetch") {
-			return true
-		}
-	}
-	return false
 }
 
 // refuse shows p and fails the login or logout.
