@@ -388,7 +388,7 @@ var Catalogue = []Finding{
 	{
 		ID: "store.unreadable", Severity: Problem,
 		Why:    "The doctor could not ask the program about its store.",
-		Remedy: "Serve inspect.Handler on a loopback address of the program, and give its URL to -store. It refuses requests that come through a proxy.",
+		Remedy: "Serve inspect.Handler on a loopback port of the program to which no proxy leads, and give its URL to -store.",
 	},
 	{
 		ID: "store.unavailable", Severity: Problem,

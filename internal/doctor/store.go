@@ -24,7 +24,7 @@ func (e *examination) checkStore(ctx context.Context) {
 		e.find("store.unreadable", "the URL must be on a loopback host, or begin with https://")
 		return
 	}
-	res, err := e.get(ctx, e.o.StoreURL)
+	res, err := e.askStore(ctx)
 	if err != nil {
 		e.find("store.unreadable", "%s: %s", place(u), reason(err))
 		return
@@ -37,6 +37,15 @@ func (e *examination) checkStore(ctx context.Context) {
 	for _, f := range report.Findings[:min(len(report.Findings), mostStoreFindings)] {
 		e.addForeign(f)
 	}
+}
+
+func (e *examination) askStore(ctx context.Context) (response, error) {
+	r, err := http.NewRequest(http.MethodGet, e.o.StoreURL, nil)
+	if err != nil {
+		return response{}, err
+	}
+	r.Header.Set("Passport-Inspect", "1") // inspect.Handler wants it
+	return e.send(ctx, nil, r)
 }
 
 // addForeign adds a finding that the program has made.

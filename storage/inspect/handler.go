@@ -14,10 +14,17 @@ import (
 //	{"findings":[{"id":"redis.eviction","severity":"problem","seen":"...","why":"...","remedy":"..."}]}
 //
 // They contain no secret, but are not for everybody, and each request writes to the
-// store. So it refuses (403) all requests but those of this machine, directly: from a
-// loopback address, with a loopback Host, and with no header that a proxy adds. kubectl
-// port-forward and an SSH tunnel arrive like that; a request through a reverse proxy on
-// the same machine does not. One inspection runs at a time (503).
+// store. So it refuses (403) all requests but those that a program on this machine seems
+// to make: from a loopback address, with a loopback Host, over HTTP/1.1 or later, with
+// no header that a proxy adds, and with a header that no page, crawler or address bar
+// sends:
+//
+//	curl -H "Passport-Inspect: 1" http://127.0.0.1:6060/debug/passport/store
+//
+// kubectl port-forward and an SSH tunnel arrive like that. So does a stranger who knows
+// the header, through a reverse proxy on the same machine that replaces Host and adds
+// nothing: serve Handler on a port of its own, to which no proxy leads. One inspection
+// runs at a time (503).
 func Handler(store storage.TokenStore) http.Handler {
 	running := make(chan struct{}, 1)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -28,7 +35,7 @@ func Handler(store storage.TokenStore) http.Handler {
 			http.Error(w, "GET alone", http.StatusMethodNotAllowed)
 			return
 		case !isLocal(r):
-			http.Error(w, "for requests of this machine alone", http.StatusForbidden)
+			http.Error(w, "for programs on this machine alone, with the header "+header+": 1", http.StatusForbidden)
 			return
 		}
 		select {
@@ -45,9 +52,17 @@ func Handler(store storage.TokenStore) http.Handler {
 	})
 }
 
-// isLocal reports whether a program on this machine makes the request, and no page in a
-// browser does.
+// header is one that a page of another origin cannot send, because Handler answers no
+// preflight (Fetch Standard, CORS-preflight request).
+const header = "Passport-Inspect"
+
+// isLocal reports whether a program on this machine seems to make the request, and
+// neither a page in a browser nor a proxy. A bare proxy_pass of nginx is known by
+// HTTP/1.0, the default of most of its versions.
 func isLocal(r *http.Request) bool {
+	if r.Header.Get(header) == "" || !r.ProtoAtLeast(1, 1) {
+		return false
+	}
 	for name := range r.Header {
 		if name == "Forwarded" || name == "Via" || name == "X-Real-Ip" || strings.HasPrefix(name, "X-Forwarded-") {
 			return false

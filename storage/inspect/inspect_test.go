@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -127,18 +129,18 @@ func TestOnlyThisMachineInspects(t *testing.T) {
 	ask := func(change func(*http.Request)) *httptest.ResponseRecorder {
 		r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1:6060/debug", nil)
 		r.RemoteAddr = "127.0.0.1:1234"
+		r.Header.Set("Passport-Inspect", "1")
 		change(r)
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, r)
 		return w
 	}
 	for name, change := range map[string]func(*http.Request){
-		"loopback":        func(*http.Request) {},
-		"by name":         func(r *http.Request) { r.Host = "localhost:6060" },
-		"IPv6":            func(r *http.Request) { r.Host, r.RemoteAddr = "[::1]:6060", "[::1]:1234" },
-		"without a port":  func(r *http.Request) { r.Host = "[::1]" },
-		"a Unix socket":   func(r *http.Request) { r.RemoteAddr = "@" },
-		"the address bar": func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "none") },
+		"loopback":       func(*http.Request) {},
+		"by name":        func(r *http.Request) { r.Host = "localhost:6060" },
+		"IPv6":           func(r *http.Request) { r.Host, r.RemoteAddr = "[::1]:6060", "[::1]:1234" },
+		"without a port": func(r *http.Request) { r.Host = "[::1]" },
+		"a Unix socket":  func(r *http.Request) { r.RemoteAddr = "@" },
 	} {
 		w := ask(change)
 		assert.Equal(t, http.StatusOK, w.Code, name)
@@ -152,12 +154,34 @@ func TestOnlyThisMachineInspects(t *testing.T) {
 		"a proxy that names only the host":      func(r *http.Request) { r.Header.Set("X-Forwarded-Host", "a.example") },
 		"a proxy by the standard":               func(r *http.Request) { r.Header.Set("Forwarded", "for=192.0.2.1") },
 		"a proxy that names itself":             func(r *http.Request) { r.Header.Set("Via", "1.1 proxy") },
+		"a crawler, or an address bar":          func(r *http.Request) { r.Header.Del("Passport-Inspect") },
 		"another page in a browser":             func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") },
 		"a page of another program on the host": func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "same-site") },
 	} {
 		assert.Equal(t, http.StatusForbidden, ask(change).Code, name)
 	}
 	assert.Equal(t, http.StatusMethodNotAllowed, ask(func(r *http.Request) { r.Method = http.MethodPost }).Code)
+}
+
+// As nginx sends it on with a bare proxy_pass: Host is the upstream's, and nothing is
+// added.
+func TestABareProxyOnThisMachineDoesNotInspect(t *testing.T) {
+	server := httptest.NewServer(inspect.Handler(memory.New(memory.Options{})))
+	t.Cleanup(server.Close)
+	for request, want := range map[string]string{
+		"GET / HTTP/1.0\r\nHost: %s\r\nConnection: close\r\nPassport-Inspect: 1\r\n\r\n": "HTTP/1.0 403",
+		"GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n":                        "HTTP/1.1 403",
+		"GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\nPassport-Inspect: 1\r\n\r\n": "HTTP/1.1 200",
+	} {
+		c, err := net.Dial("tcp", server.Listener.Addr().String())
+		require.NoError(t, err)
+		_, err = fmt.Fprintf(c, request, server.Listener.Addr())
+		require.NoError(t, err)
+		answer, err := io.ReadAll(c)
+		require.NoError(t, err)
+		require.NoError(t, c.Close())
+		assert.Equal(t, want, string(answer[:min(len(answer), len(want))]), request)
+	}
 }
 
 // waiting is a store that answers when it is told to.
@@ -178,7 +202,12 @@ func TestOneInspectionRunsAtATime(t *testing.T) {
 	t.Cleanup(server.Close)
 	done := make(chan int, 1)
 	get := func() int {
-		res, err := http.Get(server.URL)
+		r, err := http.NewRequest(http.MethodGet, server.URL, nil)
+		if !assert.NoError(t, err) {
+			return 0
+		}
+		r.Header.Set("Passport-Inspect", "1")
+		res, err := http.DefaultClient.Do(r)
 		if !assert.NoError(t, err) {
 			return 0
 		}
