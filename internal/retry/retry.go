@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
 	"sync"
 	"time"
 
@@ -112,11 +111,24 @@ func (q *Queue) Wake() {
 	}
 }
 
-// Try does what waits, until the store fails.
+// Try does what waits, first what loses a session, and each of the two until the store
+// fails.
 func (q *Queue) Try(ctx context.Context) {
+	losing, others := map[string]Job{}, map[string]Job{}
 	q.mu.Lock()
-	waiting := maps.Clone(q.waiting)
+	for id, job := range q.waiting {
+		if job.Loses() {
+			losing[id] = job
+		} else {
+			others[id] = job
+		}
+	}
 	q.mu.Unlock()
+	q.try(ctx, losing)
+	q.try(ctx, others)
+}
+
+func (q *Queue) try(ctx context.Context, waiting map[string]Job) {
 	for id, job := range waiting {
 		call, cancel := context.WithTimeout(ctx, q.timeout)
 		err := job.Do(call)

@@ -168,3 +168,42 @@ func TestJobsThatWaitForReplicasHoldUpNoOthers(t *testing.T) {
 		assert.False(t, q.Waits("unsafe"))
 	})
 }
+
+// The order of a map is another each time.
+func TestWhatLosesASessionIsTriedFirst(t *testing.T) {
+	bubble(t, func(t *testing.T, q *Queue, down *atomic.Bool) {
+		down.Store(false)
+		for range 20 {
+			var order []string
+			for i := range 5 {
+				q.Add(fmt.Sprint("keeps ", i), &noted{job{down: down}, &order})
+			}
+			q.Add("loses", &noted{job{down: down, parts: 1}, &order})
+			q.Try(t.Context())
+			require.Len(t, order, 6)
+			assert.Equal(t, "true", order[0])
+		}
+	})
+}
+
+// noted notes what it loses, when it is done.
+type noted struct {
+	job
+	order *[]string
+}
+
+func (n *noted) Do(context.Context) error {
+	*n.order = append(*n.order, fmt.Sprint(n.Loses()))
+	return nil
+}
+
+func TestAJobThatLosesASessionAndFailsKeepsNoOtherWaiting(t *testing.T) {
+	bubble(t, func(t *testing.T, q *Queue, down *atomic.Bool) {
+		up := &atomic.Bool{}
+		other := &job{down: up}
+		q.Add("fails", &job{down: down, parts: 1})
+		q.Add("other", other)
+		q.Try(t.Context())
+		assert.EqualValues(t, 1, other.done.Load())
+	})
+}
