@@ -53,7 +53,7 @@ func (p *Passport) absenceSafe(err error, id string, event EventName) error {
 	if id == "" || !errors.Is(err, storage.ErrNotReplicated) {
 		return nil
 	}
-	p.retries.AddUpTo(mostUnsafeTokens, id, &unendedSession{p: p, id: id, event: event, gone: true})
+	p.retries.AddUpTo(mostAbsences, id, &unendedSession{p: p, id: id, event: event, gone: true})
 	return fmt.Errorf("passport: no session was found: %w", storage.ErrNotReplicated)
 }
 
@@ -63,9 +63,13 @@ func waitsForReplicas(j retry.Job) bool {
 }
 
 // mostUnsafeTokens bounds the memory for tokens that wait for the store's replicas, to
-// about 30 MB. Those beyond are lost in a fail-over with their sessions. It also bounds
-// the logouts of sessions that were not found, which anybody can ask for.
+// about 30 MB. Those beyond are lost in a fail-over with their sessions.
 const mostUnsafeTokens = 10_000
+
+// mostAbsences is how much may wait before a logout that found no session does not:
+// anybody can ask for one, and each may take all the time that a store waits for its
+// replicas.
+const mostAbsences = 1_000
 
 // unsafeTokens are those of a login or a refresh that a fail-over may take out of their
 // session. Nobody else has them: the session would be left with a refresh token that is

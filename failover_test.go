@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -456,4 +459,62 @@ func TestALogoutThatFindsASessionByItsLoginIsPendingUntilItIsSafe(t *testing.T) 
 	l, _, err := s.p.EndBrowserSession(t.Context(), v.jar.state())
 	assert.ErrorIs(t, err, storage.ErrNotReplicated)
 	assert.Equal(t, passport.OutcomePending, l.App)
+}
+
+// outlived is a browser whose user has been logged out, with a session that only the
+// store takes for alive.
+func outlived(s *site, store *replicated, while func(*browser)) (*browser, *passport.Session) {
+	b := s.signedIn()
+	session := b.session()
+	while(b)
+	s.clock.add(time.Minute)
+	rec, err := store.Delete(s.t.Context(), session.ID())
+	require.NoError(s.t, err)
+	_, err = s.p.EndSessions(s.t.Context(), storage.Match{Subject: session.Subject()})
+	require.NoError(s.t, err)
+	rec.Revision = 0
+	_, err = store.Save(s.t.Context(), rec)
+	require.NoError(s.t, err)
+	return b, session
+}
+
+func TestTheClientOfASessionOlderThanTheLogoutOfItsUserSendsNothing(t *testing.T) {
+	var sent atomic.Int32
+	api := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { sent.Add(1) }))
+	t.Cleanup(api.Close)
+	s, store := newReplicatedSite(t, false, func(c *passport.Config) { c.APIDomain = api.URL })
+	_, session := outlived(s, store, func(*browser) {})
+	_, err := session.Client().Get(api.URL)
+	assert.ErrorIs(t, err, passport.ErrNoSession)
+	assert.Zero(t, sent.Load())
+}
+
+func TestALoginThatWasBegunBesideASessionOlderThanTheLogoutOfItsUserDoesNotSignIn(t *testing.T) {
+	s, store := newReplicatedSite(t, false)
+	var begun passport.BrowserState
+	var callback *url.URL
+	outlived(s, store, func(b *browser) {
+		address, state, err := s.p.BeginLogin(t.Context(), passport.BrowserState{Session: copied(b)}, passport.LoginOptions{})
+		require.NoError(t, err)
+		callback, err = b.stay().get(address).Location()
+		require.NoError(t, err)
+		begun = state
+	})
+	_, _, err := s.p.FinishLogin(t.Context(), begun, callback.Query())
+	assert.ErrorIs(t, err, passport.ErrNoLogin)
+	assert.Equal(t, 1, s.codes(), "that of the earlier login")
+}
+
+// Anybody can ask for a logout with a cookie that is nobody's.
+func TestStrangersWithoutASessionLeaveRoomForTokensThatAreNotSafe(t *testing.T) {
+	s, store := newReplicatedSite(t, true)
+	store.lag()
+	for i := range 10_100 {
+		_, _, err := s.p.EndBrowserSession(t.Context(), passport.BrowserState{Session: passport.Secret(fmt.Sprintf("nobody%036dA", i))})
+		require.ErrorIs(t, err, storage.ErrNotReplicated)
+	}
+	s.signedIn()
+	store.failOver()
+	require.NoError(t, s.p.Close(t.Context()))
+	assert.Empty(t, s.auth.RefreshTokens(passporttest.Live))
 }

@@ -101,7 +101,7 @@ func (p *Passport) presentSession(ctx context.Context, secret Secret) (id string
 		return id, math.MaxInt64
 	}
 	h, err := p.records.OpenHead(rec)
-	if err != nil || p.c.Now().Unix() >= p.end(h) || !p.records.Alive(&rec, &h) {
+	if err != nil || !p.isLive(&rec, &h, p.c.Now().Unix()) {
 		return "", 0
 	}
 	return id, p.end(h)
@@ -122,12 +122,11 @@ func (p *Passport) checkSessionThen(ctx context.Context, l loginstate.State) err
 		if p.retries.Waits(id) {
 			return errLoggedOut
 		}
-		_, err := p.records.Load(ctx, id)
-		if err == nil {
-			return nil
-		}
-		if !errors.Is(err, storage.ErrNotFound) {
+		switch ended, err := p.hasEnded(ctx, id); {
+		case err != nil:
 			return storeError(err)
+		case !ended:
+			return nil
 		}
 		rec, err := p.records.Load(ctx, p.records.ID(storage.KindSuccessor, id))
 		if errors.Is(err, storage.ErrNotFound) {
@@ -143,6 +142,20 @@ func (p *Passport) checkSessionThen(ctx context.Context, l loginstate.State) err
 		id = string(next)
 	}
 	return errLoggedOut
+}
+
+// hasEnded reports whether a session has ended otherwise than by its expiry. One that
+// cannot be read has not.
+func (p *Passport) hasEnded(ctx context.Context, id string) (bool, error) {
+	rec, err := p.records.Load(ctx, id)
+	if errors.Is(err, storage.ErrNotFound) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	h, err := p.records.OpenHead(rec)
+	return err == nil && !p.records.Alive(&rec, &h), nil
 }
 
 // What else is derived from secrets has kinds of its own, so that none can be taken

@@ -60,10 +60,17 @@ func (s *Session) AccessToken(ctx context.Context) (Secret, error) {
 		}
 		return "", err
 	}
+	s.renew(renewed)
+	return renewed.AccessToken, nil
+}
+
+// renew takes over the refreshed tokens, and leaves the program's data as the session
+// was looked up with it, or as SetData has set it since.
+func (s *Session) renew(t tokens) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.tokens = &renewed
-	return renewed.AccessToken, nil
+	t.Data = s.tokens.Data
+	s.tokens = &t
 }
 
 // Refresh fetches new tokens even if the session's tokens are still valid: for
@@ -85,9 +92,7 @@ func (s *Session) Refresh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.tokens = &renewed
+	s.renew(renewed)
 	return nil
 }
 
@@ -142,10 +147,14 @@ func (p *Passport) accessTokenOf(ctx context.Context, id string) (string, error)
 	if err != nil {
 		return "", storeError(err)
 	}
-	if !rec.Expiry.After(p.c.Now()) { // the store may go by another clock
+	h, err := p.records.OpenHead(rec)
+	if err != nil {
+		return "", p.unreadable(ctx, rec, err)
+	}
+	if !p.isLive(&rec, &h, p.c.Now().Unix()) {
 		return "", ErrNoSession
 	}
-	now := &Session{p: p, rec: rec}
+	now := &Session{p: p, rec: rec, head: &h}
 	token, err := now.AccessToken(ctx)
 	return token.Reveal(), err
 }

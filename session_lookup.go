@@ -47,13 +47,20 @@ func (p *Passport) findByID(ctx context.Context, id string, s *Session) error {
 		return p.unreadable(ctx, s.rec, err)
 	}
 	now := p.c.Now().Unix()
-	if now >= p.end(*s.head) || !p.records.Alive(&s.rec, s.head) {
+	if !p.isLive(&s.rec, s.head, now) {
 		return ErrNoSession
 	}
 	if p.c.IdleTimeout > 0 && now-s.head.Seen >= int64(p.touchEvery()/time.Second) && countsAsUse(ctx) {
 		return p.touch(ctx, s, now)
 	}
 	return nil
+}
+
+// isLive reports whether a session that the store has goes on: it has not reached its
+// end by now, which is Config.Now, for the store may go by another clock, and is not
+// known to have ended.
+func (p *Passport) isLive(rec *storage.Record, h *head, now int64) bool {
+	return now < p.end(*h) && p.records.Alive(rec, h)
 }
 
 // touch writes down that the session is in use. That another request or a

@@ -425,6 +425,31 @@ func TestDataThatIsSetDuringARefreshIsKeptAndSoAreTheTokens(t *testing.T) {
 	assert.Equal(t, 1, s.refreshes())
 }
 
+func TestARefreshLeavesTheDataThatItsSessionSetMeanwhile(t *testing.T) {
+	asked, answer := make(chan struct{}), make(chan struct{})
+	var armed atomic.Bool
+	s := newSite(t, func(c *passport.Config) {
+		c.HTTPClient = &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path == "/oauth/token" && armed.CompareAndSwap(true, false) {
+				close(asked)
+				<-answer
+			}
+			return http.DefaultTransport.RoundTrip(r)
+		})}
+	})
+	session := s.signedIn().session()
+	armed.Store(true)
+	refreshed := make(chan error)
+	go func() { refreshed <- session.Refresh(t.Context()) }()
+	<-asked
+	require.NoError(t, session.SetData(t.Context(), cart{Items: []string{"shield"}}))
+	close(answer)
+	require.NoError(t, <-refreshed)
+	var got cart
+	require.NoError(t, session.Data(t.Context(), &got))
+	assert.Equal(t, []string{"shield"}, got.Items)
+}
+
 func TestDataIsBoundedAndBringsNoSessionBack(t *testing.T) {
 	s := newSite(t)
 	b := s.signedIn()

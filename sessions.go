@@ -74,8 +74,9 @@ func (p *Passport) Sessions(ctx context.Context, subject string) ([]SessionInfo,
 		return nil, storeError(err)
 	}
 	var all []SessionInfo
+	now := p.c.Now().Unix()
 	for _, r := range records {
-		if h, err := p.records.OpenHead(r); err == nil && p.expiry(h).After(p.c.Now()) && p.records.Alive(&r, &h) {
+		if h, err := p.records.OpenHead(r); err == nil && p.isLive(&r, &h, now) {
 			all = append(all, infoOf(r, h))
 		}
 	}
