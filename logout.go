@@ -135,7 +135,7 @@ func (p *Passport) EndBrowserSession(ctx context.Context, b BrowserState) (Logou
 		l, removed, err = p.endOwn(ctx, b.Session, EventLogout)
 	}
 	if l.gone() {
-		l.Revocation = p.expectedRevocation(removed.Record)
+		l.Revocation = p.expectedRevocation(&removed.Record)
 		p.revoker.Revoke(removed)
 		tellRemoved(ctx, b.Session, removed.Record)
 	}
@@ -173,9 +173,9 @@ func (p *Passport) stateOfLogout(ctx context.Context, b BrowserState, l Logout, 
 }
 
 // expectedRevocation is the expected outcome for the refresh token of a removed
-// session.
-func (p *Passport) expectedRevocation(rec storage.Record) Outcome {
-	if t, err := openTokens(p.records, rec); err == nil && t.RefreshToken == "" {
+// session. A session of an earlier version does not say that it has none.
+func (p *Passport) expectedRevocation(rec *storage.Record) Outcome {
+	if h, err := p.records.OpenHeadOnce(rec); err == nil && h.NoRefreshToken {
 		return OutcomeSkipped
 	}
 	return OutcomePending

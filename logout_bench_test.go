@@ -1,6 +1,7 @@
 package passport
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -78,6 +79,36 @@ func BenchmarkLogoutRequest(b *testing.B) {
 			})
 		})
 	}
+}
+
+// TestALogoutIsAnsweredWithoutTheTokens: to open them, and to copy them, was half of
+// what a user waited for.
+func TestALogoutIsAnsweredWithoutTheTokens(t *testing.T) {
+	auth := &revokesAll{}
+	p := benchPassport(t, func(c *Config) { c.HTTPClient = &http.Client{Transport: auth} })
+	h := p.Handler(http.HandlerFunc(p.Logout))
+	auth.held.Lock() // and with it the revocations, which need the refresh tokens
+	t.Cleanup(func() { auth.held.Unlock(); _ = p.Close(context.Background()) })
+	logOut := func(n int) (allocated uint64) {
+		requests := make([]*http.Request, n)
+		for i := range requests {
+			requests[i] = httptest.NewRequest("POST", "/logout", nil)
+			requests[i].AddCookie(&http.Cookie{Name: "__Host-passport", Value: benchSession(t, p, "alice", "sid").Reveal()})
+		}
+		w := &recorded{nothing: nothing{header: http.Header{}}}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for _, r := range requests {
+			clear(w.header)
+			h.ServeHTTP(w, r)
+			require.Equal(t, http.StatusSeeOther, w.status)
+		}
+		runtime.ReadMemStats(&after)
+		return (after.TotalAlloc - before.TotalAlloc) / uint64(n)
+	}
+	logOut(64) // as many goroutines as there may be revoke now
+	tokens := len(benchTokens.IDToken) + len(benchTokens.AccessToken)
+	require.Less(t, logOut(1000), uint64(tokens+tokens/2), "bytes allocated by one logout")
 }
 
 // logOutOneByOne begins sessions and waits for what a logout leaves to be done,

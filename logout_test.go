@@ -74,6 +74,18 @@ func TestEndSessionWithoutARefreshTokenHasNothingToRevoke(t *testing.T) {
 	assert.Empty(t, s.auth.Requests("/oauth/revoke"))
 }
 
+func TestALogoutSaysAtOnceIfThereIsNothingToRevoke(t *testing.T) {
+	for want, scopes := range map[passport.Outcome][]string{
+		passport.OutcomeSkipped: {"openid"}, passport.OutcomePending: {"openid", "offline_access"},
+	} {
+		s := newSite(t, func(c *passport.Config) { c.Scopes = scopes })
+		l, _, err := s.p.EndBrowserSession(t.Context(), s.signedIn().state())
+		require.NoError(t, err)
+		assert.Equal(t, passport.OutcomeDone, l.App)
+		assert.Equal(t, want, l.Revocation, scopes)
+	}
+}
+
 func TestLocalFirstWhateverTheAuthDomainDoes(t *testing.T) {
 	for name, fault := range map[string]passporttest.Fault{
 		"revocation answers 500":   {Path: "/oauth/revoke", Status: 500},

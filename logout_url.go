@@ -178,8 +178,11 @@ type storedHint struct {
 }
 
 // hintOf is the hint for the provider's session of an app session, which may be the
-// zero Record.
+// zero Record. The Passport auth domain takes none.
 func (p *Passport) hintOf(rec storage.Record) logoutHint {
+	if !p.c.Discover {
+		return logoutHint{}
+	}
 	hint := logoutHint{SID: rec.SID}
 	if t, err := openTokens(p.records, rec); err == nil && !p.c.OmitIDTokenHint {
 		hint.IDToken = t.IDToken

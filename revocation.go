@@ -44,16 +44,16 @@ func newRevoker(p *Passport) *revocation.Worker {
 
 // revokeToken has the refresh token in a removed record revoked.
 func (p *Passport) revokeToken(ctx context.Context, r storage.Record) revocation.Answer {
-	t, err := openTokens(p.records, r)
+	token, err := p.records.OpenRefreshToken(r)
 	if err != nil {
 		return unreadableToken(err)
 	}
-	if t.RefreshToken == "" {
+	if token == "" {
 		return revocation.Answer{Outcome: revocation.Skipped}
 	}
 	p.counts.revocations.Add(1)
 	ctx, span := p.within(ctx, OperationRevocation)
-	err = providerError(p.provider.Revoke(ctx, t.RefreshToken.Reveal()))
+	err = providerError(p.provider.Revoke(ctx, token))
 	span.Ended(err)
 	var refused *provider.RevocationError
 	switch {

@@ -40,16 +40,24 @@ type Head struct {
 	// Remembered says that the session lives until End even if it is not used. It is
 	// stored as the sign of End.
 	Remembered bool
+
+	// NoRefreshToken says that the body has none, so that a logout need not open the
+	// body. It is stored as a negative RefreshBy: nothing is refreshed. Earlier versions
+	// did not store it.
+	NoRefreshToken bool
 }
 
 const headTimes = 4
 
 func (h Head) append(dst []byte) []byte {
-	end := h.End
+	end, refreshBy := h.End, h.RefreshBy
 	if h.Remembered {
 		end = -end
 	}
-	for _, t := range [headTimes]int64{h.Begun, end, h.Seen, h.RefreshBy} {
+	if h.NoRefreshToken {
+		refreshBy = -1
+	}
+	for _, t := range [headTimes]int64{h.Begun, end, h.Seen, refreshBy} {
 		dst = binary.BigEndian.AppendUint64(dst, uint64(t))
 	}
 	return append(dst, h.Label...)
@@ -60,10 +68,10 @@ func parseHead(b []byte) (Head, error) {
 		return Head{}, broken(seal.ErrOpen)
 	}
 	at := func(i int) int64 { return int64(binary.BigEndian.Uint64(b[i*8:])) }
-	end := at(1)
+	end, refreshBy := at(1), at(3)
 	return Head{
-		Begun: at(0), End: max(end, -end), Seen: at(2), RefreshBy: at(3), Label: string(b[headTimes*8:]),
-		Remembered: end < 0,
+		Begun: at(0), End: max(end, -end), Seen: at(2), RefreshBy: max(refreshBy, 0), Label: string(b[headTimes*8:]),
+		Remembered: end < 0, NoRefreshToken: refreshBy < 0,
 	}, nil
 }
 
@@ -92,8 +100,11 @@ func withHead(keys *seal.Keys, r storage.Record, h Head, sealedBody []byte) stor
 	return r
 }
 
+// placeSpace is as much as most places take; see place.
+const placeSpace = 256
+
 // buffers are working space for heads, which are opened with every request.
-var buffers = sync.Pool{New: func() any { return new([768]byte) }}
+var buffers = sync.Pool{New: func() any { return new([512 + placeSpace]byte) }}
 
 // OpenHead reads the head of r.
 func OpenHead(keys *seal.Keys, r storage.Record) (Head, error) {
@@ -101,7 +112,7 @@ func OpenHead(keys *seal.Keys, r storage.Record) (Head, error) {
 	if err != nil {
 		return Head{}, err
 	}
-	buf := buffers.Get().(*[768]byte)
+	buf := buffers.Get().(*[512 + placeSpace]byte)
 	defer buffers.Put(buf)
 	at := place(buf[512:512], 'h', r)
 	plain, err := keys.Open(buf[:0:512], sealed, at)
@@ -112,15 +123,17 @@ func OpenHead(keys *seal.Keys, r storage.Record) (Head, error) {
 }
 
 // OpenBody reads the body of r.
-func OpenBody(keys *seal.Keys, r storage.Record) ([]byte, error) { return appendBody(nil, keys, r) }
+func OpenBody(keys *seal.Keys, r storage.Record) ([]byte, error) {
+	return appendBody(nil, keys, r, nil)
+}
 
-func appendBody(dst []byte, keys *seal.Keys, r storage.Record) ([]byte, error) {
+// appendBody appends the body to dst. at is working space.
+func appendBody(dst []byte, keys *seal.Keys, r storage.Record, at []byte) ([]byte, error) {
 	_, sealed, err := split(r.Data)
 	if err != nil {
 		return nil, err
 	}
-	var buf [256]byte
-	plain, err := keys.Open(dst, sealed, place(buf[:0], 'b', r))
+	plain, err := keys.Open(dst, sealed, place(at, 'b', r))
 	if err != nil {
 		return nil, broken(err)
 	}

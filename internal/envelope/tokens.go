@@ -72,15 +72,20 @@ func (t Tokens) Marshal() []byte {
 	return slices.Clip(b)
 }
 
-// bodies are working space for bodies, which are open no longer than it takes to copy
+// bodySpace is working space for a body, which is open no longer than it takes to copy
 // what is wanted.
-var bodies = sync.Pool{New: func() any { return new([4096]byte) }}
+type bodySpace struct {
+	body  [4096]byte
+	place [placeSpace]byte
+}
+
+var bodies = sync.Pool{New: func() any { return new(bodySpace) }}
 
 // withBody calls read with the body of r, which read must not keep.
 func withBody(keys *seal.Keys, r storage.Record, read func(body []byte) error) error {
-	space := bodies.Get().(*[4096]byte)
+	space := bodies.Get().(*bodySpace)
 	defer bodies.Put(space)
-	plain, err := appendBody(space[:0], keys, r)
+	plain, err := appendBody(space.body[:0], keys, r, space.place[:0])
 	if err != nil {
 		return err
 	}
@@ -103,26 +108,64 @@ func OpenTokens(keys *seal.Keys, r storage.Record) (t Tokens, err error) {
 // OpenAccessToken is OpenTokens for what many requests ask for: it copies no other
 // token. expiresAt is as in Tokens.
 func OpenAccessToken(keys *seal.Keys, r storage.Record) (token string, expiresAt int64, err error) {
-	err = withBody(keys, r, func(body []byte) error {
-		if isJSON(body) {
-			t, err := ParseTokens(body)
-			token, expiresAt = t.AccessToken, t.ExpiresAt
-			return err
-		}
-		rest, err := binaryBody(body)
-		if err != nil {
-			return err
-		}
-		expiresAt = int64(binary.BigEndian.Uint64(body[1:]))
-		_, rest, skipped := cutText(rest) // the ID token
-		text, _, ok := cutText(rest)
-		if !skipped || !ok {
-			return errTokens
-		}
-		token = string(text)
-		return nil
+	err = withBody(keys, r, func(body []byte) (err error) {
+		token, expiresAt, err = parseAccessToken(body)
+		return err
 	})
 	return token, expiresAt, err
+}
+
+func parseAccessToken(body []byte) (token string, expiresAt int64, err error) {
+	if isJSON(body) {
+		t, err := ParseTokens(body)
+		return t.AccessToken, t.ExpiresAt, err
+	}
+	text, err := textOf(body, 1)
+	if err != nil {
+		return "", 0, err
+	}
+	return string(text), int64(binary.BigEndian.Uint64(body[1:])), nil
+}
+
+// OpenRefreshToken is OpenTokens for a revocation: it copies no other token.
+func OpenRefreshToken(keys *seal.Keys, r storage.Record) (token string, err error) {
+	err = withBody(keys, r, func(body []byte) (err error) {
+		token, err = parseRefreshToken(body)
+		return err
+	})
+	return token, err
+}
+
+func parseRefreshToken(body []byte) (string, error) {
+	if isJSON(body) {
+		t, err := ParseTokens(body)
+		return t.RefreshToken, err
+	}
+	text, err := textOf(body, 2)
+	return string(text), err
+}
+
+// SealSession is Seal for tokens, with a head that says if there is no refresh token.
+func SealSession(keys *seal.Keys, r storage.Record, h Head, body []byte) storage.Record {
+	token, err := parseRefreshToken(body)
+	h.NoRefreshToken = err == nil && token == ""
+	return Seal(keys, r, h, body)
+}
+
+// textOf is the i-th string of a body that is not JSON.
+func textOf(body []byte, i int) ([]byte, error) {
+	rest, err := binaryBody(body)
+	if err != nil {
+		return nil, err
+	}
+	var text []byte
+	for range i + 1 {
+		var ok bool
+		if text, rest, ok = cutText(rest); !ok {
+			return nil, errTokens
+		}
+	}
+	return text, nil
 }
 
 // ParseTokens reads a body.

@@ -70,6 +70,63 @@ func TestTheAccessTokenIsReadByItself(t *testing.T) {
 	assert.ErrorIs(t, err, seal.ErrOpen)
 }
 
+func TestTheRefreshTokenIsReadByItself(t *testing.T) {
+	keys := keysOf(t, 1)
+	for _, body := range [][]byte{
+		someTokens.Marshal(), Tokens{}.Marshal(), Tokens{AccessToken: "a", Data: "{}"}.Marshal(), Tokens{RefreshToken: "r", UserInfo: "{}"}.Marshal(),
+		[]byte(`{"access_token":"a","refresh_token":"r"}`), []byte(`{"access_token":"a"}`),
+	} {
+		r := Seal(keys, aRecord, Head{}, body)
+		want, err := OpenTokens(keys, r)
+		require.NoError(t, err)
+		token, err := OpenRefreshToken(keys, r)
+		require.NoError(t, err)
+		assert.Equal(t, want.RefreshToken, token)
+	}
+	for name, body := range map[string][]byte{"half": someTokens.Marshal()[:1300], "no format": {0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, "half a JSON": []byte(`{"refresh_token":"r"`)} {
+		_, err := OpenRefreshToken(keys, Seal(keys, aRecord, Head{}, body))
+		assert.ErrorIs(t, err, ErrBroken, name)
+	}
+	_, err := OpenRefreshToken(keys, Seal(keys, aRecord, Head{}, []byte{tokensFormat + 1}))
+	assert.ErrorIs(t, err, ErrLater)
+}
+
+func TestTheHeadSaysIfThereIsNoRefreshToken(t *testing.T) {
+	keys := keysOf(t, 1)
+	h := Head{Begun: 1, End: 2, Seen: 3, RefreshBy: 4, Label: "label", Remembered: true}
+	for _, c := range []struct {
+		name string
+		body []byte
+		none bool
+	}{
+		{"with", someTokens.Marshal(), false},
+		{"without", Tokens{AccessToken: "a"}.Marshal(), true},
+		{"of an earlier version, with", []byte(`{"refresh_token":"r"}`), false},
+		{"of an earlier version, without", []byte(`{"access_token":"a"}`), true},
+		{"unreadable", []byte("{"), false},
+	} {
+		want := h
+		if c.none {
+			want.RefreshBy, want.NoRefreshToken = 0, true // nothing is refreshed
+		}
+		r := SealSession(keys, aRecord, h, c.body)
+		got, err := OpenHead(keys, r)
+		require.NoError(t, err, c.name)
+		assert.Equal(t, want, got, c.name)
+
+		got.Seen, want.Seen = 5, 5
+		r, err = SealHead(keys, r, got)
+		require.NoError(t, err, c.name)
+		got, err = OpenHead(keys, r)
+		require.NoError(t, err, c.name)
+		assert.Equal(t, want, got, c.name)
+
+		got, err = OpenHead(keys, SealSession(keys, r, got, someTokens.Marshal()))
+		require.NoError(t, err, c.name)
+		assert.False(t, got.NoRefreshToken, "it has one now")
+	}
+}
+
 // TestTokensWithoutUserInfoAreReadByEarlierVersions: instances are replaced one by
 // one.
 func TestTokensWithoutUserInfoAreReadByEarlierVersions(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 
 // SealSession seals a session: its head and its body.
 func (r *Records) SealSession(rec storage.Record, h Head, body []byte) storage.Record {
-	return envelope.Seal(r.keys, rec, h, body)
+	return envelope.SealSession(r.keys, rec, h, body)
 }
 
 // SealHead gives a session another head.
@@ -27,6 +27,11 @@ func (r *Records) OpenTokens(rec storage.Record) (envelope.Tokens, error) {
 // if the provider did not say.
 func (r *Records) OpenAccessToken(rec storage.Record) (token string, expiresAt int64, err error) {
 	return envelope.OpenAccessToken(r.keys, rec)
+}
+
+// OpenRefreshToken opens the refresh token of a session; "" if it has none.
+func (r *Records) OpenRefreshToken(rec storage.Record) (string, error) {
+	return envelope.OpenRefreshToken(r.keys, rec)
 }
 
 // OpenHeadOnce is OpenHead for a session that is looked up with each request. The head
