@@ -18,9 +18,9 @@ const (
 
 // job is a revocation that waits for a goroutine.
 type job struct {
-	revocation storage.Revocation
-	until      time.Time      // when it is left alone; zero: never
-	outcome    chan<- Outcome // nil if nobody waits for it
+	revocation *storage.Revocation // not to be changed
+	until      time.Time           // when it is left alone; zero: never
+	outcome    chan<- Outcome      // nil if nobody waits for it
 }
 
 func (j job) tell(o Outcome) {
@@ -45,7 +45,7 @@ func (w *Worker) maxWait() time.Duration { return Lease - callTimeout - 2*w.c.St
 
 func (w *Worker) revoke(outcomes chan<- Outcome, revocations []storage.Revocation, until time.Time) {
 	for _, r := range revocations {
-		if w.addJob(job{r, until, outcomes}) && !w.c.Tasks.Start(w.work) {
+		if w.addJob(job{&r, until, outcomes}) && !w.c.Tasks.Start(w.work) {
 			w.work(w.c.Tasks.Last())
 		}
 	}
@@ -89,9 +89,9 @@ func (w *Worker) work(ctx context.Context) {
 		}
 		outcome, event := Pending, Event{}
 		if ctx.Err() == nil && (j.until.IsZero() || !w.c.Now().After(j.until)) {
-			outcome, event = w.attempt(ctx, j.revocation)
+			outcome, event = w.attempt(ctx, *j.revocation)
 		}
-		w.jobDone(j.revocation) // before anybody hears of it, and closes the worker, say
+		w.jobDone(j.revocation.Record.ID) // before anybody hears of it, and closes the worker, say
 		if event.Outcome != Skipped {
 			w.c.Report(event)
 		}
@@ -114,15 +114,15 @@ func (w *Worker) nextJob() (next job, ok bool) {
 }
 
 // jobDone counts a job off its revocation, if that is still tracked.
-func (w *Worker) jobDone(r storage.Revocation) {
+func (w *Worker) jobDone(id string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	t, tracked := w.tracked[r.Record.ID]
+	t, tracked := w.tracked[id]
 	if !tracked {
 		return
 	}
 	t.jobs = max(t.jobs-1, 0)
-	w.tracked[r.Record.ID] = t
+	w.tracked[id] = t
 	if t.revocation.Due.Before(w.next) {
 		w.nudge()
 	}

@@ -11,9 +11,9 @@ import (
 const maxTracked = 10_000
 
 type trackedRevocation struct {
-	revocation storage.Revocation
-	unqueued   bool // in no queue
-	jobs       int  // for it that wait or are under way
+	revocation *storage.Revocation // not to be changed; maybe that of a job
+	unqueued   bool                // in no queue
+	jobs       int                 // for it that wait or are under way
 }
 
 // Unrevoked counts the revocations that end with this process.
@@ -56,9 +56,11 @@ func (w *Worker) dueUnqueued(now time.Time) (due []storage.Revocation) {
 	}
 	for id, t := range w.tracked {
 		if t.unqueued && t.jobs == 0 && !t.revocation.Due.After(now) {
-			t.revocation.Due = now.Add(Lease)
+			leased := *t.revocation
+			leased.Due = now.Add(Lease)
+			t.revocation = &leased
 			w.tracked[id] = t
-			due = append(due, t.revocation)
+			due = append(due, leased)
 		}
 	}
 	return due
@@ -85,7 +87,7 @@ func (w *Worker) track(r storage.Revocation, unqueued bool) {
 		if unqueued && !t.unqueued {
 			w.unqueuedCount++
 		}
-		t.revocation, t.unqueued = r, unqueued || t.unqueued
+		t.revocation, t.unqueued = &r, unqueued || t.unqueued
 		w.tracked[r.Record.ID] = t
 	}
 }
@@ -104,8 +106,8 @@ func (w *Worker) mayTrackMore() bool { return w.c.Volatile || len(w.tracked) < m
 func (w *Worker) forget(r storage.Revocation) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	t := w.tracked[r.Record.ID]
-	if !t.revocation.Due.Equal(r.Due) {
+	t, tracked := w.tracked[r.Record.ID]
+	if !tracked || !t.revocation.Due.Equal(r.Due) {
 		return
 	}
 	delete(w.tracked, r.Record.ID)

@@ -31,7 +31,7 @@ func TestOnlyWhatWasDueAndIsClaimedElsewhereIsDropped(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := New(Config{})
 			r := storage.Revocation{Record: storage.Record{ID: "session"}, Due: c.due}
-			w.tracked["session"] = trackedRevocation{revocation: r, unqueued: c.unqueued, jobs: c.jobs}
+			w.tracked["session"] = trackedRevocation{revocation: &r, unqueued: c.unqueued, jobs: c.jobs}
 			w.dropClaimedElsewhere(asked)
 			assert.Equal(t, c.dropped, len(w.tracked) == 0)
 		})
@@ -105,7 +105,7 @@ func TestOnlyWhatADurableQueueHasIsBounded(t *testing.T) {
 		for _, id := range ids(maxTracked + 1) {
 			w.track(storage.Revocation{Record: storage.Record{ID: id}}, false)
 		}
-		w.addJob(job{revocation: storage.Revocation{Record: storage.Record{ID: "job"}}})
+		w.addJob(job{revocation: &storage.Revocation{Record: storage.Record{ID: "job"}}})
 		if volatile {
 			assert.Len(t, w.tracked, maxTracked+2)
 			continue

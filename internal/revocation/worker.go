@@ -219,7 +219,7 @@ func (w *Worker) close() (idle []storage.Revocation) {
 	}
 	for _, t := range w.tracked {
 		if t.jobs == 0 {
-			idle = append(idle, t.revocation)
+			idle = append(idle, *t.revocation)
 		}
 	}
 	return idle
