@@ -156,8 +156,12 @@ func (to *events) emit(e Event) {
 	if ctx == nil {
 		ctx = context.Background()
 	}
+	logs := to.logger.Enabled(ctx, level)
+	if !logs && to.tell == nil {
+		return
+	}
 	e.RemoteAddr = remoteAddr(ctx)
-	if to.logger.Enabled(ctx, level) {
+	if logs {
 		attrs := []slog.Attr{slog.String("subject", e.Subject)}
 		if e.Reason != "" {
 			attrs = append(attrs, slog.String("reason", string(e.Reason)), slog.String("remote_addr", e.RemoteAddr))

@@ -13,6 +13,7 @@ import (
 	"github.com/passport-go/passport/internal/loginstate"
 	"github.com/passport-go/passport/internal/logoutstate"
 	"github.com/passport-go/passport/internal/records"
+	"github.com/passport-go/passport/internal/text"
 	"github.com/passport-go/passport/internal/web"
 )
 
@@ -91,6 +92,9 @@ func (p *Passport) BrowserState(r *http.Request) BrowserState {
 		b.Logout = Secret(state)
 		return b
 	}
+	if !brings(r, p.http.logout) {
+		return b
+	}
 	for _, c := range r.CookiesNamed(p.http.logout) {
 		if state, ok := strings.CutSuffix(c.Value, finishedMark); ok && logoutstate.Plausible(state) {
 			b.Logout, b.LogoutFinished = Secret(state), true
@@ -153,8 +157,8 @@ func (d *httpDriver) sessionID(r *http.Request) Secret {
 func (d *httpDriver) bindingName(binding Secret) string { return d.login + "-" + binding.Reveal()[:1] }
 
 func (d *httpDriver) bindings(r *http.Request) (all []Secret) {
-	if !slices.ContainsFunc(r.Header["Cookie"], func(line string) bool { return strings.Contains(line, d.login) }) {
-		return nil // as with most logouts, and then nothing need be parsed
+	if !brings(r, d.login) {
+		return nil
 	}
 	for _, c := range r.Cookies() {
 		if len(all) < loginstate.MostBindings && len(c.Value) == records.IDLength && c.Name == d.bindingName(Secret(c.Value)) {
@@ -162,6 +166,12 @@ func (d *httpDriver) bindings(r *http.Request) (all []Secret) {
 		}
 	}
 	return all
+}
+
+// brings reports whether a request may have cookies with such a name. Most logouts have
+// none, and then nothing need be parsed.
+func brings(r *http.Request, name string) bool {
+	return slices.ContainsFunc(r.Header["Cookie"], func(line string) bool { return strings.Contains(line, name) })
 }
 
 // isOwn reports whether a request is for one of this package's own handlers. A
@@ -244,9 +254,22 @@ func addressed(r *http.Request) context.Context {
 	if remoteAddr(ctx) != "" {
 		return ctx
 	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr // of a Unix socket, say
+	return &addressedContext{ctx, r.RemoteAddr}
+}
+
+// addressedContext is WithRemoteAddr that reads the address when somebody asks.
+type addressedContext struct {
+	context.Context
+	connection string // http.Request.RemoteAddr
+}
+
+func (c *addressedContext) Value(key any) any {
+	if key != (remoteAddrKey{}) {
+		return c.Context.Value(key)
 	}
-	return WithRemoteAddr(ctx, host)
+	host, _, err := net.SplitHostPort(c.connection)
+	if err != nil {
+		host = c.connection // of a Unix socket, say
+	}
+	return text.Line(host, maxRemoteAddr)
 }

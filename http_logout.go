@@ -80,7 +80,7 @@ func (p *Passport) answerLogout(w http.ResponseWriter, r *http.Request, l Logout
 		p.c.pages.Serve(w, r, pages.UnconfirmedLogout(status, true, p.c.Discover, l.URL, p.homeLink()))
 		return
 	default:
-		http.Redirect(w, r, l.URL, http.StatusSeeOther)
+		web.SeeOther(w, r, l.URL)
 		return
 	}
 	a.ReturnTo = p.afterLogout(w, r)

@@ -53,9 +53,10 @@ func (p *Passport) lookUp(w http.ResponseWriter, r *http.Request, next http.Hand
 	}
 	if p.http.isLogout(r) {
 		web.NoStore(w)
-		in := r.WithContext(&unreadSession{Context: r.Context(), p: p, secret: id})
-		defer func() { r.Pattern = in.Pattern }()
-		next.ServeHTTP(w, in)
+		in := &loggingOut{}
+		in.context = unreadSession{Context: r.Context(), p: p, secret: id}
+		in.request = *r.WithContext(&in.context)
+		serve(w, r, &in.request, next)
 		return
 	}
 	in := &signedIn{}
@@ -64,7 +65,7 @@ func (p *Passport) lookUp(w http.ResponseWriter, r *http.Request, next http.Hand
 	case err == nil:
 		web.NoStore(w)
 		in.request = *r.WithContext(&in.context)
-		in.serve(w, r, next)
+		serve(w, r, &in.request, next)
 	case errors.Is(err, ErrNoSession):
 		next.ServeHTTP(w, r)
 	default:
@@ -91,11 +92,17 @@ type signedIn struct {
 	context sessionContext
 }
 
-// serve passes the request on. Code around the handlers, which logs or measures, gets
-// to know which pattern of a mux has matched: mux writes that into its own copy.
-func (in *signedIn) serve(w http.ResponseWriter, outer *http.Request, next http.Handler) {
-	defer func() { outer.Pattern = in.request.Pattern }()
-	next.ServeHTTP(w, &in.request)
+// loggingOut is the same for a logout, whose session has not been looked up.
+type loggingOut struct {
+	request http.Request
+	context unreadSession
+}
+
+// serve passes a request on. Code around the handlers, which logs or measures, gets to
+// know which pattern of a mux has matched: mux writes that into its own copy.
+func serve(w http.ResponseWriter, outer, in *http.Request, next http.Handler) {
+	defer func() { outer.Pattern = in.Pattern }()
+	next.ServeHTTP(w, in)
 }
 
 // sessionContext is the context of a request, with its session.

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"strings"
+	"sync"
 
 	"github.com/passport-go/passport/storage"
 )
@@ -27,7 +28,8 @@ const (
 type Tenant struct {
 	name    string
 	digest  [sha256.Size]byte
-	session [prefixLength]byte
+	session [prefixLength]byte // for it is needed with each request
+	others  sync.Map           // storage.Kind -> [prefixLength]byte, of the kinds that have been used
 }
 
 // NewTenant returns the tenant of a client at an issuer.
@@ -60,12 +62,23 @@ func (t *Tenant) prefix(kind storage.Kind) [prefixLength]byte {
 	return [prefixLength]byte(sum[:])
 }
 
+// prefixOf is prefix, which it computes once. Kinds are constants of the program, so
+// there are few.
+func (t *Tenant) prefixOf(kind storage.Kind) [prefixLength]byte {
+	if known, ok := t.others.Load(kind); ok {
+		return known.([prefixLength]byte)
+	}
+	prefix := t.prefix(kind)
+	t.others.Store(kind, prefix)
+	return prefix
+}
+
 // ID derives the key of a record from its kind and a secret that only a browser
 // holds. It ends with a tag of the tenant.
 func (t *Tenant) ID(kind storage.Kind, secret string) string {
 	prefix := t.session
 	if kind != storage.KindSession {
-		prefix = t.prefix(kind)
+		prefix = t.prefixOf(kind)
 	}
 	var buf [64]byte
 	sum := sha256.Sum256(append(append(buf[:0], prefix[:]...), secret...))

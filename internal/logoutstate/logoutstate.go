@@ -55,13 +55,15 @@ type State struct {
 func New(session string, at time.Time) string {
 	var b [(Length*6 + 7) / 8]byte
 	_, _ = rand.Read(b[:]) // never fails
-	name := encoding.EncodeToString(b[:])[:SessionLength+randomLength]
+	var name [(len(b)*8 + 5) / 6]byte
+	encoding.Encode(name[:], b[:])
 	if len(session) >= SessionLength {
-		name = session[:SessionLength] + name[SessionLength:]
+		copy(name[:SessionLength], session)
 	}
 	var ms [8]byte
 	binary.BigEndian.PutUint64(ms[:], uint64(at.UnixMilli()))
-	return name + encoding.EncodeToString(ms[2:])
+	encoding.Encode(name[SessionLength+randomLength:], ms[2:])
+	return string(name[:Length])
 }
 
 // Session is the part of a name that stands for the Passport session.

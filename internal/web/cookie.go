@@ -51,13 +51,23 @@ func (Cookies) Get(r *http.Request, name string, length int) string {
 func (c Cookies) Set(w http.ResponseWriter, name, value string, life time.Duration) {
 	// Without http.SetCookie, which takes longer than the removal of a session from
 	// the store, for it checks each time what a name and an id of ours always are.
-	age := strconv.FormatInt(int64(life/time.Second), 10)
-	w.Header().Add("Set-Cookie", name+"="+value+"; Max-Age="+age+c.attributes)
+	var buf [256]byte
+	b := append(buf[:0], name...)
+	b = append(b, '=')
+	b = append(b, value...)
+	b = append(b, "; Max-Age="...)
+	b = strconv.AppendInt(b, int64(life/time.Second), 10)
+	add(w, string(append(b, c.attributes...)))
 }
 
 // SetTransient is Set for a cookie that the browser drops when it is closed.
 func (c Cookies) SetTransient(w http.ResponseWriter, name, value string) {
-	w.Header().Add("Set-Cookie", name+"="+value+c.attributes)
+	add(w, name+"="+value+c.attributes)
+}
+
+func add(w http.ResponseWriter, cookie string) {
+	h := w.Header()
+	h["Set-Cookie"] = append(h["Set-Cookie"], cookie)
 }
 
 // Remove deletes a cookie, which takes the attributes that it was set with.

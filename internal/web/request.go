@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 )
 
 // IsNavigation reports whether a person is about to see the response as a page.
@@ -91,4 +92,25 @@ func WriteJSON(w http.ResponseWriter, status int, v any) {
 	NoStore(w)
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(v) // the connection is gone if this fails
+}
+
+// SeeOther is http.Redirect with a 303, which takes longer than the removal of a session
+// from the store, for it parses every URL: where there is nothing to resolve or to
+// escape, and the response has no body, it goes without.
+func SeeOther(w http.ResponseWriter, r *http.Request, to string) {
+	if r.Method != http.MethodPost || !strings.HasPrefix(to, "https://") || !isASCII(to) {
+		http.Redirect(w, r, to, http.StatusSeeOther)
+		return
+	}
+	w.Header()["Location"] = []string{to}
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
