@@ -52,10 +52,10 @@ var walls = map[string][]string{
 	"internal/authdomain":  {},
 	"internal/logoutstate": {module + "/internal/strictbase64"},
 	"internal/notice":      {module + "/storage", module + "/internal/ended", module + "/internal/tasks"},
-	"internal/retry":       {module + "/storage", module + "/internal/tasks"},
+	"internal/retry":       {module + "/storage", module + "/internal/circuit", module + "/internal/tasks"},
 	"internal/ended":       {},
 	"internal/answer":      {module + "/storage"},
-	"internal/circuit":     {module + "/internal/answer"},
+	"internal/circuit":     {module + "/internal/answer", module + "/storage"},
 	"internal/tokencache":  {},
 	"internal/records": {
 		module + "/storage", module + "/storage/memory", module + "/internal/circuit", module + "/internal/ended", module + "/internal/envelope", module + "/internal/seal", module + "/internal/strictbase64",

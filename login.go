@@ -271,7 +271,7 @@ func (p *Passport) storeReturnTo(ctx context.Context, l loginstate.State, return
 
 // storedReturnTo is the destination that storeReturnTo has stored for a login.
 func (p *Passport) storedReturnTo(ctx context.Context, l loginstate.State) string {
-	rec, err := p.records.Look(ctx, p.records.ID(storage.KindReturnTo, l.Key()))
+	rec, err := p.records.Load(ctx, p.records.ID(storage.KindReturnTo, l.Key()))
 	var returnTo []byte
 	if err == nil {
 		returnTo, err = p.records.Open(rec)

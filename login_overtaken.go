@@ -8,6 +8,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/passport-go/passport/internal/circuit"
 	"github.com/passport-go/passport/internal/loginstate"
 	"github.com/passport-go/passport/internal/records"
 	"github.com/passport-go/passport/storage"
@@ -213,7 +214,7 @@ func (p *Passport) use(ctx context.Context, l loginstate.State, code string) (st
 	rec = p.records.Seal(rec, body)
 	used, err := p.records.Save(ctx, rec)
 	if err != nil && !errors.Is(err, storage.ErrConflict) {
-		err = errors.Join(storeError(err), p.records.Undo(ctx, rec))
+		err = errors.Join(storeError(err), p.records.Undo(ctx, rec, err))
 	}
 	return used, err
 }
@@ -238,9 +239,10 @@ func (p *Passport) keepOutcome(ctx context.Context, used storage.Record, code st
 }
 
 // dropUse forgets the use of a login whose code has not been, or will never be,
-// good for anything.
+// good for anything. It goes around the circuit, for the same callback may come again:
+// no more wait here than [Passport.use] had let in.
 func (p *Passport) dropUse(ctx context.Context, used storage.Record) error {
-	return p.records.Drop(ctx, used.ID)
+	return p.records.Drop(circuit.Around(ctx), used.ID)
 }
 
 func (p *Passport) readEntry(rec storage.Record) (loginEntry, error) {

@@ -53,11 +53,7 @@ func (p *Passport) endSession(ctx context.Context, id string, event EventName) (
 	l := newLogout(p.c.LogoutMode)
 	call, cancel := p.records.Bound(ctx)
 	defer cancel()
-	var removed storage.Revocation
-	err := p.records.Ask(ctx, func() (err error) {
-		removed, err = p.revoker.Delete(call, id)
-		return err
-	})
+	removed, err := p.deleteSession(call, id)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
 		return l, removed, p.absenceSafe(err, id, event)
@@ -318,7 +314,7 @@ func (p *Passport) confirmed(ctx context.Context, b BrowserState) bool {
 	if session == "" {
 		return false
 	}
-	_, err := p.records.Look(ctx, p.confirmation(Secret(session)).ID)
+	_, err := p.records.Load(ctx, p.confirmation(Secret(session)).ID)
 	return err == nil
 }
 

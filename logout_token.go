@@ -42,11 +42,11 @@ func (p *Passport) endByLogoutToken(ctx context.Context, token string) (Logout, 
 	case errors.Is(err, storage.ErrConflict):
 		return Logout{}, errors.New("passport: the logout token was used before")
 	case err != nil && !full:
-		return Logout{}, errors.Join(storeError(err), p.records.Undo(ctx, used))
+		return Logout{}, errors.Join(storeError(err), p.records.Undo(ctx, used, err))
 	}
 	l, err := p.endByToken(work, t)
 	if err != nil && !full && !notSafe(err) {
-		return l, errors.Join(err, p.records.Undo(ctx, used))
+		return l, errors.Join(err, p.records.Undo(ctx, used, nil))
 	}
 	if err == nil && full {
 		_, err := p.records.Save(work, used) // there may be room now
@@ -172,7 +172,7 @@ func (p *Passport) endMatching(ctx context.Context, m storage.Match) (ended int,
 		p.ended(Event{Name: EventLogout, Context: ctx}, records...)
 		return len(records), OutcomeSkipped, err
 	}
-	revocations, err := p.revoker.DeleteMatching(ctx, p.records.OwnSessions(m))
+	revocations, err := p.deleteSessions(ctx, m)
 	if len(revocations) == 0 {
 		return 0, OutcomeSkipped, err
 	}

@@ -219,7 +219,7 @@ func (p *Passport) keptHint(ctx context.Context, state Secret) logoutHint {
 		return logoutHint{}
 	}
 	var stored storedHint
-	rec, err := p.records.Look(ctx, p.hintRecord(state).ID)
+	rec, err := p.records.Load(ctx, p.hintRecord(state).ID)
 	if err != nil {
 		return logoutHint{}
 	}
@@ -265,7 +265,7 @@ func (p *Passport) LogoutURLFor(ctx context.Context, b BrowserState) string {
 func (p *Passport) hintFor(ctx context.Context, b BrowserState) (logoutHint, Secret) {
 	if records.Plausible(b.Session.Reveal()) {
 		id := p.records.SessionID(b.Session.Reveal())
-		if rec, err := p.records.Look(ctx, id); err == nil {
+		if rec, err := p.records.Load(ctx, id); err == nil {
 			return p.hintOf(rec), p.newLogoutState(rec.SID)
 		}
 	}

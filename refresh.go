@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/passport-go/passport/internal/apiclient"
+	"github.com/passport-go/passport/internal/circuit"
 
 	"github.com/passport-go/passport/internal/jwt"
 	"github.com/passport-go/passport/internal/provider"
@@ -143,7 +144,7 @@ func (s *Session) Client() *http.Client {
 
 // accessTokenOf is AccessToken for the session as it is now.
 func (p *Passport) accessTokenOf(ctx context.Context, id string) (string, error) {
-	rec, err := p.records.Look(ctx, id)
+	rec, err := p.records.Load(ctx, id)
 	if err != nil {
 		return "", storeError(err)
 	}
@@ -332,14 +333,15 @@ func (p *Passport) release(ctx context.Context, rec storage.Record) error {
 // no longer the old ones, an earlier attempt succeeded although its answer was lost,
 // and others may have refreshed them since. If they have no refresh token, a logout
 // is in progress that does not know the new one. When ctx ends there is one last
-// attempt, because the old refresh token is used up and nobody else has the new one.
+// attempt, because the old refresh token is used up and nobody else has the new one; for
+// that reason it goes around the circuit, too.
 // With storage.ErrNotReplicated, the new tokens are stored.
 func (p *Passport) keep(ctx context.Context, rec storage.Record, old, renewed tokens) error {
 	deadline := time.Now().Add(keepFor)
 	for wait := refreshPoll; ; wait = min(2*wait, time.Second) {
 		last := ctx.Err() != nil || time.Now().After(deadline)
 		taken := false
-		_, err := p.updateSafely(context.WithoutCancel(ctx), rec, func(h *head, t *tokens) bool {
+		_, err := p.updateSafely(circuit.Around(context.WithoutCancel(ctx)), rec, func(h *head, t *tokens) bool {
 			taken = t.RefreshToken == ""
 			renewed.Data, old.Data = t.Data, t.Data // the program may have set it meanwhile
 			if *t != old {

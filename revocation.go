@@ -42,6 +42,25 @@ func newRevoker(p *Passport) *revocation.Worker {
 	})
 }
 
+// deleteSession removes a session for a request that waits, and enqueues its revocation,
+// as [revocation.Worker.Delete] does.
+func (p *Passport) deleteSession(ctx context.Context, id string) (removed storage.Revocation, err error) {
+	err = p.records.Ask(ctx, func() error {
+		removed, err = p.revoker.Delete(ctx, id)
+		return err
+	})
+	return removed, err
+}
+
+// deleteSessions is deleteSession for all that m selects.
+func (p *Passport) deleteSessions(ctx context.Context, m storage.Match) (removed []storage.Revocation, err error) {
+	err = p.records.Ask(ctx, func() error {
+		removed, err = p.revoker.DeleteMatching(ctx, p.records.OwnSessions(m))
+		return err
+	})
+	return removed, err
+}
+
 // revokeToken has the refresh token in a removed record revoked.
 func (p *Passport) revokeToken(ctx context.Context, r storage.Record) revocation.Answer {
 	token, err := p.records.OpenRefreshToken(r)

@@ -416,7 +416,7 @@ func (p *Passport) unreadable(ctx context.Context, rec storage.Record, err error
 	}
 	call, cancel := p.records.Bound(ctx)
 	defer cancel()
-	removed, removeErr := p.revoker.Delete(call, rec.ID)
+	removed, removeErr := p.deleteSession(call, rec.ID)
 	switch {
 	case removeErr == nil, notSafe(removeErr):
 		_ = p.makeSafe(removeErr, EventSessionLost, removed.Record)

@@ -37,7 +37,7 @@ func (p *Passport) findByID(ctx context.Context, id string, s *Session) error {
 	if p.records.InProcess() { // directly, for a record that is handed on once more is a twentieth of the cost
 		s.rec, err = p.records.Load(ctx, id)
 	} else {
-		s.rec, err = p.records.Look(ctx, id)
+		s.rec, err = p.records.Load(ctx, id)
 	}
 	if err != nil {
 		return storeError(err)

@@ -69,7 +69,11 @@ func (p *Passport) Sessions(ctx context.Context, subject string) ([]SessionInfo,
 	if !p.records.InProcess() {
 		lister = p.meter.Lister(lister)
 	}
-	records, err := lister.List(call, p.records.OwnSessions(storage.Match{Subject: subject}))
+	var records []storage.Record
+	err := p.records.Ask(ctx, func() (err error) {
+		records, err = lister.List(call, p.records.OwnSessions(storage.Match{Subject: subject}))
+		return err
+	})
 	if err != nil {
 		return nil, storeError(err)
 	}
@@ -110,7 +114,7 @@ func (p *Passport) endSessions(ctx context.Context, m storage.Match) (Logout, er
 	call, cancel := p.records.Bound(ctx)
 	defer cancel()
 	now := p.c.Now()
-	revocations, err := p.revoker.DeleteMatching(call, p.records.OwnSessions(m))
+	revocations, err := p.deleteSessions(call, m)
 	records := make([]storage.Record, len(revocations))
 	for i, d := range revocations {
 		records[i] = d.Record

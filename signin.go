@@ -241,7 +241,7 @@ func (p *Passport) beginSession(ctx context.Context, t tokens, subject, sid stri
 		err = nil
 	}
 	if err != nil {
-		return LoginResult{}, errors.Join(storeError(err), p.records.Undo(ctx, rec))
+		return LoginResult{}, errors.Join(storeError(err), p.records.Undo(ctx, rec, err))
 	}
 	return LoginResult{
 		Session:   &Session{p: p, rec: saved, head: &h, tokens: &t},

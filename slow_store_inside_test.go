@@ -3,9 +3,12 @@ package passport
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -42,18 +45,44 @@ func (s *slowStore) wait(ctx context.Context) error {
 	}
 }
 
-func (s *slowStore) Load(ctx context.Context, id string) (storage.Record, error) {
+// slowly makes a call to a store.
+func slowly[T any](ctx context.Context, s *slowStore, call func() (T, error)) (none T, err error) {
 	if err := s.wait(ctx); err != nil {
-		return storage.Record{}, err
+		return none, err
 	}
-	return s.Store.Load(ctx, id)
+	return call()
+}
+
+func (s *slowStore) Load(ctx context.Context, id string) (storage.Record, error) {
+	return slowly(ctx, s, func() (storage.Record, error) { return s.Store.Load(ctx, id) })
+}
+
+func (s *slowStore) Save(ctx context.Context, r storage.Record) (storage.Record, error) {
+	return slowly(ctx, s, func() (storage.Record, error) { return s.Store.Save(ctx, r) })
+}
+
+func (s *slowStore) Delete(ctx context.Context, id string) (storage.Record, error) {
+	return slowly(ctx, s, func() (storage.Record, error) { return s.Store.Delete(ctx, id) })
+}
+
+func (s *slowStore) DeleteMatching(ctx context.Context, m storage.Match) ([]storage.Record, error) {
+	return slowly(ctx, s, func() ([]storage.Record, error) { return s.Store.DeleteMatching(ctx, m) })
+}
+
+func (s *slowStore) List(ctx context.Context, m storage.Match) ([]storage.Record, error) {
+	return slowly(ctx, s, func() ([]storage.Record, error) { return s.Store.List(ctx, m) })
 }
 
 func (s *slowStore) DeleteAndEnqueue(ctx context.Context, id string, lease time.Duration) (storage.Revocation, error) {
-	if err := s.wait(ctx); err != nil {
-		return storage.Revocation{}, err
-	}
-	return s.Store.DeleteAndEnqueue(ctx, id, lease)
+	return slowly(ctx, s, func() (storage.Revocation, error) { return s.Store.DeleteAndEnqueue(ctx, id, lease) })
+}
+
+func (s *slowStore) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, lease time.Duration) ([]storage.Revocation, error) {
+	return slowly(ctx, s, func() ([]storage.Revocation, error) { return s.Store.DeleteMatchingAndEnqueue(ctx, m, lease) })
+}
+
+func (s *slowStore) Enqueue(ctx context.Context, r storage.Record, lease time.Duration) (storage.Revocation, error) {
+	return slowly(ctx, s, func() (storage.Revocation, error) { return s.Store.Enqueue(ctx, r, lease) })
 }
 
 // A store that takes two seconds makes 503s, quickly, and no pile of requests; and a
@@ -172,4 +201,94 @@ func TestTheBeginningOfALoginWaitsForNoStoreBeyondItsBound(t *testing.T) {
 		_, _, err := p.BeginLogin(t.Context(), BrowserState{Logout: p.newLogoutState("some sid")}, LoginOptions{})
 		assert.LessOrEqual(t, time.Since(began), beginTimeout, err)
 	})
+}
+
+// Each way into the store stands behind the circuit: under a load of any one of them, few
+// wait for a store that has become slow, nobody for long, and soon nobody at all.
+func TestWhateverIsAskedForNobodyWaitsForASlowStore(t *testing.T) {
+	const each, seconds = 2 * circuit.MaxInFlight, 5
+	user := storage.Match{Subject: "alice"}
+	for name, load := range map[string]func(t *testing.T, p *Passport, signedIn, login BrowserState, state string) error{
+		"a login": func(t *testing.T, p *Passport, signedIn, _ BrowserState, _ string) error {
+			_, _, err := p.BeginLogin(t.Context(), signedIn, LoginOptions{ReturnTo: "/" + strings.Repeat("x", 1500)})
+			return err
+		},
+		"a callback": func(t *testing.T, p *Passport, _, login BrowserState, state string) error {
+			_, _, err := p.FinishLogin(t.Context(), login, url.Values{"state": {state}, "code": {"code"}})
+			return err
+		},
+		"a logout": func(t *testing.T, p *Passport, signedIn, login BrowserState, _ string) error {
+			signedIn.Logins = login.Logins
+			_, _, err := p.EndBrowserSession(t.Context(), signedIn)
+			return err
+		},
+		"a logout of a browser that is signing in": func(t *testing.T, p *Passport, _, login BrowserState, _ string) error {
+			_, _, err := p.EndBrowserSession(t.Context(), login)
+			return err
+		},
+		"EndSession": func(t *testing.T, p *Passport, signedIn, _ BrowserState, _ string) error {
+			_, err := p.EndSession(t.Context(), p.records.SessionID(signedIn.Session.Reveal()))
+			return err
+		},
+		"EndSessions": func(t *testing.T, p *Passport, _, _ BrowserState, _ string) error {
+			_, err := p.EndSessions(t.Context(), user)
+			return err
+		},
+		"Sessions": func(t *testing.T, p *Passport, _, _ BrowserState, _ string) error {
+			_, err := p.Sessions(t.Context(), user.Subject)
+			return err
+		},
+		"a refresh": func(t *testing.T, p *Passport, signedIn, _ BrowserState, _ string) error {
+			id := p.records.SessionID(signedIn.Session.Reveal())
+			_, err := p.refreshUnless(t.Context(), id, records.NewSecret(), func(tokens) bool { return false })
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := &slowStore{Store: memory.New(memory.Options{})}
+				p := benchPassport(t, func(c *Config) {
+					c.Store, c.EncryptionKeys = store, [][]byte{[]byte("a key of exactly thirty-two byte")}
+					c.HTTPClient = &http.Client{Transport: &revokesAll{}}
+				})
+				signedIn := BrowserState{Session: benchSession(t, p, user.Subject, "sid")}
+				address, login, err := p.BeginLogin(t.Context(), BrowserState{}, LoginOptions{})
+				require.NoError(t, err)
+				begun, err := url.Parse(address)
+				require.NoError(t, err)
+				state := begun.Query().Get("state")
+
+				store.delay.Store(int64(2 * time.Second))
+				before := runtime.NumGoroutine()
+				var all sync.WaitGroup
+				var served, waited atomic.Int64 // once the store is known to be slow
+				for second := range seconds {
+					for range each {
+						all.Go(func() {
+							began := time.Now()
+							err := load(t, p, signedIn, login, state)
+							assert.LessOrEqual(t, time.Since(began), 6*time.Second)
+							if second > 2 && !errors.Is(err, ErrStoreUnavailable) {
+								served.Add(1)
+							}
+							if second > 2 && time.Since(began) > 0 {
+								waited.Add(1)
+							}
+						})
+					}
+					time.Sleep(time.Second)
+					synctest.Wait()
+					assert.LessOrEqual(t, runtime.NumGoroutine()-before, 4*circuit.MaxInFlight, "after %d s", second+1)
+				}
+				assert.LessOrEqual(t, runtime.NumGoroutine()-before, 100, "nobody waits any more")
+				all.Wait()
+				assert.LessOrEqual(t, waited.Load(), int64(seconds), "but for those who find out whether it is back")
+				if name != "a login" { // which needs no store
+					assert.LessOrEqual(t, served.Load(), int64(seconds))
+				}
+				assert.LessOrEqual(t, store.most.Load(), int64(2*circuit.MaxInFlight))
+				_ = p.Close(t.Context())
+			})
+		})
+	}
 }

@@ -4,7 +4,7 @@
 // of the caller's. When nothing but failures has come back for a second, it opens:
 // requests fail at once, but for one a second, which finds out whether the store
 // answers again. Requests are not tried again: what must not be lost is kept by package
-// retry, which does not ask the circuit.
+// retry, which goes around the circuit, as does all that no request waits for.
 package circuit
 
 import (
@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/passport-go/passport/internal/answer"
+	"github.com/passport-go/passport/storage"
 )
 
 const (
@@ -60,9 +61,22 @@ func New(logger *slog.Logger, closed func()) *Circuit {
 	return &Circuit{logger: logger, closed: closed}
 }
 
+type aroundKey struct{}
+
+// Around returns a context for work that no request waits for, or that must not be
+// lost: circuits let it pass, and do not count it.
+func Around(ctx context.Context) context.Context { return context.WithValue(ctx, aroundKey{}, true) }
+
+// GoesAround reports whether ctx is one of [Around].
+func GoesAround(ctx context.Context) bool { return ctx.Value(aroundKey{}) != nil }
+
+// Unasked reports whether the circuit was open, or full, so that the store was not
+// asked.
+func Unasked(err error) bool { return errors.Is(err, ErrOpen) || errors.Is(err, ErrBusy) }
+
 // Do asks the store, or returns ErrOpen or ErrBusy without asking.
 func (c *Circuit) Do(ctx context.Context, ask func() error) error {
-	if c == nil {
+	if c == nil || GoesAround(ctx) {
 		return ask()
 	}
 	began := time.Now()
@@ -90,14 +104,16 @@ func (c *Circuit) enter(now time.Time) error {
 }
 
 // leave notes how a request has ended. One that its own caller has given up says
-// nothing about the store.
+// nothing about the store, unless it is a deadline that would have been time enough. Nor
+// do replicas that take their time: the store has answered.
 func (c *Circuit) leave(ctx context.Context, began time.Time, err error) {
+	inTime := time.Since(began) < Slow
 	c.mu.Lock()
 	c.inFlight--
 	closes := false
 	switch {
-	case !answer.Is(err) && ctx.Err() != nil:
-	case answer.Is(err) && time.Since(began) < Slow:
+	case !answer.Is(err) && (errors.Is(ctx.Err(), context.Canceled) || ctx.Err() != nil && inTime):
+	case answer.Is(err) && (inTime || errors.Is(err, storage.ErrNotReplicated)):
 		c.failures, closes, c.open = 0, c.open, false
 	default:
 		c.failed(began, err)

@@ -126,6 +126,52 @@ func TestACallerWhoGivesUpSaysNothingOfTheStore(t *testing.T) {
 	})
 }
 
+// The bound of a request may come with its context.
+func TestADeadlineThatWasTimeEnoughIsAFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture()
+		waitFor := func(d time.Duration) {
+			for range minFailures {
+				ctx, cancel := context.WithTimeout(t.Context(), d)
+				_ = f.Do(ctx, func() error { <-ctx.Done(); return ctx.Err() })
+				cancel()
+			}
+		}
+		waitFor(Slow / 2)
+		_, err := f.ask(0, nil)
+		assert.NoError(t, err, "its caller was in a hurry")
+		waitFor(Slow)
+		_, err = f.ask(0, nil)
+		assert.ErrorIs(t, err, ErrOpen)
+	})
+}
+
+// Writes wait for replicas; that these are down is no outage of the store.
+func TestReplicasThatDoNotConfirmOpenNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture()
+		for range 2 * minFailures {
+			_, err := f.ask(2*Slow, storage.ErrNotReplicated)
+			assert.ErrorIs(t, err, storage.ErrNotReplicated)
+		}
+		assert.Empty(t, f.log.String())
+	})
+}
+
+func TestWhatNoRequestWaitsForGoesAroundTheCircuit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture()
+		f.fail()
+		asked := false
+		assert.NoError(t, f.Do(Around(t.Context()), func() error { asked = true; return nil }))
+		assert.True(t, asked)
+		_, err := f.ask(0, nil)
+		assert.ErrorIs(t, err, ErrOpen, "it is not a look whether the store is back")
+		assert.True(t, Unasked(err))
+		assert.False(t, Unasked(errDown))
+	})
+}
+
 func TestOnlySoManyWaitAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture()

@@ -193,7 +193,7 @@ func (b *BearerBook) Lift(ctx context.Context, owner Owner, by Login) error {
 // Ends reports whether an owner's marks end a token, which was issued at a moment and
 // goes by some names. bare: it has no sid.
 func (b *BearerBook) Ends(ctx context.Context, id string, t Token) (bool, error) {
-	rec, err := b.Records.Look(ctx, id)
+	rec, err := b.Records.Load(ctx, id)
 	if err != nil {
 		return false, missing(err)
 	}

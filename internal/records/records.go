@@ -25,8 +25,8 @@ const (
 	// no request waits for.
 	Timeout = 10 * time.Second
 
-	// RequestTimeout bounds how long a request waits for its session, and how long for
-	// its use to be written down.
+	// RequestTimeout bounds how long a request waits for a record, and how long for its
+	// use to be written down.
 	RequestTimeout = 1500 * time.Millisecond
 )
 
@@ -115,10 +115,11 @@ func (r *Records) within(ctx context.Context) (context.Context, context.CancelFu
 	return context.WithTimeout(ctx, Timeout)
 }
 
-// BoundRequest returns the context of a look-up that a request waits for.
+// BoundRequest returns the context of a look-up that a request waits for. What no
+// request waits for has more time.
 func (r *Records) BoundRequest(ctx context.Context) (context.Context, context.CancelFunc) {
-	if r.inProcess {
-		return ctx, func() {}
+	if r.inProcess || circuit.GoesAround(ctx) {
+		return r.within(ctx)
 	}
 	return context.WithTimeout(ctx, RequestTimeout)
 }
@@ -131,43 +132,63 @@ func (r *Records) UseCircuit(c *circuit.Circuit) {
 }
 
 // Ask makes a call to the store for a request that waits, through the circuit. The call
-// has a bound of its own, ctx is the request's.
+// has a bound of its own, ctx is the request's. The methods of Records do it by
+// themselves; it is for calls that are made elsewhere. A ctx of [circuit.Around] is that
+// of no request.
 func (r *Records) Ask(ctx context.Context, call func() error) error { return r.circuit.Do(ctx, call) }
 
-// Look is Load for a request that waits.
-func (r *Records) Look(ctx context.Context, id string) (rec storage.Record, err error) {
+// Load returns a record, within a bound of its own.
+func (r *Records) Load(ctx context.Context, id string) (rec storage.Record, err error) {
+	if r.inProcess {
+		return r.TokenStore.Load(ctx, id)
+	}
 	err = r.Ask(ctx, func() error {
-		ctx, cancel := r.BoundRequest(ctx)
+		call, cancel := r.BoundRequest(ctx)
 		defer cancel()
-		rec, err = r.TokenStore.Load(ctx, id)
+		rec, err = r.TokenStore.Load(call, id)
 		return err
 	})
 	return rec, err
 }
 
-// Touch is Save for a request that waits.
-func (r *Records) Touch(ctx context.Context, rec storage.Record) (saved storage.Record, err error) {
+// Touch is Save for what a request does by the way.
+func (r *Records) Touch(ctx context.Context, rec storage.Record) (storage.Record, error) {
+	call, cancel := r.BoundRequest(ctx)
+	defer cancel()
+	return r.Save(call, rec)
+}
+
+// Save stores a sealed record, within a bound of its own.
+func (r *Records) Save(ctx context.Context, rec storage.Record) (saved storage.Record, err error) {
 	err = r.Ask(ctx, func() error {
-		ctx, cancel := r.BoundRequest(ctx)
+		call, cancel := r.within(ctx)
 		defer cancel()
-		saved, err = r.TokenStore.Save(ctx, rec)
+		saved, err = r.TokenStore.Save(call, rec)
 		return err
 	})
 	return saved, err
 }
 
-// Load returns a record, within a bound of its own.
-func (r *Records) Load(ctx context.Context, id string) (storage.Record, error) {
-	ctx, cancel := r.within(ctx)
-	defer cancel()
-	return r.TokenStore.Load(ctx, id)
+// Delete removes a record, within a bound of its own.
+func (r *Records) Delete(ctx context.Context, id string) (removed storage.Record, err error) {
+	err = r.Ask(ctx, func() error {
+		call, cancel := r.within(ctx)
+		defer cancel()
+		removed, err = r.TokenStore.Delete(call, id)
+		return err
+	})
+	return removed, err
 }
 
-// Save stores a sealed record, within a bound of its own.
-func (r *Records) Save(ctx context.Context, rec storage.Record) (storage.Record, error) {
-	ctx, cancel := r.within(ctx)
-	defer cancel()
-	return r.TokenStore.Save(ctx, rec)
+// DeleteMatching removes all records that m selects, within a bound of its own.
+func (r *Records) DeleteMatching(ctx context.Context, m storage.Match) (removed []storage.Record, err error) {
+	err = r.Ask(ctx, func() error {
+		call, cancel := r.within(ctx)
+		defer cancel()
+		removed, err = r.TokenStore.DeleteMatching(call, m)
+		return err
+	})
+	return removed, err
 }
 
 // Exists reports whether there is a record under an ID.
@@ -199,9 +220,7 @@ func (r *Records) Note(ctx context.Context, rec storage.Record) error {
 
 // Drop removes a record, if it is there.
 func (r *Records) Drop(ctx context.Context, id string) error {
-	ctx, cancel := r.within(ctx)
-	defer cancel()
-	_, err := r.TokenStore.Delete(ctx, id)
+	_, err := r.Delete(ctx, id)
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil
 	}
@@ -209,8 +228,13 @@ func (r *Records) Drop(ctx context.Context, id string) error {
 }
 
 // Undo removes a new record of which nothing proves that it was stored, or that what
-// it stands for took effect. One that another has stored there stays.
-func (r *Records) Undo(ctx context.Context, rec storage.Record) error {
+// it stands for took effect. One that another has stored there stays. failed is the
+// error for which it is undone; a record that was never sent to the store is not there.
+// Undo goes around the circuit: no more wait here than had been let in to the store.
+func (r *Records) Undo(ctx context.Context, rec storage.Record, failed error) error {
+	if circuit.Unasked(failed) {
+		return nil
+	}
 	ctx, cancel := r.Bound(ctx)
 	defer cancel()
 	there, err := r.TokenStore.Load(ctx, rec.ID)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/passport-go/passport/internal/circuit"
 	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/internal/seal"
 	"github.com/passport-go/passport/storage"
@@ -199,14 +201,18 @@ func TestAFailureEndsAChange(t *testing.T) {
 func TestWhatIsUndoneIsOursAlone(t *testing.T) {
 	r, _ := newRecords(t, time.Now)
 	ours := r.Seal(counted(r), []byte("ours"))
-	require.NoError(t, r.Undo(t.Context(), ours), "it was not stored")
+	require.NoError(t, r.Undo(t.Context(), ours, nil), "it was not stored")
 	_, err := r.Save(t.Context(), ours)
 	require.NoError(t, err)
-	require.NoError(t, r.Undo(t.Context(), r.Seal(counted(r), []byte("another's"))))
+	require.NoError(t, r.Undo(t.Context(), r.Seal(counted(r), []byte("another's")), nil))
 	there, err := r.Exists(t.Context(), ours.ID)
 	require.NoError(t, err)
 	assert.True(t, there)
-	require.NoError(t, r.Undo(t.Context(), ours))
+	require.NoError(t, r.Undo(t.Context(), ours, fmt.Errorf("save: %w", circuit.ErrOpen)), "what was never sent is not looked for")
+	there, err = r.Exists(t.Context(), ours.ID)
+	require.NoError(t, err)
+	assert.True(t, there)
+	require.NoError(t, r.Undo(t.Context(), ours, nil))
 	there, err = r.Exists(t.Context(), ours.ID)
 	require.NoError(t, err)
 	assert.False(t, there)

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/passport-go/passport/internal/circuit"
 	"github.com/passport-go/passport/internal/tasks"
 	"github.com/passport-go/passport/storage"
 )
@@ -130,7 +131,7 @@ func (q *Queue) Try(ctx context.Context) {
 
 func (q *Queue) try(ctx context.Context, waiting map[string]Job) {
 	for id, job := range waiting {
-		call, cancel := context.WithTimeout(ctx, q.timeout)
+		call, cancel := context.WithTimeout(circuit.Around(ctx), q.timeout)
 		err := job.Do(call)
 		cancel()
 		if errors.Is(err, storage.ErrNotReplicated) {

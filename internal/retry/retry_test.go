@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/passport-go/passport/internal/circuit"
 	"github.com/passport-go/passport/internal/tasks"
 	"github.com/passport-go/passport/storage"
 )
@@ -28,7 +29,10 @@ type job struct {
 	parts       int
 }
 
-func (j *job) Do(context.Context) error {
+func (j *job) Do(ctx context.Context) error {
+	if !circuit.GoesAround(ctx) {
+		return errors.New("a circuit that is open must not hold it up")
+	}
 	if j.down.Load() {
 		j.tried.Add(1)
 		return errDown
