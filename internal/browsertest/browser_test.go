@@ -45,7 +45,7 @@ func TestBackButtonShowsNothingPersonalAfterALogoutInAnotherTab(t *testing.T) {
 		t.Run("pages "+kept, func(t *testing.T) {
 			s := newSite(t, "auth.localhost")
 			s.inventory(k)
-			profile := Open(t, Blocked)
+			profile := Chromium.Open(t)
 			tab, other := s.signedIn(profile), profile.Tab()
 			tab.Go(s.at("/inventory"))
 			require.Equal(t, "alice@example.com", who(tab))
@@ -73,7 +73,7 @@ func TestBackButtonShowsNothingPersonalAfterAPageLeftInHaste(t *testing.T) {
 				<-answer
 				s.p.Logout(w, r)
 			})
-			tab := s.signedIn(Open(t, Blocked))
+			tab := s.signedIn(Chromium.Open(t))
 			tab.Go(s.at("/inventory"))
 			require.Equal(t, "alice@example.com", who(tab))
 			tab.Run(`void passport.logout({path: "/slow"})`)
@@ -96,7 +96,7 @@ func TestBrowserDoesKeepPages(t *testing.T) {
 		t.Run(kept, func(t *testing.T) {
 			s := newSite(t, "auth.localhost")
 			asked := s.inventory(keepings[kept])
-			tab := s.signedIn(Open(t, Blocked))
+			tab := s.signedIn(Chromium.Open(t))
 			tab.Go(s.at("/inventory"))
 			tab.Run(`window.kept = true`)
 			tab.Run(`location.href = "/away"`)

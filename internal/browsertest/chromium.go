@@ -34,6 +34,18 @@ const (
 	Allowed Cookies = "third-party cookies allowed"
 )
 
+// program is one of the two that are built from Chromium's source.
+type program string
+
+const (
+	// desktop is the browser that users have. It draws its windows even if nobody
+	// sees them, which takes three times the CPU of the pages in them.
+	desktop program = "chromium"
+
+	// shell is the same engine without windows. It lacks the back/forward cache.
+	shell program = "chromium-headless-shell"
+)
+
 // patience is how long a test waits for what should come at once.
 const patience = 60 * time.Second
 
@@ -43,11 +55,17 @@ type chromium struct {
 	close func()
 }
 
-// Open returns a new profile of Chromium.
+// Open returns a new profile of Chromium's engine. Tests that need the browser
+// itself, with its defaults or its back/forward cache, use [Engine.Open].
 func Open(t testing.TB, cookies Cookies) *Profile {
 	t.Helper()
-	b := share(t, "Chromium, "+string(cookies), func() (*chromium, func(), error) {
-		b, err := launch(cookies)
+	return openChromium(t, shell, cookies)
+}
+
+func openChromium(t testing.TB, p program, cookies Cookies) *Profile {
+	t.Helper()
+	b := share(t, string(p)+", "+string(cookies), func() (*chromium, func(), error) {
+		b, err := launch(p, cookies)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -65,8 +83,8 @@ func Open(t testing.TB, cookies Cookies) *Profile {
 	}}
 }
 
-func launch(cookies Cookies) (*chromium, error) {
-	path, err := testprograms.Find("chromium")
+func launch(p program, cookies Cookies) (*chromium, error) {
+	path, err := testprograms.Find(string(p))
 	if err != nil {
 		return nil, err
 	}
@@ -77,6 +95,10 @@ func launch(cookies Cookies) (*chromium, error) {
 	if err := writePreferences(dir, cookies); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
+	features := "" // the shell reads no preferences
+	if p == shell && cookies == Blocked {
+		features = "ForceThirdPartyCookieBlockingEnabled"
+	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path),
 		chromedp.UserDataDir(dir),
@@ -84,6 +106,7 @@ func launch(cookies Cookies) (*chromium, error) {
 		chromedp.NoSandbox,
 		chromedp.DisableGPU,
 		chromedp.IgnoreCertErrors,
+		chromedp.Flag("enable-features", features),
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, EXCLUDE 127.0.0.1"),

@@ -43,8 +43,8 @@ func framedCookies(tab *Tab, auth, app string) string {
 	})`)
 }
 
-// The ground of all tests here: what the two browsers do with cookies, if
-// nothing of ours is involved.
+// The ground of all tests here: what the browser and its engine alone do with
+// cookies, if nothing of ours is involved.
 func TestBrowsersTreatThirdPartyCookiesAsTheirNameSays(t *testing.T) {
 	at := cookieServer(t, httptest.NewServer)
 	for _, tt := range []struct {
@@ -56,6 +56,9 @@ func TestBrowsersTreatThirdPartyCookiesAsTheirNameSays(t *testing.T) {
 		{Allowed, "auth.localhost", "app.localhost", "c=1"},
 		{Blocked, "auth.app.localhost", "app.localhost", "c=1"},
 	} {
-		assert.Equal(t, tt.want, framedCookies(Open(t, tt.cookies).Tab(), at(tt.auth), at(tt.app)), "%+v", tt)
+		for _, p := range []program{shell, desktop} {
+			tab := openChromium(t, p, tt.cookies).Tab()
+			assert.Equal(t, tt.want, framedCookies(tab, at(tt.auth), at(tt.app)), "%s, %+v", p, tt)
+		}
 	}
 }

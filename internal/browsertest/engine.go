@@ -45,7 +45,7 @@ func (e Engine) Open(t testing.TB) *Profile {
 	case WebKit:
 		return openWebKit(t, true)
 	default:
-		return Open(t, Blocked)
+		return openChromium(t, desktop, Blocked)
 	}
 }
 
@@ -58,7 +58,7 @@ func (e Engine) OpenWithoutScripts(t testing.TB) *Profile {
 	case WebKit:
 		return openWebKit(t, false)
 	default:
-		p := Open(t, Blocked)
+		p := openChromium(t, desktop, Blocked)
 		newPage := p.newPage
 		p.newPage = func(ctx context.Context) (page, error) {
 			opened, err := newPage(ctx)

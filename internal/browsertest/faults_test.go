@@ -134,7 +134,7 @@ func TestRedirectThatStrandsTheUserHasSignedThemOut(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, "auth.localhost", redirect)
-			tab := s.signedIn(Open(t, Blocked))
+			tab := s.signedIn(Chromium.Open(t))
 			fault.Path = "/v2/logout"
 			lift := s.auth.Inject(fault)
 			tab.Run(`void passport.logout()`)

@@ -110,7 +110,7 @@ func TestThePageIsLeftIfTheAuthDomainAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := falling(t)
-			direct := l.logout
+			direct, release := held(t, l.logout)
 			l.logout = func(w http.ResponseWriter, r *http.Request) {
 				if r.Header.Get("Sec-Fetch-Dest") == "iframe" {
 					w.Header().Set("X-Frame-Options", "DENY")
@@ -123,7 +123,8 @@ func TestThePageIsLeftIfTheAuthDomainAnswers(t *testing.T) {
 				l.policy, reason = policy, "blocked"
 			}
 			tab := l.open()
-			got := Eval[map[string]any](tab, `passport.logout()`)
+			got := Eval[map[string]any](tab, `passport.logout()`) // the page is still there to say so
+			release()
 			assert.Equal(t, "redirect", got["mode"])
 			assert.Equal(t, reason, got["reason"], "why it was not silent")
 			await(t, "the redirect", func() bool { return len(l.requests("/silent-logout")) > 0 })
@@ -176,8 +177,11 @@ func TestAnIsolatedPageGoesStraightToWhatWorks(t *testing.T) {
 
 	l = falling(t)
 	l.isolate = true
+	var release func()
+	l.logout, release = held(t, l.logout)
 	tab = l.open()
 	back := Eval[map[string]any](tab, `passport.logout()`)
+	release()
 	assert.Equal(t, "redirect", back["mode"])
 	assert.Equal(t, "isolated", back["reason"])
 	await(t, "the redirect", func() bool { return len(l.requests("/silent-logout")) > 0 })

@@ -74,8 +74,11 @@ func TestSilentLogoutTakesAMessageWithoutAStatusForUnconfirmed(t *testing.T) {
 func TestRedirectLogoutGoesToTheAuthDomain(t *testing.T) {
 	l := newLab(t)
 	l.answer.Mode = "redirect"
+	var release func()
+	l.logout, release = held(t, l.logout)
 	tab := l.open()
-	got := Eval[outcome](tab, settle(`passport.logout()`))
+	got := Eval[outcome](tab, settle(`passport.logout()`)) // the page is still there to say so
+	release()
 	assert.Equal(t, outcome{Mode: "redirect", App: "done", Revocation: "done", Passport: "pending", URL: l.answer.URL}, got)
 	// The callback, at top level, goes on to the parent URL.
 	tab.WaitURL(l.at(appHost, "/"))

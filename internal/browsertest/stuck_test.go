@@ -83,15 +83,19 @@ func TestSilentLogoutFallsBackToARedirect(t *testing.T) {
 			l.answer.Fallback = "redirect"
 			m.arm(l)
 			broken := l.logout
+			redirect, release := held(t, func(w http.ResponseWriter, r *http.Request) {
+				http.Redirect(w, r, l.at(callbackHost, "/silent-logout"), http.StatusFound)
+			})
 			l.logout = func(w http.ResponseWriter, r *http.Request) {
 				if r.Header.Get("Sec-Fetch-Dest") == "iframe" {
 					broken(w, r)
 					return
 				}
-				http.Redirect(w, r, l.at(callbackHost, "/silent-logout"), http.StatusFound)
+				redirect(w, r)
 			}
 			tab := l.openIn(profile)
-			got := Eval[outcome](tab, settle(`passport.logout()`))
+			got := Eval[outcome](tab, settle(`passport.logout()`)) // the page is still there to say so
+			release()
 			assert.Equal(t, outcome{
 				Mode: "redirect", App: "done", Revocation: "done", Passport: "pending", URL: l.answer.URL, Reason: m.reason,
 			}, got)

@@ -44,7 +44,11 @@ var All = []Program{
 	{Name: "gcc", Packages: []string{"gcc", "libc6-dev"}, For: "the race detector"},
 	{
 		Name: "chromium", Names: []string{"chromium-browser", "google-chrome"}, Env: "CHROMIUM",
-		Packages: []string{"chromium", "fonts-liberation"}, For: "the tests in a browser",
+		Packages: []string{"chromium", "fonts-liberation"}, For: "the tests that range over browser engines",
+	},
+	{
+		Name: "chromium-headless-shell", Names: []string{"chrome-headless-shell"}, Env: "CHROMIUM_SHELL",
+		Packages: []string{"chromium-headless-shell", "fonts-liberation"}, For: "the tests in a browser",
 	},
 	{
 		Name: "firefox-esr", Names: []string{"firefox"}, Env: "FIREFOX",

@@ -34,7 +34,7 @@ var computed = map[string][]string{
 	"examples/cluster/redis.go":                     {"redis-server"},
 	"examples/proxy/nginx.go":                       {"nginx"},
 	"internal/bench/server_test.go":                 {itself},
-	"internal/browsertest/chromium.go":              {"chromium"},
+	"internal/browsertest/chromium.go":              {"chromium", "chromium-headless-shell"},
 	"internal/browsertest/process.go":               {"firefox-esr", "WebKitWebDriver", "Xvfb"},
 	"internal/browsertest/gametest/example_test.go": {compiled},
 	"internal/browsertest/spatest/spa_test.go":      {compiled},

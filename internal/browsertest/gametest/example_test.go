@@ -17,7 +17,7 @@ import (
 // What examples/wasm says in its doc comment, and shows in the browser.
 func TestExampleSignsInAndOutInBothModes(t *testing.T) {
 	home := startExample(t)
-	profile := browsertest.Open(t, browsertest.Blocked)
+	profile := browsertest.Chromium.Open(t)
 	tab := profile.Tab()
 	tab.Go(home)
 	tab.Wait(`document.querySelector("[data-show=out]").checkVisibility()`)
