@@ -113,16 +113,6 @@ func renderOwn(ctx context.Context, render func(context.Context, io.Writer, page
 	return template.HTML(own), nil
 }
 
-// withoutURLs takes the addresses of a page out of an error: that of a logout may have
-// an ID token in it.
-func withoutURLs(err error, p page.Page) string {
-	text := err.Error()
-	for _, link := range p.Links {
-		text = strings.ReplaceAll(text, link.URL, "[link]")
-	}
-	return text
-}
-
 // bounded keeps what is written to it, up to largest.
 type bounded struct {
 	strings.Builder

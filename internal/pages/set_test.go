@@ -5,11 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"html/template"
 	"io"
 	"log/slog"
 	"net/http/httptest"
+	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -100,6 +103,42 @@ func TestAPageThatFailsIsReplaced(t *testing.T) {
 			assert.Equal(t, 1, strings.Count(w.Body.String(), "<!doctype"))
 		})
 	}
+}
+
+// The text of a real logout's link is in no log, whichever way it gets into an error.
+func TestAnErrorHasNoLinkHoweverItIsWritten(t *testing.T) {
+	const hint = "eyJhbGciOiJSUzI1NiIsImtpZCI6ImsxIn0.eyJzdWIiOiJhbGljZSIsImV4cCI6MX0.c2lnbmF0dXJlLW9mLXRoZS10b2tlbg"
+	link := page.Link{URL: "https://auth.example/logout?id_token_hint=" + hint + "&post_logout_redirect_uri=https%3A%2F%2Fgame.example%2F+x", Text: "x"}
+	var attribute, script, unquoted strings.Builder
+	for to, form := range map[*strings.Builder]string{
+		&attribute: `<a href="{{.URL}}">`, &script: `<script>to({{.URL}})</script>`, &unquoted: `<p title={{.URL}}>`,
+	} {
+		require.NoError(t, template.Must(template.New("").Parse(form)).Execute(to, link))
+	}
+	_, path, _ := strings.Cut(link.URL, "example")
+	for name, text := range map[string]string{
+		"raw":         link.URL,
+		"quoted":      strconv.Quote(link.URL),
+		"escaped":     template.HTMLEscapeString(link.URL),
+		"attribute":   attribute.String(),
+		"script":      script.String(),
+		"no quotes":   unquoted.String(),
+		"in a query":  url.QueryEscape(link.URL),
+		"the path":    path,
+		"cut":         link.URL[:len(link.URL)-60],
+		"upper case":  strings.ToUpper(link.URL),
+		"over lines":  hint[:30] + "\n" + hint[30:60] + "\n" + hint[60:],
+		"the struct":  fmt.Sprintf("%+v", link),
+		"the request": `Get "` + link.URL + `": dial tcp: no route to host`,
+	} {
+		got := withoutURLs(errors.New("no database for "+text+" at db.example: refused"), page.Page{Links: []page.Link{{URL: "/"}, link}})
+		for i := range len(hint) - 16 {
+			require.NotContains(t, strings.ToLower(got), strings.ToLower(hint[i:i+16]), name)
+		}
+		assert.Regexp(t, `^no database for .*\[link\].* at db\.example: refused$`, got, name)
+	}
+	long := withoutURLs(errors.New(strings.Repeat("a ", 1<<20)), page.Page{Links: []page.Link{link}})
+	assert.LessOrEqual(t, len(long), longestReason)
 }
 
 func TestALinkIsFoundHoweverItIsWritten(t *testing.T) {
