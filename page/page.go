@@ -77,8 +77,9 @@ type Options struct {
 	// Default: the SDK's own pages.
 	Render func(ctx context.Context, w io.Writer, p Page) error
 
-	// Texts are texts of the program's own, by language (a BCP 47 tag) and name, as
-	// docs/pages.md lists them. They override those of the SDK, and add languages.
+	// Texts are texts of the program's own, by language (a BCP 47 tag of a language and,
+	// if need be, a script and a region, in any letter case) and name, as docs/pages.md
+	// lists them. They override those of the SDK, and add languages.
 	// Where a language lacks a text, that of its parent is used: de for de-CH. A page
 	// for which texts are still missing is shown in another language as a whole.
 	// Default: the SDK's texts.

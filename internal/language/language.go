@@ -13,6 +13,7 @@ import (
 type Tag struct {
 	language, script, region string
 	written                  string
+	partial                  bool // written has more than these three
 }
 
 // Parse reads a tag. Its language is 2 to 8 letters, and each subtag 1 to 8 letters
@@ -33,12 +34,20 @@ func Parse(written string) (Tag, bool) {
 			t.language = subtag
 		case len(subtag) == 4 && t.script == "" && t.region == "" && subtag[0] > '9':
 			t.script = subtag
-		case len(subtag) == 2 && t.region == "":
+		case isRegion(subtag) && t.region == "":
 			t.region = subtag
+		default:
+			t.partial = true
 		}
 	}
 	t.settle()
 	return t, true
+}
+
+// isRegion also recognises the digits of an area such as 419, Latin America (RFC 5646
+// §2.2.4).
+func isRegion(subtag string) bool {
+	return len(subtag) == 2 || len(subtag) == 3 && strings.Trim(subtag, "0123456789") == ""
 }
 
 // maxTag is the length that RFC 5646 §4.4.1 advises to have room for.
@@ -67,6 +76,20 @@ var renamed = map[string]string{"in": "id", "iw": "he", "ji": "yi", "no": "nb"}
 
 // String returns the tag as it was written.
 func (t Tag) String() string { return t.written }
+
+// Canonical returns the tag in the usual letter case (RFC 5646 §2.1.1), such as pt-BR,
+// with the script of a Chinese one and without codes that are out of use. It reports
+// false if the tag has more than a language, a script and a region, which is ignored.
+func (t Tag) Canonical() (Tag, bool) {
+	t.written = t.language
+	if t.script != "" {
+		t.written += "-" + strings.ToUpper(t.script[:1]) + t.script[1:]
+	}
+	if t.region != "" {
+		t.written += "-" + strings.ToUpper(t.region)
+	}
+	return t, !t.partial
+}
 
 // Dir is the direction of the language's script, as the dir attribute of HTML has
 // it: rtl or ltr.

@@ -72,6 +72,8 @@ func TestABrowserGetsTheLanguageThatItPrefers(t *testing.T) {
 
 func TestTheRegionDecidesAmongSeveral(t *testing.T) {
 	assert.Equal(t, "pt-PT pt pt-BR", accepted(t, "pt-PT", "pt-BR pt pt-PT"))
+	assert.Equal(t, "es-419 es", accepted(t, "es-419", "es es-419"))
+	assert.Equal(t, "es es-419", accepted(t, "es-MX", "es-419 es"))
 	assert.Equal(t, "nb", accepted(t, "no", "nb"))
 	assert.Equal(t, "sr-Latn", accepted(t, "sr-Latn-RS", "sr-Cyrl sr-Latn"))
 	assert.Empty(t, accepted(t, "zh-TW", "zh-Hans"), "another script is another page")
@@ -100,6 +102,21 @@ func TestAHeaderOfAnySizeIsBounded(t *testing.T) {
 	header := strings.Repeat("nl-Latn-NL;q=0.123,", 1<<16)
 	offered := tags(t, ours)
 	assert.Less(t, testing.AllocsPerRun(10, func() { Match(header, offered) }), 200.0)
+}
+
+func TestCanonical(t *testing.T) {
+	for name, want := range map[string]string{
+		"de": "de", "PT-br": "pt-BR", "zh-HANT": "zh-Hant", "SR-latn-rs": "sr-Latn-RS",
+		"zh": "zh-Hans", "zh-TW": "zh-Hant-TW", "iw": "he", "in": "id", "no": "nb",
+		"es-419": "es-419", "de-1996": "", "de-AT-x-own": "", "en-US-u-hc-h12": "",
+	} {
+		tag, whole := tags(t, name)[0].Canonical()
+		assert.Equal(t, want != "", whole, name)
+		if whole {
+			assert.Equal(t, want, tag.String(), name)
+			assert.Equal(t, tags(t, want)[0].Dir(), tag.Dir(), name)
+		}
+	}
 }
 
 func TestDir(t *testing.T) {

@@ -3,6 +3,7 @@ package pages
 import (
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -73,26 +74,53 @@ type table struct {
 func newTable(o page.Options) (table, []error) {
 	t := table{own: make(map[string]map[ID]string)}
 	var problems []error
-	for _, tag := range slices.Sorted(maps.Keys(o.Texts)) {
-		if _, ok := language.Parse(tag); !ok {
-			problems = append(problems, fmt.Errorf("%q in Texts is not a language tag, such as nl or pt-PT", tag))
+	for _, written := range slices.Sorted(maps.Keys(o.Texts)) {
+		tag, err := canonical(written)
+		if err == nil && t.own[tag.String()] != nil {
+			err = fmt.Errorf("is the same language as another: %s", tag)
 		}
-		t.own[tag] = make(map[ID]string)
-		for _, id := range slices.Sorted(maps.Keys(o.Texts[tag])) {
-			if err := checkText(ID(id), o.Texts[tag][id]); err != nil {
-				problems = append(problems, fmt.Errorf("text %q in %s %w", id, tag, err))
-			}
-			t.own[tag][ID(id)] = o.Texts[tag][id]
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%q in Texts %w", written, err))
+			continue
 		}
+		own, wrong := checkTexts(written, o.Texts[written])
+		t.own[tag.String()] = own
+		problems = append(problems, wrong...)
 	}
-	for _, tag := range t.languages(o) {
-		parsed, ok := language.Parse(tag)
-		if !ok || !t.has(tag) {
-			problems = append(problems, fmt.Errorf("%q in Languages is not a language that there are texts in", tag))
+	for _, written := range t.languages(o) {
+		tag, err := canonical(written)
+		if err != nil || !t.has(tag.String()) {
+			problems = append(problems, fmt.Errorf("%q in Languages is not a language that there are texts in", written))
 		}
-		t.offered = append(t.offered, parsed)
+		t.offered = append(t.offered, tag)
 	}
 	return t, problems
+}
+
+// canonical reads a program's tag. One that says more than a page goes by would never
+// be chosen beside the one that does not.
+func canonical(written string) (language.Tag, error) {
+	tag, ok := language.Parse(written)
+	if !ok {
+		return tag, errors.New("is not a language tag, such as nl or pt-PT")
+	}
+	tag, whole := tag.Canonical()
+	if !whole {
+		return tag, fmt.Errorf("has more than a language, a script and a region: write %s", tag)
+	}
+	return tag, nil
+}
+
+// checkTexts copies the texts of one language.
+func checkTexts(language string, texts map[string]string) (own map[ID]string, problems []error) {
+	own = make(map[ID]string)
+	for _, id := range slices.Sorted(maps.Keys(texts)) {
+		if err := checkText(ID(id), texts[id]); err != nil {
+			problems = append(problems, fmt.Errorf("text %q in %s %w", id, language, err))
+		}
+		own[ID(id)] = texts[id]
+	}
+	return own, problems
 }
 
 func checkText(id ID, text string) error {

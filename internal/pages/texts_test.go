@@ -127,6 +127,22 @@ func TestAProgramOverridesTextsAndAddsLanguages(t *testing.T) {
 	assert.Contains(t, serveIn(ours, "de", expired()).Body.String(), builtIn("de")[Expired], "other programs are not touched")
 }
 
+// BCP 47 tags are the same in any letter case, and some languages have several.
+func TestAProgramsTextsAreShownHoweverItsTagIsWritten(t *testing.T) {
+	for written, header := range map[string]string{
+		"pt-br": "pt-BR", "PT-BR": "pt-BR", "zh-hant": "zh-TW", "zh": "zh-CN", "in": "id", "zh-TW": "zh-TW", "DE-ch": "de-CH", "es-419": "es-419",
+	} {
+		for _, languages := range [][]string{nil, {"en", written}} {
+			s := newSet(page.Options{Texts: map[string]map[string]string{written: {"home": "MINE"}}, Languages: languages})
+			w := serveIn(s, header, expired())
+			assert.Contains(t, w.Body.String(), ">MINE<", "%s: the rest is the SDK's", written)
+		}
+	}
+	s := newSet(page.Options{Texts: map[string]map[string]string{"pt-br": {"home": "MINHA"}}})
+	assert.Contains(t, serveIn(s, "pt-BR", expired()).Body.String(), `<html lang="pt-BR"`)
+	assert.Contains(t, serveIn(newSet(page.Options{Languages: []string{"FR"}}), "", expired()).Body.String(), `<html lang="fr"`)
+}
+
 func TestAProgramChoosesItsLanguages(t *testing.T) {
 	s := newSet(page.Options{
 		Texts:     map[string]map[string]string{"sv": {"expired": "Utgången"}},
@@ -146,6 +162,8 @@ func TestOptionsAreCheckedAndCopied(t *testing.T) {
 		`text "expired" in nl is empty`:                                                                                 {Texts: map[string]map[string]string{"nl": {"expired": " "}}},
 		`text "expired" in nl must have the placeholder {code} if it is sign-in-failed.code, and only then`:             {Texts: map[string]map[string]string{"nl": {"expired": "{code}"}}},
 		`text "sign-in-failed.code" in nl must have the placeholder {code} if it is sign-in-failed.code, and only then`: {Texts: map[string]map[string]string{"nl": {"sign-in-failed.code": "fout"}}},
+		`"pt-br" in Texts is the same language as another: pt-BR`:                                                       {Texts: map[string]map[string]string{"pt-BR": {}, "pt-br": {}}},
+		`"de-1996" in Texts has more than a language, a script and a region: write de`:                                  {Texts: map[string]map[string]string{"de-1996": {}}},
 		`"nl" in Languages is not a language that there are texts in`:                                                   {Languages: []string{"en", "nl"}},
 	} {
 		_, problems := NewSet(o, nil)
