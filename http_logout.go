@@ -112,7 +112,8 @@ func (p *Passport) afterLogout(w http.ResponseWriter, r *http.Request) string {
 // http://localhost:3000. In the hidden iframe the page tells the parent, and no
 // other origin, that the logout came back, and whether the Passport session is
 // known to have ended. Opened at top level it goes on to parentURL. It also
-// completes a silent logout that the JavaScript SDK began.
+// completes a silent logout that the JavaScript SDK, or a program with package browser
+// at parentURL, began.
 //
 // embedders are the origins of sites that may embed the parent, such as the
 // portals that a game is played in: a browser shows the page only if its
@@ -129,11 +130,11 @@ func (p *Passport) LogoutSilentCallback(parentURL string, embedders ...string) h
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		outcome, b := p.noticeReturn(w, r)
-		done := outcome == OutcomeDone
-		if !done && b.Logout != "" {
-			done = b.LogoutFinished || p.confirmed(r.Context(), b) // a logout token was quicker
+		returned := pages.Return{Done: outcome == OutcomeDone, Unknown: outcome == OutcomePending}
+		if !returned.Done && b.Logout != "" {
+			returned.Done = b.LogoutFinished || p.confirmed(r.Context(), b) // a logout token was quicker
 		}
-		page.Serve(w, r, done)
+		page.Serve(w, r, returned)
 	})
 }
 

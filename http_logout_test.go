@@ -166,6 +166,8 @@ func TestASilentLogoutIsDoneOnlyIfTheBrowserSaysSo(t *testing.T) {
 		back := returned(t, s.json(b.logout("Accept", "application/json"))["url"])
 		a := b.get(back, row.header...)
 		assert.Contains(t, a.body, `data-passport="`+row.want+`"`, name)
+		assert.NotContains(t, a.body, "data-pass=", "%s: no other program has to know", name)
+		assert.Contains(t, b.get("/silent-logout?passport_logout=of-another-program", row.header...).body, `data-pass="passport_logout"`, name)
 		assert.Equal(t, row.want == "unconfirmed", b.unfinished(), "%s: the browser remembers what is not known to be done", name)
 	}
 }

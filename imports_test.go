@@ -67,7 +67,7 @@ var walls = map[string][]string{
 	"internal/tasks":        {},
 	"internal/web":          {module + "/internal/strictbase64"},
 	"internal/envelope":     {module + "/storage", module + "/internal/seal"},
-	"internal/pages":        {module + "/page", module + "/internal/language", module + "/internal/text"},
+	"internal/pages":        {module + "/page", module + "/internal/authdomain", module + "/internal/language", module + "/internal/text"},
 	"page":                  {},
 	"internal/language":     {},
 	"internal/jwt":          {module + "/internal/strictbase64", "github.com/go-jose/go-jose/v4/json"},

@@ -100,7 +100,7 @@ func (l *lab) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case authHost + "/v2/logout":
 		l.logout(w, r)
 	case callbackHost + "/silent-logout", appHost + "/silent-logout":
-		l.callback.Serve(w, r, l.done)
+		l.callback.Serve(w, r, pages.Return{Done: l.done})
 	case evilHost + "/":
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprint(w, l.evil)

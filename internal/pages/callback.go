@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/passport-go/passport/internal/authdomain"
 	"github.com/passport-go/passport/page"
 )
 
@@ -26,10 +27,20 @@ var (
 // that completes a silent logout, the JavaScript SDK's too, to the parent's
 // origin and to no other; at top level it goes on to the parent URL.
 type Callback struct {
-	set               *Set
-	parentURL         string
-	ancestors         string
-	done, unconfirmed template.HTML // the same for every user
+	set       *Set
+	parentURL string
+	ancestors string
+	heads     map[Return]template.HTML // the same for every user
+}
+
+// Return is what the server knows of a browser that comes to the callback.
+type Return struct {
+	// Done says that the Passport session is known to have ended.
+	Done bool
+
+	// Unknown says that it is not the return from a logout of the server's. It may be
+	// from one of a program in the browser, at the parent URL.
+	Unknown bool
 }
 
 // NewCallback makes the page for one parent URL: absolute, http or https.
@@ -53,28 +64,36 @@ func (s *Set) NewCallback(parentURL string, embedders ...string) (*Callback, err
 		}
 		ancestors += " " + o
 	}
-	head := func(passport string) template.HTML {
-		return callbackHead.render(map[string]any{
+	c := &Callback{set: s, parentURL: parentURL, ancestors: ancestors, heads: make(map[Return]template.HTML)}
+	for _, r := range []Return{{}, {Done: true}, {Unknown: true}, {Done: true, Unknown: true}} {
+		c.heads[r] = r.head(map[string]any{
 			"Next": parentURL,
 			// The JavaScript SDK takes error and state in a query for an
 			// answer of the auth domain, so the message goes without one.
-			"URL":      parent + u.EscapedPath(),
-			"Passport": passport,
-			"Script":   callbackJS,
+			"URL":    parent + u.EscapedPath(),
+			"Script": callbackJS,
 		})
 	}
-	return &Callback{set: s, parentURL: parentURL, ancestors: ancestors, done: head("done"), unconfirmed: head("unconfirmed")}, nil
+	return c, nil
 }
 
-// Serve sends the page. done says whether the Passport session is known to have
-// ended; the parent is told "done" or "unconfirmed". Only in a window, such as a
-// popup, does the page look like the program's own: in an iframe nobody sees it.
-func (c *Callback) Serve(w http.ResponseWriter, r *http.Request, done bool) {
-	d := c.set.begin(r, Say(SigningOut), Say(Continue))
-	d.head = c.unconfirmed
-	if done {
-		d.head = c.done
+func (r Return) head(data map[string]any) template.HTML {
+	data["Passport"] = "unconfirmed"
+	if r.Done {
+		data["Passport"] = "done"
 	}
+	if r.Unknown {
+		data["Pass"] = authdomain.ReturnParam
+	}
+	return callbackHead.render(data)
+}
+
+// Serve sends the page. It tells the parent "done" or "unconfirmed" and, at top level,
+// hands an unknown return on to the parent URL. Only in a window, such as a popup, does
+// it look like the program's own: in an iframe nobody sees it.
+func (c *Callback) Serve(w http.ResponseWriter, r *http.Request, returned Return) {
+	d := c.set.begin(r, Say(SigningOut), Say(Continue))
+	d.head = c.heads[returned]
 	d.tail = continueLink.render(map[string]string{"URL": c.parentURL, "Text": d.say(Say(Continue))})
 	directives := []string{"script-src " + hash(callbackJS), c.ancestors}
 	if d.nonce != "" && r.Header.Get("Sec-Fetch-Dest") == "document" {

@@ -82,7 +82,7 @@ func serveCallback(t *testing.T, parentURL string, done bool) *httptest.Response
 	c, err := ours.NewCallback(parentURL)
 	require.NoError(t, err)
 	w := httptest.NewRecorder()
-	c.Serve(w, browser(""), done)
+	c.Serve(w, browser(""), Return{Done: done})
 	return w
 }
 
@@ -112,6 +112,11 @@ func TestAPageNamesPassportOnlyIfThatIsTheProvider(t *testing.T) {
 func TestPagesAreAsTheyWere(t *testing.T) {
 	golden(t, "callback-done.golden", serveCallback(t, "https://game.example/play?level=1&mode=a#top", true))
 	golden(t, "callback-unconfirmed.golden", serveCallback(t, "https://game.example", false))
+	c, err := ours.NewCallback("https://game.example")
+	require.NoError(t, err)
+	unknown := httptest.NewRecorder()
+	c.Serve(unknown, browser(""), Return{Unknown: true})
+	golden(t, "callback-unknown.golden", unknown)
 	golden(t, "silent.golden", serveSilent(t, answer()))
 
 	other := answer()
@@ -164,7 +169,7 @@ func TestOuterMiddlewareDoesNotBreakThePages(t *testing.T) {
 		"callback": func(w http.ResponseWriter) {
 			c, err := ours.NewCallback("https://game.example")
 			require.NoError(t, err)
-			c.Serve(w, browser(""), true)
+			c.Serve(w, browser(""), Return{Done: true})
 		},
 		"silent": func(w http.ResponseWriter) { require.NoError(t, ours.ServeSilent(w, browser(""), answer())) },
 		"error":  func(w http.ResponseWriter) { ours.Serve(w, browser(""), Message{Title: Say(Failed)}) },
@@ -197,7 +202,7 @@ func TestCallbackIsFramableInThePagesThatMayEmbedTheParent(t *testing.T) {
 	c, err := ours.NewCallback("https://game.example", "https://portal.example/play", "https://cdn.portal.example:8443")
 	require.NoError(t, err)
 	w := httptest.NewRecorder()
-	c.Serve(w, browser(""), false)
+	c.Serve(w, browser(""), Return{})
 	assert.Contains(t, w.Header().Get("Content-Security-Policy"),
 		"; frame-ancestors https://game.example https://portal.example https://cdn.portal.example:8443; ")
 	_, err = ours.NewCallback("https://game.example", "*")

@@ -211,7 +211,7 @@ func TestTheCallbackIsTheProgramsOwnInAWindow(t *testing.T) {
 		r := browser("fr")
 		r.Header.Set("Sec-Fetch-Dest", dest)
 		w := httptest.NewRecorder()
-		c.Serve(w, r, true)
+		c.Serve(w, r, Return{Done: true})
 		assert.Contains(t, w.Body.String(), string(callbackJS))
 		assert.Contains(t, w.Body.String(), `<html lang="fr"`)
 		assert.Equal(t, owned, strings.Contains(w.Body.String(), "<h1>"), dest)

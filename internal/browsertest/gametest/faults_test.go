@@ -110,6 +110,8 @@ func logoutURLThatFailsInTheIframeIsVisitedAtTopLevel(t *testing.T) {
 			g.leave()
 			assert.Equal(t, nobody, g.who())
 			assert.Empty(t, s.auth.Sessions())
+			assert.False(t, g.unfinished(), "the server's callback page does not know the logout, and hands its return on")
+			assert.Equal(t, s.origin+"/", g.URL())
 		})
 	}
 }
