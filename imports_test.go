@@ -66,7 +66,7 @@ var walls = map[string][]string{
 	"internal/strictbase64": {},
 	"internal/tasks":        {},
 	"internal/web":          {module + "/internal/strictbase64"},
-	"internal/envelope":     {module + "/storage", module + "/internal/seal"},
+	"internal/envelope":     {module + "/storage", module + "/internal/seal", module + "/internal/strictbase64"},
 	"internal/pages":        {module + "/page", module + "/internal/authdomain", module + "/internal/language", module + "/internal/text"},
 	"page":                  {},
 	"internal/language":     {},

@@ -17,7 +17,8 @@ import (
 //
 // They are opened with every refresh, logout and use of an access token, which
 // is why they are not JSON. Earlier versions wrote that, with the names of RFC
-// 6749 §5.1, and it is still read.
+// 6749 §5.1, and it is still read. For stores outside this process there is a shorter
+// form, see [Pack].
 type Tokens struct {
 	IDToken      string `json:"id_token"`
 	AccessToken  string `json:"access_token"`
@@ -29,12 +30,15 @@ type Tokens struct {
 	Data         string `json:"-"`          // the program's own, JSON; mostly empty
 }
 
-// The formats. The latest has UserInfo and Data as its last strings, and is written
-// only if there is one of them: earlier versions do not read it.
+// The formats. The latest that is not packed has UserInfo and Data as its last strings,
+// and is written only if there is one of them.
 const (
-	tokensFormat      = 3
-	tokensInfoFormat  = 2 // without Data
-	tokensPlainFormat = 1 // with neither
+	tokensPackedFormat = 4 // all strings, each as in pack.go
+	tokensFormat       = 3
+	tokensInfoFormat   = 2 // without Data
+	tokensPlainFormat  = 1 // with neither
+
+	latestFormat = tokensPackedFormat
 )
 
 var errTokens = errors.New("the stored tokens are not readable")
@@ -46,7 +50,7 @@ var ErrLater = errors.New("the stored session is in the form of a later version"
 // strings are those of a format, in order.
 func (t *Tokens) strings(format byte) []*string {
 	all := []*string{&t.IDToken, &t.AccessToken, &t.RefreshToken, &t.TokenType, &t.Scope, &t.UserInfo, &t.Data}
-	return all[:4+format]
+	return all[:min(4+int(format), len(all))]
 }
 
 // Marshal writes t in the form of a body.
@@ -58,6 +62,12 @@ func (t Tokens) Marshal() []byte {
 	case t.UserInfo != "":
 		format = tokensInfoFormat
 	}
+	return t.marshal(format, func(b []byte, s string) []byte {
+		return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+	})
+}
+
+func (t Tokens) marshal(format byte, appendString func([]byte, string) []byte) []byte {
 	size := 1 + 8
 	for _, s := range t.strings(format) {
 		size += binary.MaxVarintLen32 + len(*s)
@@ -66,8 +76,7 @@ func (t Tokens) Marshal() []byte {
 	b = append(b, format)
 	b = binary.BigEndian.AppendUint64(b, uint64(t.ExpiresAt))
 	for _, s := range t.strings(format) {
-		b = binary.AppendUvarint(b, uint64(len(*s)))
-		b = append(b, *s...)
+		b = appendString(b, *s)
 	}
 	return slices.Clip(b)
 }
@@ -120,11 +129,11 @@ func parseAccessToken(body []byte) (token string, expiresAt int64, err error) {
 		t, err := ParseTokens(body)
 		return t.AccessToken, t.ExpiresAt, err
 	}
-	text, err := textOf(body, 1)
+	token, err = textOf(body, 1)
 	if err != nil {
 		return "", 0, err
 	}
-	return string(text), int64(binary.BigEndian.Uint64(body[1:])), nil
+	return token, int64(binary.BigEndian.Uint64(body[1:])), nil
 }
 
 // OpenRefreshToken is OpenTokens for a revocation: it copies no other token.
@@ -141,8 +150,7 @@ func parseRefreshToken(body []byte) (string, error) {
 		t, err := ParseTokens(body)
 		return t.RefreshToken, err
 	}
-	text, err := textOf(body, 2)
-	return string(text), err
+	return textOf(body, 2)
 }
 
 // SealSession is Seal for tokens, with a head that says if there is no refresh token.
@@ -153,19 +161,32 @@ func SealSession(keys *seal.Keys, r storage.Record, h Head, body []byte) storage
 }
 
 // textOf is the i-th string of a body that is not JSON.
-func textOf(body []byte, i int) ([]byte, error) {
+func textOf(body []byte, i int) (string, error) {
 	rest, err := binaryBody(body)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	var text []byte
+	var text storedText
 	for range i + 1 {
 		var ok bool
-		if text, rest, ok = cutText(rest); !ok {
-			return nil, errTokens
+		if text, rest, ok = cutString(body[0], rest); !ok {
+			return "", errTokens
 		}
 	}
-	return text, nil
+	s, ok := text.read()
+	if !ok {
+		return "", errTokens
+	}
+	return s, nil
+}
+
+// cutString cuts a string of a format from the front of rest.
+func cutString(format byte, rest []byte) (text storedText, behind []byte, ok bool) {
+	if format == tokensPackedFormat {
+		return cutPacked(rest)
+	}
+	text.stored, behind, ok = cutText(rest)
+	return text, behind, ok
 }
 
 // ParseTokens reads a body.
@@ -183,11 +204,14 @@ func ParseTokens(body []byte) (Tokens, error) {
 	}
 	t.ExpiresAt = int64(binary.BigEndian.Uint64(body[1:]))
 	for _, s := range t.strings(body[0]) {
-		text, behind, ok := cutText(rest)
+		text, behind, ok := cutString(body[0], rest)
+		if ok {
+			*s, ok = text.read()
+		}
 		if !ok {
 			return Tokens{}, errTokens
 		}
-		*s, rest = string(text), behind
+		rest = behind
 	}
 	if len(rest) > 0 {
 		return Tokens{}, errTokens
@@ -199,7 +223,7 @@ func isJSON(body []byte) bool { return len(body) > 0 && body[0] == '{' }
 
 // binaryBody returns the strings of a body that is not JSON.
 func binaryBody(body []byte) (rest []byte, err error) {
-	if len(body) > 0 && body[0] > tokensFormat {
+	if len(body) > 0 && body[0] > latestFormat {
 		return nil, ErrLater
 	}
 	if len(body) < 1+8 || body[0] < tokensPlainFormat {

@@ -17,9 +17,11 @@ var someTokens = Tokens{
 
 func TestTokensAreReadAsTheyWereWritten(t *testing.T) {
 	for _, want := range []Tokens{someTokens, {}, {ExpiresAt: -1}, {Scope: "openid \x00 ü"}, {Scope: "openid", UserInfo: `{"sub":"a"}`}} {
-		got, err := ParseTokens(want.Marshal())
-		require.NoError(t, err)
-		assert.Equal(t, want, got)
+		for _, body := range [][]byte{want.Marshal(), Pack(want.Marshal())} {
+			got, err := ParseTokens(body)
+			require.NoError(t, err)
+			assert.Equal(t, want, got)
+		}
 	}
 }
 
@@ -30,7 +32,7 @@ func TestTokensOfEarlierVersionsAreRead(t *testing.T) {
 }
 
 func TestTokensOfLaterVersionsAreKnownAsSuch(t *testing.T) {
-	_, err := ParseTokens([]byte{tokensFormat + 1})
+	_, err := ParseTokens([]byte{latestFormat + 1})
 	assert.ErrorIs(t, err, ErrLater)
 }
 
@@ -39,6 +41,7 @@ func TestTheAccessTokenIsReadByItself(t *testing.T) {
 	for _, body := range [][]byte{
 		someTokens.Marshal(), Tokens{}.Marshal(), Tokens{AccessToken: "a", Data: "{}", ExpiresAt: -1}.Marshal(),
 		Tokens{AccessToken: strings.Repeat("long", 2000), UserInfo: "{}"}.Marshal(), []byte(`{"access_token":"a","expires_at":5}`),
+		Pack(someTokens.Marshal()), Pack(Tokens{}.Marshal()), Pack(Tokens{AccessToken: strings.Repeat("long", 2000), Data: "{}"}.Marshal()),
 	} {
 		r := Seal(keys, aRecord, Head{}, body)
 		want, err := OpenTokens(keys, r)
@@ -62,7 +65,7 @@ func TestTheAccessTokenIsReadByItself(t *testing.T) {
 		_, _, err := OpenAccessToken(keys, Seal(keys, aRecord, Head{}, body))
 		assert.ErrorIs(t, err, ErrBroken, name)
 	}
-	_, _, err := OpenAccessToken(keys, Seal(keys, aRecord, Head{}, []byte{tokensFormat + 1}))
+	_, _, err := OpenAccessToken(keys, Seal(keys, aRecord, Head{}, []byte{latestFormat + 1}))
 	assert.ErrorIs(t, err, ErrLater)
 	other := Seal(keys, aRecord, Head{}, someTokens.Marshal())
 	other.ID = "another"
@@ -75,6 +78,7 @@ func TestTheRefreshTokenIsReadByItself(t *testing.T) {
 	for _, body := range [][]byte{
 		someTokens.Marshal(), Tokens{}.Marshal(), Tokens{AccessToken: "a", Data: "{}"}.Marshal(), Tokens{RefreshToken: "r", UserInfo: "{}"}.Marshal(),
 		[]byte(`{"access_token":"a","refresh_token":"r"}`), []byte(`{"access_token":"a"}`),
+		Pack(someTokens.Marshal()), Pack(Tokens{RefreshToken: "r"}.Marshal()),
 	} {
 		r := Seal(keys, aRecord, Head{}, body)
 		want, err := OpenTokens(keys, r)
@@ -87,7 +91,7 @@ func TestTheRefreshTokenIsReadByItself(t *testing.T) {
 		_, err := OpenRefreshToken(keys, Seal(keys, aRecord, Head{}, body))
 		assert.ErrorIs(t, err, ErrBroken, name)
 	}
-	_, err := OpenRefreshToken(keys, Seal(keys, aRecord, Head{}, []byte{tokensFormat + 1}))
+	_, err := OpenRefreshToken(keys, Seal(keys, aRecord, Head{}, []byte{latestFormat + 1}))
 	assert.ErrorIs(t, err, ErrLater)
 }
 
@@ -137,23 +141,28 @@ func FuzzParseTokens(f *testing.F) {
 	f.Add(someTokens.Marshal())
 	f.Add(Tokens{UserInfo: "{}"}.Marshal())
 	f.Add([]byte(`{"access_token":"a"}`))
+	f.Add(Pack(someTokens.Marshal()))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		tokens, err := ParseTokens(body)
 		if err != nil {
 			return
 		}
-		again, err := ParseTokens(tokens.Marshal())
-		require.NoError(t, err)
-		assert.Equal(t, tokens, again)
+		for _, body := range [][]byte{tokens.Marshal(), Pack(body)} {
+			again, err := ParseTokens(body)
+			require.NoError(t, err)
+			assert.Equal(t, tokens, again)
+		}
 	})
 }
 
 func TestHalfTokensAreNone(t *testing.T) {
 	whole := someTokens.Marshal()
-	for n := range whole {
-		got, err := ParseTokens(whole[:n])
-		require.Error(t, err, "the first %d bytes", n)
-		require.Zero(t, got)
+	for _, whole := range [][]byte{whole, Pack(whole)} {
+		for n := range whole {
+			got, err := ParseTokens(whole[:n])
+			require.Error(t, err, "the first %d bytes", n)
+			require.Zero(t, got)
+		}
 	}
 	for name, body := range map[string][]byte{
 		"more than all":     append(whole, 0),

@@ -5,8 +5,12 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// SealSession seals a session: its head and its body.
+// SealSession seals a session: its head and its body, which is packed for a store outside
+// this process.
 func (r *Records) SealSession(rec storage.Record, h Head, body []byte) storage.Record {
+	if !r.inProcess {
+		body = envelope.Pack(body)
+	}
 	return envelope.SealSession(r.keys, rec, h, body)
 }
 

@@ -1,0 +1,90 @@
+package envelope
+
+import (
+	"encoding/base64"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// unpacked is what comes of s in a body that is packed, and how long s is there.
+func unpacked(t testing.TB, s string) (again string, stored int) {
+	t.Helper()
+	b := appendText([]byte("before"), s)
+	text, behind, ok := cutPacked(append(b, "behind"...)[len("before"):])
+	require.True(t, ok)
+	assert.Equal(t, "behind", string(behind))
+	again, ok = text.read()
+	require.True(t, ok)
+	return again, len(text.stored)
+}
+
+func TestATokenIsPackedAndComesBack(t *testing.T) {
+	segment := func(n int) string {
+		return base64.RawURLEncoding.EncodeToString([]byte(strings.Repeat("\xfb{", n)[:n]))
+	}
+	for name, token := range map[string]string{
+		"signed":                segment(80) + "." + segment(700) + "." + segment(256),
+		"without a signature":   segment(80) + "." + segment(701) + ".",
+		"encrypted":             segment(80) + ".." + segment(12) + "." + segment(2000) + "." + segment(16),
+		"a random one":          segment(32),
+		"longer than the space": segment(80) + "." + segment(9000) + "." + segment(256),
+	} {
+		again, stored := unpacked(t, token)
+		assert.Equal(t, token, again, name)
+		assert.LessOrEqual(t, stored, len(token)*3/4+5, name)
+	}
+}
+
+// What has another spelling of the same bytes, or is no base64url, stays as it is.
+func TestWhatWouldNotComeBackIsNotPacked(t *testing.T) {
+	for _, text := range []string{
+		"", ".", "..", "a", "Bearer", "openid profile", "eyJh.bbbbbbbbbbbbbbbbbbbbb", // the last four bits are not zero
+		"eyJhbGciOiJub25lIn0=.eyJhbGciOiJub25lIn0=.", "eyJhbGciOiJu\nb25lIn0.eyJhbGciOiJub25lIn0", "eyJhbGci+iJub25lIn0.eyJhbGciOiJub25lIn0",
+		strings.Repeat(".", 3000), `{"sub":"alice"}`, "v1.MlrK_", "\xff\xfe",
+	} {
+		again, stored := unpacked(t, text)
+		assert.Equal(t, text, again)
+		assert.Equal(t, len(text), stored, "%q", text)
+	}
+}
+
+func TestABodyOfSomethingElseIsNotPacked(t *testing.T) {
+	for _, body := range []string{"", "a note", "{", "\xff"} {
+		assert.Equal(t, body, string(Pack([]byte(body))))
+	}
+}
+
+func FuzzPack(f *testing.F) {
+	for _, text := range []string{"", ".", "eyJhbGciOiJub25lIn0.eyJhbGciOiJub25lIn0.", "aa==", "AA.AB", "A\nA", "....", "a.b.c"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		again, stored := unpacked(t, text)
+		assert.Equal(t, text, again)
+		assert.LessOrEqual(t, stored, len(text))
+	})
+}
+
+// What packing costs those who ask for the access token alone.
+func BenchmarkOpenAccessToken(b *testing.B) {
+	segment := base64.RawURLEncoding.EncodeToString
+	payload := []byte(strings.Repeat("claim", 120))
+	token := segment(payload[:80]) + "." + segment(payload) + "." + segment(payload[:256])
+	body := Tokens{IDToken: token, AccessToken: token, RefreshToken: "v1.refresh", TokenType: "Bearer", Scope: "openid profile"}.Marshal()
+	keys := keysOf(b, 1)
+	for name, body := range map[string][]byte{"plain": body, "packed": Pack(body)} {
+		r := Seal(keys, aRecord, Head{}, body)
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, _, err := OpenAccessToken(keys, r); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(len(r.Data)), "bytes")
+		})
+	}
+}
