@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -242,4 +243,23 @@ func TestTheStoreIsWaitedForOnlySoLong(t *testing.T) {
 	defer done()
 	_, bounded = ctx.Deadline()
 	assert.False(t, bounded, "no timer for a store that keeps nobody waiting")
+}
+
+// A session is packed for a store outside this process, and not for one in it, where it is
+// opened more often than it is stored.
+func TestASessionIsPackedForAStoreOutsideTheProcess(t *testing.T) {
+	outside, _ := newRecords(t, time.Now)
+	inside := New(memory.New(memory.Options{}), outside.Keys(), envelope.NewTenant("issuer", "client"), time.Now)
+	token := strings.Repeat("eyJh", 300) + "." + strings.Repeat("eyJh", 100)
+	body := envelope.Tokens{IDToken: token, AccessToken: token, RefreshToken: "refresh"}.Marshal()
+	sizes := map[*Records]int{}
+	for _, r := range []*Records{outside, inside} {
+		rec := r.SealSession(r.New(storage.KindSession, "secret"), Head{}, body)
+		sizes[r] = len(rec.Data)
+		opened, _, err := r.OpenAccessToken(rec)
+		require.NoError(t, err)
+		assert.Equal(t, token, opened)
+	}
+	assert.Greater(t, sizes[inside], 3200)
+	assert.Less(t, sizes[outside], 2600)
 }
