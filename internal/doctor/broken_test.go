@@ -215,6 +215,9 @@ func TestABrokenDeploymentIsFound(t *testing.T) {
 			[]string{"encryption-keys.rotating"}},
 		"another key runs": {
 			deployment{running: func(c *passport.Config) { c.EncryptionKeys = nil }}, []string{"encryption-keys.other"}},
+		"a cache answers logins whose requests are pushed": {deployment{
+			front: cached("/login"), auth: passporttest.Options{RequirePushedRequests: true}, config: func(c *passport.Config) { c.Discover = true },
+		}, []string{"cache.login"}},
 		"a cache answers logins": {deployment{front: cached("/login")}, []string{"cache.login"}},
 		"a CDN lets responses be stored": {
 			deployment{proxy: func(p *httputil.ReverseProxy) {

@@ -33,6 +33,10 @@ type begunLogin struct {
 
 func (b begunLogin) state() string { return b.to.Query().Get("state") }
 
+// once is what no other login has: its state, or what stands for a request that was
+// pushed (RFC 9126 §2.2).
+func (b begunLogin) once() string { return or(b.state(), b.to.Query().Get("request_uri")) }
+
 // mostLogins is how many logins are begun, each over a connection of its own, to see
 // whether instances differ.
 const mostLogins = 4
@@ -203,7 +207,7 @@ func (e *examination) checkCached() {
 		e.find("cache.stored", "the login's Cache-Control is %q, and the program sends no-store", first.res.Header.Get("Cache-Control"))
 	}
 	for _, b := range e.login.begun[1:] {
-		if b.state() != "" && b.state() == first.state() {
+		if b.once() != "" && b.once() == first.once() {
 			e.find("cache.login", "two requests for %s got the same response", e.at.login)
 		}
 	}

@@ -28,7 +28,10 @@ func TestASoundDeploymentGivesNoFinding(t *testing.T) {
 		"another provider":      {config: discovered},
 		"another provider that asks before a logout": {config: discovered, auth: passporttest.Options{ConfirmLogout: true}},
 		"silent mode at another provider":            {mode: passport.LogoutSilent, config: discovered},
-		"below a prefix":                             {config: below, routes: func(r *routes) { r.prefix = "/shop" }},
+		"a provider that takes pushed requests alone": {
+			config: func(c *passport.Config) { discovered(c); confidential(c) }, auth: passporttest.Options{RequirePushedRequests: true},
+		},
+		"below a prefix": {config: below, routes: func(r *routes) { r.prefix = "/shop" }},
 		"below a prefix that the proxy takes off": {config: below, front: func(next http.Handler) http.Handler {
 			return http.StripPrefix("/shop", next)
 		}},
