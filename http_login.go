@@ -2,6 +2,7 @@ package passport
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -189,6 +190,10 @@ const (
 	// silentLoginPause is how long a browser is not sent to the provider again.
 	silentLoginPause = 10 * time.Minute
 
+	// silentLoginWait bounds how long a page waits for a provider that has to be asked
+	// first: to be discovered, or to take the request (RFC 9126).
+	silentLoginWait = 2 * time.Second
+
 	lookedMark = "1" // what the cookie says
 )
 
@@ -201,7 +206,8 @@ const (
 // unfinished, so that nobody is signed straight back in.
 //
 // The visitor leaves the page for a moment, and sees an error page of the browser's
-// if the provider is out of reach. One whose browser keeps no cookies gets the page
+// if the provider is out of reach. If the program itself has to ask a discovered
+// provider first, the page waits for at most 2 s, and is then passed on. One whose browser keeps no cookies gets the page
 // for a login that is no longer valid, once in ten minutes. It works inside
 // [Passport.Handler] or by itself.
 func (p *Passport) SilentLogin(next http.Handler) http.Handler {
@@ -211,13 +217,19 @@ func (p *Passport) SilentLogin(next http.Handler) http.Handler {
 			return
 		}
 		before := p.BrowserState(r)
-		address, after, err := p.BeginLogin(addressed(r), before, LoginOptions{Prompt: "none", ReturnTo: p.http.place.Requested(r)})
+		ctx, cancel := context.WithTimeout(addressed(r), silentLoginWait)
+		defer cancel()
+		address, after, err := p.BeginLogin(ctx, before, LoginOptions{Prompt: "none", ReturnTo: p.http.place.Requested(r)})
+		if errors.Is(err, errLoginRequired) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		p.http.Set(w, p.http.looked, lookedMark, silentLoginPause)
 		if err != nil {
 			next.ServeHTTP(w, r)
 			return
 		}
 		p.SetBrowserState(w, before, after)
-		p.http.Set(w, p.http.looked, lookedMark, silentLoginPause)
 		web.NoStore(w)
 		http.Redirect(w, r, address, http.StatusSeeOther)
 	})

@@ -5,10 +5,12 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/passporttest"
 )
 
@@ -59,6 +61,31 @@ func TestSilentLoginBringsAStrangerBackOnce(t *testing.T) {
 		"a prefetch": append([]string{"Sec-Purpose", "prefetch"}, page...),
 	} {
 		assert.Equal(t, http.StatusOK, s.browser().stay().get("/page", header...).StatusCode, name)
+	}
+}
+
+// Where the program has to ask the provider first, one that does not answer must not
+// hold up each page.
+func TestSilentLoginAsksAProviderThatDoesNotAnswerOnce(t *testing.T) {
+	auth := passporttest.NewServer(passporttest.Options{AutoLogin: true, RequirePushedRequests: true})
+	t.Cleanup(auth.Close)
+	for name, fault := range map[string]passporttest.Fault{
+		"a request that is not taken":    {Path: "/oauth/par", Status: http.StatusServiceUnavailable},
+		"a request that is not answered": {Path: "/oauth/par", Hang: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, func(c *passport.Config) { c.AuthDomain, c.Discover, c.Issuer = "", true, auth.Issuer() })
+			s.app = s.p.Handler(s.p.SilentLogin(s.mux))
+			before := len(auth.Requests("/oauth/par"))
+			defer auth.Inject(fault)()
+			page := []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "none"}
+			b, began := s.browser(), time.Now()
+			for range 3 {
+				assert.Equal(t, "nobody", b.get("/page", page...).body)
+			}
+			assert.Less(t, time.Since(began), 6*time.Second)
+			assert.Len(t, auth.Requests("/oauth/par"), before+1)
+		})
 	}
 }
 
