@@ -164,6 +164,11 @@ type Config struct {
 	// loopback hosts only.
 	InsecureProviderHTTP bool `json:"insecure_provider_http" yaml:"insecure_provider_http"`
 
+	// PushedRequests sends each login's request to a discovered provider before the
+	// browser goes there (RFC 9126), for a client that is registered so that it must
+	// (§6). Default: only if the provider's metadata requires it of all clients (§5).
+	PushedRequests bool `json:"pushed_requests" yaml:"pushed_requests"`
+
 	// LoginParams and LogoutParams are additional parameters for each login and
 	// logout, such as access_type=offline for Google or logout_uri for Amazon
 	// Cognito. Names that the protocol or another field uses are refused. Default:

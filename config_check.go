@@ -140,6 +140,9 @@ func (c *config) checkProvider(p *problems) {
 	if c.InsecureProviderHTTP {
 		p.add("InsecureProviderHTTP", "does nothing without Discover: the auth domain has to use https")
 	}
+	if c.PushedRequests {
+		p.add("PushedRequests", "does nothing without Discover: set that too")
+	}
 	var err error
 	if c.authDomain, err = authdomain.Origin(cmp.Or(c.AuthDomain, authdomain.Default)); err != nil {
 		p.add("AuthDomain", "%v", err)

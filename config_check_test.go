@@ -244,6 +244,7 @@ func TestNewChecksWhatItIsToldOfTheProvider(t *testing.T) {
 	}
 	for name, edit := range map[string]func(*passport.Config){
 		"Config.DiscoveryURL does nothing":         func(c *passport.Config) { c.DiscoveryURL = "https://op.example.com" },
+		"Config.PushedRequests does nothing":       func(c *passport.Config) { c.PushedRequests = true },
 		"Config.InsecureProviderHTTP does nothing": func(c *passport.Config) { c.InsecureProviderHTTP = true },
 	} {
 		config := least()

@@ -223,6 +223,7 @@ func newProvider(c *config, t *tasks.Group) *provider.Client {
 		LogoutParams:       c.LogoutParams,
 		DiscoveryURL:       c.DiscoveryURL,
 		InsecureHTTP:       c.InsecureProviderHTTP,
+		Push:               c.PushedRequests,
 		StrictLogoutTokens: c.StrictLogoutTokens,
 		HTTPClient:         c.HTTPClient,
 		Now:                c.Now,

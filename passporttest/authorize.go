@@ -29,7 +29,7 @@ func (d *AuthDomain) authorize(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if d.options.RequirePushedRequests && !r.Form.Has("request_uri") {
+	if (d.options.RequirePushedRequests || req.client.RequirePushedRequests) && !r.Form.Has("request_uri") {
 		req.fail(w, r, &oauthError{"invalid_request", "The request has to be pushed first"})
 		return
 	}

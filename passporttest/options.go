@@ -139,6 +139,10 @@ type Client struct {
 	// compares exactly.
 	LogoutURLs []string
 
+	// RequirePushedRequests is [Options].RequirePushedRequests for this client alone,
+	// of which the discovery document says nothing (RFC 9126 §6).
+	RequirePushedRequests bool
+
 	// WebOrigins are the origins, such as "https://app.example.com", whose
 	// scripts may call the endpoints (CORS), in addition to those of the
 	// RedirectURIs.

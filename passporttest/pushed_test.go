@@ -46,11 +46,14 @@ func TestAPushedRequestIsUsedOnceByItsClientInTime(t *testing.T) {
 }
 
 func TestARequestThatIsNotPushedIsRefusedWherePushingIsRequired(t *testing.T) {
-	for _, required := range []bool{false, true} {
-		p := newParty(t, start(t, passporttest.Options{AutoLogin: true, RequirePushedRequests: required}))
+	for _, required := range []struct{ byAll, byClient bool }{{false, false}, {true, false}, {false, true}} {
+		o := onlyClient(passporttest.Client{ID: passporttest.ClientID, AnyLoopback: true, RequirePushedRequests: required.byClient})
+		o.RequirePushedRequests = required.byAll
+		p := newParty(t, start(t, o))
 		answer := answerTo(t, p.visit(p.auth.URL+"/authorize?"+authorizeParams().Encode()))
-		assert.Equal(t, required, answer.Get("error") == "invalid_request")
-		assert.NotEqual(t, required, answer.Has("code"))
+		refused := required.byAll || required.byClient
+		assert.Equal(t, refused, answer.Get("error") == "invalid_request")
+		assert.NotEqual(t, refused, answer.Has("code"))
 	}
 }
 

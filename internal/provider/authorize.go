@@ -21,8 +21,8 @@ type AuthRequest struct {
 	Params map[string]string
 }
 
-// AuthorizeURL is where the browser goes to sign in. A provider that requires it
-// gets the request first (RFC 9126).
+// AuthorizeURL is where the browser goes to sign in. A provider that requires it, of
+// this client or of all, gets the request first (RFC 9126).
 func (c *Client) AuthorizeURL(ctx context.Context, r AuthRequest) (string, error) {
 	m, err := c.Metadata(ctx)
 	if err != nil {
@@ -49,7 +49,7 @@ func (c *Client) AuthorizeURL(ctx context.Context, r AuthRequest) (string, error
 			params.Set(name, value)
 		}
 	}
-	if m.requirePush {
+	if m.push {
 		if params, err = c.push(ctx, m, params); err != nil {
 			return "", err
 		}

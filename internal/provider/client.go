@@ -39,6 +39,7 @@ type Config struct {
 
 	DiscoveryURL string // empty: below Issuer
 	InsecureHTTP bool   // endpoints may be http on any host
+	Push         bool   // logins are pushed, although the provider does not require it of all clients
 
 	// StrictLogoutTokens insists on typ logout+jwt, and on exp.
 	StrictLogoutTokens bool

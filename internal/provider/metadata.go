@@ -25,10 +25,10 @@ type Metadata struct {
 	// 9207 §3).
 	IssuerInResponse bool
 
-	pushed      string // pushed authorization request endpoint; may be empty
-	requirePush bool
-	auth        ClientAuth
-	scopes      []string
+	pushed string // pushed authorization request endpoint; may be empty
+	push   bool   // requests go there first
+	auth   ClientAuth
+	scopes []string
 
 	acceptsPost atomic.Pointer[bool] // nil until it was tried; see [Client.AcceptsPostedLogout]
 }
@@ -159,7 +159,8 @@ func (c *Client) newMetadata(o jwt.Object) (*Metadata, error) {
 	methods, _ := o.Texts("token_endpoint_auth_methods_supported")
 	m.auth = c.chooseAuth(methods)
 	m.IssuerInResponse, _ = o.Bool("authorization_response_iss_parameter_supported")
-	m.requirePush, _ = o.Bool("require_pushed_authorization_requests")
+	required, _ := o.Bool("require_pushed_authorization_requests")
+	m.push = c.c.Push || required
 	m.scopes = c.chooseScopes(o)
 	aliases, _ := jwt.ParseObject(o["mtls_endpoint_aliases"]) // RFC 8705 §5
 	for _, e := range []struct {
@@ -174,7 +175,7 @@ func (c *Client) newMetadata(o jwt.Object) (*Metadata, error) {
 		{"end_session_endpoint", &m.Endpoints.Logout, false},
 		{"device_authorization_endpoint", &m.Endpoints.Device, false},
 		{"userinfo_endpoint", &m.Endpoints.UserInfo, false},
-		{"pushed_authorization_request_endpoint", &m.pushed, m.requirePush},
+		{"pushed_authorization_request_endpoint", &m.pushed, m.push},
 	} {
 		*e.to, _ = o.Text(e.name)
 		if alias, ok := aliases.Text(e.name); ok && m.auth == AuthTLS {

@@ -84,6 +84,15 @@ func TestAPushedRequestGoesToTheProviderFirst(t *testing.T) {
 	_, secret, _ := (&http.Request{Header: pushed.header}).BasicAuth()
 	assert.Equal(t, "secret", secret)
 
+	delete(o.metadata, "require_pushed_authorization_requests")
+	push := func(c *provider.Config) { c.Push = true }
+	assert.Equal(t, url.Values{"client_id": {clientID}, "request_uri": {"urn:x:1"}}, authorize(t, o.client(push)), "of this client")
+	delete(o.metadata, "pushed_authorization_request_endpoint")
+	_, err := o.client(push).Metadata(t.Context())
+	assert.ErrorContains(t, err, "pushed_authorization_request_endpoint is missing")
+	o.metadata["pushed_authorization_request_endpoint"] = o.url + "/par"
+	o.metadata["require_pushed_authorization_requests"] = true
+
 	for status, body := range map[int]string{400: `{"error":"invalid_request"}`, 201: `{}`, 200: `<html>`} {
 		o.answer("/par", "application/json", body, status)
 		_, err := o.client().AuthorizeURL(t.Context(), provider.AuthRequest{})
