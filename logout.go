@@ -171,7 +171,7 @@ func (p *Passport) stateOfLogout(ctx context.Context, b BrowserState, l Logout, 
 // expectedRevocation is the expected outcome for the refresh token of a removed
 // session. A session of an earlier version does not say that it has none.
 func (p *Passport) expectedRevocation(rec *storage.Record) Outcome {
-	if h, err := p.records.OpenHeadOnce(rec); err == nil && h.NoRefreshToken {
+	if h, err := p.records.OpenHeadLast(rec); err == nil && h.NoRefreshToken {
 		return OutcomeSkipped
 	}
 	return OutcomePending

@@ -22,8 +22,8 @@ type opened struct {
 // OpenHeadOnce is OpenHead, and as strict, for a session that is looked up with every
 // request. What it returns is shared, and must not be changed.
 func OpenHeadOnce(keys *seal.Keys, r *storage.Record) (*Head, error) {
-	if o, _ := r.Decoded().(*opened); o != nil && o.isOf(keys, r) {
-		return &o.head, nil
+	if h := openHead(keys, r); h != nil {
+		return h, nil
 	}
 	h, err := OpenHead(keys, *r)
 	if err != nil {
@@ -32,6 +32,22 @@ func OpenHeadOnce(keys *seal.Keys, r *storage.Record) (*Head, error) {
 	o := &opened{keys, &r.Data[0], len(r.Data), r.ID, r.Tenant, r.Kind, r.Subject, r.SID, h}
 	r.SetDecoded(o)
 	return &o.head, nil
+}
+
+// OpenHeadLast is OpenHeadOnce for a record that nobody will look up again.
+func OpenHeadLast(keys *seal.Keys, r *storage.Record) (Head, error) {
+	if h := openHead(keys, r); h != nil {
+		return *h, nil
+	}
+	return OpenHead(keys, *r)
+}
+
+// openHead is the head of r if it is open already, or nil.
+func openHead(keys *seal.Keys, r *storage.Record) *Head {
+	if o, _ := r.Decoded().(*opened); o != nil && o.isOf(keys, r) {
+		return &o.head
+	}
+	return nil
 }
 
 // isOf reports whether opening r with keys would have the same result. Two who share

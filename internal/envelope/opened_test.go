@@ -48,6 +48,25 @@ func TestAHeadIsOpenedOnceForEachVersion(t *testing.T) {
 	assert.Equal(t, "first", h.Label)
 }
 
+func TestAHeadIsReadALastTime(t *testing.T) {
+	keys := keysOf(t, 1)
+	for _, known := range []bool{true, false} {
+		r := kept(Seal(keys, aRecord, Head{Begun: 1}, nil))
+		if known {
+			_, err := OpenHeadOnce(keys, &r)
+			require.NoError(t, err)
+			r.Data[len(r.Data)/2] ^= 1 // it is not opened again
+		}
+		h, err := OpenHeadLast(keys, &r)
+		require.NoError(t, err)
+		assert.Equal(t, Head{Begun: 1}, h)
+		assert.Equal(t, known, r.Decoded() != nil)
+		r.SID = "another"
+		_, err = OpenHeadLast(keys, &r)
+		assert.ErrorIs(t, err, ErrBroken)
+	}
+}
+
 func TestAHeadWithoutAPlaceIsOpenedEachTime(t *testing.T) {
 	keys := keysOf(t, 1)
 	r := Seal(keys, aRecord, Head{Begun: 1}, nil)

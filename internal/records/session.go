@@ -44,6 +44,11 @@ func (r *Records) OpenHeadOnce(rec *storage.Record) (*Head, error) {
 	return envelope.OpenHeadOnce(r.keys, rec)
 }
 
+// OpenHeadLast is OpenHeadOnce for a session that has been removed.
+func (r *Records) OpenHeadLast(rec *storage.Record) (Head, error) {
+	return envelope.OpenHeadLast(r.keys, rec)
+}
+
 // SessionID returns the ID of the session whose secret a browser holds. It is derived
 // anew each time: no secret is kept, and the cost is the same however many there are.
 func (r *Records) SessionID(secret string) string { return r.tenant.ID(storage.KindSession, secret) }

@@ -37,8 +37,7 @@ func (Cookies) Get(r *http.Request, name string, length int) string {
 		for line != "" {
 			var pair string
 			pair, line, _ = strings.Cut(line, ";")
-			pair = strings.Trim(pair, " \t")
-			value, ok := strings.CutPrefix(pair, name)
+			value, ok := strings.CutPrefix(trim(pair), name)
 			if ok && len(value) == 1+length && value[0] == '=' && strictbase64.IsURL(value[1:]) {
 				return value[1:]
 			}
@@ -46,6 +45,19 @@ func (Cookies) Get(r *http.Request, name string, length int) string {
 	}
 	return ""
 }
+
+// trim is strings.Trim without spaces and tabs, in half the time.
+func trim(s string) string {
+	for s != "" && isBlank(s[0]) {
+		s = s[1:]
+	}
+	for s != "" && isBlank(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' }
 
 // Set gives the browser a cookie.
 func (c Cookies) Set(w http.ResponseWriter, name, value string, life time.Duration) {
@@ -67,7 +79,11 @@ func (c Cookies) SetTransient(w http.ResponseWriter, name, value string) {
 
 func add(w http.ResponseWriter, cookie string) {
 	h := w.Header()
-	h["Set-Cookie"] = append(h["Set-Cookie"], cookie)
+	cookies := h["Set-Cookie"]
+	if cookies == nil {
+		cookies = make([]string, 0, 2) // a logout sets two
+	}
+	h["Set-Cookie"] = append(cookies, cookie)
 }
 
 // Remove deletes a cookie, which takes the attributes that it was set with.

@@ -59,7 +59,7 @@ func IsPrefetch(r *http.Request) bool {
 }
 
 // IsHTMX reports whether htmx makes the request.
-func IsHTMX(r *http.Request) bool { return r.Header.Get("HX-Request") == "true" }
+func IsHTMX(r *http.Request) bool { return r.Header.Get("Hx-Request") == "true" } // as net/http spells it
 
 // WantsJSON reports whether a program asks: it says so, or the browser says that
 // it is a script's fetch and not the loading of a page.
