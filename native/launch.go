@@ -1,6 +1,7 @@
 package native
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/subtle"
 	"errors"
@@ -24,9 +25,9 @@ import (
 // that has opened that URL.
 type launch struct {
 	path   string
-	to     string // the URL that it redirects to
-	cookie string // the name, different for each launch, since several may be in progress
-	secret string // the value
+	to     func(context.Context) string // returns the URL that it redirects to
+	cookie string                       // the name, different for each launch, since several may be in progress
+	secret string                       // the value
 
 	mu   sync.Mutex
 	used bool
@@ -83,8 +84,9 @@ func (l *loopback) serveLaunch(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")
 	if l.launch.use() {
+		to := l.launch.to(r.Context())
 		http.SetCookie(w, l.launch.newCookie(launchLife))
-		h.Set("Location", l.launch.to)
+		h.Set("Location", to)
 		w.WriteHeader(http.StatusSeeOther)
 		close(l.launched)
 		return

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"slices"
 
@@ -38,14 +37,16 @@ func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) (*passpor
 	}
 	defer p.release(l)
 	engine := p.engine.WithPort(l.port)
-	loginURL, b, err := engine.BeginLogin(ctx, before.browserState(), o)
-	if err != nil {
+	a := &attempt{now: p.c.Now, path: p.login.Path, begin: func(ctx context.Context) (string, passport.BrowserState, error) {
+		return engine.BeginLogin(ctx, before.browserState(), o)
+	}}
+	if err := a.start(ctx); err != nil {
 		return nil, err
 	}
-	if _, err := p.current.update(ctx, func(s *userState) { s.addLogins(b) }); err != nil {
+	if _, err := p.current.update(ctx, func(s *userState) { s.addLogins(a.browserState()) }); err != nil {
 		return nil, err
 	}
-	address := l.start(loginURL, p.isLoginReturn(b), l.showUnexpected)
+	address := l.start(a.address, a.isReturn, l.showUnexpected)
 	wait, cancel := context.WithTimeout(ctx, p.c.LoginTimeout)
 	defer cancel()
 	if err := p.c.OpenBrowser(wait, address); err != nil {
@@ -56,7 +57,7 @@ func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) (*passpor
 		return nil, explainWait(err)
 	}
 	id := assignBrowserID(r, p.c.ClientID)
-	in, err := p.finishLogin(ctx, engine, b, r.URL.Query(), id)
+	in, err := p.finishLogin(ctx, engine, a.browserState(), r.URL.Query(), id)
 	if err != nil {
 		l.answer(refusalPage(err))
 		return nil, err
@@ -102,12 +103,6 @@ func explainWait(err error) error {
 		return fmt.Errorf("native: the browser did not come back from the login: %w", err)
 	}
 	return errors.Join(err, passport.ErrNoLogin)
-}
-
-// isLoginReturn matches the requests by which the browser comes back from the login
-// begun in b.
-func (p *Passport) isLoginReturn(b passport.BrowserState) func(*http.Request) bool {
-	return func(r *http.Request) bool { return r.URL.Path == p.login.Path && b.IsLoginReturn(r.URL.Query()) }
 }
 
 // LoginWithDevice signs the user in where there is no browser: it calls show with a

@@ -46,7 +46,7 @@ func (p *Passport) Logout(ctx context.Context) (passport.Logout, error) {
 		sendErr := p.sendBrowser(wait, &l)
 		return l, errors.Join(err, sendErr)
 	}
-	address := loop.start(l.URL, p.isReturnFrom(engine, l), p.servePosted(loop, engine, l))
+	address := loop.start(always(l.URL), p.isReturnFrom(engine, l), p.servePosted(loop, engine, l))
 	if openErr := p.c.OpenBrowser(wait, address); openErr != nil {
 		return l, errors.Join(err, openErr)
 	}
@@ -75,7 +75,7 @@ func (p *Passport) sendBrowser(ctx context.Context, l *passport.Logout) error {
 		return err
 	}
 	defer p.release(loop)
-	address := loop.start(l.URL, noReturn, loop.showUnexpected)
+	address := loop.start(always(l.URL), noReturn, loop.showUnexpected)
 	if err := p.c.OpenBrowser(ctx, address); err != nil {
 		return err
 	}
@@ -89,6 +89,11 @@ func (p *Passport) sendBrowser(ctx context.Context, l *passport.Logout) error {
 	case <-ctx.Done():
 		return nil
 	}
+}
+
+// always is for a URL that does not get old.
+func always(url string) func(context.Context) string {
+	return func(context.Context) string { return url }
 }
 
 // noReturn matches no request.

@@ -94,10 +94,10 @@ func openLoopback(u *url.URL, set *pages.Set) (*loopback, error) {
 	return l, nil
 }
 
-// start begins to serve, and returns the one-time URL that redirects a browser to the
-// address to. isReturn matches the requests by which it comes back; other handles the
-// rest.
-func (l *loopback) start(to string, isReturn func(*http.Request) bool, other http.HandlerFunc) string {
+// start begins to serve, and returns the one-time URL that redirects a browser to what
+// to returns then. isReturn matches the requests by which it comes back; other handles
+// the rest.
+func (l *loopback) start(to func(context.Context) string, isReturn func(*http.Request) bool, other http.HandlerFunc) string {
 	l.launch.to, l.isReturn, l.other = to, isReturn, other
 	for _, listener := range l.listeners {
 		l.serving.Go(func() { _ = l.server.Serve(listener) }) // until close

@@ -3,11 +3,13 @@ package native_test
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/native"
 	"github.com/passport-go/passport/passporttest"
 )
 
@@ -60,4 +62,32 @@ func TestAPushedLoginThatTheUserDeclinesEnds(t *testing.T) {
 	var refused *passport.ProviderError
 	require.ErrorAs(t, err, &refused)
 	assert.Equal(t, "access_denied", refused.Code)
+}
+
+// A pushed request is valid for half a minute at Auth0, and a user may take longer to
+// copy the first page's URL from a terminal.
+func TestABrowserThatIsOpenedLateGetsARequestOfItsOwn(t *testing.T) {
+	for name, row := range map[string]struct {
+		late   time.Duration
+		fault  passporttest.Fault
+		pushed int
+	}{
+		"at once":                                {0, passporttest.Fault{}, 1},
+		"too late for the first request":         {4 * time.Minute, passporttest.Fault{}, 2},
+		"late, and no other request can be made": {20 * time.Second, passporttest.Fault{Path: "/oauth/par", Status: http.StatusServiceUnavailable}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			clock := &wallClock{}
+			d := newDesktopAt(t, passporttest.Options{AutoLogin: true, RequirePushedRequests: true, Now: clock.now})
+			d.p = d.run(discovered(d), func(c *native.Config) { c.Now = clock.now })
+			browser := d.auth.Browser()
+			d.surfBy(func(address string) {
+				clock.set(row.late)
+				d.auth.Inject(row.fault)
+				d.pages <- d.visit(browser, address)
+			})
+			d.login(d.p)
+			assert.Len(t, d.auth.Requests("/oauth/par"), row.pushed)
+		})
+	}
 }

@@ -1,0 +1,61 @@
+package native
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/passport-go/passport"
+)
+
+// beginAgainAfter is when the URL of a login is too old to send a browser to: a
+// provider may keep a pushed request for a few seconds only (RFC 9126 §2.2), and a user
+// may copy the URL of the first page from a terminal.
+const beginAgainAfter = 15 * time.Second
+
+// attempt is a login for which the browser is yet to be opened, or to come back.
+type attempt struct {
+	begin func(context.Context) (string, passport.BrowserState, error)
+	now   func() time.Time
+	path  string // where the browser comes back
+
+	mu    sync.Mutex
+	url   string
+	state passport.BrowserState
+	begun time.Time
+}
+
+// start begins the login.
+func (a *attempt) start(ctx context.Context) (err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.begun = a.now()
+	a.url, a.state, err = a.begin(ctx)
+	return err
+}
+
+// address returns the URL to send the browser to. It begins the login anew if the URL
+// is old. If that fails, the old one may still be good.
+func (a *attempt) address(ctx context.Context) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.now().Sub(a.begun) > beginAgainAfter {
+		if url, state, err := a.begin(ctx); err == nil {
+			a.url, a.state = url, state
+		}
+	}
+	return a.url
+}
+
+// browserState is that of the login, once it has been started.
+func (a *attempt) browserState() passport.BrowserState {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.state
+}
+
+// isReturn matches the requests by which the browser comes back.
+func (a *attempt) isReturn(r *http.Request) bool {
+	return r.URL.Path == a.path && a.browserState().IsLoginReturn(r.URL.Query())
+}
