@@ -59,7 +59,8 @@ type Config struct {
 
 	// Discover supports any OpenID provider as the Issuer. It must allow calls from
 	// this origin (CORS) to its discovery document, keys and token endpoint and, if it
-	// requires pushed requests (RFC 9126), to the endpoint for those. Default: the endpoints of the Passport auth domain.
+	// requires pushed requests (RFC 9126), to the endpoint for those. Default: the
+	// endpoints of the Passport auth domain.
 	Discover bool
 
 	// APIDomain is the origin of Immutable's API. Default: that of Environment.
