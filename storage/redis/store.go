@@ -42,8 +42,10 @@ type Options struct {
 
 	// WaitFsync also waits until the write is on disk, on the master and on
 	// WaitReplicas replicas, which may be 0. It needs Redis 7.2 (WAITAOF) and
-	// "appendonly yes"; with "appendfsync everysec" a write waits up to a second.
-	// On an older server, every write returns storage.ErrNotReplicated.
+	// "appendonly yes". A write waits 0.1 s even with "appendfsync always", up to a
+	// second with "everysec", and up to two with replicas, which report once a second
+	// what they have on disk. On an older server, every write returns
+	// storage.ErrNotReplicated.
 	WaitFsync bool
 
 	// WaitTimeout bounds the wait. 0 means 1 s, or 2 s with WaitFsync. The client's
