@@ -1,11 +1,11 @@
-# make test     everything that has to pass; CI runs this
+# make test     what CI runs on each change: all tests but make failovers, make hydra and the long counts
 # make quick    the tests that need no server and no browser, in under a minute
 # make lint     formatting, vet on every platform, staticcheck, the workflows
 # make modules  each module builds by itself and is tidy
 # make portable what runs on Windows and macOS too
 # make wine     the tests for Windows, under Wine
 # make fresh    make test in a new Debian root with nothing installed by hand
-# make soak     the random tests, SOAK (20) times as long, and all of make endure
+# make soak     the random tests, SOAK (20) times as long, KILLS (1,000) crashes, and make endure
 # make endure   two instances through restarts, for SOAK_SECONDS (1,800) on each store
 # make failovers  FAILOVERS (100) fail-overs of each deployment, with the options and without
 # make hydra    the tests with Ory Hydra, which takes minutes to build
@@ -61,7 +61,7 @@ ROUNDTRIPTIME ?= 0.6s
 ROUNDS        ?= 6
 BENCHSTAT      = $(GO) run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
-.PHONY: hydra stamp-begin docs release release-check test quick failovers endure lint platforms modules tools bench record smoke load fuzz soak fresh wine portable
+.PHONY: hydra stamp-begin docs release release-check test quick failovers endure lint platforms modules tools bench record smoke load fuzz soak soak-stores soak-model soak-kills fresh wine portable
 
 # The tests come last, so that a log ends with them. More packages run at a time
 # than there are cores, for many wait: for a browser, a server, a time-out. The
@@ -173,22 +173,30 @@ fuzz:
 	done
 
 # STORAGETEST_SOAK reaches the contract suites, -soak and -kills the tests that have
-# the flags.
+# the flags. LIMIT bounds one go test, which says then where it was: CI, which runs one a
+# job, sets it below the job's own.
 KILLS ?= 1000
-soak: endure
-	STORAGETEST_SOAK=$(SOAK) $(GO) test -race -count 1 -timeout 6h ./storage/memory ./storage/file ./storage/bolt ./storage/redis ./storage/postgres ./storage/keyring
-	$(GO) test -race -count 1 -timeout 6h ./internal/modeltest -soak $(SOAK)
-	$(GO) test -race -count 1 -timeout 6h ./internal/processtest -soak $(SOAK) -kills $(KILLS)
+LIMIT ?= 6h
+soak: endure soak-stores soak-model soak-kills
+
+soak-stores: tools
+	STORAGETEST_SOAK=$(SOAK) $(GO) test -race -count 1 -timeout $(LIMIT) ./storage/memory ./storage/file ./storage/bolt ./storage/redis ./storage/postgres ./storage/keyring
+
+soak-model: tools
+	$(GO) test -race -count 1 -timeout $(LIMIT) ./internal/modeltest -soak $(SOAK)
+
+soak-kills: tools
+	$(GO) test -race -count 1 -timeout $(LIMIT) ./internal/processtest -soak $(SOAK) -kills $(KILLS)
 
 endure: export SOAK_SECONDS ?= 1800
 endure: export SOAK_SESSIONS ?= 200000
 endure: export SOAK_USERS ?= 32
 endure: tools
-	$(GO) test -run '^TestSoak$$' -count 1 -v -timeout 6h ./internal/processtest
+	$(GO) test -run '^TestSoak$$' -count 1 -v -timeout $(LIMIT) ./internal/processtest
 
 failovers: export FAILOVERS ?= 100
 failovers: tools
-	$(GO) test -count 1 -v -timeout 6h ./internal/failtest
+	$(GO) test -race -count 1 -v -timeout $(LIMIT) ./internal/failtest
 
 # What make release goes by: the commit that make test has passed on.
 stamp-begin:

@@ -8,8 +8,10 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -83,5 +85,41 @@ func TestTheWorkflowsRunTheOldestGoThatTheModulesAllow(t *testing.T) {
 	assert.Len(t, matrices, 2)
 	for _, m := range matrices {
 		assert.Equal(t, "['"+oldest[1]+"', stable]", m[1])
+	}
+}
+
+// In a container the checkout belongs to another user, whose repository git does not read:
+// go then cannot stamp what it builds, and .ci/stamp does not know the commit.
+func TestGitReadsTheCheckoutInEveryContainer(t *testing.T) {
+	for _, workflow := range []string{"test.yml", "soak.yml"} {
+		text := read(t, ".github/workflows/"+workflow)
+		containers := strings.Count(text, "\n    container:")
+		require.NotZero(t, containers, workflow)
+		assert.Equal(t, containers, strings.Count(text, `git config --global --add safe.directory "$GITHUB_WORKSPACE"`), workflow)
+	}
+}
+
+// A test that hangs is ended by go, which says where it was, and not by the job's end.
+func TestALongCountEndsBeforeItsJob(t *testing.T) {
+	soak, makefile := read(t, ".github/workflows/soak.yml"), read(t, "Makefile")
+	job := regexp.MustCompile(`timeout-minutes: (\d+)`).FindStringSubmatch(soak)
+	limit := regexp.MustCompile(`LIMIT=(\S+)`).FindStringSubmatch(soak)
+	targets := regexp.MustCompile(`target: \[(.*)\]`).FindStringSubmatch(soak)
+	require.True(t, job != nil && limit != nil && targets != nil)
+	minutes, err := strconv.Atoi(job[1])
+	require.NoError(t, err)
+	most, err := time.ParseDuration(limit[1])
+	require.NoError(t, err)
+	assert.LessOrEqual(t, most+30*time.Minute, time.Duration(minutes)*time.Minute, "half an hour is for what comes before")
+	for _, target := range strings.Split(targets[1], ", ") {
+		recipe := regexp.MustCompile(`(?m)^` + target + `:( [^=\n]*)?\n((?:\t.*\n)+)`).FindStringSubmatch(makefile)
+		require.NotNil(t, recipe, target)
+		assert.LessOrEqual(t, strings.Count(recipe[2], "-timeout"), 1, "%s: a limit for each would add up", target)
+		for _, own := range regexp.MustCompile(`-timeout (\S+)`).FindAllStringSubmatch(recipe[2], -1) {
+			if d, err := time.ParseDuration(own[1]); own[1] != "$(LIMIT)" {
+				require.NoError(t, err, target)
+				assert.LessOrEqual(t, d, most, target)
+			}
+		}
 	}
 }
