@@ -69,9 +69,6 @@ func (v Value) Text() string {
 	return v.v.String()
 }
 
-// IsText reports whether v is a string.
-func (v Value) IsText() bool { return v.err == nil && v.v.Type() == js.TypeString }
-
 // Number is v if it is a number, and else 0.
 func (v Value) Number() float64 {
 	if v.err != nil || v.v.Type() != js.TypeNumber {

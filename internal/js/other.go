@@ -34,11 +34,8 @@ func (Value) Call(string, ...any) Value { panic(missing) }
 func (Value) New(...any) Value          { panic(missing) }
 func (Value) Equal(Value) bool          { panic(missing) }
 func (Value) Truthy() bool              { panic(missing) }
-func (Value) IsNull() bool              { panic(missing) }
-func (Value) IsUndefined() bool         { panic(missing) }
 func (Value) Type() Type                { panic(missing) }
 func (Value) String() string            { panic(missing) }
-func (Value) Bool() bool                { panic(missing) }
 func (Value) Int() int                  { panic(missing) }
 func (Value) Float() float64            { panic(missing) }
 

@@ -1,7 +1,0 @@
-//go:build !plan9
-
-package privatefile
-
-import "syscall"
-
-var readOnlyErrors = []error{syscall.EROFS}
