@@ -51,7 +51,8 @@ func (w *Worker) revoke(outcomes chan<- Outcome, revocations []storage.Revocatio
 	}
 }
 
-// addJob reports whether a goroutine is to be started. It is counted already.
+// addJob reports whether a goroutine is to be started. It is counted already. While one
+// is starting it starts the next by itself: whoever logs out does not wait for that.
 func (w *Worker) addJob(j job) (start bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -69,10 +70,16 @@ func (w *Worker) addJob(j job) (start bool) {
 		w.tracked[id] = t
 	}
 	w.jobs = append(w.jobs, j)
+	return !w.starting && w.mayStart()
+}
+
+// mayStart counts a goroutine that is to be started. It is for the holder of mu.
+func (w *Worker) mayStart() bool {
 	if w.running == maxConcurrent {
 		return false
 	}
 	w.running++
+	w.starting = true
 	return true
 }
 
@@ -83,9 +90,12 @@ func (w *Worker) jobsAreFull() bool { return !w.c.Volatile && len(w.jobs) >= max
 // the queue, or tracked.
 func (w *Worker) work(ctx context.Context) {
 	for {
-		j, ok := w.nextJob()
+		j, more, ok := w.nextJob()
 		if !ok {
 			return
+		}
+		if more && !w.c.Tasks.Start(w.work) {
+			w.notStarted()
 		}
 		outcome, event := Pending, Event{}
 		if ctx.Err() == nil && (j.until.IsZero() || !w.c.Now().After(j.until)) {
@@ -99,18 +109,28 @@ func (w *Worker) work(ctx context.Context) {
 	}
 }
 
-// nextJob lets the goroutine end if there is none.
-func (w *Worker) nextJob() (next job, ok bool) {
+// nextJob lets the goroutine end if there is none. more says that another goroutine is to
+// be started, for the jobs behind it; it is counted already.
+func (w *Worker) nextJob() (next job, more, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.starting = false
 	if len(w.jobs) == 0 {
 		w.jobs = nil
 		w.running--
-		return job{}, false
+		return job{}, false, false
 	}
 	next, w.jobs[0] = w.jobs[0], job{}
 	w.jobs = w.jobs[1:]
-	return next, true
+	return next, len(w.jobs) > 0 && w.mayStart(), true
+}
+
+// notStarted counts off a goroutine for which the tasks start too late: those that run do
+// its jobs.
+func (w *Worker) notStarted() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.running--
 }
 
 // jobDone counts a job off its revocation, if that is still tracked.

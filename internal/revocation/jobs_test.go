@@ -142,3 +142,19 @@ func TestAfterTheTasksHaveFinishedRevokeReturnsWhenItIsDone(t *testing.T) {
 		provider.revokedOnce(t, 2)
 	})
 }
+
+func TestAGoroutineThatStartsTooLateIsNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		provider := &provider{}
+		p := start(t, newStore(), provider)
+		p.stop(t.Context())
+		for _, id := range []string{"a", "b"} { // both wait before the first is worked off
+			r := p.end(id)
+			p.addJob(job{revocation: &r})
+		}
+		p.work(p.c.Tasks.Last())
+		p.Revoke(p.end("c"))
+		provider.revokedOnce(t, 3)
+		assert.Zero(t, p.running)
+	})
+}

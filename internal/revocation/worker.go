@@ -72,6 +72,7 @@ type Worker struct {
 	next          time.Time                    // when the loop will claim again
 	jobs          []job                        // for the next free goroutine
 	running       int                          // goroutines; maxConcurrent at most
+	starting      bool                         // one of them has yet to look for a job
 	closing       bool                         // nothing is claimed any more
 	unreadable    map[string]bool              // reported already, by Record.ID
 }
