@@ -24,7 +24,7 @@ var benchTokens = tokens{
 	Expiry:       time.Now().Add(24 * time.Hour),
 }
 
-// benchSession stores a session and returns its secret id.
+// benchSession stores a session, as a login does, and returns its secret id.
 func benchSession(b testing.TB, p *Passport, subject, sid string) Secret {
 	b.Helper()
 	return benchSessionOf(b, p, benchTokens, subject, sid)
@@ -36,8 +36,9 @@ func benchSessionOf(b testing.TB, p *Passport, t tokens, subject, sid string) Se
 	h := head{Begun: now.Unix(), Seen: now.Unix(), End: now.Add(p.c.SessionLifetime).Unix()}
 	secret := Secret(records.NewSecret())
 	rec := storage.Record{Tenant: p.records.Tenant(), Kind: storage.KindSession, ID: p.records.ID(storage.KindSession, secret.Reveal()), Subject: subject, SID: sid, Expiry: p.expiry(h)}
-	_, err := p.records.Save(b.Context(), p.records.SealSession(rec, h, t.marshal()))
+	saved, err := p.records.Save(b.Context(), p.records.SealSession(rec, h, t.marshal()))
 	require.NoError(b, err)
+	p.records.KeepHead(&saved)
 	return secret
 }
 

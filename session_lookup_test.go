@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/passporttest"
 	"github.com/passport-go/passport/storage/memory"
 )
 
@@ -159,4 +160,13 @@ func TestWhatIsAtTheLogoutsPathIsNotStored(t *testing.T) {
 	w := record(p.Handler(http.HandlerFunc(who)).ServeHTTP, "GET", "/logout", "Cookie", "passport="+cookie)
 	assert.Equal(t, user, w.Body.String())
 	assert.Equal(t, "no-store", w.Header().Get("Cache-Control"))
+}
+
+func TestTheFirstRequestOfASessionOpensNothing(t *testing.T) {
+	store := memory.New(memory.Options{})
+	s := newSite(t, func(c *passport.Config) { c.Store = store })
+	in := passporttest.NewSession(t, s.p, passporttest.User{Subject: user})
+	rec, err := store.Load(t.Context(), passport.SessionFrom(in.Context(t.Context())).ID())
+	require.NoError(t, err)
+	assert.NotNil(t, rec.Decoded(), "the login has left the head open")
 }

@@ -243,6 +243,7 @@ func (p *Passport) beginSession(ctx context.Context, t tokens, subject, sid stri
 	if err != nil {
 		return LoginResult{}, errors.Join(storeError(err), p.records.Undo(ctx, rec, err))
 	}
+	p.records.KeepHead(&saved)
 	return LoginResult{
 		Session:   &Session{p: p, rec: saved, head: &h, tokens: &t},
 		SessionID: secret,

@@ -263,3 +263,18 @@ func TestASessionIsPackedForAStoreOutsideTheProcess(t *testing.T) {
 	assert.Greater(t, sizes[inside], 3200)
 	assert.Less(t, sizes[outside], 2600)
 }
+
+func TestTheHeadOfANewSessionIsKeptWhereTheStoreHasAPlace(t *testing.T) {
+	far, store := newRecords(t, time.Now)
+	near := New(store.TokenStore, far.Keys(), envelope.NewTenant("issuer", "client"), time.Now)
+	for secret, r := range map[string]*Records{"far": far, "near": near} {
+		rec := r.New(storage.KindSession, secret)
+		rec.Expiry = time.Now().Add(time.Hour)
+		saved, err := r.Save(t.Context(), r.SealSession(rec, Head{Begun: 1}, nil))
+		require.NoError(t, err)
+		r.KeepHead(&saved)
+		loaded, err := r.Load(t.Context(), rec.ID)
+		require.NoError(t, err)
+		assert.Equal(t, r.InProcess(), loaded.Decoded() != nil, secret)
+	}
+}

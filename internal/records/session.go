@@ -44,6 +44,14 @@ func (r *Records) OpenHeadOnce(rec *storage.Record) (*Head, error) {
 	return envelope.OpenHeadOnce(r.keys, rec)
 }
 
+// KeepHead opens the head of a session that has just been stored, for the first request
+// to find, where the store has a place for it.
+func (r *Records) KeepHead(rec *storage.Record) {
+	if r.inProcess {
+		_, _ = r.OpenHeadOnce(rec) // it was sealed here
+	}
+}
+
 // OpenHeadLast is OpenHeadOnce for a session that has been removed.
 func (r *Records) OpenHeadLast(rec *storage.Record) (Head, error) {
 	return envelope.OpenHeadLast(r.keys, rec)
