@@ -63,6 +63,11 @@ type Config struct {
 	// endpoints of the Passport auth domain.
 	Discover bool
 
+	// PushedRequests sends each login's request to the Issuer first (RFC 9126), for a
+	// client that is registered so that it must. It requires Discover. Default: only if
+	// the provider requires it of all clients.
+	PushedRequests bool
+
 	// APIDomain is the origin of Immutable's API. Default: that of Environment.
 	APIDomain string
 
@@ -150,6 +155,7 @@ func (c Config) engine(store storage.TokenStore, keys ...[]byte) passport.Config
 		AuthDomain:        c.AuthDomain,
 		Issuer:            c.Issuer,
 		Discover:          c.Discover,
+		PushedRequests:    c.PushedRequests,
 		APIDomain:         c.APIDomain,
 		Store:             store,
 		EncryptionKeys:    keys,

@@ -18,12 +18,16 @@ func (s *site) discovers() *site {
 	return s
 }
 
-// newPushingSite is at a provider that takes only pushed requests (RFC 9126), so a
-// login's address has no state.
+// newPushingSite is at a provider that takes only pushed requests (RFC 9126) from the
+// game, so a login's address has no state. Only the game's configuration says so.
 func newPushingSite(t testing.TB) *site {
 	t.Helper()
-	o := passporttest.Options{AutoLogin: true, RequirePushedRequests: true, Host: "auth.localhost"}
-	return serveSite(t, o, httptest.NewServer).discovers()
+	s := serveSite(t, passporttest.Options{
+		AutoLogin: true, Host: "auth.localhost",
+		Clients: []passporttest.Client{{ID: passporttest.ClientID, AnyLoopback: true, RequirePushedRequests: true}},
+	}, httptest.NewServer).discovers()
+	s.config["PushedRequests"] = true
+	return s
 }
 
 func TestLoginWhoseRequestIsPushedIsFinished(t *testing.T) {
