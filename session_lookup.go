@@ -34,12 +34,7 @@ func (p *Passport) find(ctx context.Context, secret Secret, s *Session) error {
 // seen.
 func (p *Passport) findByID(ctx context.Context, id string, s *Session) error {
 	var err error
-	if p.records.InProcess() { // directly, for a record that is handed on once more is a twentieth of the cost
-		s.rec, err = p.records.Load(ctx, id)
-	} else {
-		s.rec, err = p.records.Load(ctx, id)
-	}
-	if err != nil {
+	if s.rec, err = p.records.Load(ctx, id); err != nil {
 		return storeError(err)
 	}
 	s.p = p
