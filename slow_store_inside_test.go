@@ -238,6 +238,12 @@ func TestWhateverIsAskedForNobodyWaitsForASlowStore(t *testing.T) {
 			_, err := p.Sessions(t.Context(), user.Subject)
 			return err
 		},
+		"SetLabel": func(t *testing.T, p *Passport, signedIn, _ BrowserState, _ string) error {
+			id := p.records.SessionID(signedIn.Session.Reveal())
+			rec, err := p.c.Store.(*slowStore).Store.Load(t.Context(), id)
+			require.NoError(t, err)
+			return (&Session{p: p, rec: rec}).SetLabel(t.Context(), "label")
+		},
 		"a refresh": func(t *testing.T, p *Passport, signedIn, _ BrowserState, _ string) error {
 			id := p.records.SessionID(signedIn.Session.Reveal())
 			_, err := p.refreshUnless(t.Context(), id, records.NewSecret(), func(tokens) bool { return false })
@@ -250,6 +256,7 @@ func TestWhateverIsAskedForNobodyWaitsForASlowStore(t *testing.T) {
 				p := benchPassport(t, func(c *Config) {
 					c.Store, c.EncryptionKeys = store, [][]byte{[]byte("a key of exactly thirty-two byte")}
 					c.HTTPClient = &http.Client{Transport: &revokesAll{}}
+					c.BearerTokens = true // their marks are stored with each logout
 				})
 				signedIn := BrowserState{Session: benchSession(t, p, user.Subject, "sid")}
 				address, login, err := p.BeginLogin(t.Context(), BrowserState{}, LoginOptions{})
