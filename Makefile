@@ -8,6 +8,7 @@
 # make soak     the random tests, SOAK (20) times as long, KILLS (1,000) crashes, and make endure
 # make endure   two instances through restarts, for SOAK_SECONDS (1,800) on each store
 # make failovers  FAILOVERS (100) fail-overs of each deployment, with the options and without
+# make engines  each row of the tests that range over browser engines, in all three
 # make hydra    the tests with Ory Hydra, which takes minutes to build
 # make bench    ROUNDS (6) rounds of the benchmarks, and the table of docs/performance.md
 # make smoke    each benchmark once, on small sizes
@@ -61,7 +62,7 @@ ROUNDTRIPTIME ?= 0.6s
 ROUNDS        ?= 6
 BENCHSTAT      = $(GO) run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
-.PHONY: hydra stamp-begin docs release release-check test quick failovers endure lint platforms modules tools bench record smoke load fuzz soak soak-stores soak-model soak-kills fresh wine portable
+.PHONY: hydra engines stamp-begin docs release release-check test quick failovers endure lint platforms modules tools bench record smoke load fuzz soak soak-stores soak-model soak-kills fresh wine portable
 
 # The tests come last, so that a log ends with them. More packages run at a time
 # than there are cores, for many wait: for a browser, a server, a time-out. The
@@ -101,6 +102,10 @@ platforms:
 hydra:
 	$(GO) vet -tags hydra ./internal/optest
 	$(GO) test -tags hydra -timeout 40m -run '^TestHydra$$' ./internal/optest
+
+# In make test, a variant of what runs in each engine runs in Chromium alone.
+engines: tools
+	BROWSERTEST_ENGINES=all $(GO) test -race -count 1 -timeout 40m -run '^TestEngines' ./internal/browsertest
 
 # As those see them who import them: without go.work. What vets has been compiled,
 # tests and all, and the commands are linked by the tests.

@@ -107,6 +107,7 @@ func launch(p program, cookies Cookies) (*chromium, error) {
 		chromedp.DisableGPU,
 		chromedp.IgnoreCertErrors,
 		chromedp.Flag("enable-features", features),
+		chromedp.Flag("js-flags", "--liftoff-only"), // a test is over before it is worth optimizing WebAssembly
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, EXCLUDE 127.0.0.1"),

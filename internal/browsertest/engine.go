@@ -2,6 +2,7 @@ package browsertest
 
 import (
 	"context"
+	"os"
 	"sync"
 	"testing"
 
@@ -28,6 +29,25 @@ const (
 
 // Engines are all of them.
 var Engines = []Engine{Chromium, Firefox, WebKit}
+
+// InEngines runs a test in each engine.
+func InEngines(t *testing.T, test func(t *testing.T, e Engine)) { inEach(t, Engines, test) }
+
+// InOneEngine is InEngines for a variant of what another test runs in each engine:
+// it runs in Chromium alone, and in all of them with make engines.
+func InOneEngine(t *testing.T, test func(t *testing.T, e Engine)) {
+	engines := Engines
+	if os.Getenv("BROWSERTEST_ENGINES") != "all" {
+		engines = Engines[:1]
+	}
+	inEach(t, engines, test)
+}
+
+func inEach(t *testing.T, engines []Engine, test func(t *testing.T, e Engine)) {
+	for _, e := range engines {
+		t.Run(string(e), func(t *testing.T) { test(t, e) })
+	}
+}
 
 // Profile is a user's browser: its cookies, storage and tabs are its own. It
 // ends with the test that opened it.

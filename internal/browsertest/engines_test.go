@@ -11,27 +11,24 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// inEngines runs a test in each engine.
-func inEngines(t *testing.T, test func(t *testing.T, e Engine)) {
-	for _, e := range Engines {
-		t.Run(string(e), func(t *testing.T) { test(t, e) })
-	}
-}
-
 // silences are the scenarios of a silent logout by where the auth domain is.
 var silences = []struct {
 	scenario, auth string
 	newSite        func(testing.TB, string, ...func(*site, *passport.Config)) *site
+	byForm         ranging
 }{
-	{SilentSameSite, "auth.app.localhost", newTLSSite},
-	{SilentOverHTTP, "auth.app.localhost", newSite},
-	{SilentForeign, "auth.localhost", newTLSSite},
+	{SilentSameSite, "auth.app.localhost", newTLSSite, InEngines},
+	{SilentOverHTTP, "auth.app.localhost", newSite, InOneEngine},
+	{SilentForeign, "auth.localhost", newTLSSite, InEngines},
 }
+
+// ranging is InEngines or InOneEngine.
+type ranging func(*testing.T, func(*testing.T, Engine))
 
 func TestEnginesSignOutSilently(t *testing.T) {
 	for _, in := range silences {
 		t.Run(in.scenario, func(t *testing.T) {
-			inEngines(t, func(t *testing.T, e Engine) {
+			InEngines(t, func(t *testing.T, e Engine) {
 				want := e.Expect(t, in.scenario)
 				s := in.newSite(t, in.auth)
 				tab := s.signedIn(e.Open(t))
@@ -51,7 +48,7 @@ func TestEnginesSignOutSilently(t *testing.T) {
 func TestEnginesSignOutSilentlyByForm(t *testing.T) {
 	for _, in := range silences {
 		t.Run(in.scenario, func(t *testing.T) {
-			inEngines(t, func(t *testing.T, e Engine) {
+			in.byForm(t, func(t *testing.T, e Engine) {
 				s := in.newSite(t, in.auth)
 				tab := s.signedIn(e.Open(t))
 				tab.Run(`document.querySelector("form").removeAttribute("data-passport-logout")`)
@@ -80,9 +77,9 @@ func (s *site) assertLoggedOutByRedirect(tab *Tab, want Result) {
 }
 
 func TestEnginesSignOutByRedirect(t *testing.T) {
-	for _, auth := range []string{"auth.app.localhost", "auth.localhost"} {
+	for auth, run := range map[string]ranging{"auth.app.localhost": InOneEngine, "auth.localhost": InEngines} {
 		t.Run(auth, func(t *testing.T) {
-			inEngines(t, func(t *testing.T, e Engine) {
+			run(t, func(t *testing.T, e Engine) {
 				s := newTLSSite(t, auth, redirect)
 				tab := s.signedIn(e.Open(t))
 				tab.Run(`window.old = true`)
@@ -95,7 +92,7 @@ func TestEnginesSignOutByRedirect(t *testing.T) {
 }
 
 func TestEnginesFallBackToARedirect(t *testing.T) {
-	inEngines(t, func(t *testing.T, e Engine) {
+	InEngines(t, func(t *testing.T, e Engine) {
 		s := newTLSSite(t, "auth.localhost", fallBack)
 		s.policy = "default-src 'self'; frame-src 'none'"
 		tab := s.signedIn(e.Open(t))
@@ -110,7 +107,7 @@ func TestEnginesSignOutWithJavaScriptTurnedOff(t *testing.T) {
 	silent := func(*site, *passport.Config) {}
 	for mode, edit := range map[string]func(*site, *passport.Config){"redirect": redirect, "silent": silent} {
 		t.Run(mode, func(t *testing.T) {
-			inEngines(t, func(t *testing.T, e Engine) {
+			InEngines(t, func(t *testing.T, e Engine) {
 				s := newTLSSite(t, "auth.localhost", edit)
 				tab := e.OpenWithoutScripts(t).Tab()
 				tab.Go(s.at("/login"))
@@ -129,8 +126,12 @@ func TestEnginesSignOutWithJavaScriptTurnedOff(t *testing.T) {
 func TestEnginesShowNothingPersonalWhenTheUserGoesBack(t *testing.T) {
 	for mode, edit := range map[string]func(*site, *passport.Config){"redirect": redirect, "silent": fallBack} {
 		for kept, k := range keepings {
+			run := InEngines
+			if mode == "redirect" && kept != "that stay alive" {
+				run = InOneEngine
+			}
 			t.Run(mode+", pages "+kept, func(t *testing.T) {
-				inEngines(t, func(t *testing.T, e Engine) {
+				run(t, func(t *testing.T, e Engine) {
 					s := newTLSSite(t, "auth.localhost", edit)
 					s.inventory(k)
 					tab := s.signedIn(e.Open(t))
@@ -149,7 +150,7 @@ func TestEnginesShowNothingPersonalWhenTheUserGoesBack(t *testing.T) {
 }
 
 func TestEnginesTellTheOtherTabs(t *testing.T) {
-	inEngines(t, func(t *testing.T, e Engine) {
+	InEngines(t, func(t *testing.T, e Engine) {
 		s := newTLSSite(t, "auth.localhost")
 		profile := e.Open(t)
 		tab := s.signedIn(profile)
@@ -169,7 +170,7 @@ func TestEnginesTellTheOtherTabs(t *testing.T) {
 
 // The pages of the SDK, for people who want to see them.
 func TestEnginesShowThePages(t *testing.T) {
-	inEngines(t, func(t *testing.T, e Engine) {
+	InEngines(t, func(t *testing.T, e Engine) {
 		l := newLab(t)
 		l.logout = func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "oops", http.StatusInternalServerError) }
 		tab := l.openIn(e.Open(t))
@@ -187,7 +188,7 @@ func TestEnginesGiveTheirCookiesToFramesOfOneSite(t *testing.T) {
 	at := cookieServer(t, httptest.NewTLSServer)
 	for auth, want := range map[string]string{"auth.localhost": "", "auth.app.localhost": "c=1"} {
 		t.Run(auth, func(t *testing.T) {
-			inEngines(t, func(t *testing.T, e Engine) {
+			InEngines(t, func(t *testing.T, e Engine) {
 				assert.Equal(t, want, framedCookies(e.Open(t).Tab(), at(auth), at(appHost)))
 			})
 		})

@@ -43,7 +43,7 @@ var soak, _ = strconv.Atoi(os.Getenv("STORAGETEST_SOAK"))
 
 // budget is how long a check repeats one thing once it has tried often enough. A store
 // that rewrites everything with each change would take minutes.
-const budget = 2 * time.Second
+const budget = time.Second / 2
 
 // upTo counts from 0 to n, and stops early, but not before a tenth of it, if that
 // takes longer than the budget. With STORAGETEST_SOAK it counts on.
@@ -74,7 +74,7 @@ func atLeast(n int) func(yield func(int) bool) {
 				return
 			}
 		}
-		spare := time.Duration(rounds(200)) * time.Millisecond
+		spare := time.Duration(rounds(100)) * time.Millisecond
 		for i := next; time.Since(start) < spare; i++ {
 			if !yield(i) {
 				return

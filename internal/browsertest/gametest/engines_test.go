@@ -12,15 +12,8 @@ import (
 	"github.com/passport-go/passport/passporttest"
 )
 
-// inEngines runs a test in each engine.
-func inEngines(t *testing.T, test func(t *testing.T, e browsertest.Engine)) {
-	for _, e := range browsertest.Engines {
-		t.Run(string(e), func(t *testing.T) { test(t, e) })
-	}
-}
-
 func TestEnginesSignOutByRedirect(t *testing.T) {
-	inEngines(t, func(t *testing.T, e browsertest.Engine) {
+	browsertest.InEngines(t, func(t *testing.T, e browsertest.Engine) {
 		want := e.Expect(t, browsertest.GameRedirect)
 		s := newTLSSite(t, "auth.localhost").redirects()
 		g := s.signedIn(e.Open(t))
@@ -40,7 +33,7 @@ func TestEnginesSignOutSilently(t *testing.T) {
 		browsertest.GameSilentForeign:  "auth.localhost",
 	} {
 		t.Run(scenario, func(t *testing.T) {
-			inEngines(t, func(t *testing.T, e browsertest.Engine) {
+			browsertest.InEngines(t, func(t *testing.T, e browsertest.Engine) {
 				want := e.Expect(t, scenario)
 				s := newTLSSite(t, auth)
 				s.config["RevocationWait"] = patience
@@ -60,7 +53,7 @@ func TestEnginesSignOutSilently(t *testing.T) {
 }
 
 func enginesTellTheOtherTabs(t *testing.T) {
-	inEngines(t, func(t *testing.T, e browsertest.Engine) {
+	browsertest.InEngines(t, func(t *testing.T, e browsertest.Engine) {
 		s := newTLSSite(t, "auth.localhost")
 		profile := e.Open(t)
 		g := s.signedIn(profile)
@@ -79,7 +72,7 @@ func enginesTellTheOtherTabs(t *testing.T) {
 
 // At top level a popup leaves the page alone.
 func TestEnginesSignInByAPopup(t *testing.T) {
-	inEngines(t, func(t *testing.T, e browsertest.Engine) {
+	browsertest.InEngines(t, func(t *testing.T, e browsertest.Engine) {
 		s := newTLSSite(t, "auth.localhost")
 		g := s.open(e.Open(t))
 		g.Run(`window.stays = true`)
@@ -92,7 +85,7 @@ func TestEnginesSignInByAPopup(t *testing.T) {
 
 // In the frame of another site, where storage and cookies are that site's share.
 func TestEnginesSignInAndOutOfAnEmbeddedGame(t *testing.T) {
-	inEngines(t, func(t *testing.T, e browsertest.Engine) {
+	browsertest.InEngines(t, func(t *testing.T, e browsertest.Engine) {
 		s := newTLSSite(t, "auth.localhost")
 		p := s.embed(e.Open(t))
 		s.embedders = []string{s.portalOrigin}

@@ -10,13 +10,6 @@ import (
 	"github.com/passport-go/passport/passporttest"
 )
 
-// inEngines runs a test in each engine.
-func inEngines(t *testing.T, test func(t *testing.T, e browsertest.Engine)) {
-	for _, e := range browsertest.Engines {
-		t.Run(string(e), func(t *testing.T) { test(t, e) })
-	}
-}
-
 // The JavaScript SDK resolves either way. What the engine has made of it is what
 // it makes of our own logout.
 func TestEnginesCompleteALogoutOfTheJavaScriptSDKThroughOurCallback(t *testing.T) {
@@ -26,7 +19,7 @@ func TestEnginesCompleteALogoutOfTheJavaScriptSDKThroughOurCallback(t *testing.T
 		browsertest.SilentForeign:  "auth.localhost",
 	} {
 		t.Run(scenario, func(t *testing.T) {
-			inEngines(t, func(t *testing.T, e browsertest.Engine) {
+			browsertest.InEngines(t, func(t *testing.T, e browsertest.Engine) {
 				auth := passporttest.NewServer(passporttest.Options{AutoLogin: true, Host: host, TLS: true})
 				t.Cleanup(auth.Close)
 				site := serve(t, auth, sdk)

@@ -21,7 +21,7 @@ import (
 // A Go program and the JavaScript SDK itself, in one page, have one session: each
 // finds the user whom the other has signed in, and signs them out.
 func TestEnginesShareASessionOfTheJavaScriptSDKAndAGoProgram(t *testing.T) {
-	inEngines(t, shareASession)
+	browsertest.InEngines(t, shareASession)
 }
 
 func shareASession(t *testing.T, e browsertest.Engine) {
