@@ -131,6 +131,7 @@ func (w *Worker) notStarted() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.running--
+	w.starting = false
 }
 
 // jobDone counts a job off its revocation, if that is still tracked.
