@@ -66,11 +66,15 @@ func (p *Passport) LoginCallback(ctx context.Context) (*passport.Session, string
 	}
 }
 
+// responseParams are what the response to a login may have: RFC 6749 §4.1.2 and
+// §4.1.2.1, RFC 9207 §2, and OpenID Connect Session Management 1.0 §2.
+var responseParams = []string{"code", "state", "iss", "session_state", "error", "error_description", "error_uri"}
+
 // finishHere finishes the login whose response is in the page's address, and returns
 // where the user wanted to go.
 func (p *Passport) finishHere(ctx context.Context, values url.Values) (returnTo string, err error) {
 	in, err := p.finishLogin(ctx, values)
-	tidied := tidy("code", "state", "iss", "error", "error_description")
+	tidied := tidy(responseParams...)
 	if err != nil {
 		return "", err
 	}

@@ -37,9 +37,10 @@ func TestLoginIsFinishedInAnotherTabOfItsBrowser(t *testing.T) {
 	address := g.URL()
 	g.Close()
 	other := s.tab(profile)
-	other.Go(address)
+	other.Go(address + "&session_state=of-a-provider.that-has-them")
 	other.ready()
 	assert.Equal(t, callback{passporttest.DefaultUser().Subject, "/inventory"}, browsertest.Eval[callback](other.Tab, `game.callback()`))
+	assert.Equal(t, s.origin+"/redirect", other.URL())
 	assert.Equal(t, "alice@example.com", other.who())
 }
 
