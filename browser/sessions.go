@@ -433,7 +433,7 @@ func (s *sessions) record(u localstorage.User, b beside, id string) storage.Reco
 	}
 	t := tokensOf(u)
 	t.UserInfo, t.Data = b.UserInfo, b.Data
-	return envelope.Seal(s.keys, r, b.Head, t.Marshal())
+	return envelope.SealSession(s.keys, r, b.Head, t.Marshal())
 }
 
 func tokensOf(u localstorage.User) envelope.Tokens {

@@ -43,8 +43,8 @@ type Head struct {
 
 	// NoRefreshToken says that the body has none, so that a logout need not open the
 	// body. It is stored as a negative RefreshBy: nothing is refreshed. Earlier versions
-	// did not store it.
-	NoRefreshToken bool
+	// did not store it, and a head that is stored elsewhere than with its body has it not.
+	NoRefreshToken bool `json:"-"`
 }
 
 const headTimes = 4

@@ -1,6 +1,7 @@
 package envelope
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -129,6 +130,11 @@ func TestTheHeadSaysIfThereIsNoRefreshToken(t *testing.T) {
 		require.NoError(t, err, c.name)
 		assert.False(t, got.NoRefreshToken, "it has one now")
 	}
+
+	// The browser's driver stores heads beside tokens that others change.
+	text, err := json.Marshal(Head{NoRefreshToken: true})
+	require.NoError(t, err)
+	assert.NotContains(t, string(text), "NoRefreshToken")
 }
 
 // TestTokensWithoutUserInfoAreReadByEarlierVersions: instances are replaced one by
