@@ -235,6 +235,23 @@ func TestALogoutWithALongHintIsPosted(t *testing.T) {
 	assert.Contains(t, text, "id_token_hint")
 }
 
+// The address at which a back end would try again is one where nobody listens.
+func TestALogoutIsFinishedAtNoAddressOfThisMachine(t *testing.T) {
+	d := newDesktop(t)
+	discover := func(c *native.Config) { c.Discover, c.Issuer, c.AuthDomain = true, d.auth.URL+"/", "" }
+	p := d.run(discover)
+	d.login(p)
+	_, err := p.LogoutLocal(t.Context())
+	require.NoError(t, err)
+	l, unfinished := p.UnfinishedLogout(t.Context())
+	require.True(t, unfinished)
+	assert.Contains(t, l.URL, d.auth.URL+"/oidc/logout?")
+	d.auth.Inject(passporttest.Fault{Path: "/.well-known/openid-configuration", Status: 503})
+	l, unfinished = d.run(discover).UnfinishedLogout(t.Context())
+	assert.True(t, unfinished)
+	assert.Empty(t, l.URL)
+}
+
 func TestALogoutWithoutABrowserSaysWhatIsLeft(t *testing.T) {
 	d := newDesktop(t)
 	d.login(d.p)

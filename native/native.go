@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -189,12 +190,20 @@ func (p *Passport) Session(ctx context.Context) (*passport.Session, error) {
 // UnfinishedLogout returns the last logout if it is not known to have ended the
 // Passport session, so that the program can offer to finish it. Calling Logout
 // again finishes it. If the Store does not answer, the logout counts as unfinished.
+//
+// Logout.URL is for display: nothing listens where the browser comes back from there.
+// It is empty while a discovered provider cannot be reached, or if the request is too
+// long for a URL.
 func (p *Passport) UnfinishedLogout(ctx context.Context) (passport.Logout, bool) {
 	now, err := p.withoutPendingLogout(ctx)
 	if err != nil && now.Logout == "" {
 		now.Logout = unreadable
 	}
-	return p.engine.UnfinishedLogout(ctx, now.browserState())
+	l, unfinished := p.engine.UnfinishedLogout(ctx, now.browserState())
+	if strings.HasPrefix(l.URL, p.c.RedirectURI+"?") { // where a back end would have it finished
+		l.URL = ""
+	}
+	return l, unfinished
 }
 
 // Close finishes the background work, as Close of package passport does: it waits
