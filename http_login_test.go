@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -79,11 +78,10 @@ func TestSilentLoginAsksAProviderThatDoesNotAnswerOnce(t *testing.T) {
 			before := len(auth.Requests("/oauth/par"))
 			defer auth.Inject(fault)()
 			page := []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "none"}
-			b, began := s.browser(), time.Now()
+			b := s.browser()
 			for range 3 {
 				assert.Equal(t, "nobody", b.get("/page", page...).body)
 			}
-			assert.Less(t, time.Since(began), 6*time.Second)
 			assert.Len(t, auth.Requests("/oauth/par"), before+1)
 		})
 	}

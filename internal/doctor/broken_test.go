@@ -528,7 +528,7 @@ func TestTheDoctorEndsInTime(t *testing.T) {
 	r := deployment{fault: passporttest.Fault{Hang: true}}.start(t)
 	begun := time.Now()
 	report := r.examine(t, func(o *Options) { o.Timeout = 300 * time.Millisecond })
-	assert.Less(t, time.Since(begun), 5*time.Second)
+	assert.Less(t, time.Since(begun), 20*time.Second)
 	assert.Contains(t, ids(report), "doctor.unfinished")
 }
 

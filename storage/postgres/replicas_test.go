@@ -204,7 +204,7 @@ func TestAStandbyThatIsAwayDoesNotHoldEveryWriteUp(t *testing.T) {
 		_, err := s.Delete(t.Context(), "none")
 		require.ErrorIs(t, err, storage.ErrNotReplicated)
 	}
-	assert.Less(t, time.Since(began), 10*bound, "one a second waits")
+	assert.Less(t, time.Since(began), 30*bound, "one a second waits, and not each of the 40")
 }
 
 func TestAWaitEndsBeforeTheCallersDeadline(t *testing.T) {

@@ -198,7 +198,7 @@ func TestReplicasThatAreAwayDoNotHoldEveryWriteUp(t *testing.T) {
 		_, err := s.Save(t.Context(), newRecord(fmt.Sprint(i)))
 		require.ErrorIs(t, err, storage.ErrNotReplicated)
 	}
-	assert.Less(t, time.Since(began), 10*bound, "one a second waits")
+	assert.Less(t, time.Since(began), 30*bound, "one a second waits, and not each of the 40")
 	p.continueReplica(t)
 	p.waitForReplica(t)
 	eventually(t, func() bool { _, err := s.Delete(t.Context(), "warm"); return !errors.Is(err, storage.ErrNotReplicated) }, "the replica to confirm")
