@@ -14,7 +14,7 @@
 # make smoke    each benchmark once, on small sizes
 # make load     two instances on a Redis with LOAD_SESSIONS (200,000) live sessions
 # make docs     the documentation, as the package site shows it
-# make release-check  modules outside the tree get, build, run and upgrade to what a release would publish
+# make release-check  modules outside the tree get, build and run what a release would publish
 # make release VERSION=v0.1.0  checks, commits and tags a release, and pushes nothing
 # make fuzz     each fuzz target for FUZZTIME (default 20s)
 
@@ -208,7 +208,7 @@ stamp-begin:
 	@.ci/stamp begin
 
 release-check:
-	$(GO) test -count 1 ./internal/release -upgrades
+	$(GO) test -count 1 ./internal/release/...
 
 release:
 	@$(GO) run ./internal/release/cmd/release $(VERSION)

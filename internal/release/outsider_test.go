@@ -1,7 +1,6 @@
 package release_test
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"testing"
@@ -16,10 +15,6 @@ const (
 	before = "v0.1.0"
 	after  = "v0.2.0"
 )
-
-// upgrades is set by make release-check: to compile two releases takes its time, and
-// between releases there is only one.
-var upgrades = flag.Bool("upgrades", false, "try each module of one release with the root of another, too")
 
 // TestAnOutsiderCanHave packs the tree as two releases.
 func TestAnOutsiderCanHave(t *testing.T) {
@@ -39,9 +34,6 @@ func TestAnOutsiderCanHave(t *testing.T) {
 		t.Run("alone "+m.Dir, func(t *testing.T) {
 			assert.NoError(t, outside.Try(t.Context(), before, m))
 		})
-	}
-	if !*upgrades {
-		return
 	}
 	t.Run("a new root under old modules", func(t *testing.T) {
 		assert.NoError(t, outside.UpgradeRoot(t.Context(), before, after, root, nested...))
