@@ -20,6 +20,10 @@ var (
 	refreshToken = strings.Repeat("r", 60)
 )
 
+// leastRecord is less than a session of ours takes in a store outside this process, where
+// tokens are packed: base64 stands for three quarters as many bytes.
+var leastRecord = (len(idToken) + len(accessToken)) * 3 / 4
+
 // users is how many are signed in where no more is said. Requests go through all of
 // them in random order, so that no contender serves a few sessions from a cache.
 const users = 1000

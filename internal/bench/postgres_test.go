@@ -74,7 +74,7 @@ func openPostgres(b *testing.B, pool *pgxpool.Pool) *postgres.Store {
 // limitOnPostgres selects what stands in the table already: our own records.
 func limitOnPostgres(b *testing.B, pool *pgxpool.Pool) contender {
 	b.Helper()
-	rows, err := pool.Query(b.Context(), "SELECT id FROM passport_records WHERE length(data) > $1", len(idToken)+len(accessToken))
+	rows, err := pool.Query(b.Context(), "SELECT id FROM passport_records WHERE length(data) > $1", leastRecord)
 	require.NoError(b, err)
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[[]byte])
 	require.NoError(b, err)

@@ -46,7 +46,7 @@ func limitOnRedis(b *testing.B, client *goredis.Client) contender {
 	all := client.Scan(b.Context(), 0, "passport:*", 1000).Iterator()
 	for all.Next(b.Context()) {
 		key := all.Val()
-		if n, err := client.StrLen(b.Context(), key).Result(); err == nil && n > int64(len(idToken)+len(accessToken)) {
+		if n, err := client.StrLen(b.Context(), key).Result(); err == nil && n > int64(leastRecord) {
 			keys = append(keys, key)
 		}
 	}
