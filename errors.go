@@ -68,7 +68,8 @@ var (
 	// again later.
 	ErrKeysUnavailable = errors.New("passport: the provider's signing keys are not available")
 
-	// ErrClosed reports a refresh that was requested after Close.
+	// ErrClosed reports a refresh, or a count of the pending revocations, that was
+	// requested after Close.
 	ErrClosed = errors.New("passport: closed")
 )
 

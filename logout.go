@@ -190,7 +190,7 @@ func (p *Passport) stopLogins(ctx context.Context, b BrowserState, app Outcome, 
 	}
 	bindings := b.Logins[:min(len(b.Logins), mostRetired)]
 	if app == OutcomeFailed { // the store has been waited for long enough
-		p.retryBindings(bindings)
+		p.retryBindings(bindings, app)
 		return 0, nil
 	}
 	call, cancel := p.records.Bound(ctx)
@@ -200,11 +200,11 @@ func (p *Passport) stopLogins(ctx context.Context, b BrowserState, app Outcome, 
 		n, err := p.stopLogin(call, binding, app, ended)
 		sessions += n
 		if err != nil && !notSafe(err) {
-			p.retryBindings(bindings[i:])
+			p.retryBindings(bindings[i:], app)
 			return sessions, err
 		}
 		if err != nil && (app != OutcomeSkipped || n > 0) { // else it may be anybody's
-			p.retryBindings(bindings[i : i+1])
+			p.retryBindings(bindings[i:i+1], app)
 			unsafe = errors.Join(unsafe, err)
 		}
 	}
@@ -293,9 +293,21 @@ func (u *unstoppedLogins) After(retry.Job) retry.Job { return u }
 
 func (u *unstoppedLogins) Loses() bool { return false }
 
-func (p *Passport) retryBindings(bindings []Secret) {
+// mostUnstopped leaves most of what waits to sessions, for anybody can make bindings up.
+const mostUnstopped = 50_000
+
+// retryBindings has logins stopped later, after a logout with that outcome. Those of a
+// browser without a session may be made up, and there is less room for them.
+func (p *Passport) retryBindings(bindings []Secret, app Outcome) {
+	most := mostUnstopped
+	if app == OutcomeSkipped {
+		most = mostAbsences
+	}
 	for _, b := range bindings {
-		p.retries.Add(p.retiredID(b), &unstoppedLogins{p, b})
+		if !p.retries.AddUpTo(most, p.retiredID(b), &unstoppedLogins{p, b}) {
+			p.c.Logger.Warn("passport: too many logouts wait for the store; logins that were begun before this one may end after it")
+			return
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/passport-go/passport/internal/circuit"
 	"github.com/passport-go/passport/internal/marks"
 	"github.com/passport-go/passport/internal/provider"
 	"github.com/passport-go/passport/storage"
@@ -31,7 +32,7 @@ func (p *Passport) endByLogoutToken(ctx context.Context, token string) (Logout, 
 	if err != nil {
 		return Logout{}, keysError(err)
 	}
-	work, cancel := p.records.Bound(ctx)
+	work, cancel := p.records.Bound(circuit.Insist(ctx)) // nothing tries it again
 	defer cancel()
 	used := p.records.New(storage.KindLogoutToken, t.ID)
 	used.Expiry = p.c.Now().Add(2*provider.LogoutTokenWindow + provider.LogoutTokenLife)
@@ -154,7 +155,7 @@ func (p *Passport) endByProvider(ctx context.Context, subject, sid string) (Logo
 // event.
 func (p *Passport) endByFrame(ctx context.Context, sid string) error {
 	now := p.c.Now()
-	l, err := p.endByProvider(ctx, "", sid)
+	l, err := p.endByProvider(circuit.Insist(ctx), "", sid)
 	if notSafe(err) {
 		err = nil // it will be; the browser can do nothing about it
 	}

@@ -475,3 +475,23 @@ func TestTheLatestOfSeveralLogoutsCounts(t *testing.T) {
 	assert.Equal(t, http.StatusBadRequest, b.get(link).StatusCode)
 	assert.Equal(t, "nobody", b.get("/").body)
 }
+
+// The provider may not send it again.
+func TestALogoutTokenIsCarriedOutWhileTheCircuitIsOpen(t *testing.T) {
+	store := &faultyStore{}
+	s := newSite(t, func(c *passport.Config) {
+		store.Store = memory.New(memory.Options{Now: c.Now})
+		c.Store, c.EncryptionKeys = store, someKey()
+	})
+	b := s.signedIn()
+	session, cookie := b.session(), passport.Secret(b.cookie("passport"))
+	store.fail("Load")
+	require.Eventually(t, func() bool {
+		_, err := s.p.Session(t.Context(), cookie)
+		return strings.Contains(err.Error(), "asked again shortly")
+	}, 20*time.Second, 10*time.Millisecond)
+	store.fail()
+	l, err := s.p.EndByLogoutToken(t.Context(), s.auth.SignLogoutToken(passporttest.LogoutToken{Subject: session.Subject()}))
+	require.NoError(t, err)
+	assert.Equal(t, 1, l.Ended)
+}

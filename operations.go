@@ -231,10 +231,14 @@ func (c *counts) countBearer(err error) {
 // their number, and takes at most ten seconds: call it a few times a minute.
 //
 // errors.ErrUnsupported: the Store has a queue and is no storage.RevocationCounter.
-// ErrStoreUnavailable: it could not answer.
+// ErrStoreUnavailable: it could not answer. ErrClosed: Close was called, and the Store
+// may be closed, too.
 func (p *Passport) PendingRevocations(ctx context.Context) (storage.RevocationCount, error) {
 	if p.counter == nil {
 		return storage.RevocationCount{}, fmt.Errorf("passport: the store cannot count revocations: %w", errors.ErrUnsupported)
+	}
+	if p.tasks.Stopping().Err() != nil {
+		return storage.RevocationCount{}, ErrClosed
 	}
 	ctx, cancel := context.WithTimeout(ctx, records.Timeout)
 	defer cancel()

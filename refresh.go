@@ -317,7 +317,7 @@ func (p *Passport) release(ctx context.Context, rec storage.Record) error {
 	if err != nil {
 		return err
 	}
-	_, err = p.update(context.WithoutCancel(ctx), rec, func(h *head, _ *tokens) bool {
+	_, err = p.update(circuit.Around(context.WithoutCancel(ctx)), rec, func(h *head, _ *tokens) bool {
 		if h.RefreshBy != ours.RefreshBy {
 			return false
 		}
@@ -365,7 +365,8 @@ var errTaken = errors.New("passport: the refresh token was taken out of the sess
 // lose ends a session whose refresh token the provider has rejected. It does not if
 // the session has another refresh token by now, or if it cannot tell.
 func (p *Passport) lose(ctx context.Context, rec storage.Record, old tokens, reason error) error {
-	latest, err := p.records.Load(context.WithoutCancel(ctx), rec.ID)
+	ctx = circuit.Around(context.WithoutCancel(ctx)) // no more wait here than leases were let in
+	latest, err := p.records.Load(ctx, rec.ID)
 	if err != nil {
 		return fmt.Errorf("%w: %w", storeError(err), reason)
 	}

@@ -45,7 +45,7 @@ func newRevoker(p *Passport) *revocation.Worker {
 // deleteSession removes a session for a request that waits, and enqueues its revocation,
 // as [revocation.Worker.Delete] does.
 func (p *Passport) deleteSession(ctx context.Context, id string) (removed storage.Revocation, err error) {
-	err = p.records.Ask(ctx, func() error {
+	err = p.records.Write(ctx, func() error {
 		removed, err = p.revoker.Delete(ctx, id)
 		return err
 	})
@@ -54,7 +54,7 @@ func (p *Passport) deleteSession(ctx context.Context, id string) (removed storag
 
 // deleteSessions is deleteSession for all that m selects.
 func (p *Passport) deleteSessions(ctx context.Context, m storage.Match) (removed []storage.Revocation, err error) {
-	err = p.records.Ask(ctx, func() error {
+	err = p.records.Write(ctx, func() error {
 		removed, err = p.revoker.DeleteMatching(ctx, p.records.OwnSessions(m))
 		return err
 	})

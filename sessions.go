@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/passport-go/passport/internal/circuit"
 	"github.com/passport-go/passport/internal/records"
 	"github.com/passport-go/passport/internal/text"
 	"github.com/passport-go/passport/storage"
@@ -70,7 +71,7 @@ func (p *Passport) Sessions(ctx context.Context, subject string) ([]SessionInfo,
 		lister = p.meter.Lister(lister)
 	}
 	var records []storage.Record
-	err := p.records.Ask(ctx, func() (err error) {
+	err := p.records.Read(ctx, func() (err error) {
 		records, err = lister.List(call, p.records.OwnSessions(storage.Match{Subject: subject}))
 		return err
 	})
@@ -111,7 +112,7 @@ func (p *Passport) endSessions(ctx context.Context, m storage.Match) (Logout, er
 		l.App = OutcomeFailed
 		return l, fmt.Errorf("passport: EndSessions: %w", storage.ErrEmptyMatch)
 	}
-	call, cancel := p.records.Bound(ctx)
+	call, cancel := p.records.Bound(circuit.Insist(ctx)) // nothing tries it again
 	defer cancel()
 	now := p.c.Now()
 	revocations, err := p.deleteSessions(call, m)

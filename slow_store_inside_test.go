@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -20,7 +21,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/passport-go/passport/internal/circuit"
+	"github.com/passport-go/passport/internal/loginstate"
 	"github.com/passport-go/passport/internal/records"
+	"github.com/passport-go/passport/internal/retry"
 	"github.com/passport-go/passport/storage"
 	"github.com/passport-go/passport/storage/memory"
 )
@@ -230,10 +233,6 @@ func TestWhateverIsAskedForNobodyWaitsForASlowStore(t *testing.T) {
 			_, err := p.EndSession(t.Context(), p.records.SessionID(signedIn.Session.Reveal()))
 			return err
 		},
-		"EndSessions": func(t *testing.T, p *Passport, _, _ BrowserState, _ string) error {
-			_, err := p.EndSessions(t.Context(), user)
-			return err
-		},
 		"Sessions": func(t *testing.T, p *Passport, _, _ BrowserState, _ string) error {
 			_, err := p.Sessions(t.Context(), user.Subject)
 			return err
@@ -270,6 +269,9 @@ func TestWhateverIsAskedForNobodyWaitsForASlowStore(t *testing.T) {
 				var all sync.WaitGroup
 				var served, waited atomic.Int64 // once the store is known to be slow
 				for second := range seconds {
+					for range 10 { // of users who look at pages meanwhile
+						all.Go(func() { _, _ = p.Session(t.Context(), signedIn.Session) })
+					}
 					for range each {
 						all.Go(func() {
 							began := time.Now()
@@ -298,4 +300,179 @@ func TestWhateverIsAskedForNobodyWaitsForASlowStore(t *testing.T) {
 			})
 		})
 	}
+}
+
+// slowing is a Passport whose store becomes slow, with the session of a user who looks at
+// pages until the circuit opens.
+func slowing(t *testing.T, answers http.RoundTripper) (p *Passport, store *slowStore, open func()) {
+	store = &slowStore{Store: memory.New(memory.Options{})}
+	p = benchPassport(t, func(c *Config) {
+		c.Store, c.EncryptionKeys = store, [][]byte{[]byte("a key of exactly thirty-two byte")}
+		c.HTTPClient = &http.Client{Transport: answers}
+	})
+	looks := benchSession(t, p, "alice", "sid")
+	return p, store, func() {
+		store.delay.Store(int64(1200 * time.Millisecond)) // it works
+		var all sync.WaitGroup
+		for range 10 {
+			all.Go(func() { _, _ = p.Session(t.Context(), looks) })
+		}
+		all.Wait()
+	}
+}
+
+// Nobody would try these again.
+func TestALogoutEverywhereIsCarriedOutWhileTheCircuitIsOpen(t *testing.T) {
+	for name, end := range map[string]func(ctx context.Context, p *Passport) error{
+		"EndSessions": func(ctx context.Context, p *Passport) error {
+			_, err := p.EndSessions(ctx, storage.Match{Subject: "bob"})
+			return err
+		},
+		"the others": func(ctx context.Context, p *Passport) error {
+			_, err := p.EndSessions(ctx, storage.Match{Subject: "bob", Except: p.records.SessionID("another")})
+			return err
+		},
+		"by a frame": func(ctx context.Context, p *Passport) error { return p.endByFrame(ctx, "another sid") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, store, open := slowing(t, &revokesAll{})
+				bob := benchSession(t, p, "bob", "another sid")
+				open()
+				assert.NoError(t, end(t.Context(), p))
+				store.delay.Store(0)
+				time.Sleep(2 * time.Second)
+				_, err := p.Session(t.Context(), bob)
+				assert.ErrorIs(t, err, ErrNoSession)
+				_ = p.Close(t.Context())
+			})
+		})
+	}
+}
+
+// tokenAnswers answers requests for tokens, after it has called asked.
+type tokenAnswers struct {
+	status int
+	body   string
+	asked  func()
+}
+
+func (a *tokenAnswers) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.Contains(r.URL.Path, "token") {
+		a.asked()
+	}
+	header := http.Header{"Content-Type": {"application/json"}}
+	return &http.Response{StatusCode: a.status, Header: header, Body: io.NopCloser(strings.NewReader(a.body)), Request: r}, nil
+}
+
+func expired(t *testing.T, p *Passport) Secret {
+	old := benchTokens
+	old.Expiry = time.Now().Add(-time.Minute)
+	return benchSessionOf(t, p, old, "bob", "another sid")
+}
+
+// Otherwise nobody would refresh these tokens until the lease ends.
+func TestARefreshThatFailsWhileTheCircuitIsOpenGivesUpItsLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		answers := &tokenAnswers{status: http.StatusInternalServerError, body: "{}"}
+		p, store, open := slowing(t, answers)
+		id := p.records.SessionID(expired(t, p).Reveal())
+		answers.asked = open
+		_, err := p.refresh(t.Context(), id)
+		require.Error(t, err)
+		store.delay.Store(0)
+		time.Sleep(15 * time.Second)
+		began, asked := time.Now(), time.Time{}
+		answers.asked = func() { asked = time.Now() }
+		_, err = p.refresh(t.Context(), id)
+		assert.Error(t, err)
+		assert.Less(t, asked.Sub(began), 2*time.Second)
+		_ = p.Close(t.Context())
+	})
+}
+
+func TestARefreshThatIsRefusedWhileTheCircuitIsOpenEndsItsSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		answers := &tokenAnswers{status: http.StatusBadRequest, body: `{"error":"invalid_grant"}`}
+		p, store, open := slowing(t, answers)
+		bob := expired(t, p)
+		answers.asked = open
+		_, err := p.refresh(t.Context(), p.records.SessionID(bob.Reveal()))
+		assert.ErrorIs(t, err, ErrNoSession)
+		store.delay.Store(0)
+		time.Sleep(15 * time.Second)
+		_, err = p.Session(t.Context(), bob)
+		assert.ErrorIs(t, err, ErrNoSession)
+		_ = p.Close(t.Context())
+	})
+}
+
+// Whoever logs out without a session may have made the logins up, and it costs them
+// nothing while the store is not asked.
+func TestMadeUpLoginsLeaveRoomForLogoutsWhileTheCircuitIsOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, store, open := slowing(t, &revokesAll{})
+		bob := benchSession(t, p, "bob", "another sid")
+		open()
+		store.delay.Store(int64(time.Hour))
+		for range 12_500 {
+			var b BrowserState
+			for range 8 {
+				b.Logins = append(b.Logins, Secret(loginstate.NewBinding()))
+			}
+			_, _, _ = p.EndBrowserSession(t.Context(), b)
+		}
+		assert.LessOrEqual(t, p.retries.Count(func(retry.Job) bool { return true }), mostAbsences)
+		_, _, err := p.EndBrowserSession(t.Context(), BrowserState{Session: bob})
+		assert.ErrorIs(t, err, ErrStoreUnavailable)
+		store.delay.Store(0)
+		time.Sleep(5 * time.Minute)
+		_, err = p.Session(t.Context(), bob)
+		assert.ErrorIs(t, err, ErrNoSession)
+		_ = p.Close(t.Context())
+	})
+}
+
+// slowWrites reads at once, and confirms a write after a while, as a store does that
+// waits for its replicas' disks.
+type slowWrites struct{ *slowStore }
+
+func (s *slowWrites) Load(ctx context.Context, id string) (storage.Record, error) {
+	return s.Store.Load(ctx, id)
+}
+
+func TestAStoreThatWaitsForDisksIsNotTakenForOneThatDoesNotAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &slowWrites{&slowStore{Store: memory.New(memory.Options{})}}
+		p := benchPassport(t, func(c *Config) {
+			c.Store, c.EncryptionKeys = store, [][]byte{[]byte("a key of exactly thirty-two byte")}
+			c.HTTPClient = &http.Client{Transport: &revokesAll{}}
+		})
+		var users []Secret
+		for range 60 {
+			users = append(users, benchSession(t, p, "alice", "sid"))
+		}
+		stays := benchSession(t, p, "bob", "another sid")
+		_, login, err := p.BeginLogin(t.Context(), BrowserState{}, LoginOptions{})
+		require.NoError(t, err)
+		store.delay.Store(int64(1500 * time.Millisecond))
+		var all sync.WaitGroup
+		for i, user := range users {
+			all.Go(func() {
+				time.Sleep(time.Duration(i) * time.Second / 2)
+				_, _, err := p.EndBrowserSession(t.Context(), BrowserState{Session: user, Logins: login.Logins})
+				assert.NoError(t, err, "logout %d", i)
+			})
+		}
+		for i := range 10 {
+			all.Go(func() {
+				time.Sleep(time.Duration(i)*3*time.Second + 1700*time.Millisecond)
+				_, err := p.Session(t.Context(), stays)
+				assert.NoError(t, err, "page %d", i)
+			})
+		}
+		all.Wait()
+		store.delay.Store(0)
+		_ = p.Close(t.Context())
+	})
 }

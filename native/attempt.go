@@ -16,7 +16,8 @@ const beginAgainAfter = 15 * time.Second
 
 // attempt is a login for which the browser is yet to be opened, or to come back.
 type attempt struct {
-	begin func(context.Context) (string, passport.BrowserState, error)
+	// begin begins a login of a browser, and has current know of it.
+	begin func(context.Context, passport.BrowserState) (string, passport.BrowserState, error)
 	now   func() time.Time
 	path  string // where the browser comes back
 
@@ -26,12 +27,12 @@ type attempt struct {
 	begun time.Time
 }
 
-// start begins the login.
-func (a *attempt) start(ctx context.Context) (err error) {
+// start begins the login of a browser.
+func (a *attempt) start(ctx context.Context, b passport.BrowserState) (err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.begun = a.now()
-	a.url, a.state, err = a.begin(ctx)
+	a.url, a.state, err = a.begin(ctx, b)
 	return err
 }
 
@@ -41,7 +42,7 @@ func (a *attempt) address(ctx context.Context) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.now().Sub(a.begun) > beginAgainAfter {
-		if url, state, err := a.begin(ctx); err == nil {
+		if url, state, err := a.begin(ctx, a.state); err == nil {
 			a.url, a.state = url, state
 		}
 	}

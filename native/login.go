@@ -37,13 +37,14 @@ func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) (*passpor
 	}
 	defer p.release(l)
 	engine := p.engine.WithPort(l.port)
-	a := &attempt{now: p.c.Now, path: p.login.Path, begin: func(ctx context.Context) (string, passport.BrowserState, error) {
-		return engine.BeginLogin(ctx, before.browserState(), o)
+	a := &attempt{now: p.c.Now, path: p.login.Path, begin: func(ctx context.Context, b passport.BrowserState) (string, passport.BrowserState, error) {
+		address, begun, err := engine.BeginLogin(ctx, b, o)
+		if err == nil {
+			_, err = p.current.update(ctx, func(s *userState) { s.addLogins(begun) })
+		}
+		return address, begun, err
 	}}
-	if err := a.start(ctx); err != nil {
-		return nil, err
-	}
-	if _, err := p.current.update(ctx, func(s *userState) { s.addLogins(a.browserState()) }); err != nil {
+	if err := a.start(ctx, before.browserState()); err != nil {
 		return nil, err
 	}
 	address := l.start(a.address, a.isReturn, l.showUnexpected)

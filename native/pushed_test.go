@@ -1,7 +1,9 @@
 package native_test
 
 import (
+	"context"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/native"
 	"github.com/passport-go/passport/passporttest"
+	"github.com/passport-go/passport/storage"
 )
 
 // newPushingDesktop signs in at a provider that takes only pushed requests (RFC 9126),
@@ -88,6 +91,69 @@ func TestABrowserThatIsOpenedLateGetsARequestOfItsOwn(t *testing.T) {
 			})
 			d.login(d.p)
 			assert.Len(t, d.auth.Requests("/oauth/par"), row.pushed)
+		})
+	}
+}
+
+// stopsAfterLogin is a store whose process dies when the outcome of a login has been
+// kept, before the session is the current one.
+type stopsAfterLogin struct {
+	*disk
+	saved int
+	dead  atomic.Bool
+}
+
+func (s *stopsAfterLogin) Save(ctx context.Context, r storage.Record) (storage.Record, error) {
+	if s.dead.Load() {
+		return storage.Record{}, errDead
+	}
+	saved, err := s.disk.Save(ctx, r)
+	if r.Kind == storage.KindLogin {
+		s.saved++
+		s.dead.Store(s.saved == 2)
+	}
+	return saved, err
+}
+
+func (s *stopsAfterLogin) Load(ctx context.Context, id string) (storage.Record, error) {
+	if s.dead.Load() {
+		return storage.Record{}, errDead
+	}
+	return s.disk.Load(ctx, id)
+}
+
+func (s *stopsAfterLogin) DeleteAndEnqueue(ctx context.Context, id string, lease time.Duration) (storage.Revocation, error) {
+	if s.dead.Load() {
+		return storage.Revocation{}, errDead
+	}
+	return s.disk.DeleteAndEnqueue(ctx, id, lease)
+}
+
+func (s *stopsAfterLogin) Enqueue(ctx context.Context, r storage.Record, lease time.Duration) (storage.Revocation, error) {
+	if s.dead.Load() {
+		return storage.Revocation{}, errDead
+	}
+	return s.disk.Enqueue(ctx, r, lease)
+}
+
+// The next logout knows a login by its binding.
+func TestALoginThatIsBegunAnewIsKnownToTheLogoutOfTheNextRun(t *testing.T) {
+	for name, late := range map[string]time.Duration{"at once": 0, "late": 4 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			clock := &wallClock{}
+			d := newDesktopAt(t, passporttest.Options{AutoLogin: true, Now: clock.now})
+			browser := d.auth.Browser()
+			d.surfBy(func(address string) {
+				clock.set(late)
+				d.pages <- d.visit(browser, address)
+			})
+			store := &stopsAfterLogin{disk: d.store}
+			_, err := d.run(func(c *native.Config) { c.Now, c.Store = clock.now, store }).Login(t.Context(), passport.LoginOptions{})
+			require.Error(t, err)
+			require.Equal(t, 1, d.live())
+			_, err = d.run(func(c *native.Config) { c.Now = clock.now }).LogoutLocal(t.Context())
+			require.NoError(t, err)
+			assert.Eventually(t, func() bool { return d.live() == 0 }, patience, time.Millisecond)
 		})
 	}
 }

@@ -21,7 +21,7 @@ import (
 // The metrics of several Passports are one, with no attribute to tell them apart. Counts
 // are added, and so are the pending revocations; the age is that of the oldest of all. If
 // one of the stores cannot be asked, neither is observed: a part would look like the
-// whole. Two Passports of the same client and store have one queue, which is counted
+// whole. What is in the queue of a closed Passport is not counted. Two Passports of the same client and store have one queue, which is counted
 // twice.
 func (i *Instrumentation) Observe(p *passport.Passport) error {
 	o := &i.observed
@@ -139,7 +139,7 @@ func (o *observed) observeQueues(ctx context.Context, to metric.Observer, all []
 	var oldest time.Time
 	for _, p := range all {
 		n, err := p.PendingRevocations(ctx)
-		if errors.Is(err, errors.ErrUnsupported) {
+		if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, passport.ErrClosed) {
 			continue
 		}
 		if err != nil {

@@ -386,6 +386,7 @@ func TestTheMetricsOfSeveralPassportsAreOne(t *testing.T) {
 	s.signIn()
 	now := time.Now()
 	var stores []*queued
+	var passports []*passport.Passport
 	for i, n := range []storage.RevocationCount{{Pending: 3, Oldest: now.Add(-time.Hour)}, {Pending: 4, Oldest: now.Add(-time.Minute)}, {}} {
 		store := &queued{memory.New(memory.Options{}), n, nil}
 		p, err := passport.New(s.i.Config(passport.Config{
@@ -397,7 +398,7 @@ func TestTheMetricsOfSeveralPassportsAreOne(t *testing.T) {
 		_, _ = p.VerifyBearer(t.Context(), "nonsense")
 		require.NoError(t, s.i.Observe(p))
 		require.NoError(t, s.i.Observe(p), "again")
-		stores = append(stores, store)
+		stores, passports = append(stores, store), append(passports, p)
 	}
 	m := s.collect()
 	assert.InDelta(t, 7, m["passport.revocation.pending"].values[""], 0)
@@ -415,6 +416,11 @@ func TestTheMetricsOfSeveralPassportsAreOne(t *testing.T) {
 	}
 	stores[1].err = errors.ErrUnsupported
 	assert.InDelta(t, 3, s.collect()["passport.revocation.pending"].values[""], 0)
+
+	// As in a program that has read its configuration anew.
+	require.NoError(t, passports[0].Close(t.Context()))
+	stores[0].err = errors.New("client is closed")
+	assert.InDelta(t, 0, s.collect()["passport.revocation.pending"].values[""], 0)
 }
 
 // The table in the documentation has each metric, and no other.

@@ -23,7 +23,8 @@ const (
 	// answers in a millisecond serves a million a second with it.
 	MaxInFlight = 1024
 
-	// Slow is what counts as a failure although there was an answer.
+	// Slow is what counts as a failure although there was an answer, except to a write:
+	// a store may have been told to wait for its replicas and their disks.
 	Slow = time.Second
 
 	minFailures = 5           // in a row, before the circuit opens
@@ -70,32 +71,51 @@ func Around(ctx context.Context) context.Context { return context.WithValue(ctx,
 // GoesAround reports whether ctx is one of [Around].
 func GoesAround(ctx context.Context) bool { return ctx.Value(aroundKey{}) != nil }
 
+type insistKey struct{}
+
+// Insist returns a context for requests that are not made again if they are refused,
+// such as the logout of all of a user's sessions: the store is asked even while the
+// circuit is open, by no more than MaxInFlight at once.
+func Insist(ctx context.Context) context.Context { return context.WithValue(ctx, insistKey{}, true) }
+
+func insists(ctx context.Context) bool { return ctx.Value(insistKey{}) != nil }
+
 // Unasked reports whether the circuit was open, or full, so that the store was not
 // asked.
 func Unasked(err error) bool { return errors.Is(err, ErrOpen) || errors.Is(err, ErrBusy) }
 
-// Do asks the store, or returns ErrOpen or ErrBusy without asking.
-func (c *Circuit) Do(ctx context.Context, ask func() error) error {
+// Read asks the store, or returns ErrOpen or ErrBusy without asking.
+func (c *Circuit) Read(ctx context.Context, ask func() error) error {
+	return c.do(ctx, ask, (*Circuit).failed)
+}
+
+// Write is Read for a write. If it takes its time and is done, that says nothing.
+func (c *Circuit) Write(ctx context.Context, ask func() error) error {
+	return c.do(ctx, ask, func(*Circuit, time.Time, error) {})
+}
+
+// do calls slow, with mu held, after an answer that has taken longer than Slow.
+func (c *Circuit) do(ctx context.Context, ask func() error, slow func(*Circuit, time.Time, error)) error {
 	if c == nil || GoesAround(ctx) {
 		return ask()
 	}
 	began := time.Now()
-	if err := c.enter(began); err != nil {
+	if err := c.enter(ctx, began); err != nil {
 		return err
 	}
 	err := errPanic // unless it returns
-	defer func() { c.leave(ctx, began, err) }()
+	defer func() { c.leave(ctx, began, err, slow) }()
 	err = ask()
 	return err
 }
 
-func (c *Circuit) enter(now time.Time) error {
+func (c *Circuit) enter(ctx context.Context, now time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.inFlight >= MaxInFlight {
 		return ErrBusy
 	}
-	if c.open && now.Before(c.probe) {
+	if c.open && now.Before(c.probe) && !insists(ctx) {
 		return ErrOpen
 	}
 	c.probe = now.Add(probeEvery)
@@ -106,7 +126,7 @@ func (c *Circuit) enter(now time.Time) error {
 // leave notes how a request has ended. One that its own caller has given up says
 // nothing about the store, unless it is a deadline that would have been time enough. Nor
 // do replicas that take their time: the store has answered.
-func (c *Circuit) leave(ctx context.Context, began time.Time, err error) {
+func (c *Circuit) leave(ctx context.Context, began time.Time, err error, slow func(*Circuit, time.Time, error)) {
 	inTime := time.Since(began) < Slow
 	c.mu.Lock()
 	c.inFlight--
@@ -115,6 +135,8 @@ func (c *Circuit) leave(ctx context.Context, began time.Time, err error) {
 	case !answer.Is(err) && (errors.Is(ctx.Err(), context.Canceled) || ctx.Err() != nil && inTime):
 	case answer.Is(err) && (inTime || errors.Is(err, storage.ErrNotReplicated)):
 		c.failures, closes, c.open = 0, c.open, false
+	case answer.Is(err):
+		slow(c, began, err)
 	default:
 		c.failed(began, err)
 	}

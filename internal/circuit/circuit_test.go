@@ -34,7 +34,7 @@ func newFixture() *fixture {
 
 // ask asks a store that takes its time, and reports whether it was asked at all.
 func (f *fixture) ask(takes time.Duration, answer error) (asked bool, err error) {
-	err = f.Do(context.Background(), func() error {
+	err = f.Read(context.Background(), func() error {
 		asked = true
 		time.Sleep(takes)
 		return answer
@@ -114,13 +114,13 @@ func TestACallerWhoGivesUpSaysNothingOfTheStore(t *testing.T) {
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
 		for range 2 * minFailures {
-			_ = f.Do(gone, func() error { time.Sleep(patience); return gone.Err() })
+			_ = f.Read(gone, func() error { time.Sleep(patience); return gone.Err() })
 		}
 		assert.Empty(t, f.log.String())
 
 		f.fail()
 		time.Sleep(probeEvery)
-		_ = f.Do(gone, func() error { return gone.Err() })
+		_ = f.Read(gone, func() error { return gone.Err() })
 		_, err := f.ask(0, nil)
 		assert.ErrorIs(t, err, ErrOpen, "nor does it close the circuit")
 	})
@@ -133,7 +133,7 @@ func TestADeadlineThatWasTimeEnoughIsAFailure(t *testing.T) {
 		waitFor := func(d time.Duration) {
 			for range minFailures {
 				ctx, cancel := context.WithTimeout(t.Context(), d)
-				_ = f.Do(ctx, func() error { <-ctx.Done(); return ctx.Err() })
+				_ = f.Read(ctx, func() error { <-ctx.Done(); return ctx.Err() })
 				cancel()
 			}
 		}
@@ -163,7 +163,7 @@ func TestWhatNoRequestWaitsForGoesAroundTheCircuit(t *testing.T) {
 		f := newFixture()
 		f.fail()
 		asked := false
-		assert.NoError(t, f.Do(Around(t.Context()), func() error { asked = true; return nil }))
+		assert.NoError(t, f.Read(Around(t.Context()), func() error { asked = true; return nil }))
 		assert.True(t, asked)
 		_, err := f.ask(0, nil)
 		assert.ErrorIs(t, err, ErrOpen, "it is not a look whether the store is back")
@@ -193,16 +193,37 @@ func TestOnlySoManyWaitAtOnce(t *testing.T) {
 
 func TestNoCircuitStopsNobody(t *testing.T) {
 	var none *Circuit
-	assert.ErrorIs(t, none.Do(t.Context(), func() error { return errDown }), errDown)
+	assert.ErrorIs(t, none.Read(t.Context(), func() error { return errDown }), errDown)
 }
 
 // net/http recovers from the panic of a request, and goes on.
 func TestAStoreThatPanicsLeavesNobodyWaiting(t *testing.T) {
 	f := newFixture()
 	for range MaxInFlight {
-		assert.Panics(t, func() { _ = f.Do(t.Context(), func() error { panic("a store's") }) })
+		assert.Panics(t, func() { _ = f.Read(t.Context(), func() error { panic("a store's") }) })
 	}
 	asked, err := f.ask(0, nil)
 	assert.True(t, asked)
 	assert.NoError(t, err)
+}
+
+func TestAWriteThatTakesItsTimeSaysNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture()
+		for range 2 * minFailures {
+			assert.NoError(t, f.Write(t.Context(), func() error { time.Sleep(2 * Slow); return nil }))
+		}
+		for range 2 * minFailures {
+			assert.ErrorIs(t, f.Write(t.Context(), func() error { time.Sleep(Slow); return errDown }), errDown)
+			if f.open {
+				break
+			}
+		}
+		assert.True(t, f.open, "that it fails does")
+		asked := 0
+		ask := func() error { asked++; return nil }
+		assert.ErrorIs(t, f.Write(t.Context(), ask), ErrOpen)
+		assert.NoError(t, f.Write(Insist(t.Context()), ask))
+		assert.Equal(t, 1, asked)
+	})
 }

@@ -131,11 +131,18 @@ func (r *Records) UseCircuit(c *circuit.Circuit) {
 	}
 }
 
-// Ask makes a call to the store for a request that waits, through the circuit. The call
+// Read makes a call to the store for a request that waits, through the circuit. The call
 // has a bound of its own, ctx is the request's. The methods of Records do it by
 // themselves; it is for calls that are made elsewhere. A ctx of [circuit.Around] is that
 // of no request.
-func (r *Records) Ask(ctx context.Context, call func() error) error { return r.circuit.Do(ctx, call) }
+func (r *Records) Read(ctx context.Context, call func() error) error {
+	return r.circuit.Read(ctx, call)
+}
+
+// Write is Read for a call that changes something.
+func (r *Records) Write(ctx context.Context, call func() error) error {
+	return r.circuit.Write(ctx, call)
+}
 
 // Load returns a record, within a bound of its own. From a store in this process it comes
 // directly: each time that a record is handed on is a twentieth of the cost.
@@ -147,7 +154,7 @@ func (r *Records) Load(ctx context.Context, id string) (storage.Record, error) {
 }
 
 func (r *Records) look(ctx context.Context, id string) (rec storage.Record, err error) {
-	err = r.Ask(ctx, func() error {
+	err = r.Read(ctx, func() error {
 		call, cancel := r.BoundRequest(ctx)
 		defer cancel()
 		rec, err = r.TokenStore.Load(call, id)
@@ -165,7 +172,7 @@ func (r *Records) Touch(ctx context.Context, rec storage.Record) (storage.Record
 
 // Save stores a sealed record, within a bound of its own.
 func (r *Records) Save(ctx context.Context, rec storage.Record) (saved storage.Record, err error) {
-	err = r.Ask(ctx, func() error {
+	err = r.Write(ctx, func() error {
 		call, cancel := r.within(ctx)
 		defer cancel()
 		saved, err = r.TokenStore.Save(call, rec)
@@ -176,7 +183,7 @@ func (r *Records) Save(ctx context.Context, rec storage.Record) (saved storage.R
 
 // Delete removes a record, within a bound of its own.
 func (r *Records) Delete(ctx context.Context, id string) (removed storage.Record, err error) {
-	err = r.Ask(ctx, func() error {
+	err = r.Write(ctx, func() error {
 		call, cancel := r.within(ctx)
 		defer cancel()
 		removed, err = r.TokenStore.Delete(call, id)
@@ -187,7 +194,7 @@ func (r *Records) Delete(ctx context.Context, id string) (removed storage.Record
 
 // DeleteMatching removes all records that m selects, within a bound of its own.
 func (r *Records) DeleteMatching(ctx context.Context, m storage.Match) (removed []storage.Record, err error) {
-	err = r.Ask(ctx, func() error {
+	err = r.Write(ctx, func() error {
 		call, cancel := r.within(ctx)
 		defer cancel()
 		removed, err = r.TokenStore.DeleteMatching(call, m)
