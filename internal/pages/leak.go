@@ -21,7 +21,8 @@ const (
 // withoutURLs is the text of a program's error, without the addresses of the page's
 // links: that of a logout may have an ID token in it. The program may have escaped an
 // address in any way, or cut it, so a word is left out if it has the host of a link, or
-// a part of its query. No way of escaping changes letters and digits.
+// a part of its query. Escaping leaves letters and digits alone; an encoding, such as
+// base64, does not, and is not looked for.
 func withoutURLs(err error, p page.Page) string {
 	var hosts []string
 	leaks := map[string]bool{}
@@ -39,6 +40,9 @@ func withoutURLs(err error, p page.Page) string {
 		if hasHost(word, hosts) || hasRow(word, leaks) {
 			words[i] = "[link]"
 		}
+	}
+	if hasRow(strings.Join(words, ""), leaks) { // it is wrapped
+		return "[link]"
 	}
 	return strings.Join(words, " ")
 }

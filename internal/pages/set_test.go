@@ -137,6 +137,8 @@ func TestAnErrorHasNoLinkHoweverItIsWritten(t *testing.T) {
 		}
 		assert.Regexp(t, `^no database for .*\[link\].* at db\.example: refused$`, got, name)
 	}
+	wrapped := hint[:10] + "\n" + hint[10:20] + "\n" + hint[20:30]
+	assert.Equal(t, "[link]", withoutURLs(errors.New("no database for "+wrapped), page.Page{Links: []page.Link{link}}))
 	long := withoutURLs(errors.New(strings.Repeat("a ", 1<<20)), page.Page{Links: []page.Link{link}})
 	assert.LessOrEqual(t, len(long), longestReason)
 }
