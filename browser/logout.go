@@ -93,7 +93,7 @@ func (p *Passport) signOut(ctx context.Context, name string, taken bool) (passpo
 		func(ctx context.Context) error { return p.stopLogins(ctx, name) })
 	l, err := p.endSession(ctx, taken)
 	p.note(ctx, "a logout's return will not be recognised", func(ctx context.Context) error {
-		return p.state.ofLogout(ctx, name, func(s *state) { s.Logout = l.State.Reveal() })
+		return p.state.ofLogout(ctx, name, func(s *state) { s.Logout, s.Provisional = l.State.Reveal(), name })
 	})
 	return l, err
 }

@@ -21,6 +21,10 @@ type state struct {
 	Logout   string `json:"logout,omitempty"`
 	Finished bool   `json:"finished,omitempty"`
 
+	// Provisional is what Logout was until the session had ended. A link that was shown
+	// meanwhile comes back with it.
+	Provisional string `json:"provisional,omitempty"`
+
 	// Offline says that the auth domain was unreachable during the logout.
 	Offline bool `json:"offline,omitempty"`
 }
@@ -46,7 +50,7 @@ func (s *state) addLogin(login string) {
 
 func (s state) equal(t state) bool {
 	return slices.Equal(s.Logins, t.Logins) && s.Begun.Equal(t.Begun) &&
-		s.Logout == t.Logout && s.Finished == t.Finished && s.Offline == t.Offline
+		s.Logout == t.Logout && s.Finished == t.Finished && s.Offline == t.Offline && s.Provisional == t.Provisional
 }
 
 // states keeps the state in a record of the store.

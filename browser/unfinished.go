@@ -36,6 +36,9 @@ func (p *Passport) noticeReturn(ctx context.Context) error {
 	if err != nil || s.Finished {
 		return err
 	}
+	if s.Provisional != "" && values.Get(authdomain.ReturnParam) == s.Provisional { // UnfinishedLogout was asked before the logout was over
+		values.Set(authdomain.ReturnParam, s.Logout)
+	}
 	outcome, err := p.checkReturn(ctx, s, values)
 	if err != nil || outcome == passport.OutcomePending {
 		return err
