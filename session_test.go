@@ -388,12 +388,12 @@ func TestASessionKeepsTheProgramsData(t *testing.T) {
 	assert.Empty(t, got.Items)
 }
 
-// TestDataThatIsSetDuringARefreshIsKeptAndSoAreTheTokens sets it while the provider
-// is being asked.
-func TestDataThatIsSetDuringARefreshIsKeptAndSoAreTheTokens(t *testing.T) {
-	asked, answer := make(chan struct{}), make(chan struct{})
-	var armed atomic.Bool
-	s := newSite(t, func(c *passport.Config) {
+// newSiteThatHoldsTokens holds the next request for tokens, once it is armed, until answer
+// is closed.
+func newSiteThatHoldsTokens(t *testing.T) (s *site, armed *atomic.Bool, asked, answer chan struct{}) {
+	t.Helper()
+	armed, asked, answer = new(atomic.Bool), make(chan struct{}), make(chan struct{})
+	s = newSite(t, func(c *passport.Config) {
 		c.HTTPClient = &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
 			if r.URL.Path == "/oauth/token" && armed.CompareAndSwap(true, false) {
 				close(asked)
@@ -402,6 +402,13 @@ func TestDataThatIsSetDuringARefreshIsKeptAndSoAreTheTokens(t *testing.T) {
 			return http.DefaultTransport.RoundTrip(r)
 		})}
 	})
+	return s, armed, asked, answer
+}
+
+// TestDataThatIsSetDuringARefreshIsKeptAndSoAreTheTokens sets it while the provider
+// is being asked.
+func TestDataThatIsSetDuringARefreshIsKeptAndSoAreTheTokens(t *testing.T) {
+	s, armed, asked, answer := newSiteThatHoldsTokens(t)
 	b := s.signedIn()
 	armed.Store(true)
 	s.clock.add(25 * time.Hour)
@@ -426,17 +433,7 @@ func TestDataThatIsSetDuringARefreshIsKeptAndSoAreTheTokens(t *testing.T) {
 }
 
 func TestARefreshLeavesTheDataThatItsSessionSetMeanwhile(t *testing.T) {
-	asked, answer := make(chan struct{}), make(chan struct{})
-	var armed atomic.Bool
-	s := newSite(t, func(c *passport.Config) {
-		c.HTTPClient = &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
-			if r.URL.Path == "/oauth/token" && armed.CompareAndSwap(true, false) {
-				close(asked)
-				<-answer
-			}
-			return http.DefaultTransport.RoundTrip(r)
-		})}
-	})
+	s, armed, asked, answer := newSiteThatHoldsTokens(t)
 	session := s.signedIn().session()
 	armed.Store(true)
 	refreshed := make(chan error)

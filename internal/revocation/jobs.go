@@ -138,6 +138,10 @@ func (w *Worker) notStarted() {
 func (w *Worker) jobDone(id string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	select {
+	case w.attempted <- struct{}{}:
+	default:
+	}
 	t, tracked := w.tracked[id]
 	if !tracked {
 		return

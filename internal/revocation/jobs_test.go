@@ -120,6 +120,19 @@ func TestFinishWaitsForWhatWaitsAlready(t *testing.T) {
 	})
 }
 
+// The provider is back just after it has refused.
+func TestFinishTriesAgainWhatFailsWhileItBegins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		provider := &provider{takes: time.Second, answer: failing(unwell, 2)}
+		p := startVolatile(t, newStore(), provider)
+		p.endAll(1)
+		time.Sleep(time.Second / 2)
+		p.stop(t.Context())
+		assert.Len(t, provider.called(), 2)
+		assert.Zero(t, p.Unrevoked())
+	})
+}
+
 func TestFinishEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := startVolatile(t, newStore(), &provider{takes: time.Hour})

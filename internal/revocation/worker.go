@@ -66,6 +66,8 @@ type Worker struct {
 	once sync.Once     // starts the loop
 	wake chan struct{} // there may be something to do sooner
 
+	attempted chan struct{} // a job may have been done since Finish looked
+
 	mu            sync.Mutex
 	tracked       map[string]trackedRevocation // by Record.ID
 	unqueuedCount int                          // of them
@@ -82,6 +84,7 @@ func New(c Config) *Worker {
 	return &Worker{
 		c:          c,
 		wake:       make(chan struct{}, 1),
+		attempted:  make(chan struct{}, 1),
 		tracked:    map[string]trackedRevocation{},
 		unreadable: map[string]bool{},
 	}
@@ -190,7 +193,37 @@ func (w *Worker) Finish(ctx context.Context) {
 		due, _ := w.claim(ctx)
 		w.revokeUntil(ctx, due)
 	}
-	w.revokeUntil(ctx, w.close())
+	idle, underWay := w.close()
+	w.revokeUntil(ctx, idle)
+	w.revokeUntil(ctx, w.failed(ctx, underWay))
+}
+
+// failed waits for attempts that were under way when the worker was closed, until ctx is
+// done, and returns the revocations that are still to be done: for those, that was not
+// yet the last try.
+func (w *Worker) failed(ctx context.Context, underWay map[string]bool) (failed []storage.Revocation) {
+	for {
+		w.mu.Lock()
+		for id := range underWay {
+			t, tracked := w.tracked[id]
+			if tracked && t.jobs > 0 {
+				continue
+			}
+			delete(underWay, id)
+			if tracked {
+				failed = append(failed, *t.revocation)
+			}
+		}
+		w.mu.Unlock()
+		if len(underWay) == 0 {
+			return failed
+		}
+		select {
+		case <-w.attempted:
+		case <-ctx.Done():
+			return failed
+		}
+	}
 }
 
 // revokeUntil revokes, and waits until ctx is done.
@@ -206,22 +239,29 @@ func (w *Worker) revokeUntil(ctx context.Context, revocations []storage.Revocati
 	}
 }
 
-// close stops the loop and returns the tracked revocations that no job is for. Jobs
-// whose revocation would end with the process wait for as long as it takes now.
-func (w *Worker) close() (idle []storage.Revocation) {
+// close stops the loop and returns the tracked revocations that no job is for, and the
+// IDs of those whose attempt is under way. Jobs whose revocation would end with the
+// process wait for as long as it takes now.
+func (w *Worker) close() (idle []storage.Revocation, underWay map[string]bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.closing = true
 	w.nudge()
+	waiting := map[string]bool{}
 	for i, j := range w.jobs {
+		waiting[j.revocation.Record.ID] = true
 		if w.c.Volatile || w.tracked[j.revocation.Record.ID].unqueued {
 			w.jobs[i].until = time.Time{}
 		}
 	}
-	for _, t := range w.tracked {
-		if t.jobs == 0 {
+	underWay = map[string]bool{}
+	for id, t := range w.tracked {
+		switch {
+		case t.jobs == 0:
 			idle = append(idle, *t.revocation)
+		case !waiting[id]:
+			underWay[id] = true
 		}
 	}
-	return idle
+	return idle, underWay
 }
