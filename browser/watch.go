@@ -61,7 +61,7 @@ func (p *Passport) watch() {
 		}
 		timer.Stop()
 		p.makeUpLate(p.life)
-		if is := p.item(); is != seen {
+		if is := p.item(); is != seen || is != "" && p.hasJustLeft() {
 			seen = p.takeIn(p.life)
 		}
 	}
@@ -77,19 +77,32 @@ func (p *Passport) item() string {
 }
 
 // takeIn makes the store look at what another script has stored as the session, and the
-// engine start on the work that results.
+// engine start on the work that results. It returns what need not be looked at again. If
+// there is no session, that is nothing: what has just been ended may have been written
+// back meanwhile, to the letter.
 func (p *Passport) takeIn(ctx context.Context) (seen string) {
-	if _, err := p.Session(ctx); err != nil && !errors.Is(err, passport.ErrNoSession) {
+	_, err := p.Session(ctx)
+	if errors.Is(err, passport.ErrNoSession) {
+		return ""
+	}
+	if err != nil {
 		p.c.Logger.Warn("browser: the session could not be looked up", "error", err)
 	}
 	return p.item()
 }
 
 func (p *Passport) recheckAfter() time.Duration {
-	if ended, ok := p.leftAt.Load().(time.Time); ok && time.Since(ended) < soon {
+	if p.hasJustLeft() {
 		return recheckSoon
 	}
 	return recheck
+}
+
+// hasJustLeft reports whether this page has logged out a while ago. Then what is in the
+// session's place may be the same as before, to the letter, and another matter.
+func (p *Passport) hasJustLeft() bool {
+	ended, ok := p.leftAt.Load().(time.Time)
+	return ok && time.Since(ended) < soon
 }
 
 // makeUpLate is makeUp for an open page. It first gives the page of the logout, in

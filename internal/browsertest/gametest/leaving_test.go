@@ -62,12 +62,15 @@ func loginThatWasBegunBeforeALogoutSignsNobodyIn(t *testing.T) {
 }
 
 // A refresh of the JavaScript SDK's that was under way writes the session back.
+const (
+	keep      = `window.key = Object.keys(localStorage).find(key => key.startsWith("oidc.user:")); window.item = localStorage[key]`
+	writeBack = `localStorage[key] = JSON.stringify({...JSON.parse(item), refresh_token: "refreshed"})`
+)
+
 func TestSessionThatAScriptWritesBackIsEndedAtOnce(t *testing.T) {
 	s := newSite(t, "auth.localhost")
 	elsewhere := s.elsewhere()
 	profile := browsertest.Open(t, browsertest.Blocked)
-	const keep = `window.key = Object.keys(localStorage).find(key => key.startsWith("oidc.user:")); window.item = localStorage[key]`
-	const writeBack = `localStorage[key] = JSON.stringify({...JSON.parse(item), refresh_token: "refreshed"})`
 	other := game{profile.Tab(), s}
 
 	g := s.signedIn(profile)
@@ -90,4 +93,21 @@ func TestSessionThatAScriptWritesBackIsEndedAtOnce(t *testing.T) {
 	assert.Empty(t, g.stored(), "before anything is drawn")
 	assert.Equal(t, nobody, g.who())
 	assert.Empty(t, s.auth.RefreshTokens(passporttest.Live))
+}
+
+// To the letter, and while the game is still busy with the time before.
+func TestSessionThatIsWrittenBackWhileItIsBeingEndedIsEndedToo(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	elsewhere := s.elsewhere()
+	profile := browsertest.Open(t, browsertest.Blocked)
+	other := game{profile.Tab(), s}
+	g := s.signedIn(profile)
+	other.Go(elsewhere)
+	other.Run(keep)
+	other.Run(`window.times = 30; addEventListener("storage", e => {
+		if (e.key === key && !e.newValue && times > 0) { times--; ` + writeBack + ` }
+	})`)
+	require.Equal(t, "done", g.logout().App)
+	other.Wait(`times === 0 && !localStorage[key]`)
+	assert.Equal(t, nobody, g.who())
 }

@@ -3,6 +3,7 @@ package gametest
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -159,6 +160,29 @@ func unfinishedLogoutCanBeFinished(t *testing.T) {
 	g.Wait(`!window.old && location.pathname === "/" && window.game`)
 	assert.Empty(t, s.auth.Sessions())
 	assert.False(t, g.unfinished(), "the callback page has handed on what came back")
+	assert.Equal(t, s.origin+"/", g.URL())
+}
+
+// A page that shows the link as soon as the session ends.
+func TestUnfinishedLogoutIsFinishedByALinkThatWasShownBeforeItWasOver(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	s.config["LogoutRedirectURI"] = s.origin + "/wasm-callback"
+	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
+	first := browsertest.Eval[string](g.Tab, `(async () => {
+		const over = game.logout();
+		for (;;) {
+			const logout = await game.unfinished();
+			if (logout) {
+				await over;
+				return logout.url;
+			}
+		}
+	})()`)
+	require.NotEqual(t, browsertest.Eval[string](g.Tab, `game.unfinished().then(logout => logout.url)`), first, "it was over by then")
+	g.Run(`window.old = true; location.assign(` + strconv.Quote(first) + `)`)
+	g.Wait(`!window.old && location.pathname === "/" && window.game`)
+	assert.Empty(t, s.auth.Sessions())
+	assert.False(t, g.unfinished())
 	assert.Equal(t, s.origin+"/", g.URL())
 }
 
