@@ -206,11 +206,8 @@ func TestStrangersFillNoStoreWithLogouts(t *testing.T) {
 
 // The logout comes between the session and the note by which a logout would find it.
 func TestALoginIsNotFinishedWhileNobodyCanTellWhetherALogoutHasCome(t *testing.T) {
-	store := &faultyStore{}
-	s := newSite(t, func(c *passport.Config) {
-		store.Store = memory.New(memory.Options{Now: c.Now})
-		c.Store, c.EncryptionKeys = store, someKey()
-	})
+	store := &faultyStore{Store: memory.New(memory.Options{})}
+	s := newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = store, someKey() })
 	b := s.browser()
 	v := &verbCarrier{s: s, p: s.p}
 	link, state := b.link(delivered(v.login(plain))), v.jar.state()

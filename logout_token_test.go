@@ -478,11 +478,8 @@ func TestTheLatestOfSeveralLogoutsCounts(t *testing.T) {
 
 // The provider may not send it again.
 func TestALogoutTokenIsCarriedOutWhileTheCircuitIsOpen(t *testing.T) {
-	store := &faultyStore{}
-	s := newSite(t, func(c *passport.Config) {
-		store.Store = memory.New(memory.Options{Now: c.Now})
-		c.Store, c.EncryptionKeys = store, someKey()
-	})
+	store := &faultyStore{Store: memory.New(memory.Options{})}
+	s := newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = store, someKey() })
 	b := s.signedIn()
 	session, cookie := b.session(), passport.Secret(b.cookie("passport"))
 	store.fail("Load")

@@ -55,6 +55,13 @@ func (m *mortal) DeleteAndEnqueue(ctx context.Context, id string, hold time.Dura
 	return m.disk.DeleteAndEnqueue(ctx, id, hold)
 }
 
+func (m *mortal) Enqueue(ctx context.Context, r storage.Record, hold time.Duration) (storage.Revocation, error) {
+	if err := m.step(); err != nil {
+		return storage.Revocation{}, err
+	}
+	return m.disk.Enqueue(ctx, r, hold)
+}
+
 func (m *mortal) Complete(ctx context.Context, r storage.Revocation) error {
 	if err := m.step(); err != nil {
 		return err

@@ -3,7 +3,6 @@ package native_test
 import (
 	"context"
 	"net/http"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -95,45 +94,21 @@ func TestABrowserThatIsOpenedLateGetsARequestOfItsOwn(t *testing.T) {
 	}
 }
 
-// stopsAfterLogin is a store whose process dies when the outcome of a login has been
-// kept, before the session is the current one.
-type stopsAfterLogin struct {
-	*disk
-	saved int
-	dead  atomic.Bool
+// diesAfterLogin is a process that dies when the outcome of a login has been kept, before
+// the session is the current one.
+type diesAfterLogin struct {
+	*mortal
+	kept int
 }
 
-func (s *stopsAfterLogin) Save(ctx context.Context, r storage.Record) (storage.Record, error) {
-	if s.dead.Load() {
-		return storage.Record{}, errDead
-	}
-	saved, err := s.disk.Save(ctx, r)
+func (d *diesAfterLogin) Save(ctx context.Context, r storage.Record) (storage.Record, error) {
+	saved, err := d.mortal.Save(ctx, r)
 	if r.Kind == storage.KindLogin {
-		s.saved++
-		s.dead.Store(s.saved == 2)
+		if d.kept++; d.kept == 2 {
+			d.steps.Store(d.life)
+		}
 	}
 	return saved, err
-}
-
-func (s *stopsAfterLogin) Load(ctx context.Context, id string) (storage.Record, error) {
-	if s.dead.Load() {
-		return storage.Record{}, errDead
-	}
-	return s.disk.Load(ctx, id)
-}
-
-func (s *stopsAfterLogin) DeleteAndEnqueue(ctx context.Context, id string, lease time.Duration) (storage.Revocation, error) {
-	if s.dead.Load() {
-		return storage.Revocation{}, errDead
-	}
-	return s.disk.DeleteAndEnqueue(ctx, id, lease)
-}
-
-func (s *stopsAfterLogin) Enqueue(ctx context.Context, r storage.Record, lease time.Duration) (storage.Revocation, error) {
-	if s.dead.Load() {
-		return storage.Revocation{}, errDead
-	}
-	return s.disk.Enqueue(ctx, r, lease)
 }
 
 // The next logout knows a login by its binding.
@@ -147,7 +122,7 @@ func TestALoginThatIsBegunAnewIsKnownToTheLogoutOfTheNextRun(t *testing.T) {
 				clock.set(late)
 				d.pages <- d.visit(browser, address)
 			})
-			store := &stopsAfterLogin{disk: d.store}
+			store := &diesAfterLogin{mortal: &mortal{disk: d.store, life: 1000}}
 			_, err := d.run(func(c *native.Config) { c.Now, c.Store = clock.now, store }).Login(t.Context(), passport.LoginOptions{})
 			require.Error(t, err)
 			require.Equal(t, 1, d.live())

@@ -30,10 +30,13 @@ func parallel(n int, do func(i int)) {
 // rounds returns how often to try something: n times, fewer with -short, more with
 // STORAGETEST_SOAK.
 func rounds(n int) int {
-	if testing.Short() {
-		return tenth(n)
+	switch {
+	case !testing.Short():
+		return n * max(1, soak)
+	case soak > 0: // a slow store has its full count then
+		return n
 	}
-	return n * max(1, soak)
+	return tenth(n)
 }
 
 func tenth(n int) int { return (n + 9) / 10 }
