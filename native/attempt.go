@@ -21,6 +21,8 @@ type attempt struct {
 	now   func() time.Time
 	path  string // where the browser comes back
 
+	turn sync.Mutex // of those that begin
+
 	mu    sync.Mutex
 	url   string
 	state passport.BrowserState
@@ -28,25 +30,35 @@ type attempt struct {
 }
 
 // start begins the login of a browser.
-func (a *attempt) start(ctx context.Context, b passport.BrowserState) (err error) {
+func (a *attempt) start(ctx context.Context, b passport.BrowserState) error {
+	begun := a.now()
+	url, state, err := a.begin(ctx, b)
+	if err != nil {
+		return err
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.begun = a.now()
-	a.url, a.state, err = a.begin(ctx, b)
-	return err
+	a.url, a.state, a.begun = url, state, begun
+	return nil
 }
 
 // address returns the URL to send the browser to. It begins the login anew if the URL
-// is old. If that fails, the old one may still be good.
+// is old, once for all who ask meanwhile. If that fails, the old one may still be good.
 func (a *attempt) address(ctx context.Context) string {
+	a.turn.Lock()
+	defer a.turn.Unlock()
+	if a.isOld() {
+		_ = a.start(ctx, a.browserState())
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.now().Sub(a.begun) > beginAgainAfter {
-		if url, state, err := a.begin(ctx, a.state); err == nil {
-			a.url, a.state = url, state
-		}
-	}
 	return a.url
+}
+
+func (a *attempt) isOld() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.now().Sub(a.begun) > beginAgainAfter
 }
 
 // browserState is that of the login, once it has been started.

@@ -37,9 +37,9 @@
 // # What other users of the machine can see
 //
 // Every user can read the command line that starts a browser. It contains only a
-// URL on the loopback address: a page that works once, gives the browser a cookie,
-// and redirects it to the auth domain. Only the browser with that cookie can finish
-// the login. A race remains: somebody could read the command line and open the page
+// URL on the loopback address: a page that gives the browser a cookie, and sends it
+// on to the auth domain. It works for one browser, and only that one can finish the
+// login. A race remains: somebody could read the command line and open the page
 // before the user's browser does. On Linux, users other than the program's own and
 // root are refused, and the login or logout ends with an error. Elsewhere it does
 // so as soon as the user's browser arrives second; if the attacker has signed in by

@@ -2,7 +2,9 @@ package native_test
 
 import (
 	"context"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -33,27 +35,42 @@ func TestTheCommandLineOfTheBrowserHoldsNothingSecret(t *testing.T) {
 	}
 }
 
-func TestTheFirstPageIsARedirectThatNobodyKeeps(t *testing.T) {
+// stops is browser, which follows no redirect.
+func stops(browser *http.Client) *http.Client {
+	stop := *browser
+	stop.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &stop
+}
+
+func TestTheFirstPagesAreRedirectsThatNobodyKeeps(t *testing.T) {
 	d := newDesktop(t)
-	d.surfBy(func(address string) {
-		res, err := http.DefaultTransport.RoundTrip(request(t, http.MethodGet, address))
-		if assert.NoError(t, err) {
-			assert.NoError(t, res.Body.Close())
-			d.pages <- page{status: res.StatusCode, header: res.Header}
+	d.login(d.p)
+	browser := stops(d.auth.Browser())
+	for want, end := range map[string]func(context.Context) error{
+		"/authorize?": func(ctx context.Context) error { _, err := d.p.Login(ctx, passport.LoginOptions{}); return err },
+		"/v2/logout?": func(ctx context.Context) error { _, err := d.p.Logout(ctx); return err },
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		d.surfBy(func(address string) {
+			first := d.visit(browser, address)
+			d.pages <- first
+			d.pages <- d.visit(browser, "http://"+hostOf(t, address)+first.header.Get("Location"))
+			cancel()
+		})
+		require.ErrorIs(t, end(ctx), context.Canceled)
+		first, second := d.shown(), d.shown()
+		for _, p := range []page{first, second} {
+			assert.Equal(t, http.StatusSeeOther, p.status)
+			assert.Equal(t, "no-store", p.header.Get("Cache-Control"))
+			assert.Equal(t, "no-referrer", p.header.Get("Referrer-Policy"))
+			assert.Empty(t, p.text)
 		}
-	})
-	p := d.run(func(c *native.Config) { c.LoginTimeout = 1e9 })
-	_, err := p.Login(t.Context(), passport.LoginOptions{})
-	require.ErrorIs(t, err, context.DeadlineExceeded)
-	first := d.shown()
-	assert.Equal(t, http.StatusSeeOther, first.status)
-	assert.Equal(t, "no-store", first.header.Get("Cache-Control"))
-	assert.Equal(t, "no-referrer", first.header.Get("Referrer-Policy"))
-	assert.True(t, strings.HasPrefix(first.header.Get("Location"), d.auth.URL+"/authorize?"))
-	cookie := first.header.Get("Set-Cookie")
-	assert.Contains(t, cookie, "HttpOnly")
-	assert.Contains(t, cookie, "SameSite=Lax")
-	assert.NotContains(t, first.header.Get("Location"), strings.Split(strings.SplitN(cookie, "=", 2)[1], ";")[0])
+		cookie := first.header.Get("Set-Cookie")
+		assert.Contains(t, cookie, "HttpOnly")
+		assert.Contains(t, cookie, "SameSite=Lax")
+		assert.True(t, strings.HasPrefix(second.header.Get("Location"), d.auth.URL+want))
+		assert.NotContains(t, first.header.Get("Location")+second.header.Get("Location"), strings.Split(strings.SplitN(cookie, "=", 2)[1], ";")[0])
+	}
 }
 
 func request(t *testing.T, method, address string) *http.Request {
@@ -64,9 +81,7 @@ func request(t *testing.T, method, address string) *http.Request {
 
 // status is what the answer to r is, without following it.
 func (d *desktop) status(browser *http.Client, r *http.Request) int {
-	stop := *browser
-	stop.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	res, err := stop.Do(r)
+	res, err := stops(browser).Do(r)
 	if !assert.NoError(d.t, err) {
 		return 0
 	}
@@ -92,20 +107,98 @@ func TestALookInAdvanceDoesNotUseUpTheFirstPage(t *testing.T) {
 	assert.Contains(t, d.shown().text, "You are signed in")
 }
 
-// The same browser may open the page again: a second command that is tried, or a
-// user who clicks on the URL in the terminal.
-func TestTheFirstPageWorksOnce(t *testing.T) {
+// A second command that is tried, or a user who has closed the tab and clicks on the
+// URL in the terminal.
+func TestTheSameBrowserMayOpenTheFirstPageAgain(t *testing.T) {
 	d := newDesktop(t)
 	browser := d.auth.Browser()
 	d.surfBy(func(address string) {
 		to := d.follow(browser, address)
-		again := d.visit(browser, address)
-		assert.Equal(t, http.StatusGone, again.status)
-		assert.Contains(t, again.text, "This page works only once")
+		assert.Equal(t, to, d.follow(browser, address))
 		d.pages <- d.visit(browser, to)
+		d.pages <- d.visit(browser, address)
 	})
 	_, err := d.p.Login(t.Context(), passport.LoginOptions{})
 	require.NoError(t, err)
+	for range 2 {
+		assert.Contains(t, d.shown().text, "You are signed in")
+	}
+	assert.Len(t, d.auth.Requests("/authorize"), 1)
+}
+
+// Two tabs of a browser ask before either has an answer, so each gets a cookie.
+func TestTwoTabsAreOneBrowser(t *testing.T) {
+	for name, laterFirst := range map[string]bool{"in turn": false, "the later first": true} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesktop(t)
+			tab, later := d.auth.Browser(), d.auth.Browser()
+			d.surfBy(func(address string) {
+				first := d.visit(stops(tab), address)
+				d.visit(stops(later), address)
+				u, err := url.Parse(address)
+				assert.NoError(t, err)
+				later.Jar.SetCookies(u, (&http.Response{Header: first.header}).Cookies())
+				if !laterFirst {
+					d.follow(tab, address)
+				}
+				to := d.follow(later, address)
+				d.follow(tab, address)
+				d.pages <- d.visit(later, to)
+			})
+			_, err := d.p.Login(t.Context(), passport.LoginOptions{})
+			require.NoError(t, err)
+			assert.Contains(t, d.shown().text, "You are signed in")
+		})
+	}
+}
+
+// A virus scanner, or the preview of a link.
+func TestWhoOnlyLooksAtTheFirstPageDoesNotUseItUp(t *testing.T) {
+	d := newDesktop(t)
+	d.surfBy(func(address string) {
+		for _, scanner := range []*http.Client{stops(d.auth.Browser()), {}} {
+			d.pages <- d.visit(scanner, address)
+		}
+		d.pages <- d.visit(d.auth.Browser(), address)
+	})
+	_, err := d.p.Login(t.Context(), passport.LoginOptions{})
+	require.NoError(t, err)
+	d.shown()
+	blind := d.shown()
+	assert.Equal(t, http.StatusForbidden, blind.status)
+	assert.Contains(t, blind.text, "does not keep cookies for this computer", "it may be the user's browser")
+	assert.Contains(t, d.shown().text, "You are signed in")
+}
+
+// A browser that was closed on the first page opens it again on the next day, and
+// another login has the same port.
+func TestThePagesOfAnEarlierLoginDoNotEndAnother(t *testing.T) {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	base := "http://" + free.Addr().String()
+	require.NoError(t, free.Close())
+	d := newDesktop(t, func(c *native.Config) { c.RedirectURI, c.LogoutRedirectURI = base+"/in", base+"/out" })
+	browser := d.auth.Browser()
+	ctx, cancel := context.WithCancel(t.Context())
+	var earlier, back string
+	d.surfBy(func(address string) {
+		earlier, back = address, d.back(browser, d.follow(browser, address))
+		cancel()
+	})
+	_, err = d.p.Login(ctx, passport.LoginOptions{})
+	require.ErrorIs(t, err, context.Canceled)
+
+	d.surfBy(func(address string) {
+		for _, old := range []string{earlier, earlier + "/go", back} {
+			d.pages <- d.visit(browser, old)
+		}
+		d.pages <- d.visit(browser, address)
+	})
+	_, err = d.p.Login(t.Context(), passport.LoginOptions{})
+	require.NoError(t, err)
+	for range 3 {
+		assert.Contains(t, d.shown().text, "Nothing is waiting for this page")
+	}
 	assert.Contains(t, d.shown().text, "You are signed in")
 }
 
@@ -116,7 +209,7 @@ func TestAPageThatIsOpenedByTwoBrowsersSignsNobodyIn(t *testing.T) {
 	d.surfBy(func(address string) {
 		to := d.follow(thief, address)
 		d.pages <- d.visit(user, address)
-		stop := *thief
+		stop := stops(thief)
 		stop.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
 			if strings.HasPrefix(r.URL.String(), d.auth.URL) {
 				return nil

@@ -17,8 +17,7 @@ import (
 )
 
 // loopback is the server on a loopback port (RFC 8252 §7.3) for one login or one
-// logout. The browser starts at the launch's one-time URL and comes back to the same
-// port. If it comes back more than once, the first request counts, and all get the
+// logout. The browser starts at the launch's URL and comes back to the same port. If it comes back more than once, the first request counts, and all get the
 // same page.
 type loopback struct {
 	port      int
@@ -31,8 +30,12 @@ type loopback struct {
 	isReturn func(*http.Request) bool
 	other    http.HandlerFunc // for requests that are neither launch nor return
 
+	alive context.Context // until there is an answer, or close
+	stop  context.CancelFunc
+
 	first    sync.Once
-	launched chan struct{}      // closed when the browser has opened the launch
+	leave    sync.Once
+	launched chan struct{}      // closed when the browser goes to the auth domain
 	returned chan *http.Request // the first
 	failed   chan error         // the launch cannot be trusted
 	answered chan struct{}      // closed by answer
@@ -69,7 +72,10 @@ func openLoopback(u *url.URL, set *pages.Set) (*loopback, error) {
 	if err != nil {
 		return nil, err
 	}
+	alive, stop := context.WithCancel(context.Background())
 	l := &loopback{
+		alive:     alive,
+		stop:      stop,
 		port:      port,
 		host:      hostHeader(u, port),
 		listeners: listeners,
@@ -94,9 +100,9 @@ func openLoopback(u *url.URL, set *pages.Set) (*loopback, error) {
 	return l, nil
 }
 
-// start begins to serve, and returns the one-time URL that redirects a browser to what
-// to returns then. isReturn matches the requests by which it comes back; other handles
-// the rest.
+// start begins to serve, and returns the URL of the launch, from where a browser is sent
+// to what to returns then. isReturn matches the requests by which it comes back; other
+// handles the rest.
 func (l *loopback) start(to func(context.Context) string, isReturn func(*http.Request) bool, other http.HandlerFunc) string {
 	l.launch.to, l.isReturn, l.other = to, isReturn, other
 	for _, listener := range l.listeners {
@@ -127,9 +133,10 @@ func (l *loopback) wait(ctx context.Context) (*http.Request, error) {
 // answer sends the browser its last page, and returns when it has been sent. The
 // server keeps answering.
 func (l *loopback) answer(m message) {
-	m.cookies = append(slices.Clone(m.cookies), l.launch.newCookie(lingerTime))
+	m.cookies = append(slices.Clone(m.cookies), l.launch.expiring(lingerTime)...)
 	l.page = m
 	close(l.answered)
+	l.stop()
 	l.awaitQuiet(closeTimeout)
 }
 
@@ -137,6 +144,7 @@ func (l *loopback) answer(m message) {
 func (l *loopback) close() {
 	l.closed.Do(func() {
 		close(l.closing)
+		l.stop()
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 		defer cancel()
 		if l.server.Shutdown(ctx) != nil {
@@ -171,8 +179,10 @@ func (l *loopback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "not in advance", http.StatusServiceUnavailable)
 	case isAnotherUser(r):
 		l.refuse(w, r, errAnotherUser, anotherUserPage)
-	case l.launch.isAt(r):
+	case r.URL.Path == l.launch.path:
 		l.serveLaunch(w, r)
+	case r.URL.Path == l.launch.onward:
+		l.serveOnward(w, r)
 	case l.isReturn(r):
 		l.serveReturn(w, r)
 	default:

@@ -159,10 +159,15 @@ func (d *desktop) assertSignedOut(p *native.Passport) {
 	assert.ErrorIs(d.t, err, passport.ErrNoSession)
 }
 
-// follow opens the one-time URL in a browser, and returns where it leads.
+// follow opens the URL of a launch in a browser, and returns where it leads.
 func (d *desktop) follow(browser *http.Client, address string) string {
 	stop := *browser
-	stop.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	stop.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
+		if r.URL.Path == r.Response.Request.URL.Path+"/go" { // from the first page to the second
+			return nil
+		}
+		return http.ErrUseLastResponse
+	}
 	res, err := stop.Get(address)
 	if !assert.NoError(d.t, err) {
 		return ""

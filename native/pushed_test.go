@@ -94,6 +94,87 @@ func TestABrowserThatIsOpenedLateGetsARequestOfItsOwn(t *testing.T) {
 	}
 }
 
+// slowProvider takes its time with the second of the pushed requests.
+type slowProvider struct {
+	*desktop
+	clock *wallClock
+	asked chan context.Context // of that request
+	lift  func()
+}
+
+func newSlowProvider(t *testing.T) *slowProvider {
+	t.Helper()
+	s := &slowProvider{clock: &wallClock{}, asked: make(chan context.Context, 10)}
+	s.desktop = newDesktopAt(t, passporttest.Options{AutoLogin: true, RequirePushedRequests: true, Now: s.clock.now})
+	s.p = s.run(discovered(s.desktop), func(c *native.Config) {
+		c.Now, c.HTTPClient = s.clock.now, &http.Client{Transport: s}
+	})
+	return s
+}
+
+// makeOld makes the login too old to be sent to.
+func (s *slowProvider) makeOld() {
+	s.clock.set(20 * time.Second)
+	s.lift = s.auth.Inject(passporttest.Fault{Path: "/oauth/par", Hang: true})
+}
+
+func (s *slowProvider) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Path == "/oauth/par" && s.clock.ahead.Load() > 0 {
+		s.asked <- r.Context()
+	}
+	return s.auth.Client().Transport.RoundTrip(r)
+}
+
+// The user reloads a page that does not come. It is the same browser, and gets the login
+// that was begun for its first request.
+func TestAUserWhoReloadsWhileALoginIsBegunAnewGetsIn(t *testing.T) {
+	s := newSlowProvider(t)
+	browser := s.auth.Browser()
+	s.surfBy(func(address string) {
+		s.makeOld()
+		ctx, cancel := context.WithCancel(t.Context())
+		gone := make(chan error, 1)
+		go func() {
+			_, err := browser.Do(request(t, http.MethodGet, address).WithContext(ctx))
+			gone <- err
+		}()
+		asked := <-s.asked
+		cancel()
+		assert.ErrorIs(t, <-gone, context.Canceled)
+		select {
+		case <-asked.Done():
+			assert.Fail(t, "the login ends with the request that began it")
+		case <-time.After(200 * time.Millisecond):
+		}
+		s.lift()
+		s.pages <- s.visit(browser, address)
+	})
+	s.login(s.p)
+	assert.Len(t, s.auth.Requests("/oauth/par"), 2)
+}
+
+// Nor does a browser that is back wait for the login that another tab has begun.
+func TestAReturnDoesNotWaitForALoginThatIsBegunAnew(t *testing.T) {
+	s := newSlowProvider(t)
+	browser := s.auth.Browser()
+	var back time.Time
+	s.surfBy(func(address string) {
+		to := s.follow(browser, address)
+		s.makeOld()
+		go func() { s.pages <- s.visit(browser, address) }()
+		<-s.asked
+		back = time.Now()
+		s.pages <- s.visit(browser, to)
+	})
+	_, err := s.p.Login(t.Context(), passport.LoginOptions{})
+	require.NoError(t, err)
+	for range 2 {
+		assert.Contains(t, s.shown().text, "You are signed in")
+	}
+	assert.Less(t, time.Since(back), 4*time.Second)
+	s.lift()
+}
+
 // diesAfterLogin is a process that dies when the outcome of a login has been kept, before
 // the session is the current one.
 type diesAfterLogin struct {
