@@ -9,3 +9,6 @@ func UseMemory() {
 		probe:     func(context.Context) error { return nil },
 	}
 }
+
+// Stuck is how many goroutines wait for the keyring after their callers have given up.
+func Stuck() int { return int(stuck.Load()) }

@@ -20,7 +20,11 @@ type items interface {
 type systemItems string
 
 func (service systemItems) get(name string) (string, error) {
-	value, err := keyring.Get(string(service), name)
+	var value string
+	err := call(func() (err error) {
+		value, err = keyring.Get(string(service), name)
+		return err
+	})
 	if errors.Is(err, keyring.ErrNotFound) {
 		return "", nil
 	}
@@ -28,15 +32,28 @@ func (service systemItems) get(name string) (string, error) {
 }
 
 func (service systemItems) set(name, value string) error {
-	return wrap(keyring.Set(string(service), name, value))
+	return wrap(call(func() error { return keyring.Set(string(service), name, value) }))
 }
 
 func (service systemItems) delete(name string) error {
-	err := keyring.Delete(string(service), name)
+	err := call(func() error { return keyring.Delete(string(service), name) })
 	if errors.Is(err, keyring.ErrNotFound) {
 		return nil
 	}
 	return wrap(err)
+}
+
+var errPanicked = errors.New("the connection to it broke off")
+
+// call calls the library, which panics if the D-Bus session ends while it waits for the
+// user to unlock the keyring. A panic in a goroutine of ours would end the program.
+func call(library func() error) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errPanicked
+		}
+	}()
+	return library()
 }
 
 func wrap(err error) error {

@@ -1,12 +1,16 @@
 package keyring_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,8 +24,10 @@ import (
 )
 
 var children = map[string]func() error{
-	"locked":     useLockedKeyring,
-	"no service": useNoService,
+	"locked":      useLockedKeyring,
+	"no service":  useNoService,
+	"logging out": useKeyringUntilLogout,
+	"frozen":      useFrozenKeyring,
 }
 
 // A GNOME Keyring that is locked, and a user who does not type the password.
@@ -52,6 +58,106 @@ func useNoService() error {
 	_, err2 := keyring.New(context.Background(), "test", "user", keyring.Options{})
 	if !errors.Is(err, keyring.ErrNoKeyring) || !errors.Is(err2, keyring.ErrNoKeyring) {
 		return fmt.Errorf("not ErrNoKeyring: %v, %v", err, err2)
+	}
+	return nil
+}
+
+// The user logs out of the desktop, and the D-Bus session ends, while the program waits
+// for the password.
+func TestAProgramSurvivesTheEndOfTheSession(t *testing.T) {
+	inSession(t, childVariable+"=logging out")
+}
+
+func useKeyringUntilLogout() error {
+	endSession, err := startSession()
+	if err != nil {
+		return err
+	}
+	defer endSession()
+	stop, err := startKeyring()
+	if err != nil {
+		return err
+	}
+	defer stop()
+	ctx := context.Background()
+	store, err := keyring.New(ctx, "test", "user", keyring.Options{})
+	if err != nil {
+		return err
+	}
+	bus, err := lock()
+	if err != nil {
+		return err
+	}
+	defer bus.Close()
+	load := func(ctx context.Context) error { _, err := store.Load(ctx, "a"); return err }
+	if err := limited(ctx, load); !errors.Is(err, keyring.ErrLocked) || keyring.Stuck() != 1 {
+		return fmt.Errorf("locked: %v, %d stuck", err, keyring.Stuck())
+	}
+	endSession()
+	for begun := time.Now(); keyring.Stuck() > 0; time.Sleep(time.Millisecond) {
+		if time.Since(begun) > 20*time.Second {
+			return errors.New("a goroutine waits for the session that has ended")
+		}
+	}
+	if err := load(ctx); !errors.Is(err, keyring.ErrNoKeyring) {
+		return fmt.Errorf("logged out: %v", err)
+	}
+	return nil
+}
+
+// startSession starts another D-Bus session in the place of that of this process.
+func startSession() (stop func(), err error) {
+	daemon := exec.Command("dbus-daemon", "--nofork", "--print-address", "--config-file="+filepath.Join(os.Getenv("HOME"), "bus.conf"))
+	out, err := daemon.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := daemon.Start(); err != nil {
+		return nil, err
+	}
+	stop = sync.OnceFunc(func() { end(daemon) })
+	address, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	return stop, os.Setenv("DBUS_SESSION_BUS_ADDRESS", strings.TrimSpace(address))
+}
+
+// A keyring that has got stuck: the first call waits as for a password, and the others
+// do not.
+func TestAKeyringThatDoesNotAnswerIsSaid(t *testing.T) {
+	inSession(t, childVariable+"=frozen")
+}
+
+func useFrozenKeyring() error {
+	daemon, err := startDaemon()
+	if err != nil {
+		return err
+	}
+	defer end(daemon)
+	ctx := context.Background()
+	store, err := keyring.New(ctx, "test", "user", keyring.Options{})
+	if err != nil {
+		return err
+	}
+	load := func(ctx context.Context) error { _, err := store.Load(ctx, "a"); return err }
+	if err := daemon.Process.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	if err := limited(ctx, load); !errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("the first call: %v", err)
+	}
+	begun := time.Now()
+	err = load(ctx)
+	if took := time.Since(begun); err == nil || !strings.Contains(err.Error(), "the keyring does not answer") || took > 20*time.Second {
+		return fmt.Errorf("the second call, after %v: %v", took, err)
+	}
+	if err := daemon.Process.Signal(syscall.SIGCONT); err != nil {
+		return err
+	}
+	if err := load(ctx); !errors.Is(err, storage.ErrNotFound) {
+		return fmt.Errorf("it answers again: %v", err)
 	}
 	return nil
 }

@@ -61,14 +61,24 @@ func inSession(t *testing.T, variable string, args ...string) string {
 // startKeyring starts a keyring for the D-Bus session of this process, and
 // unlocks it.
 func startKeyring() (stop func(), err error) {
-	daemon := exec.Command("gnome-keyring-daemon", "--foreground", "--unlock", "--components=secrets")
-	daemon.Stdin = strings.NewReader("password")
-	if err := daemon.Start(); err != nil {
+	daemon, err := startDaemon()
+	if err != nil {
 		return nil, err
 	}
-	stop = func() {
-		_ = daemon.Process.Kill()
-		_ = daemon.Wait()
+	return func() { end(daemon) }, nil
+}
+
+func end(daemon *exec.Cmd) {
+	_ = daemon.Process.Kill()
+	_ = daemon.Wait()
+}
+
+func startDaemon() (*exec.Cmd, error) {
+	daemon := exec.Command("gnome-keyring-daemon", "--foreground", "--unlock", "--components=secrets")
+	daemon.Stdin = strings.NewReader("password")
+	err := daemon.Start()
+	if err != nil {
+		return nil, err
 	}
 	unlocked := filepath.Join(os.Getenv("XDG_DATA_HOME"), "keyrings", "login.keyring")
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
@@ -76,9 +86,9 @@ func startKeyring() (stop func(), err error) {
 			continue // to ask for an item now would wait for somebody to unlock it
 		}
 		if err = gokeyring.Set(service, "ready", "yes"); err == nil {
-			return stop, nil
+			return daemon, nil
 		}
 	}
-	stop()
+	end(daemon)
 	return nil, fmt.Errorf("gnome-keyring-daemon is not ready: %w", err)
 }

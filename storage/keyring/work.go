@@ -118,7 +118,7 @@ func (w *work) ask(ctx context.Context, do func() error) error {
 		return err
 	}
 	if n := stuck.Load(); n > 0 { // this call would get stuck too
-		if err := system.probe(ctx); err != nil {
+		if err := check(ctx); err != nil {
 			return err
 		}
 		if n >= mostStuck {
@@ -150,7 +150,7 @@ type state struct {
 	reachable func() error
 
 	// probe returns ErrLocked, ErrNoKeyring, errNoAnswer, or nil if all is well.
-	// It never prompts the user.
+	// It never prompts the user. Call it through check.
 	probe func(context.Context) error
 
 	// concurrent says that a call does not have to wait for one that is stuck.
@@ -162,10 +162,15 @@ func explain(err error) error {
 	if err == nil || errors.Is(err, ErrLocked) || errors.Is(err, ErrNoKeyring) || errors.Is(err, errNoAnswer) {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
-	defer cancel()
-	if state := system.probe(ctx); state != nil {
+	if state := check(context.Background()); state != nil {
 		return fmt.Errorf("%w (%w)", state, err)
 	}
 	return err
+}
+
+// check returns the state of the keyring, which may not answer.
+func check(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	return system.probe(ctx)
 }
