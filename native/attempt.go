@@ -55,10 +55,13 @@ func (a *attempt) address(ctx context.Context) string {
 	return a.url
 }
 
+// isOld goes by the wall clock: the other one stands still while the machine sleeps. A
+// clock that has been put back says nothing.
 func (a *attempt) isOld() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.now().Sub(a.begun) > beginAgainAfter
+	age := a.now().Round(0).Sub(a.begun.Round(0))
+	return age < 0 || age > beginAgainAfter
 }
 
 // browserState is that of the login, once it has been started.

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -16,11 +17,25 @@ import (
 
 // wallClock is the clock on the user's wall: it goes wrong, and goes on while the
 // machine sleeps, when the system's timers stand still.
-type wallClock struct{ ahead atomic.Int64 }
+type wallClock struct{ ahead, asleep atomic.Int64 }
 
-func (w *wallClock) now() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }
+func (w *wallClock) now() time.Time {
+	t := time.Now().Add(time.Duration(w.ahead.Load()))
+	// A time.Time has two clocks, and no function sets only one of them.
+	(*struct {
+		wall, monotonic int64
+		zone            *time.Location
+	})(unsafe.Pointer(&t)).monotonic -= w.asleep.Load()
+	return t
+}
 
 func (w *wallClock) set(ahead time.Duration) { w.ahead.Store(int64(ahead)) }
+
+// sleep is set for a machine that has slept.
+func (w *wallClock) sleep(d time.Duration) {
+	w.asleep.Store(int64(d))
+	w.set(d)
+}
 
 // withClock is a desktop whose session is in a file, as a program has it.
 func withClock(t *testing.T) (*desktop, *wallClock, func(*native.Config)) {

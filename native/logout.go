@@ -126,12 +126,9 @@ func (p *Passport) LogoutLocal(ctx context.Context) (passport.Logout, error) {
 // that another process can do it if this one dies.
 func (p *Passport) end(ctx context.Context, engine *passport.Passport) (_ passport.Logout, browserID string, _ error) {
 	before, err := p.current.update(ctx, func(s *userState) { s.Ending = true })
-	if err != nil { // nothing more can be stored, but perhaps the session can be ended
-		l, _, endErr := p.endBrowserSession(ctx, engine, before)
-		if l.App == passport.OutcomeSkipped {
-			l.App = passport.OutcomeFailed // there may be a session, but its ID is unknown
-		}
-		return l, before.BrowserID, errors.Join(err, endErr)
+	if err != nil {
+		l, err := p.endUnwritten(ctx, engine, before, err)
+		return l, before.BrowserID, err
 	}
 	l, endErr := p.carryOut(ctx, engine, before)
 	p.endReplaced(ctx, before.Replaced)
@@ -139,6 +136,24 @@ func (p *Passport) end(ctx context.Context, engine *passport.Passport) (_ passpo
 		l.App = passport.OutcomeDone // by another process, which has read what was stored
 	}
 	return l, before.BrowserID, endErr
+}
+
+// endUnwritten ends the session of s although err kept the store from recording that a
+// logout has begun. If the store is full, the session that is gone has made room for the
+// outcome.
+func (p *Passport) endUnwritten(ctx context.Context, engine *passport.Passport, s userState, err error) (passport.Logout, error) {
+	l, after, endErr := p.endBrowserSession(ctx, engine, s)
+	switch l.App {
+	case passport.OutcomeDone:
+		_, err = p.current.update(ctx, func(now *userState) {
+			if now.Session == s.Session { // there is no later login
+				now.signOut(s.Session, after)
+			}
+		})
+	case passport.OutcomeSkipped:
+		l.App = passport.OutcomeFailed // there may be a session, but its ID is unknown
+	}
+	return l, errors.Join(err, endErr)
 }
 
 // carryOut carries out the logout that has begun in s, and stores the resulting
@@ -152,13 +167,19 @@ func (p *Passport) carryOut(ctx context.Context, engine *passport.Passport, s us
 		if !now.Ending { // another process has finished it, and there may be a later login
 			return
 		}
-		if now.Session == s.Session {
-			now.Session, now.ID = "", ""
-		}
-		now.Logins, now.Ending = nil, false
-		now.Logout, now.LogoutFinished = after.Logout.Reveal(), after.LogoutFinished
+		now.signOut(s.Session, after)
 	})
 	return l, err
+}
+
+// signOut makes s the state after a logout that has ended session, if there was one. b
+// is its outcome.
+func (s *userState) signOut(session string, b passport.BrowserState) {
+	if s.Session == session {
+		s.Session, s.ID = "", ""
+	}
+	s.Logins, s.Ending = nil, false
+	s.Logout, s.LogoutFinished = b.Logout.Reveal(), b.LogoutFinished
 }
 
 // endBrowserSession is EndBrowserSession of package passport, except that it waits a

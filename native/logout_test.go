@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -372,6 +373,28 @@ func TestALogoutThatCannotBeWrittenDownEndsTheSessionWhereItCan(t *testing.T) {
 	assert.Equal(t, passport.OutcomeFailed, l.App)
 	assert.Contains(t, d.shown().text, "The program could not sign you out", "the browser is sent even so")
 	assert.Empty(t, d.auth.Sessions())
+}
+
+// On a full disk a logout cannot record that it has begun, for which the record would
+// have to grow, but the session that it removes makes room.
+func TestALogoutOnAFullDiskIsKnownToTheNextLogin(t *testing.T) {
+	d := newDesktop(t)
+	d.login(d.p)
+	var room atomic.Bool
+	d.store.failing(func(method, id string) bool {
+		if method == "DeleteAndEnqueue" {
+			room.Store(true)
+		}
+		return writesOfCurrent(method, id) && !room.Load()
+	})
+	l, err := d.p.LogoutLocal(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, passport.OutcomeDone, l.App)
+	assert.Zero(t, d.live())
+	d.assertSignedOut(d.p)
+	assert.True(t, d.unfinished(d.run()))
+	d.login(d.run())
+	assert.Equal(t, []string{"", "login"}, d.prompts(), "nobody is signed straight back in")
 }
 
 func TestALoginDuringALogoutStays(t *testing.T) {

@@ -69,22 +69,26 @@ func TestAPushedLoginThatTheUserDeclinesEnds(t *testing.T) {
 // A pushed request is valid for half a minute at Auth0, and a user may take longer to
 // copy the first page's URL from a terminal.
 func TestABrowserThatIsOpenedLateGetsARequestOfItsOwn(t *testing.T) {
+	late := func(by time.Duration) func(*wallClock) { return func(c *wallClock) { c.set(by) } }
 	for name, row := range map[string]struct {
-		late   time.Duration
+		late   func(*wallClock)
 		fault  passporttest.Fault
 		pushed int
 	}{
-		"at once":                                {0, passporttest.Fault{}, 1},
-		"too late for the first request":         {4 * time.Minute, passporttest.Fault{}, 2},
-		"late, and no other request can be made": {20 * time.Second, passporttest.Fault{Path: "/oauth/par", Status: http.StatusServiceUnavailable}, 2},
+		"at once":                                {late(0), passporttest.Fault{}, 1},
+		"too late for the first request":         {late(4 * time.Minute), passporttest.Fault{}, 2},
+		"after a sleep of the machine":           {func(c *wallClock) { c.sleep(4 * time.Minute) }, passporttest.Fault{}, 2},
+		"after the clock was put back":           {late(-time.Hour), passporttest.Fault{}, 2},
+		"late, and no other request can be made": {late(20 * time.Second), passporttest.Fault{Path: "/oauth/par", Status: http.StatusServiceUnavailable}, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			clock := &wallClock{}
 			d := newDesktopAt(t, passporttest.Options{AutoLogin: true, RequirePushedRequests: true, Now: clock.now})
 			d.p = d.run(discovered(d), func(c *native.Config) { c.Now = clock.now })
+			d.store.setNow(clock.now)
 			browser := d.auth.Browser()
 			d.surfBy(func(address string) {
-				clock.set(row.late)
+				row.late(clock)
 				d.auth.Inject(row.fault)
 				d.pages <- d.visit(browser, address)
 			})
