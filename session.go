@@ -31,9 +31,9 @@ type Session struct {
 
 	mu     sync.Mutex
 	rec    storage.Record
-	tokens *tokens      // nil until somebody asks
-	access *accessToken // the same; tokens take precedence
-	watch  *watch       // nil until somebody asks
+	tokens *tokens               // nil until somebody asks
+	access *envelope.AccessToken // the same; tokens take precedence
+	watch  *watch                // nil until somebody asks
 }
 
 // ID identifies the session within the app: for [Passport.EndSession], lists of
@@ -142,13 +142,13 @@ func (s *Session) openAccessToken() (accessToken, storage.Record, error) {
 		return accessToken{s.tokens.AccessToken, s.tokens.Expiry}, s.rec, nil
 	}
 	if s.access == nil {
-		token, expiresAt, err := s.p.records.OpenAccessToken(s.rec)
+		t, err := s.p.records.OpenAccessTokenOnce(&s.rec)
 		if err != nil {
 			return accessToken{}, s.rec, err
 		}
-		s.access = &accessToken{Secret(token), unixTime(expiresAt)}
+		s.access = t
 	}
-	return *s.access, s.rec, nil
+	return accessToken{Secret(s.access.Token), unixTime(s.access.ExpiresAt)}, s.rec, nil
 }
 
 // Format prints the user and nothing else, whatever the verb.

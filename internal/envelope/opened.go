@@ -1,6 +1,8 @@
 package envelope
 
 import (
+	"sync/atomic"
+
 	"github.com/passport-go/passport/internal/seal"
 	"github.com/passport-go/passport/storage"
 )
@@ -9,6 +11,8 @@ import (
 // never leaves this process (see storage.Record.KeepDecoded): such a record needs no
 // seal against itself, so it is opened once, and not with every request. It lives and
 // dies with the record, so however many sessions are in use, none drives out another.
+// The access token is there once a request has asked for it; the other tokens are
+// asked for too seldom to be kept twice.
 type opened struct {
 	keys         *seal.Keys
 	first        *byte // of Data, which nobody modifies
@@ -17,35 +21,59 @@ type opened struct {
 	kind         storage.Kind
 	subject, sid string
 	head         Head
+	access       atomic.Pointer[AccessToken]
 }
 
 // OpenHeadOnce is OpenHead, and as strict, for a session that is looked up with every
 // request. What it returns is shared, and must not be changed.
 func OpenHeadOnce(keys *seal.Keys, r *storage.Record) (*Head, error) {
-	if h := openHead(keys, r); h != nil {
-		return h, nil
+	if o := openedOf(keys, r); o != nil {
+		return &o.head, nil
 	}
 	h, err := OpenHead(keys, *r)
 	if err != nil {
 		return nil, err
 	}
-	o := &opened{keys, &r.Data[0], len(r.Data), r.ID, r.Tenant, r.Kind, r.Subject, r.SID, h}
+	o := &opened{
+		keys: keys, first: &r.Data[0], length: len(r.Data),
+		id: r.ID, tenant: r.Tenant, kind: r.Kind, subject: r.Subject, sid: r.SID,
+		head: h,
+	}
 	r.SetDecoded(o)
 	return &o.head, nil
 }
 
 // OpenHeadLast is OpenHeadOnce for a record that nobody will look up again.
 func OpenHeadLast(keys *seal.Keys, r *storage.Record) (Head, error) {
-	if h := openHead(keys, r); h != nil {
-		return *h, nil
+	if o := openedOf(keys, r); o != nil {
+		return o.head, nil
 	}
 	return OpenHead(keys, *r)
 }
 
-// openHead is the head of r if it is open already, or nil.
-func openHead(keys *seal.Keys, r *storage.Record) *Head {
+// OpenAccessTokenOnce opens the access token of a session alone, once if the head has
+// been. What it returns is shared, and must not be changed.
+func OpenAccessTokenOnce(keys *seal.Keys, r *storage.Record) (*AccessToken, error) {
+	o := openedOf(keys, r)
+	if o != nil {
+		if t := o.access.Load(); t != nil {
+			return t, nil
+		}
+	}
+	t, err := openAccessToken(keys, *r)
+	if err != nil {
+		return nil, err
+	}
+	if o != nil {
+		o.access.Store(&t)
+	}
+	return &t, nil
+}
+
+// openedOf is what of r is open already, or nil.
+func openedOf(keys *seal.Keys, r *storage.Record) *opened {
 	if o, _ := r.Decoded().(*opened); o != nil && o.isOf(keys, r) {
-		return &o.head
+		return o
 	}
 	return nil
 }

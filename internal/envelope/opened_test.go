@@ -2,6 +2,7 @@ package envelope
 
 import (
 	"bytes"
+	"fmt"
 	"sync"
 	"testing"
 
@@ -67,6 +68,54 @@ func TestAHeadIsReadALastTime(t *testing.T) {
 	}
 }
 
+func TestAnAccessTokenIsOpenedOnceForEachVersion(t *testing.T) {
+	keys := keysOf(t, 1)
+	r := kept(Seal(keys, aRecord, Head{Begun: 1}, Tokens{AccessToken: "first", ExpiresAt: 5}.Marshal()))
+	_, err := OpenHeadOnce(keys, &r)
+	require.NoError(t, err)
+	first, err := OpenAccessTokenOnce(keys, &r)
+	require.NoError(t, err)
+	assert.Equal(t, AccessToken{"first", 5}, *first)
+	copied := r
+	again, err := OpenAccessTokenOnce(keys, &copied)
+	require.NoError(t, err)
+	assert.Same(t, first, again)
+
+	next := Seal(keys, r, Head{Begun: 1}, Tokens{AccessToken: "second"}.Marshal()) // with the place of the version before it
+	token, err := OpenAccessTokenOnce(keys, &next)
+	require.NoError(t, err)
+	assert.Equal(t, AccessToken{Token: "second"}, *token)
+	token, err = OpenAccessTokenOnce(keys, &r)
+	require.NoError(t, err)
+	assert.Equal(t, "first", token.Token, "each has its own")
+}
+
+func TestAnAccessTokenWithoutAnOpenHeadIsOpenedEachTime(t *testing.T) {
+	keys := keysOf(t, 1)
+	sealed := Seal(keys, aRecord, Head{Begun: 1}, Tokens{AccessToken: "token"}.Marshal())
+	for name, r := range map[string]storage.Record{"no place": sealed, "an empty place": kept(sealed)} {
+		first, err := OpenAccessTokenOnce(keys, &r)
+		require.NoError(t, err, name)
+		second, err := OpenAccessTokenOnce(keys, &r)
+		require.NoError(t, err, name)
+		assert.Equal(t, AccessToken{Token: "token"}, *first, name)
+		assert.Equal(t, *first, *second, name)
+		assert.NotSame(t, first, second, name)
+	}
+}
+
+func TestWhatIsOpenIsInNoDump(t *testing.T) {
+	keys := keysOf(t, 1)
+	r := kept(Seal(keys, aRecord, Head{Begun: 1}, Tokens{AccessToken: "an-access-token"}.Marshal()))
+	_, err := OpenHeadOnce(keys, &r)
+	require.NoError(t, err)
+	_, err = OpenAccessTokenOnce(keys, &r)
+	require.NoError(t, err)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		assert.NotContains(t, fmt.Sprintf(verb, r)+fmt.Sprintf(verb, r.Decoded()), "an-access-token", verb)
+	}
+}
+
 func TestAHeadWithoutAPlaceIsOpenedEachTime(t *testing.T) {
 	keys := keysOf(t, 1)
 	r := Seal(keys, aRecord, Head{Begun: 1}, nil)
@@ -80,31 +129,41 @@ func TestAHeadWithoutAPlaceIsOpenedEachTime(t *testing.T) {
 
 func TestAnOpenHeadIsAsStrictAsTheSeal(t *testing.T) {
 	keys := keysOf(t, 1)
-	r := kept(Seal(keys, aRecord, Head{Begun: 1}, []byte("tokens")))
+	r := kept(Seal(keys, aRecord, Head{Begun: 1}, Tokens{AccessToken: "token"}.Marshal()))
 	_, err := OpenHeadOnce(keys, &r)
 	require.NoError(t, err)
+	_, err = OpenAccessTokenOnce(keys, &r)
+	require.NoError(t, err)
 	for name, alter := range map[string]func(*storage.Record){
-		"under another id":      func(r *storage.Record) { r.ID = "an id of another" },
-		"of another tenant":     func(r *storage.Record) { r.Tenant = "another" },
-		"of another kind":       func(r *storage.Record) { r.Kind = storage.KindLogin },
-		"of another subject":    func(r *storage.Record) { r.Subject = "mallory" },
-		"of another sid":        func(r *storage.Record) { r.SID = "" },
-		"cut":                   func(r *storage.Record) { r.Data = r.Data[:20] },
-		"empty":                 func(r *storage.Record) { r.Data = nil },
-		"other bytes elsewhere": func(r *storage.Record) { r.Data = bytes.Clone(r.Data); r.Data[12] ^= 1 },
+		"under another id":   func(r *storage.Record) { r.ID = "an id of another" },
+		"of another tenant":  func(r *storage.Record) { r.Tenant = "another" },
+		"of another kind":    func(r *storage.Record) { r.Kind = storage.KindLogin },
+		"of another subject": func(r *storage.Record) { r.Subject = "mallory" },
+		"of another sid":     func(r *storage.Record) { r.SID = "" },
+		"cut":                func(r *storage.Record) { r.Data = r.Data[:20] },
+		"empty":              func(r *storage.Record) { r.Data = nil },
+		"other bytes elsewhere": func(r *storage.Record) {
+			r.Data = bytes.Clone(r.Data)
+			r.Data[12] ^= 1            // in the head
+			r.Data[len(r.Data)-1] ^= 1 // in the body
+		},
 	} {
 		altered := r
 		alter(&altered)
 		_, err := OpenHeadOnce(keys, &altered)
 		assert.ErrorIs(t, err, ErrBroken, name)
+		_, err = OpenAccessTokenOnce(keys, &altered)
+		assert.ErrorIs(t, err, ErrBroken, name)
 	}
 	_, err = OpenHeadOnce(keysOf(t, 2), &r)
+	assert.ErrorIs(t, err, seal.ErrNoKey, "whoever shares the store without the key")
+	_, err = OpenAccessTokenOnce(keysOf(t, 2), &r)
 	assert.ErrorIs(t, err, seal.ErrNoKey, "whoever shares the store without the key")
 }
 
 func TestAPlaceIsForManyAtOnce(t *testing.T) {
 	keys, others := keysOf(t, 1), keysOf(t, 1)
-	r := kept(Seal(keys, aRecord, Head{Begun: 1}, nil))
+	r := kept(Seal(keys, aRecord, Head{Begun: 1}, Tokens{AccessToken: "token"}.Marshal()))
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
@@ -116,6 +175,9 @@ func TestAPlaceIsForManyAtOnce(t *testing.T) {
 				h, err := OpenHeadOnce(with, &r)
 				assert.NoError(t, err)
 				assert.Equal(t, int64(1), h.Begun)
+				access, err := OpenAccessTokenOnce(with, &r)
+				assert.NoError(t, err)
+				assert.Equal(t, "token", access.Token)
 				next, err := SealHead(with, r, Head{Seen: int64(n)})
 				assert.NoError(t, err)
 				h, err = OpenHeadOnce(with, &next)

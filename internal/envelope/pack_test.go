@@ -80,7 +80,7 @@ func BenchmarkOpenAccessToken(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, _, err := OpenAccessToken(keys, r); err != nil {
+				if _, err := openAccessToken(keys, r); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -114,26 +114,32 @@ func OpenTokens(keys *seal.Keys, r storage.Record) (t Tokens, err error) {
 	return t, err
 }
 
-// OpenAccessToken is OpenTokens for what many requests ask for: it copies no other
-// token. expiresAt is as in Tokens.
-func OpenAccessToken(keys *seal.Keys, r storage.Record) (token string, expiresAt int64, err error) {
-	err = withBody(keys, r, func(body []byte) (err error) {
-		token, expiresAt, err = parseAccessToken(body)
-		return err
-	})
-	return token, expiresAt, err
+// AccessToken is the access token of a session; ExpiresAt is as in Tokens.
+type AccessToken struct {
+	Token     string
+	ExpiresAt int64
 }
 
-func parseAccessToken(body []byte) (token string, expiresAt int64, err error) {
+// openAccessToken is OpenTokens for what many requests ask for: it copies no other
+// token.
+func openAccessToken(keys *seal.Keys, r storage.Record) (t AccessToken, err error) {
+	err = withBody(keys, r, func(body []byte) (err error) {
+		t, err = parseAccessToken(body)
+		return err
+	})
+	return t, err
+}
+
+func parseAccessToken(body []byte) (AccessToken, error) {
 	if isJSON(body) {
 		t, err := ParseTokens(body)
-		return t.AccessToken, t.ExpiresAt, err
+		return AccessToken{t.AccessToken, t.ExpiresAt}, err
 	}
-	token, err = textOf(body, 1)
+	token, err := textOf(body, 1)
 	if err != nil {
-		return "", 0, err
+		return AccessToken{}, err
 	}
-	return token, int64(binary.BigEndian.Uint64(body[1:])), nil
+	return AccessToken{token, int64(binary.BigEndian.Uint64(body[1:]))}, nil
 }
 
 // OpenRefreshToken is OpenTokens for a revocation: it copies no other token.

@@ -47,30 +47,29 @@ func TestTheAccessTokenIsReadByItself(t *testing.T) {
 		r := Seal(keys, aRecord, Head{}, body)
 		want, err := OpenTokens(keys, r)
 		require.NoError(t, err)
-		token, expiresAt, err := OpenAccessToken(keys, r)
+		access, err := openAccessToken(keys, r)
 		require.NoError(t, err)
-		assert.Equal(t, want.AccessToken, token)
-		assert.Equal(t, want.ExpiresAt, expiresAt)
+		assert.Equal(t, AccessToken{want.AccessToken, want.ExpiresAt}, access)
 
 		for range 3 { // the working space is used again
 			_, err := OpenTokens(keys, Seal(keys, aRecord, Head{}, []byte{tokensPlainFormat, 0, 0, 0, 0, 0, 0, 0, 0}))
 			require.Error(t, err)
 		}
-		assert.Equal(t, want.AccessToken, token, "it is a copy")
+		assert.Equal(t, want.AccessToken, access.Token, "it is a copy")
 	}
 	for name, body := range map[string][]byte{
 		"half":        someTokens.Marshal()[:1300],
 		"no format":   {0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
 		"half a JSON": []byte(`{"access_token":"a"`),
 	} {
-		_, _, err := OpenAccessToken(keys, Seal(keys, aRecord, Head{}, body))
+		_, err := openAccessToken(keys, Seal(keys, aRecord, Head{}, body))
 		assert.ErrorIs(t, err, ErrBroken, name)
 	}
-	_, _, err := OpenAccessToken(keys, Seal(keys, aRecord, Head{}, []byte{latestFormat + 1}))
+	_, err := openAccessToken(keys, Seal(keys, aRecord, Head{}, []byte{latestFormat + 1}))
 	assert.ErrorIs(t, err, ErrLater)
 	other := Seal(keys, aRecord, Head{}, someTokens.Marshal())
 	other.ID = "another"
-	_, _, err = OpenAccessToken(keys, other)
+	_, err = openAccessToken(keys, other)
 	assert.ErrorIs(t, err, seal.ErrOpen)
 }
 

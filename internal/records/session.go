@@ -27,12 +27,6 @@ func (r *Records) OpenTokens(rec storage.Record) (envelope.Tokens, error) {
 	return envelope.OpenTokens(r.keys, rec)
 }
 
-// OpenAccessToken opens the access token of a session; expiresAt is in Unix seconds, 0
-// if the provider did not say.
-func (r *Records) OpenAccessToken(rec storage.Record) (token string, expiresAt int64, err error) {
-	return envelope.OpenAccessToken(r.keys, rec)
-}
-
 // OpenRefreshToken opens the refresh token of a session; "" if it has none.
 func (r *Records) OpenRefreshToken(rec storage.Record) (string, error) {
 	return envelope.OpenRefreshToken(r.keys, rec)
@@ -42,6 +36,12 @@ func (r *Records) OpenRefreshToken(rec storage.Record) (string, error) {
 // is shared, and must not be changed.
 func (r *Records) OpenHeadOnce(rec *storage.Record) (*Head, error) {
 	return envelope.OpenHeadOnce(r.keys, rec)
+}
+
+// OpenAccessTokenOnce opens the access token of a session, which many requests may ask
+// for. It is shared, and must not be changed.
+func (r *Records) OpenAccessTokenOnce(rec *storage.Record) (*envelope.AccessToken, error) {
+	return envelope.OpenAccessTokenOnce(r.keys, rec)
 }
 
 // KeepHead opens the head of a session that has just been stored, for the first request
