@@ -12,10 +12,12 @@ var dataChecks = []check{
 	{"Data of any size and content", anyData},
 	{"the bytes handed in stay the caller's", keepsNoAlias},
 	{"the bytes handed out do not change", handsOutStable},
+	{"the records handed out do not change", recordsStable},
 	{"appending to the bytes handed out is safe", appendStable},
 	{"what was decoded belongs to one version", decodedOfOneVersion},
 	{"any text is an ID, a subject and a sid", anyText},
 	{"keys are not taken apart or joined", keysApart},
+	{"Delete leaves the neighbours of an ID", deleteNeighbours},
 }
 
 // sequence returns n bytes that take every value, without a short period.
@@ -103,6 +105,18 @@ func handsOutStable(f *fixture) {
 	}
 }
 
+// recordsStable checks that what DeleteMatching has returned does not change when it is
+// called again.
+func recordsStable(f *fixture) {
+	a, b := f.owned("a", "alice", "s1"), f.owned("b", "bob", "s2")
+	first, err := f.store.DeleteMatching(f.ctx, storage.Match{Subject: "alice"})
+	if err != nil {
+		f.Fatalf("DeleteMatching: %v", err)
+	}
+	f.removeMatching(storage.Match{Subject: "bob"}, b)
+	f.sameSet(first, []storage.Record{a}, "DeleteMatching, after another call,")
+}
+
 func appendStable(f *fixture) {
 	f.save(f.record("a"))
 	load := func() []byte {
@@ -169,6 +183,21 @@ func keysApart(f *fixture) {
 			f.removeMatching(storage.Match{Subject: "y"}, r)
 			f.removeMatching(storage.Match{SID: prefix + separator + "z"}, other)
 		}
+	}
+}
+
+// deleteNeighbours removes a record whose ID begins those of others.
+func deleteNeighbours(f *fixture) {
+	var others []storage.Record
+	for _, id := range []string{"x:", "x:y", "xy", "x/y", "x*", "ax", ":x"} {
+		others = append(others, f.save(f.record(id)))
+	}
+	f.remove(f.save(f.record("x")))
+	r := f.save(f.record("x"))
+	f.removeMatching(storage.Match{SID: r.SID}, r)
+	for _, other := range others {
+		f.present(other)
+		f.removeMatching(storage.Match{Subject: other.Subject}, other)
 	}
 }
 

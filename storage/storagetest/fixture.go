@@ -89,8 +89,22 @@ func (f *fixture) present(r storage.Record) {
 // absent checks that Load finds nothing under id.
 func (f *fixture) absent(id string) {
 	f.Helper()
-	_, err := f.store.Load(f.ctx, id)
+	got, err := f.store.Load(f.ctx, id)
+	if err == nil {
+		f.Fatalf("Load(%q) returned %s; want the error %q", id, show(got), storage.ErrNotFound)
+	}
 	f.failed(err, storage.ErrNotFound, fmt.Sprintf("Load(%q)", id))
+}
+
+// expired checks that Load finds nothing under id, where a record has been that has
+// expired since.
+func (f *fixture) expired(id string) {
+	f.Helper()
+	if got, err := f.store.Load(f.ctx, id); err == nil {
+		f.Fatalf("Load(%q) returned %s, which has expired: by the clock that open was given it is %s",
+			id, show(got), f.clock.Now().UTC().Format(time.RFC3339Nano))
+	}
+	f.absent(id)
 }
 
 // remove deletes r, which must be stored exactly so.
@@ -115,8 +129,21 @@ func (f *fixture) removeMatching(m storage.Match, want ...storage.Record) {
 
 func (f *fixture) failed(err, want error, doing string) {
 	f.Helper()
+	if err == nil {
+		f.Fatalf("%s succeeded; want the error %q", doing, want)
+	}
 	if !errors.Is(err, want) {
 		f.Fatalf("%s: %v; want the error %q", doing, err, want)
+	}
+}
+
+// noAnswer checks that a call failed with an error, and that callers do not take it for
+// one of those that they act on.
+func (f *fixture) noAnswer(err, want error, doing string) {
+	f.Helper()
+	f.failed(err, want, doing)
+	if answer := kind(err); answer != errOther {
+		f.Fatalf("%s: %v; want an error that is not %q too, because callers act on that", doing, err, answer)
 	}
 }
 

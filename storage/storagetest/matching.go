@@ -17,6 +17,7 @@ var matchChecks = []check{
 	{"an empty field is not indexed", matchUnindexed},
 	{"the index follows a changed subject and sid", matchChanged},
 	{"DeleteMatching leaves out what has expired", matchExpired},
+	{"an index lasts as long as the last of its records", indexLasts},
 	{"DeleteMatching removes many", matchMany},
 }
 
@@ -148,7 +149,27 @@ func matchExpired(f *fixture) {
 	f.clock.advance(lifetime)
 	f.removeMatching(storage.Match{SID: "s1"})
 	f.removeMatching(storage.Match{Subject: "alice"})
-	f.absent("again")
+	f.expired("again")
+}
+
+// indexLasts saves the record that expires first last, and has another live longer than
+// it was created for.
+func indexLasts(f *fixture) {
+	long := f.owned("long", "alice", "s1")
+	moved := f.record("moved")
+	moved.Subject, moved.SID, moved.Expiry = "bob", "s2", f.clock.Now().Add(lifetime/2)
+	moved = f.save(moved)
+	moved.Expiry = long.Expiry
+	moved = f.save(moved)
+	for _, of := range []storage.Record{long, moved} {
+		brief := f.record("brief, of " + of.ID)
+		brief.Subject, brief.SID = of.Subject, of.SID
+		brief.Expiry = f.clock.Now().Add(lifetime / 4)
+		f.save(brief)
+	}
+	f.clock.advance(lifetime * 3 / 4)
+	f.removeMatching(storage.Match{Subject: "alice"}, long)
+	f.removeMatching(storage.Match{SID: "s2"}, moved)
 }
 
 // matchMany uses more records than any reasonable batch.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -209,6 +210,39 @@ var recordMutants = []mutant{
 			return saved, err
 		}
 	}, "bad records are refused"),
+
+	faulty("never expires", func(b *broken) {
+		b.load = func(_ context.Context, id string) (storage.Record, error) {
+			b.sound.mu.Lock()
+			defer b.sound.mu.Unlock()
+			r, ok := b.sound.records[id]
+			if !ok {
+				return r, storage.ErrNotFound
+			}
+			return r, nil
+		}
+	}, "a record is absent from its expiry on", "expiry moves with a save"),
+
+	faulty("goes by the clock of the system", func(b *broken) { b.sound.now = time.Now },
+		"a record is absent from its expiry on", "an expired record can only be created anew"),
+
+	faulty("takes a time to live of more than 30 days for a date", func(b *broken) {
+		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
+			saved, err := b.sound.Save(ctx, r)
+			return b.rewrite(saved, err, func(saved *storage.Record) {
+				if saved.Expiry.Sub(b.sound.now()) > 30*24*time.Hour {
+					saved.Expiry = b.sound.now()
+				}
+			})
+		}
+	}, "a record may live for years"),
+
+	faulty("counts revisions in a byte", func(b *broken) {
+		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
+			saved, err := b.sound.Save(ctx, r)
+			return b.rewrite(saved, err, func(saved *storage.Record) { saved.Revision %= 1 << 8 })
+		}
+	}, "revisions count on beyond a byte"),
 }
 
 // rewrite changes what has just been stored.
@@ -325,6 +359,31 @@ var matchMutants = []mutant{
 		}
 	}, "the index follows a changed subject and sid", "random calls are answered as the contract says"),
 
+	faulty("has an index that ends with the record that was saved last", func(b *broken) {
+		ends := map[string]time.Time{}
+		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
+			ends["subject "+r.Subject], ends["sid "+r.SID] = r.Expiry, r.Expiry
+			return b.sound.Save(ctx, r)
+		}
+		b.delMatching = func(ctx context.Context, m storage.Match) ([]storage.Record, error) {
+			now := b.sound.now()
+			if m.Subject != "" && !now.Before(ends["subject "+m.Subject]) || m.SID != "" && !now.Before(ends["sid "+m.SID]) {
+				return nil, nil
+			}
+			return b.sound.DeleteMatching(ctx, m)
+		}
+	}, "an index lasts as long as the last of its records"),
+
+	faulty("deletes by prefix", func(b *broken) {
+		b.del = func(ctx context.Context, id string) (storage.Record, error) {
+			r, err := b.sound.Delete(ctx, id)
+			b.sound.mu.Lock()
+			defer b.sound.mu.Unlock()
+			maps.DeleteFunc(b.sound.records, func(other string, _ storage.Record) bool { return strings.HasPrefix(other, id) })
+			return r, err
+		}
+	}, "Delete leaves the neighbours of an ID"),
+
 	faulty("stops after a batch", func(b *broken) {
 		b.list = func(ctx context.Context, m storage.Match) ([]storage.Record, error) {
 			found, err := b.sound.List(ctx, m)
@@ -434,6 +493,27 @@ var dataMutants = []mutant{
 		}
 	}, "the bytes that List hands out do not change", "the bytes of a revocation do not change"),
 
+	faulty("hands out the same slice again", func(b *broken) {
+		records := make([]storage.Record, 0, 1)
+		b.delMatching = func(ctx context.Context, m storage.Match) ([]storage.Record, error) {
+			removed, err := b.sound.DeleteMatching(ctx, m)
+			return append(records[:0], removed...), err
+		}
+		enqueued := make([]storage.Revocation, 0, 1)
+		b.delMatchingAndEnqueue = func(ctx context.Context, m storage.Match, lease time.Duration) ([]storage.Revocation, error) {
+			removed, err := b.sound.DeleteMatchingAndEnqueue(ctx, m, lease)
+			return append(enqueued[:0], removed...), err
+		}
+	}, "the records handed out do not change", "the revocations handed out do not change"),
+
+	faulty("claims into the same slice again", func(b *broken) {
+		claimed := make([]storage.Revocation, 0, 1)
+		b.claim = func(ctx context.Context, tenant string, n int, lease time.Duration) ([]storage.Revocation, error) {
+			due, err := b.sound.Claim(ctx, tenant, n, lease)
+			return append(claimed[:0], due...), err
+		}
+	}, "the revocations handed out do not change"),
+
 	faulty("leaves room behind the bytes", func(b *broken) {
 		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
 			saved, err := b.sound.Save(ctx, r)
@@ -475,6 +555,31 @@ var contextMutants = []mutant{
 		b.claim = func(ctx context.Context, tenant string, n int, lease time.Duration) ([]storage.Revocation, error) {
 			claimed, _ := b.sound.Claim(context.WithoutCancel(ctx), tenant, n, lease)
 			return claimed, ctx.Err()
+		}
+	}, "a cancelled context has no effect", "a passed deadline has no effect"),
+
+	faulty("counts whatever the context says", func(b *broken) {
+		b.count = func(ctx context.Context, tenant string) (storage.RevocationCount, error) {
+			return b.sound.CountRevocations(context.WithoutCancel(ctx), tenant)
+		}
+	}, "a cancelled context has no effect", "a passed deadline has no effect"),
+
+	faulty("says of every failure that there is no record", func(b *broken) {
+		b.load = func(ctx context.Context, id string) (storage.Record, error) {
+			r, err := b.sound.Load(ctx, id)
+			if err != nil {
+				err = errors.Join(storage.ErrNotFound, err)
+			}
+			return r, err
+		}
+	}, "a cancelled context has no effect", "a passed deadline has no effect"),
+
+	faulty("says of every failure of the queue that another was faster", func(b *broken) {
+		b.complete = func(ctx context.Context, d storage.Revocation) error {
+			if err := b.sound.Complete(ctx, d); err != nil {
+				return errors.Join(storage.ErrConflict, err)
+			}
+			return nil
 		}
 	}, "a cancelled context has no effect", "a passed deadline has no effect"),
 
@@ -591,6 +696,30 @@ var queueMutants = []mutant{
 			return b.sound.Enqueue(ctx, r, lease)
 		}
 	}, "a revocation is there once the record is not"),
+
+	faulty("deletes, then enqueues, at once", func(b *broken) {
+		b.delAndEnqueue = func(ctx context.Context, id string, lease time.Duration) (storage.Revocation, error) {
+			r, err := b.sound.Delete(ctx, id)
+			if err != nil {
+				return storage.Revocation{}, err
+			}
+			return b.sound.Enqueue(ctx, r, lease)
+		}
+	}, "a context cancelled between two steps loses no revocation"),
+
+	faulty("deletes all, then enqueues", func(b *broken) {
+		b.delMatchingAndEnqueue = func(ctx context.Context, m storage.Match, lease time.Duration) (enqueued []storage.Revocation, err error) {
+			removed, err := b.sound.DeleteMatching(ctx, m)
+			for _, r := range removed {
+				d, err := b.sound.Enqueue(ctx, r, lease)
+				if err != nil {
+					return enqueued, err
+				}
+				enqueued = append(enqueued, d)
+			}
+			return enqueued, err
+		}
+	}, "a context cancelled between two steps loses no revocation"),
 
 	faulty("stops between the record and the revocation", func(b *broken) {
 		b.delAndEnqueue = func(ctx context.Context, id string, lease time.Duration) (storage.Revocation, error) {

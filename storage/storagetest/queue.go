@@ -29,7 +29,9 @@ var queueChecks = []check{
 	{"revocations and records do not mix", revocationsApart},
 	{"revocations of any size and content", anyRevocation},
 	{"the bytes of a revocation do not change", revocationsStable},
+	{"the revocations handed out do not change", handedOutStable},
 	{"a context cancelled meanwhile loses no revocation", cancelledRemoval},
+	{"a context cancelled between two steps loses no revocation", cancelledBetween},
 	{"DeleteMatchingAndEnqueue and Claim take many", enqueueMany},
 }
 
@@ -405,6 +407,30 @@ func revocationsStable(f *fixture) {
 	}
 }
 
+// handedOutStable checks that what a method has returned does not change when it is called
+// again.
+func handedOutStable(f *fixture) {
+	first, second := f.owned("a", "alice", "s1"), f.owned("b", "bob", "s2")
+	enqueued, err := f.queue().DeleteMatchingAndEnqueue(f.ctx, storage.Match{Subject: "alice"}, lease)
+	if err != nil {
+		f.Fatalf("DeleteMatchingAndEnqueue: %v", err)
+	}
+	want := f.fresh(first)
+	f.enqueued(storage.Match{Subject: "bob"}, second)
+	f.sameRevocations(enqueued, []storage.Revocation{want}, "DeleteMatchingAndEnqueue, after another call,")
+
+	f.clock.advance(lease)
+	claimed, err := f.queue().Claim(f.ctx, "", 1, lease)
+	if err != nil || len(claimed) != 1 {
+		f.Fatalf("Claim: %d revocations, %v", len(claimed), err)
+	}
+	was := slices.Clone(claimed)
+	if _, err := f.queue().Claim(f.ctx, "", 1, lease); err != nil {
+		f.Fatalf("Claim: %v", err)
+	}
+	f.sameRevocations(claimed, was, "Claim, after another call,")
+}
+
 // enqueueMany uses more records, and then revocations, than any reasonable batch.
 func enqueueMany(f *fixture) {
 	alices, bobs := f.many(600)
@@ -426,22 +452,41 @@ func cancelledRemoval(f *fixture) {
 		r := f.save(f.record(fmt.Sprint("record ", i)))
 		ctx, cancel := context.WithCancel(f.ctx)
 		timer := time.AfterFunc(time.Duration(i)*20*time.Microsecond, cancel)
-		var err error
-		if i%2 == 0 {
-			_, err = f.queue().DeleteAndEnqueue(ctx, r.ID, lease)
-		} else {
-			_, err = f.queue().DeleteMatchingAndEnqueue(ctx, storage.Match{SID: r.SID}, lease)
-		}
+		f.removesWhole(ctx, r, i%2 == 0)
 		timer.Stop()
 		cancel()
-		if !mayAnswerACancelled(err) {
-			f.Fatalf("a removal whose context is cancelled meanwhile: %v; want nil, context.Canceled or storage.ErrNotReplicated", err)
+	}
+}
+
+// cancelledBetween is for stores that take two steps: it cancels the removal when the
+// store looks at its context for the first time, for the second, and so on.
+func cancelledBetween(f *fixture) {
+	for look := range 8 {
+		for _, matching := range []bool{false, true} {
+			r := f.save(f.record(fmt.Sprint("record ", look, matching)))
+			ctx := cancelAtLook(f.ctx, look)
+			f.removesWhole(ctx, r, matching)
+			ctx.cancel()
 		}
-		if _, err := f.store.Delete(f.ctx, r.ID); err == nil {
-			continue
-		}
-		if _, err := f.queue().Enqueue(f.ctx, r, lease); !errors.Is(err, storage.ErrConflict) {
-			f.Fatalf("neither the record nor the revocation is there after a removal that was cancelled: Enqueue: %v; want %q", err, storage.ErrConflict)
-		}
+	}
+}
+
+// removesWhole removes r with a context that is cancelled meanwhile.
+func (f *fixture) removesWhole(ctx context.Context, r storage.Record, matching bool) {
+	f.Helper()
+	var err error
+	if matching {
+		_, err = f.queue().DeleteMatchingAndEnqueue(ctx, storage.Match{SID: r.SID}, lease)
+	} else {
+		_, err = f.queue().DeleteAndEnqueue(ctx, r.ID, lease)
+	}
+	if !mayAnswerACancelled(err) {
+		f.Fatalf("a removal whose context is cancelled meanwhile: %v; want nil, context.Canceled or storage.ErrNotReplicated", err)
+	}
+	if _, err := f.store.Delete(f.ctx, r.ID); err == nil {
+		return
+	}
+	if _, err := f.queue().Enqueue(f.ctx, r, lease); !errors.Is(err, storage.ErrConflict) {
+		f.Fatalf("neither the record nor the revocation is there after a removal that was cancelled: Enqueue: %v; want %q", err, storage.ErrConflict)
 	}
 }

@@ -12,9 +12,11 @@ var recordChecks = []check{
 	{"a record comes back as it was saved", roundTrip},
 	{"a save replaces all but the ID", overwrite},
 	{"revisions count up from one", revisions},
+	{"revisions count on beyond a byte", manyRevisions},
 	{"an old or future revision is a conflict", wrongRevision},
 	{"a second create is a conflict", createTwice},
 	{"a record is absent from its expiry on", expiryBoundary},
+	{"a record may live for years", longLife},
 	{"expiry moves with a save", expiryMoves},
 	{"an expired record can only be created anew", afterExpiry},
 	{"a deleted record does not come back", noResurrection},
@@ -74,6 +76,16 @@ func revisions(f *fixture) {
 	}
 }
 
+// manyRevisions is for stores that answer fast: at a minute each, a session that is in
+// use has as many in five hours.
+func manyRevisions(f *fixture) {
+	r := f.record("a")
+	for range upTo(300) {
+		r = f.save(r)
+	}
+	f.present(r)
+}
+
 func wrongRevision(f *fixture) {
 	first := f.save(f.record("a"))
 	second := f.save(first)
@@ -103,11 +115,24 @@ func expiryBoundary(f *fixture) {
 	f.clock.advance(lifetime - time.Millisecond)
 	f.present(r)
 	f.clock.advance(time.Millisecond)
-	f.absent("a")
+	f.expired("a")
 	_, err := f.store.Delete(f.ctx, "a")
 	f.failed(err, storage.ErrNotFound, "Delete of an expired record")
 	f.clock.advance(lifetime)
-	f.absent("a")
+	f.expired("a")
+}
+
+// longLife is for stores that count the time to live in few bits, or take a long one for
+// a date.
+func longLife(f *fixture) {
+	const year = 365 * 24 * time.Hour
+	r := f.record("a")
+	r.Expiry = f.clock.Now().Add(2 * year)
+	r = f.save(f.save(r))
+	f.present(r)
+	f.clock.advance(year)
+	f.present(r)
+	f.removeMatching(storage.Match{Subject: r.Subject, SID: r.SID}, r)
 }
 
 func expiryMoves(f *fixture) {
@@ -121,11 +146,11 @@ func expiryMoves(f *fixture) {
 	f.clock.advance(lifetime/2 - time.Millisecond)
 	f.present(shorter)
 	f.clock.advance(time.Millisecond)
-	f.absent("shorter")
+	f.expired("shorter")
 	f.clock.advance(lifetime)
 	f.present(longer)
 	f.clock.advance(lifetime / 2)
-	f.absent("longer")
+	f.expired("longer")
 }
 
 func afterExpiry(f *fixture) {
