@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -57,6 +58,32 @@ func TestALinkIsNeitherFollowedNorChanged(t *testing.T) {
 	info, err := os.Stat(target)
 	require.NoError(t, err)
 	assert.Equal(t, os.FileMode(0o644), info.Mode(), "what a link leads to is not ours to change")
+}
+
+// Two programs may start at once, and the other makes the directory.
+func TestADirectoryThatIsMadeMeanwhileIsNoLink(t *testing.T) {
+	real, err := filepath.EvalSymlinks(t.TempDir())
+	require.NoError(t, err)
+	dir := filepath.Join(real, "new")
+	var others sync.WaitGroup
+	defer others.Wait()
+	stop := make(chan struct{})
+	defer close(stop)
+	others.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				_, _ = os.Mkdir(dir, 0o700), os.Remove(dir)
+			}
+		}
+	})
+	for range 5_000 {
+		name, err := Resolve(filepath.Join(dir, "secrets"))
+		require.NoError(t, err)
+		require.Equal(t, filepath.Join(dir, "secrets"), name)
+	}
 }
 
 func TestNobodyWaitsForAPipe(t *testing.T) {

@@ -117,7 +117,8 @@ func resolveDir(dir string) (string, error) {
 	if !errors.Is(err, fs.ErrNotExist) || filepath.Dir(dir) == dir {
 		return real, err
 	}
-	if _, linkErr := os.Lstat(dir); linkErr == nil {
+	// If it is there by now and no link, another program has just made it.
+	if info, linkErr := os.Lstat(dir); linkErr == nil && info.Mode().Type() == fs.ModeSymlink {
 		return "", fmt.Errorf("%s is a symbolic link that leads nowhere: remove it, or make what it leads to: %w", dir, err)
 	}
 	parent, err := resolveDir(filepath.Dir(dir))
