@@ -125,7 +125,9 @@ func TestRoleWithoutTheRightToCreate(t *testing.T) {
 	require.NoError(t, s.Notify(t.Context(), "id"))
 
 	opts.Prefix = freshPrefix()
-	assert.ErrorContains(t, newStore(t, pool, opts).Migrate(t.Context()), "permission denied for schema "+opts.Schema)
+	err = newStore(t, pool, opts).Migrate(t.Context())
+	assert.ErrorContains(t, err, "permission denied for schema "+opts.Schema)
+	assert.ErrorContains(t, err, "Migrate needs a role that may create tables")
 }
 
 func TestSchemaIsAsReviewed(t *testing.T) {

@@ -138,14 +138,15 @@ func alive(ctx context.Context, conn *pgx.Conn, patience time.Duration) error {
 	return nil
 }
 
-// hear calls ended for each notice until the one that is awaited arrives.
+// hear calls ended for each notice until the one that is awaited arrives; "" waits for
+// none.
 func hear(ctx context.Context, conn *pgx.Conn, awaited string, ended func(id string)) error {
 	for {
 		notice, err := conn.WaitForNotification(ctx)
 		if err != nil {
 			return err
 		}
-		if notice.Payload == awaited {
+		if awaited != "" && notice.Payload == awaited {
 			return nil
 		}
 		if id, err := encoding.DecodeString(notice.Payload); err == nil {

@@ -59,6 +59,27 @@ func TestNoticesStayWithinThePrefix(t *testing.T) {
 	require.NoError(t, mine.Notify(t.Context(), "a", "b\x00\xff'\"", ""))
 	assert.Equal(t, "a", receive(t, l.heard))
 	assert.Equal(t, "b\x00\xff'\"", receive(t, l.heard))
+	assert.Empty(t, receive(t, l.heard), "the ID may be empty")
+}
+
+// Whoever may connect to the database may send a notice on any channel.
+func TestAStrangersNoticeEndsNoListener(t *testing.T) {
+	pool := newPool(t)
+	s := newStore(t, pool, Options{})
+	l := listen(t, s)
+	for _, payload := range []string{"", "?", probeMark + "0", "no base64!"} {
+		execute(t, pool, `SELECT pg_notify($1, $2)`, s.names.channel, payload)
+	}
+	require.NoError(t, s.Notify(t.Context(), "a"))
+	for heard := ""; heard != "a"; {
+		select {
+		case heard = <-l.heard:
+		case err := <-l.result:
+			require.FailNow(t, "Listen ended", "%v", err)
+		case <-time.After(10 * time.Second):
+			require.FailNow(t, "nothing came")
+		}
+	}
 }
 
 // The connection is Listen's own: it leaves the pool whole, and nothing behind.

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -11,7 +12,7 @@ import (
 
 // What the package documentation says.
 const (
-	documentedCommands        = "GET MGET EXISTS ZRANGE ZRANGEBYSCORE EVAL EVALSHA PUBLISH SUBSCRIBE"
+	documentedCommands        = "GET MGET EXISTS ZCARD ZRANGE ZRANGEBYSCORE EVAL EVALSHA PUBLISH SUBSCRIBE"
 	documentedScriptCommands  = "SET DEL SETRANGE GETRANGE PEXPIRE PTTL ZADD ZREM ZSCORE"
 	documentedClientCommands  = "PING HELLO"
 	documentedClusterCommands = "CLUSTER|SLOTS COMMAND"
@@ -29,6 +30,13 @@ func allow(t testing.TB, s *server, prefix string) {
 }
 
 func TestTheDocumentedPermissionsSuffice(t *testing.T) {
+	documentation, err := os.ReadFile("doc.go")
+	require.NoError(t, err)
+	words := strings.FieldsFunc(string(documentation), func(r rune) bool { return r < 'A' || r > 'Z' })
+	for _, command := range strings.Fields(strings.ReplaceAll(documentedCommands+" "+documentedScriptCommands+" "+
+		documentedClientCommands+" "+documentedClusterCommands+" "+documentedWaitCommands, "|", " ")) {
+		assert.Contains(t, words, command, "doc.go")
+	}
 	prefix := newPrefix()
 	allow(t, theServer(t), prefix)
 	for _, node := range theCluster(t).nodes {

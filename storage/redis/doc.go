@@ -64,7 +64,7 @@
 // revoked. Do not use a server that is also a cache.
 //
 // An ACL user needs the keys and channels that begin with Options.Prefix
-// (~passport:* and &passport:*), the commands GET, MGET, EXISTS, ZRANGE,
+// (~passport:* and &passport:*), the commands GET, MGET, EXISTS, ZCARD, ZRANGE,
 // ZRANGEBYSCORE, EVAL, EVALSHA, PUBLISH and SUBSCRIBE, those that the scripts use
 // (SET, DEL, SETRANGE, GETRANGE, PEXPIRE, PTTL, ZADD, ZREM and ZSCORE), and those of
 // the client (PING and HELLO; with a Cluster

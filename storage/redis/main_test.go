@@ -126,6 +126,10 @@ func liveOut(t testing.TB, s *Store, clock *clock) {
 	require.NoError(t, err)
 	require.NoError(t, s.Notify(ctx, "a", "b"))
 
+	count, err := s.CountRevocations(ctx, "")
+	require.NoError(t, err)
+	assert.Equal(t, 3, count.Pending)
+
 	clock.advance(time.Minute)
 	revocations, err := s.Claim(ctx, "", 10, time.Minute)
 	require.NoError(t, err)
