@@ -18,7 +18,7 @@ var addr = redis.ServerAddr
 // removes it and, in the same step, notes the token that is still to be revoked.
 func Example() {
 	ctx := context.Background()
-	client := goredis.NewClient(&goredis.Options{Addr: addr()})
+	client := goredis.NewClient(&goredis.Options{Addr: addr(), ContextTimeoutEnabled: true})
 	defer client.Close()
 
 	store, err := redis.New(client, redis.Options{Prefix: "example:"})

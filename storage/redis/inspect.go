@@ -61,6 +61,11 @@ var (
 		Why:    "The store needs Redis 6.2 or later.",
 		Remedy: "Update the server.",
 	}
+	foundPatience = storage.Finding{
+		ID: "redis.context-timeout", Severity: storage.Warning,
+		Why:    "A server that does not answer holds up a request for as long as the client's time-outs and retries allow, and not for the 1.5 seconds that package passport gives it.",
+		Remedy: "Set ContextTimeoutEnabled of the client's options.",
+	}
 	foundUnknown = storage.Finding{
 		ID: "redis.unknown", Severity: storage.Note,
 		Why:    "The settings of the server could not be read, so nothing is known of its durability and eviction.",
@@ -71,13 +76,34 @@ var (
 // Inspect implements [storage.Inspector] by INFO and CONFIG GET, on each primary of a
 // Cluster. Without permission for them, it reports a Note.
 func (s *Store) Inspect(ctx context.Context) ([]storage.Finding, error) {
+	found := s.inspectClient()
 	cluster, ok := s.client.(*redis.ClusterClient)
 	if !ok {
-		return s.inspect(ctx, s.client)
+		ofServer, err := s.inspect(ctx, s.client)
+		return append(found, ofServer...), err
 	}
+	ofNodes, err := s.inspectNodes(ctx, cluster)
+	return append(found, ofNodes...), err
+}
+
+// inspectClient looks at what the program has set up.
+func (s *Store) inspectClient() []storage.Finding {
+	respected := true // by a client that does not say
+	switch c := s.client.(type) {
+	case *redis.Client:
+		respected = c.Options().ContextTimeoutEnabled
+	case *redis.ClusterClient:
+		respected = c.Options().ContextTimeoutEnabled
+	}
+	if respected {
+		return nil
+	}
+	return []storage.Finding{foundWith(foundPatience, "ContextTimeoutEnabled is false")}
+}
+
+func (s *Store) inspectNodes(ctx context.Context, cluster *redis.ClusterClient) (all []storage.Finding, err error) {
 	var mu sync.Mutex
-	var all []storage.Finding
-	err := cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+	err = cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
 		found, err := s.inspect(ctx, node)
 		mu.Lock()
 		defer mu.Unlock()

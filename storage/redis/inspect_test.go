@@ -23,7 +23,7 @@ func inspectServer(t *testing.T, lines ...string) []string {
 	s, err := startServer(lines...)
 	require.NoError(t, err)
 	t.Cleanup(s.remove)
-	client := redis.NewClient(&redis.Options{Addr: s.addr})
+	client := redis.NewClient(&redis.Options{Addr: s.addr, ContextTimeoutEnabled: true})
 	t.Cleanup(func() { assert.NoError(t, client.Close()) })
 	found, err := newStore(t, client, Options{}).Inspect(t.Context())
 	require.NoError(t, err)
@@ -59,7 +59,7 @@ func TestInspectFindsReplication(t *testing.T) {
 	t.Cleanup(replica.remove)
 	stores := map[*server]*Store{}
 	for _, s := range []*server{primary, replica} {
-		client := redis.NewClient(&redis.Options{Addr: s.addr})
+		client := redis.NewClient(&redis.Options{Addr: s.addr, ContextTimeoutEnabled: true})
 		t.Cleanup(func() { assert.NoError(t, client.Close()) })
 		stores[s] = newStore(t, client, Options{})
 	}
@@ -96,13 +96,31 @@ func TestInspectLeavesToTheStoreWhatItWaitsFor(t *testing.T) {
 	assert.Equal(t, []string{"redis.failover"}, findingIDs(lax.inspectConfig(&replicas{fsync: true})))
 }
 
+// A server that hangs holds up a request for longer than it should be.
+func TestInspectFindsAClientThatIgnoresDeadlines(t *testing.T) {
+	for _, client := range []redis.UniversalClient{theServer(t).client(t), theCluster(t).client(t)} {
+		found, err := newStore(t, client, Options{}).Inspect(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, "redis.context-timeout", findingIDs(found)[0])
+		assert.NotContains(t, findingIDs(found)[1:], "redis.context-timeout", "it is one client")
+	}
+	one := newClient(t, &redis.Options{Addr: theServer(t).addr, ContextTimeoutEnabled: true})
+	all := redis.NewClusterClient(&redis.ClusterOptions{Addrs: theCluster(t).addrs(), ContextTimeoutEnabled: true})
+	t.Cleanup(func() { _ = all.Close() })
+	for _, client := range []redis.UniversalClient{one, all} {
+		found, err := newStore(t, client, Options{}).Inspect(t.Context())
+		require.NoError(t, err)
+		assert.NotContains(t, findingIDs(found), "redis.context-timeout")
+	}
+}
+
 // A user with the rights that the documentation lists may not read settings. That is
 // said, and no more.
 func TestInspectWithoutRights(t *testing.T) {
 	s, err := startServer("maxmemory 100mb", "user limited on >pass ~* &* +@all -info -config")
 	require.NoError(t, err)
 	t.Cleanup(s.remove)
-	client := redis.NewClient(&redis.Options{Addr: s.addr, Username: "limited", Password: "pass"})
+	client := redis.NewClient(&redis.Options{Addr: s.addr, Username: "limited", Password: "pass", ContextTimeoutEnabled: true})
 	t.Cleanup(func() { assert.NoError(t, client.Close()) })
 	found, err := newStore(t, client, Options{}).Inspect(t.Context())
 	require.NoError(t, err)
