@@ -4,18 +4,27 @@ package filelock
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"slices"
 	"syscall"
 
 	"github.com/passport-go/passport/internal/privatefile"
 )
+
+// flock is replaced by a test.
+var flock = syscall.Flock
+
+// noLocks are the errors of file systems that have no locks: NFS without its lock
+// service, Lustre without the option flock, some shared folders.
+var noLocks = []error{syscall.ENOLCK, syscall.ENOSYS, syscall.ENOTSUP, syscall.EOPNOTSUPP}
 
 func lock(path string) (*os.File, error) {
 	file, err := privatefile.Open(path, os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, err
 	}
-	err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	err = flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if err == nil {
 		return file, nil
 	}
@@ -23,5 +32,9 @@ func lock(path string) (*os.File, error) {
 	if errors.Is(err, syscall.EWOULDBLOCK) || errors.Is(err, syscall.EINTR) {
 		return nil, errHeld
 	}
-	return nil, &os.PathError{Op: "flock", Path: path, Err: err}
+	err = &os.PathError{Op: "flock", Path: path, Err: err}
+	if slices.ContainsFunc(noLocks, func(none error) bool { return errors.Is(err, none) }) {
+		return nil, fmt.Errorf("the file system has no locks: use a path on another one, such as a local disk: %w (%w)", errors.ErrUnsupported, err)
+	}
+	return nil, err
 }

@@ -1,0 +1,32 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
+package filelock
+
+import (
+	"errors"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Without a lock, updates of another process would be lost.
+func TestAFileSystemWithoutLocksIsSaid(t *testing.T) {
+	t.Cleanup(func() { flock = syscall.Flock })
+	path := filepath.Join(t.TempDir(), "lock")
+	for _, refused := range []syscall.Errno{syscall.ENOLCK, syscall.ENOSYS, syscall.ENOTSUP, syscall.EOPNOTSUPP} {
+		flock = func(int, int) error { return refused }
+		_, err := New(path, time.Minute).Acquire(t.Context())
+		require.ErrorIs(t, err, refused)
+		require.ErrorIs(t, err, errors.ErrUnsupported)
+		assert.ErrorContains(t, err, path)
+		assert.ErrorContains(t, err, "use a path on another one")
+	}
+	flock = syscall.Flock
+	release, err := New(path, time.Minute).Acquire(t.Context())
+	require.NoError(t, err)
+	release()
+}
