@@ -28,8 +28,8 @@ const startTime = 2 * time.Second
 // Windows Subsystem for Linux.
 //
 // The browser does not inherit variables that a launcher (Steam, an AppImage) set
-// for the program, such as LD_LIBRARY_PATH and LD_PRELOAD, because it needs other
-// libraries. Any user of the machine can see the command line.
+// for the program, such as LD_LIBRARY_PATH, LD_PRELOAD and PYTHONHOME, because it needs
+// other libraries. Any user of the machine can see the command line.
 //
 // ErrNoBrowser: none could be opened. In an SSH session without a display, the
 // error says so.

@@ -15,6 +15,7 @@ var forTheProgramAlone = []string{
 	"LD_LIBRARY_PATH", "LD_PRELOAD", "LD_AUDIT",
 	"DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES", "DYLD_FRAMEWORK_PATH",
 	"APPDIR", "APPIMAGE", "ARGV0", "OWD",
+	"PYTHONHOME", "PYTHONPATH", // a launcher's own Python; some browsers, and commands that open one, run in the system's
 }
 
 // originals are where launchers (Steam, PyInstaller) save the original values.

@@ -17,7 +17,7 @@ func TestWhatALauncherHasSetIsNotHandedOn(t *testing.T) {
 	for name, test := range map[string]struct{ env, want []string }{
 		"nothing": {[]string{"PATH=" + system, "HOME=" + dir, "EMPTY="}, []string{"PATH=" + system, "HOME=" + dir, "EMPTY="}},
 		"libraries": {
-			[]string{"LD_LIBRARY_PATH=x", "LD_PRELOAD=overlay.so", "LD_AUDIT=y", "DYLD_INSERT_LIBRARIES=z", "LANG=C"},
+			[]string{"LD_LIBRARY_PATH=x", "LD_PRELOAD=overlay.so", "LD_AUDIT=y", "DYLD_INSERT_LIBRARIES=z", "PYTHONHOME=p", "PYTHONPATH=q", "LANG=C"},
 			[]string{"LANG=C"},
 		},
 		"an AppImage": {

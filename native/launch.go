@@ -45,8 +45,10 @@ type launch struct {
 	browser []string // the names of its cookies, once it has reached the second page
 }
 
-// launchLife is how long the browser keeps the cookie: as long as the longest wait.
-const launchLife = longestLogin
+// launchLife is how long the browser keeps the cookie. That is longer than a login, so
+// that a browser which comes back after the machine has slept, or its clock was put
+// right, is not taken for another.
+const launchLife = 24 * time.Hour
 
 var (
 	errAnotherUser  = errors.New("native: another user of this machine has requested the page that was meant for the browser")

@@ -68,6 +68,7 @@ func TestTheFirstPagesAreRedirectsThatNobodyKeeps(t *testing.T) {
 		cookie := first.header.Get("Set-Cookie")
 		assert.Contains(t, cookie, "HttpOnly")
 		assert.Contains(t, cookie, "SameSite=Lax")
+		assert.Contains(t, cookie, "Max-Age=86400", "a browser is the same one after a night's sleep")
 		assert.True(t, strings.HasPrefix(second.header.Get("Location"), d.auth.URL+want))
 		assert.NotContains(t, first.header.Get("Location")+second.header.Get("Location"), strings.Split(strings.SplitN(cookie, "=", 2)[1], ";")[0])
 	}
