@@ -52,7 +52,7 @@ func (p *Passport) beginLogin(ctx context.Context, o passport.LoginOptions) (add
 			return "", begun, err
 		}
 		noted := false
-		_, err = p.state.update(ctx, func(now *state) {
+		err = p.state.update(ctx, func(now *state) {
 			if noted = now.Logout == s.Logout; !noted { // and the login would be none any more
 				return
 			}

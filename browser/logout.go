@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/passport-go/passport"
@@ -89,31 +90,47 @@ func (p *Passport) newLogout() string { return logoutstate.New("", p.c.Now()) }
 // the engine retries until it does. name is the logout's, and taken the result of
 // takeSession.
 func (p *Passport) signOut(ctx context.Context, name string, taken bool) (passport.Logout, error) {
-	p.note(ctx, "a logout is not noted as unfinished, so the next login may ask for nothing",
-		func(ctx context.Context) error { return p.stopLogins(ctx, name) })
+	noted := make(chan struct{})
+	p.work.Go(func() { // while the auth domain takes its time over the revocation
+		defer close(noted)
+		p.note(ctx, "a logout is not noted as unfinished, so the next login may ask for nothing", func(ctx context.Context) error {
+			if err := p.stopLogins(ctx, name); err != nil {
+				return err
+			}
+			return p.sessions.noted(name)
+		})
+	})
 	l, err := p.endSession(ctx, taken)
+	<-noted
 	p.note(ctx, "a logout's return will not be recognised", func(ctx context.Context) error {
 		return p.state.ofLogout(ctx, name, func(s *state) { s.Logout, s.Provisional = l.State.Reveal(), name })
 	})
 	return l, err
 }
 
-// stopLogins records a logout, and stops the logins that began before it, in any tab and
-// at any stage.
+// stopLogins notes a logout, and stops the logins that began before it, in any tab and
+// at any stage. Only what the engine has stopped is forgotten.
 func (p *Passport) stopLogins(ctx context.Context, name string) error {
-	s, err := p.state.load(ctx)
-	if err == nil && len(s.Logins) > 0 {
-		_, _, err = p.engine.EndBrowserSession(ctx, passport.BrowserState{Logins: s.browser().Logins})
-	}
-	if err != nil {
-		return err
-	}
-	_, err = p.state.update(ctx, func(now *state) {
-		if now.Logout != name {
-			*now = state{Logout: name}
+	var stopped []string
+	for {
+		var open []string
+		err := p.state.update(ctx, func(now *state) {
+			switch {
+			case now.Logout == name, now.Provisional == name: // it is noted
+			case len(now.Logins) == 0, slices.Equal(now.Logins, stopped):
+				*now = state{Logout: name}
+			default:
+				open = now.Logins
+			}
+		})
+		if err != nil || open == nil {
+			return err
 		}
-	})
-	return err
+		if _, _, err := p.engine.EndBrowserSession(ctx, passport.BrowserState{Logins: state{Logins: open}.browser().Logins}); err != nil {
+			return err
+		}
+		stopped = open
+	}
 }
 
 func (p *Passport) endSession(ctx context.Context, taken bool) (passport.Logout, error) {

@@ -27,10 +27,11 @@ type sessions struct {
 	tenant *envelope.Tenant
 	now    func() time.Time
 
-	mu    sync.Mutex
-	known map[string]bool // IDs of sessions that this tab has seen; see Listen
-	last  string          // the last one that it has seen, or empty
-	held  *held           // or nil
+	mu       sync.Mutex
+	known    map[string]bool // IDs of sessions that this tab has seen; see Listen
+	last     string          // the last one that it has seen, or empty
+	held     *held           // or nil
+	progress progress
 }
 
 var (
@@ -42,10 +43,6 @@ var (
 
 // currentID stands for the current session, whichever it is.
 const currentID = "current"
-
-// takenID stands for the session that a logout has removed from its place, but not
-// ended in the store yet. The engine loads it, so it is an ID of the tenant.
-func (s *sessions) takenID() string { return s.tenant.ID(storage.KindSession, "taken") }
 
 // beside is stored beside a session: the data that the JavaScript SDK's format has no
 // place for.
@@ -252,7 +249,7 @@ func (s *sessions) Delete(ctx context.Context, id string) (storage.Record, error
 // DeleteAndEnqueue implements storage.RevocationQueue.
 func (s *sessions) DeleteAndEnqueue(ctx context.Context, id string, lease time.Duration) (storage.Revocation, error) {
 	if id == s.takenID() {
-		return s.CompleteSignOut(ctx, s.taken, lease)
+		return s.endTaken(ctx, lease)
 	}
 	for {
 		u, b, found, err := s.find(ctx, id)
@@ -455,16 +452,6 @@ func expiryOf(t envelope.Tokens) time.Time {
 		return time.Time{}
 	}
 	return time.Unix(t.ExpiresAt, 0)
-}
-
-// taken returns the record of a session that a logout has removed from its place.
-func (s *sessions) taken(u localstorage.User) (storage.Record, error) {
-	var b beside
-	if json.Unmarshal(u.Extra, &b) != nil || b.Secret == "" {
-		b = beside{Secret: newSecret()}
-	}
-	u, b = s.withSpilled(u, b)
-	return s.record(u, b, s.id(b)), nil
 }
 
 // writtenBack returns the record to revoke for a session that the JavaScript SDK has

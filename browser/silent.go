@@ -93,8 +93,12 @@ func (v *visit) observeIsolation() (stop func()) {
 	}
 }
 
+// end stops listening, and has the iframe removed after the caller has gone on: that
+// takes the browser a while.
 func (v *visit) end() {
-	v.frame.Call("remove")
+	if remove := v.frame.Get("remove").Call("bind", v.frame); remove.IsFunction() {
+		window.Call("setTimeout", remove)
+	}
 	for _, stop := range v.stops {
 		stop()
 	}

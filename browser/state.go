@@ -10,6 +10,7 @@ import (
 	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/internal/logoutstate"
 	"github.com/passport-go/passport/storage"
+	"github.com/passport-go/passport/storage/localstorage"
 )
 
 // state is the passport.BrowserState of all tabs, without the session, which is stored
@@ -55,7 +56,7 @@ func (s state) equal(t state) bool {
 
 // states keeps the state in a record of the store.
 type states struct {
-	store storage.TokenStore
+	store *localstorage.Store
 	now   func() time.Time
 }
 
@@ -68,58 +69,50 @@ const (
 
 // load returns the zero state if there is none.
 func (k *states) load(ctx context.Context) (state, error) {
-	s, _, err := k.read(ctx)
-	return s, err
-}
-
-func (k *states) read(ctx context.Context) (state, storage.Record, error) {
 	rec, err := k.store.Load(ctx, stateRecord)
 	if errors.Is(err, storage.ErrNotFound) {
-		return state{}, storage.Record{ID: stateRecord, Kind: storage.KindBrowser}, nil
+		return state{}, nil
 	}
 	if err != nil {
-		return state{}, storage.Record{}, err
+		return state{}, err
 	}
-	var s state
-	if json.Unmarshal(rec.Data, &s) != nil {
+	return k.parse(rec), nil
+}
+
+// parse returns the zero state for a record without data.
+func (k *states) parse(rec storage.Record) (s state) {
+	if len(rec.Data) > 0 && json.Unmarshal(rec.Data, &s) != nil {
 		s = state{Logout: logoutstate.New("", k.now())} // then nothing is known about the Passport session
 	}
 	if k.now().Sub(s.Begun) > loginLife {
 		s.Logins, s.Begun = nil, time.Time{}
 	}
-	return s, rec, nil
+	return s
 }
 
-// update changes the state and returns the result. It retries if another tab changes it
-// at the same time.
-func (k *states) update(ctx context.Context, change func(*state)) (state, error) {
-	for {
-		old, rec, err := k.read(ctx)
-		if err != nil {
-			return old, err
-		}
+// update changes the state, in one step. change is called while other tabs wait, and
+// must not.
+func (k *states) update(ctx context.Context, change func(*state)) error {
+	_, err := k.store.UpdateRecord(ctx, stateRecord, func(rec *storage.Record) (save bool) {
+		old := k.parse(*rec)
 		s := old
 		if change(&s); s.equal(old) {
-			return s, nil
+			return false
 		}
-		if rec.Data, err = json.Marshal(s); err != nil {
-			return old, err
-		}
-		rec.Expiry = k.now().Add(logoutstate.Life)
-		if _, err = k.store.Save(ctx, rec); err == nil || !again(err) {
-			return s, err
-		}
-	}
+		rec.Kind, rec.Expiry = storage.KindBrowser, k.now().Add(logoutstate.Life)
+		rec.Data, _ = json.Marshal(s) // cannot fail for strings and times
+		return true
+	})
+	return err
 }
 
 // ofLogout changes what is known about a logout, if there has been no later one.
 func (k *states) ofLogout(ctx context.Context, logout string, change func(*state)) error {
-	_, err := k.update(ctx, func(s *state) {
+	return k.update(ctx, func(s *state) {
 		if s.Logout == logout {
 			change(s)
 		}
 	})
-	return err
 }
 
 // finish records that a logout has ended the Passport session.

@@ -34,10 +34,10 @@ func (p *Passport) makeUp(ctx context.Context) error {
 	}
 	const lease = time.Nanosecond // for whoever claims next
 	_, err = p.sessions.CompleteSignOut(ctx, p.sessions.taken, lease)
-	if errors.Is(err, storage.ErrNotFound) {
-		return nil
+	if err != nil && !errors.Is(err, storage.ErrNotFound) {
+		return err
 	}
-	return err
+	return p.sessions.ForgetSignOut(name)
 }
 
 // watch keeps the page up to date until the Passport is closed: it ends a session again

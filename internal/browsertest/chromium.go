@@ -46,6 +46,18 @@ const (
 	shell program = "chromium-headless-shell"
 )
 
+// engineFlags are V8's.
+type engineFlags string
+
+const (
+	// unoptimized WebAssembly is right for tests, which are over before it is worth
+	// optimizing.
+	unoptimized engineFlags = "--liftoff-only"
+
+	// optimized is Chromium's default.
+	optimized engineFlags = ""
+)
+
 // patience is how long a test waits for what should come at once.
 const patience = 60 * time.Second
 
@@ -59,13 +71,21 @@ type chromium struct {
 // itself, with its defaults or its back/forward cache, use [Engine.Open].
 func Open(t testing.TB, cookies Cookies) *Profile {
 	t.Helper()
-	return openChromium(t, shell, cookies)
+	return openChromium(t, shell, cookies, unoptimized)
 }
 
-func openChromium(t testing.TB, p program, cookies Cookies) *Profile {
+// OpenToMeasure returns a new profile of Chromium as users have it, which optimizes
+// WebAssembly, and blocks third-party cookies. In all other profiles it does not, for
+// the sake of the tests' speed.
+func OpenToMeasure(t testing.TB) *Profile {
 	t.Helper()
-	b := share(t, string(p)+", "+string(cookies), func() (*chromium, func(), error) {
-		b, err := launch(p, cookies)
+	return openChromium(t, desktop, Blocked, optimized)
+}
+
+func openChromium(t testing.TB, p program, cookies Cookies, flags engineFlags) *Profile {
+	t.Helper()
+	b := share(t, fmt.Sprint(p, cookies, flags), func() (*chromium, func(), error) {
+		b, err := launch(p, cookies, flags)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -83,7 +103,7 @@ func openChromium(t testing.TB, p program, cookies Cookies) *Profile {
 	}}
 }
 
-func launch(p program, cookies Cookies) (*chromium, error) {
+func launch(p program, cookies Cookies, flags engineFlags) (*chromium, error) {
 	path, err := testprograms.Find(string(p))
 	if err != nil {
 		return nil, err
@@ -107,7 +127,7 @@ func launch(p program, cookies Cookies) (*chromium, error) {
 		chromedp.DisableGPU,
 		chromedp.IgnoreCertErrors,
 		chromedp.Flag("enable-features", features),
-		chromedp.Flag("js-flags", "--liftoff-only"), // a test is over before it is worth optimizing WebAssembly
+		chromedp.Flag("js-flags", string(flags)),
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, EXCLUDE 127.0.0.1"),

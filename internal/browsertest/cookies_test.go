@@ -57,7 +57,7 @@ func TestBrowsersTreatThirdPartyCookiesAsTheirNameSays(t *testing.T) {
 		{Blocked, "auth.app.localhost", "app.localhost", "c=1"},
 	} {
 		for _, p := range []program{shell, desktop} {
-			tab := openChromium(t, p, tt.cookies).Tab()
+			tab := openChromium(t, p, tt.cookies, unoptimized).Tab()
 			assert.Equal(t, tt.want, framedCookies(tab, at(tt.auth), at(tt.app)), "%s, %+v", p, tt)
 		}
 	}

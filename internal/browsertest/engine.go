@@ -65,7 +65,7 @@ func (e Engine) Open(t testing.TB) *Profile {
 	case WebKit:
 		return openWebKit(t, true)
 	default:
-		return openChromium(t, desktop, Blocked)
+		return openChromium(t, desktop, Blocked, unoptimized)
 	}
 }
 
@@ -78,7 +78,7 @@ func (e Engine) OpenWithoutScripts(t testing.TB) *Profile {
 	case WebKit:
 		return openWebKit(t, false)
 	default:
-		p := openChromium(t, desktop, Blocked)
+		p := openChromium(t, desktop, Blocked, unoptimized)
 		newPage := p.newPage
 		p.newPage = func(ctx context.Context) (page, error) {
 			opened, err := newPage(ctx)

@@ -31,7 +31,7 @@ func (v Value) Get(names ...string) Value {
 		if v.err != nil {
 			return v
 		}
-		v = reflect("get", v.v, name)
+		v = invoke(functions.get, v.v, name)
 	}
 	return v
 }
@@ -41,7 +41,7 @@ func (v Value) Set(name string, to any) error {
 	if v.err != nil {
 		return v.err
 	}
-	return reflect("set", v.v, name, unwrap(to)).err
+	return invoke(functions.set, v.v, name, unwrap(to)).err
 }
 
 // Call calls a method.
@@ -50,7 +50,7 @@ func (v Value) Call(method string, args ...any) Value {
 	if f.err != nil {
 		return f
 	}
-	return reflect("apply", f.v, v.v, list(args))
+	return invoke(functions.call, append([]any{f.v, v.v}, list(args)...)...)
 }
 
 // New calls v as a constructor.
@@ -58,7 +58,7 @@ func (v Value) New(args ...any) Value {
 	if v.err != nil {
 		return v
 	}
-	return reflect("construct", v.v, list(args))
+	return invoke(functions.construct, v.v, list(args))
 }
 
 // Text is v if it is a string, and else empty.
@@ -101,8 +101,26 @@ func (v Value) IsFunction() bool { return v.err == nil && v.v.Type() == js.TypeF
 // Is reports whether v and w are one value.
 func (v Value) Is(w Value) bool { return v.err == nil && w.err == nil && v.v.Equal(w.v) }
 
-// reflect calls a function of Reflect, which throws only what it comes upon.
-func reflect(function string, args ...any) (result Value) {
+// functions are the browser's own, which throw only what they come upon. To look them
+// up for each access would double its cost.
+var functions = ownFunctions()
+
+type browserFunctions struct {
+	get, set, construct js.Value // of Reflect
+	call                js.Value // takes a function, its this, and its arguments
+}
+
+func ownFunctions() (own browserFunctions) {
+	if !js.Available {
+		return own
+	}
+	reflect := js.Global().Get("Reflect")
+	call := js.Global().Get("Function").Get("prototype").Get("call")
+	return browserFunctions{reflect.Get("get"), reflect.Get("set"), reflect.Get("construct"), call.Call("bind", call)}
+}
+
+// invoke calls one of them.
+func invoke(function js.Value, args ...any) (result Value) {
 	defer func() {
 		switch thrown := recover().(type) {
 		case nil:
@@ -112,7 +130,7 @@ func reflect(function string, args ...any) (result Value) {
 			panic(thrown)
 		}
 	}()
-	return Value{v: js.Global().Get("Reflect").Call(function, args...)}
+	return Value{v: function.Invoke(args...)}
 }
 
 func list(args []any) []any {

@@ -32,6 +32,7 @@ func (Value) Index(int) Value           { panic(missing) }
 func (Value) Length() int               { panic(missing) }
 func (Value) Call(string, ...any) Value { panic(missing) }
 func (Value) New(...any) Value          { panic(missing) }
+func (Value) Invoke(...any) Value       { panic(missing) }
 func (Value) Equal(Value) bool          { panic(missing) }
 func (Value) Truthy() bool              { panic(missing) }
 func (Value) Type() Type                { panic(missing) }

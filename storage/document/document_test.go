@@ -68,3 +68,42 @@ func TestALockIsExclusive(t *testing.T) {
 	require.NoError(t, err)
 	again()
 }
+
+func TestARecordIsChangedInOneStep(t *testing.T) {
+	s, err := document.New(t.Context(), &variable{}, document.Options{})
+	require.NoError(t, err)
+	count := func(r *storage.Record) bool {
+		r.Expiry, r.Data = time.Now().Add(time.Hour), append(bytes.Clone(r.Data), 'x')
+		return true
+	}
+	var all sync.WaitGroup
+	for range 100 {
+		all.Go(func() {
+			_, err := document.UpdateRecord(t.Context(), s, "id", count)
+			assert.NoError(t, err)
+		})
+	}
+	all.Wait()
+	r, err := s.Load(t.Context(), "id")
+	require.NoError(t, err)
+	assert.Len(t, r.Data, 100)
+	assert.EqualValues(t, 100, r.Revision)
+
+	for _, id := range []string{"id", "another"} {
+		before, _ := s.Load(t.Context(), id)
+		left, err := document.UpdateRecord(t.Context(), s, id, func(r *storage.Record) bool {
+			count(r)
+			return false
+		})
+		require.NoError(t, err)
+		assert.Equal(t, before.Data, left.Data)
+		after, _ := s.Load(t.Context(), id)
+		assert.Equal(t, before, after)
+	}
+
+	_, err = document.UpdateRecord(t.Context(), s, "id", func(r *storage.Record) bool {
+		r.Expiry = time.Now().Add(-time.Minute)
+		return true
+	})
+	assert.ErrorContains(t, err, "Expiry has passed")
+}

@@ -39,6 +39,31 @@ func (u *NoteUpdate) Enqueue(r storage.Record, lease time.Duration) (storage.Rev
 	return u.contents.enqueue(r, lease)
 }
 
+// UpdateRecord replaces the live record with that ID by what change makes of it, in
+// one step, and returns it. If there is none, change gets a record with the ID alone.
+// It is called once, while other callers wait. If it returns false, the record stays
+// as it is. UpdateRecord is a function for the reason that Note is.
+func UpdateRecord(ctx context.Context, s *Store, id string, change func(*storage.Record) (save bool)) (storage.Record, error) {
+	var r storage.Record
+	err := s.update(ctx, func(c *contents) (err error) {
+		r = storage.Record{ID: id}
+		if i := c.find(id); i >= 0 {
+			r = c.records[i]
+		}
+		before := r
+		if !change(&r) {
+			r = before
+			return nil
+		}
+		r, err = s.save(c, r)
+		return err
+	})
+	if err != nil {
+		return storage.Record{}, err
+	}
+	return r, nil
+}
+
 // UpdateNote calls change once, and stores what it has changed, all or nothing. If
 // change fails, nothing is stored and UpdateNote returns that error.
 func UpdateNote(ctx context.Context, s *Store, change func(*NoteUpdate) error) error {

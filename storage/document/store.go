@@ -105,25 +105,26 @@ func (s *Store) List(ctx context.Context, m storage.Match) ([]storage.Record, er
 
 // Save implements storage.TokenStore.
 func (s *Store) Save(ctx context.Context, r storage.Record) (storage.Record, error) {
-	if err := s.check(r); err != nil {
-		return storage.Record{}, err
-	}
-	r.Expiry = instant(r.Expiry)
-	err := s.update(ctx, func(c *contents) error {
-		if !c.now.Before(r.Expiry) {
-			return s.errorf("Record.Expiry has passed")
-		}
-		saved, err := c.save(r)
-		if err != nil {
-			return err
-		}
-		r = saved
-		return nil
+	var saved storage.Record
+	err := s.update(ctx, func(c *contents) (err error) {
+		saved, err = s.save(c, r)
+		return err
 	})
 	if err != nil {
 		return storage.Record{}, err
 	}
-	return r, nil
+	return saved, nil
+}
+
+func (s *Store) save(c *contents, r storage.Record) (storage.Record, error) {
+	if err := s.check(r); err != nil {
+		return storage.Record{}, err
+	}
+	r.Expiry = instant(r.Expiry)
+	if !c.now.Before(r.Expiry) {
+		return storage.Record{}, s.errorf("Record.Expiry has passed")
+	}
+	return c.save(r)
 }
 
 // Delete implements storage.TokenStore.

@@ -14,8 +14,9 @@ import (
 
 // SignOut ends the session at once, without waiting for the database, so the page
 // may be left in the next moment. From then on no tab finds the session. It is kept
-// under another name until [Store.CompleteSignOut] is called, here or in the next
-// page. logout is a name for this logout, without line breaks.
+// under another name until [Store.CompleteSignOut] and [Store.ForgetSignOut] are
+// called, here or in the next page. logout is a name for this logout, without line
+// breaks.
 //
 // It needs no space: if storage is full, it keeps less of the session, but always
 // the refresh token.
@@ -25,6 +26,15 @@ func (s *Store) SignOut(logout string) error {
 		return err
 	}
 	kept := signOut{logout: logout, at: s.options.Now(), item: item}
+	if item == "" {
+		earlier, err := s.pendingSignOut() // another tab was quicker, but is not done
+		if err != nil {
+			return err
+		}
+		if earlier.item != "" {
+			kept.at, kept.item = earlier.at, earlier.item
+		}
+	}
 	err = s.items.set(s.signOutName(), kept.String())
 	full := errors.Is(err, storage.ErrFull)
 	if err != nil && !full {
@@ -65,8 +75,7 @@ func (s *Store) Item() (string, error) { return s.items.get(s.name) }
 // CompleteSignOut records that the session of the last SignOut has ended and, in
 // the same atomic step, enqueues the revocation that record returns for it, under a
 // lease. record is called while other callers wait, and must neither block nor call
-// the Store. storage.ErrNotFound: nobody was signed in, or another tab has
-// completed it.
+// the Store. storage.ErrNotFound: nobody was signed in, or it was completed before.
 func (s *Store) CompleteSignOut(ctx context.Context, record func(User) (storage.Record, error), lease time.Duration) (storage.Revocation, error) {
 	var queued storage.Revocation
 	pending, err := s.pendingSignOut()
@@ -75,15 +84,12 @@ func (s *Store) CompleteSignOut(ctx context.Context, record func(User) (storage.
 	}
 	u, err := parseUser(pending.item)
 	if err != nil { // it makes no sense, or there was none
-		return queued, errors.Join(storage.ErrNotFound, s.forgetSignOut(pending))
+		return queued, storage.ErrNotFound
 	}
 	err = document.UpdateNote(ctx, s.contract, func(update *document.NoteUpdate) (err error) {
 		queued, err = s.completeSignOut(u, pending, record, lease, update)
 		return err
 	})
-	if err == nil || errors.Is(err, storage.ErrNotFound) {
-		err = errors.Join(err, s.forgetSignOut(pending))
-	}
 	return queued, err
 }
 
@@ -112,11 +118,11 @@ func (s *Store) completeSignOut(u User, pending signOut, record func(User) (stor
 	return queued, err
 }
 
-// forgetSignOut removes what SignOut has kept, and what the JavaScript SDK leaves
-// behind.
-func (s *Store) forgetSignOut(pending signOut) error {
-	is, err := s.pendingSignOut()
-	if err != nil || is != pending {
+// ForgetSignOut removes what SignOut has kept, once CompleteSignOut is done, and what
+// the JavaScript SDK leaves behind. It does nothing if there was another SignOut since.
+func (s *Store) ForgetSignOut(logout string) error {
+	pending, err := s.pendingSignOut()
+	if err != nil || pending.logout == "" || pending.logout != logout {
 		return err
 	}
 	item, err := s.items.get(s.name)

@@ -3,6 +3,7 @@
 package localstorage
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -33,6 +34,11 @@ func TestASignOutEndsTheSessionBeforeTheDatabaseKnows(t *testing.T) {
 	require.NoError(t, err)
 	assert.True(t, equal(u, got), "with what stood beside it")
 	assert.Equal(t, u.RefreshToken, queued.Record.ID)
+	_, err = s.CompleteSignOut(t.Context(), byToken, time.Minute)
+	assert.ErrorIs(t, err, storage.ErrNotFound)
+	require.NoError(t, s.ForgetSignOut("another"))
+	assert.NotEmpty(t, f.items)
+	require.NoError(t, s.ForgetSignOut("first"))
 	assert.Empty(t, f.items)
 	_, err = s.CompleteSignOut(t.Context(), byToken, time.Minute)
 	assert.ErrorIs(t, err, storage.ErrNotFound)
@@ -48,27 +54,53 @@ func TestASignOutOfNobodyOwesNothing(t *testing.T) {
 	assert.Equal(t, "first", logout)
 	_, err = s.CompleteSignOut(t.Context(), byToken, time.Minute)
 	assert.ErrorIs(t, err, storage.ErrNotFound)
+	require.NoError(t, s.ForgetSignOut("first"))
 	assert.Empty(t, f.items)
+}
+
+// Another tab signs out as soon as it hears of the first. The token is not lost.
+func TestASecondSignOutKeepsWhatTheFirstHasTaken(t *testing.T) {
+	f := newFake()
+	s, other := f.open(t, options()), f.open(t, options())
+	u := save(t, s, alice(now))
+	require.NoError(t, s.SignOut("first"))
+	require.NoError(t, other.SignOut("second"))
+	for _, tab := range []*Store{s, other} {
+		_, err := tab.CompleteSignOut(t.Context(), byToken, time.Minute)
+		if tab == s {
+			require.NoError(t, err)
+		} else {
+			require.ErrorIs(t, err, storage.ErrNotFound)
+		}
+	}
+	require.NoError(t, s.ForgetSignOut("first"))
+	require.NoError(t, other.ForgetSignOut("second"))
+	assert.Empty(t, f.items)
+	assert.Equal(t, []string{u.RefreshToken}, claim(t, s, time.Hour))
 }
 
 // Whatever step the page does not come to any more, the session has ended and its
 // token is enqueued once the next page has completed it.
 func TestASignOutIsMadeUpForByTheNextPage(t *testing.T) {
+	signOut := func(s *Store) error {
+		_, err := s.CompleteSignOut(t.Context(), byToken, time.Minute)
+		if err != nil && !errors.Is(err, storage.ErrNotFound) {
+			return err
+		}
+		return s.ForgetSignOut("first")
+	}
 	for crashAt := 2; crashAt <= 6; crashAt++ {
 		f := newFake()
 		u := save(t, f.open(t, options()), alice(now))
 		f.steps, f.crashAt = 0, crashAt
 		s := f.open(t, options())
 		if s.SignOut("first") == nil {
-			_, _ = s.CompleteSignOut(t.Context(), byToken, time.Minute)
+			_ = signOut(s)
 		}
 		f.crashAt = 0
 		next := f.open(t, options())
 		if logout, _, _ := next.PendingSignOut(); logout != "" {
-			_, err := next.CompleteSignOut(t.Context(), byToken, time.Minute)
-			if err != nil {
-				require.ErrorIs(t, err, storage.ErrNotFound)
-			}
+			require.NoError(t, signOut(next))
 		}
 		assert.Empty(t, f.items, "step %d", crashAt)
 		assert.Equal(t, []string{u.RefreshToken}, claim(t, next, time.Hour), "step %d", crashAt)
@@ -87,6 +119,7 @@ func TestASignOutEndsNoLaterSession(t *testing.T) {
 	u := save(t, s, alice(clock))
 	_, err := s.CompleteSignOut(t.Context(), byToken, time.Minute)
 	require.NoError(t, err)
+	require.NoError(t, s.ForgetSignOut("first"))
 	assertLoads(t, s, u)
 	assert.Equal(t, []string{old.RefreshToken}, claim(t, s, time.Hour))
 }
@@ -109,6 +142,7 @@ func TestASignOutEndsWhatATabThatLagsBehindWrites(t *testing.T) {
 	save(t, s, renewed)
 	_, err := s.CompleteSignOut(t.Context(), byToken, time.Minute)
 	require.NoError(t, err)
+	require.NoError(t, s.ForgetSignOut("first"))
 	_, err = s.LoadUser(t.Context())
 	assert.ErrorIs(t, err, storage.ErrNotFound)
 	assert.NotContains(t, f.items, userItem)

@@ -90,6 +90,14 @@ type Store struct {
 
 type contract = document.Store
 
+// UpdateRecord replaces the live record with that ID by what change makes of it, in
+// one step, and returns it. If there is none, change gets a record with the ID alone.
+// It is called once, while other callers wait, and must neither block nor call the
+// Store. If it returns false, the record stays as it is.
+func (s *Store) UpdateRecord(ctx context.Context, id string, change func(*storage.Record) (save bool)) (storage.Record, error) {
+	return document.UpdateRecord(ctx, s.contract, id, change)
+}
+
 // items is localStorage. What is absent reads as empty.
 type items interface {
 	get(name string) (string, error)

@@ -113,7 +113,7 @@ func newRace(t testing.TB) *race {
 	for _, path := range []string{"/oauth/revoke", "/v2/logout"} {
 		r.auth.Inject(passporttest.Fault{Path: path, Delay: delay, If: fromBrowser})
 	}
-	r.tab = browsertest.Open(t, browsertest.Blocked).Tab()
+	r.tab = browsertest.OpenToMeasure(t).Tab()
 	return r
 }
 
