@@ -12,7 +12,7 @@ import (
 )
 
 // ErrNoBrowser reports that no browser could be opened: there is none, or no
-// display. Errors that wrap it say what has been tried.
+// display, or it did not start. Errors that wrap it say what has been tried.
 var ErrNoBrowser = errors.New("native: no browser could be opened: set BROWSER to the command of one, or sign in with a code (LoginWithDevice)")
 
 // startTime is how long to wait for a command that opens a browser to fail.

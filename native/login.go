@@ -18,12 +18,13 @@ import (
 //
 // passport.ErrNoLogin: the user was signed out in the meantime, here or in another
 // process, or a browser other than the one that was opened interfered.
-// ErrNoBrowser: no browser could be opened; use LoginWithDevice. A
-// *passport.ProviderError, whose Code is access_denied if the user declined: the
-// auth domain refused. context.DeadlineExceeded: the browser did not come back
-// within Config.LoginTimeout. The error of ctx: it was done first. Other errors are
-// as for FinishLogin of package passport, or the port of Config.RedirectURI is in
-// use. The previous session survives all of them.
+// ErrNoBrowser: no browser could be opened, or none opened the page that leads to the
+// login in time; use LoginWithDevice. A *passport.ProviderError, whose Code is
+// access_denied if the user declined: the auth domain refused.
+// context.DeadlineExceeded: the browser did not come back within
+// Config.LoginTimeout. The error of ctx: it was done first. Other errors are as for
+// FinishLogin of package passport, or the port of Config.RedirectURI is in use. The
+// previous session survives all of them.
 //
 // At the end, the browser shows a page with the result.
 func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) (*passport.Session, error) {
@@ -55,7 +56,7 @@ func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) (*passpor
 	}
 	r, err := l.wait(wait)
 	if err != nil {
-		return nil, explainWait(err)
+		return nil, explainWait(l, err)
 	}
 	id := assignBrowserID(r, p.c.ClientID)
 	in, err := p.finishLogin(ctx, engine, a.browserState(), r.URL.Query(), id)
@@ -98,9 +99,12 @@ func (p *Passport) doubt(ctx context.Context, begun passport.Secret) error {
 	return err
 }
 
-// explainWait explains why the browser has not come back from a login.
-func explainWait(err error) error {
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+// explainWait explains why the browser has not come back from a login at l.
+func explainWait(l *loopback, err error) error {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded) && !l.hasLaunched():
+		return fmt.Errorf("%w: the one that was to start did not open the login's page, or it keeps no cookies: %w", ErrNoBrowser, err)
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return fmt.Errorf("native: the browser did not come back from the login: %w", err)
 	}
 	return errors.Join(err, passport.ErrNoLogin)

@@ -2,6 +2,7 @@ package native_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -182,10 +183,54 @@ func TestABrowserThatDoesNotComeBackEndsTheLoginInTime(t *testing.T) {
 	d.use(nil)
 	_, err := d.p.Login(t.Context(), passport.LoginOptions{})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	assert.ErrorContains(t, err, "native: the browser did not come back")
-	assert.NotContains(t, err.Error(), strings.TrimPrefix(d.opened[0], "http://127.0.0.1:"+port(t, d.opened[0])))
 	_, err = net.DialTimeout("tcp", "127.0.0.1:"+port(t, d.opened[0]), time.Second)
 	assert.Error(t, err, "nobody listens any more")
+}
+
+// deadline is a context whose deadline passes when it is closed.
+type deadline struct {
+	context.Context
+	passed chan struct{}
+}
+
+func (d deadline) Done() <-chan struct{} { return d.passed }
+
+func (d deadline) Err() error {
+	select {
+	case <-d.passed:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
+// A command that opens a browser may fail late, or a firewall may keep the browser from
+// this machine's ports.
+func TestALoginSaysWhetherABrowserHasStarted(t *testing.T) {
+	for name, row := range map[string]struct {
+		surf func(d *desktop, address string)
+		says string
+		none bool // ErrNoBrowser
+	}{
+		"none starts":         {func(*desktop, string) {}, "did not open the login's page", true},
+		"it keeps no cookies": {func(d *desktop, address string) { d.visit(http.DefaultClient, address) }, "keeps no cookies", true},
+		"it starts":           {func(d *desktop, address string) { d.follow(d.auth.Browser(), address) }, "the browser did not come back", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesktop(t)
+			ctx := deadline{t.Context(), make(chan struct{})}
+			d.surfBy(func(address string) {
+				row.surf(d, address)
+				close(ctx.passed)
+			})
+			_, err := d.p.Login(ctx, passport.LoginOptions{})
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			assert.Equal(t, row.none, errors.Is(err, native.ErrNoBrowser))
+			assert.ErrorContains(t, err, "native: ")
+			assert.ErrorContains(t, err, row.says)
+			assert.NotContains(t, err.Error(), "/open/", "the URL is for the user alone")
+		})
+	}
 }
 
 func TestALoginEndsWithItsContext(t *testing.T) {

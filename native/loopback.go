@@ -111,6 +111,16 @@ func (l *loopback) start(to func(context.Context) string, isReturn func(*http.Re
 	return "http://" + l.host + l.launch.path
 }
 
+// hasLaunched reports whether a browser has been sent on to the auth domain.
+func (l *loopback) hasLaunched() bool {
+	select {
+	case <-l.launched:
+		return true
+	default:
+		return false
+	}
+}
+
 // wait returns the request with which the browser comes back. The error says that the
 // launch cannot be trusted, or is that of ctx.
 func (l *loopback) wait(ctx context.Context) (*http.Request, error) {
