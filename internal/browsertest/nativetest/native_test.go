@@ -119,24 +119,28 @@ func (d *desktop) prompts() (prompts []string) {
 	return prompts
 }
 
-func TestSignsInAndOutByTheBrowser(t *testing.T) {
-	d := newDesktop(t)
-	p, tab := d.run(), browsertest.Open(t, browsertest.Blocked).Tab()
-	d.signIn(p, tab)
-	tab.Screenshot("native-signed-in")
-	assert.Empty(t, tab.Console())
+func TestEnginesSignInAndOutOnTheDesktop(t *testing.T) {
+	browsertest.InOneEngine(t, func(t *testing.T, e browsertest.Engine) {
+		d := newDesktop(t)
+		p, tab := d.run(), e.Open(t).Tab()
+		d.signIn(p, tab)
+		tab.Screenshot("native-signed-in-" + string(e))
+		for _, said := range tab.Console() {
+			assert.Contains(t, said, "favicon.ico", "Firefox says that the page has none")
+		}
 
-	done := begin(d, p.Logout)
-	tab.Go(wait(d, d.opened))
-	d.shows(tab, "You are signed out")
-	tab.Screenshot("native-signed-out")
-	got := wait(d, done)
-	require.NoError(t, got.err)
-	assert.Equal(t, passport.OutcomeDone, got.value.Passport)
-	assert.Empty(t, d.auth.Sessions())
-	assert.Empty(t, d.auth.RefreshTokens(passporttest.Live))
-	_, err := p.Session(t.Context())
-	require.ErrorIs(t, err, passport.ErrNoSession)
+		done := begin(d, p.Logout)
+		tab.Go(wait(d, d.opened))
+		d.shows(tab, "You are signed out")
+		tab.Screenshot("native-signed-out-" + string(e))
+		got := wait(d, done)
+		require.NoError(t, got.err)
+		assert.Equal(t, passport.OutcomeDone, got.value.Passport)
+		assert.Empty(t, d.auth.Sessions())
+		assert.Empty(t, d.auth.RefreshTokens(passporttest.Live))
+		_, err := p.Session(t.Context())
+		require.ErrorIs(t, err, passport.ErrNoSession)
+	})
 }
 
 func TestABrowserThatIsNotTheOneOfTheLoginProvesNothing(t *testing.T) {
