@@ -105,7 +105,7 @@ hydra:
 
 # In make test, a variant of what runs in each engine runs in Chromium alone.
 engines: tools
-	BROWSERTEST_ENGINES=all $(GO) test -race -count 1 -timeout 40m -run '^TestEngines' ./internal/browsertest
+	BROWSERTEST_ENGINES=all $(GO) test -race -count 1 -timeout 40m -run '^TestEngines' ./internal/browsertest ./internal/browsertest/nativetest
 
 # As those see them who import them: without go.work. What vets has been compiled,
 # tests and all, and the commands are linked by the tests.
