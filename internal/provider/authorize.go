@@ -60,7 +60,11 @@ func (c *Client) AuthorizeURL(ctx context.Context, r AuthRequest) (string, error
 // push hands a request to the provider (RFC 9126 §2) and returns the parameters
 // that stand for it.
 func (c *Client) push(ctx context.Context, m *Metadata, params url.Values) (url.Values, error) {
-	res, err := c.post(ctx, m, m.pushed, params)
+	var res response
+	err := c.forLogin(func() (err error) {
+		res, err = c.post(ctx, m, m.pushed, params)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

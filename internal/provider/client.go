@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/passport-go/passport/internal/authdomain"
@@ -67,6 +68,7 @@ type Client struct {
 	discovery     singleflight.Group
 
 	keys    keySet
+	logins  *semaphore.Weighted
 	backOff backOff
 	skew    atomic.Int64 // of the provider's clock against ours, in nanoseconds
 
@@ -79,6 +81,7 @@ const DefaultTimeout = 10 * time.Second
 // New builds a client. It makes no call to the network.
 func New(config Config) *Client {
 	c := &Client{c: config, transport: boundedTransport(config.HTTPClient.Transport), timeout: config.HTTPClient.Timeout}
+	c.logins = semaphore.NewWeighted(mostLoginCalls)
 	if c.timeout <= 0 {
 		c.timeout = DefaultTimeout
 	}

@@ -57,7 +57,11 @@ func (c *Client) AuthorizeDevice(ctx context.Context, life time.Duration) (Devic
 	if c.c.Audience != "" {
 		form.Set("audience", c.c.Audience)
 	}
-	res, err := c.post(ctx, m, m.Endpoints.Device, form)
+	var res response
+	err = c.forLogin(func() (err error) {
+		res, err = c.post(ctx, m, m.Endpoints.Device, form)
+		return err
+	})
 	if err != nil {
 		return Device{}, err
 	}

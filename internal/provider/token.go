@@ -44,17 +44,20 @@ func (g CodeGrant) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "provi
 
 // Exchange trades an authorization code for tokens and verifies the ID token. With
 // an error, the tokens that were issued come along, to be revoked.
-func (c *Client) Exchange(ctx context.Context, g CodeGrant) (Tokens, *IDToken, error) {
-	t, err := c.grant(ctx, url.Values{
-		"grant_type":    {"authorization_code"},
-		"code":          {g.Code},
-		"redirect_uri":  {g.RedirectURI},
-		"code_verifier": {g.Verifier},
+func (c *Client) Exchange(ctx context.Context, g CodeGrant) (t Tokens, id *IDToken, err error) {
+	err = c.forLogin(func() (err error) {
+		t, err = c.grant(ctx, url.Values{
+			"grant_type":    {"authorization_code"},
+			"code":          {g.Code},
+			"redirect_uri":  {g.RedirectURI},
+			"code_verifier": {g.Verifier},
+		})
+		if err == nil {
+			t, id, err = c.admit(ctx, t, g.Nonce)
+		}
+		return err
 	})
-	if err != nil {
-		return t, nil, err
-	}
-	return c.admit(ctx, t, g.Nonce)
+	return t, id, err
 }
 
 // admit verifies the ID token of a login. The nonce is empty if the login sent
