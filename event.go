@@ -146,8 +146,7 @@ type events struct {
 }
 
 func (to *events) emit(e Event) {
-	e.Time = to.now()
-	to.counts.countEvent(e)
+	to.counts.countEvent(&e)
 	level := slog.LevelInfo
 	if e.Err != nil {
 		level = slog.LevelWarn
@@ -160,7 +159,7 @@ func (to *events) emit(e Event) {
 	if !logs && to.tell == nil {
 		return
 	}
-	e.RemoteAddr = remoteAddr(ctx)
+	e.Time, e.RemoteAddr = to.now(), remoteAddr(ctx)
 	if logs {
 		attrs := []slog.Attr{slog.String("subject", e.Subject)}
 		if e.Reason != "" {
@@ -255,11 +254,14 @@ func newCounts() *counts {
 	return c
 }
 
-func (c *counts) countEvent(e Event) {
+func (c *counts) countEvent(e *Event) {
 	if n := c.events[e.Name]; n != nil {
 		n.Add(1)
 	}
-	if n := c.failures[e.Reason]; n != nil && e.Name == EventLoginFailed {
+	if e.Name != EventLoginFailed {
+		return
+	}
+	if n := c.failures[e.Reason]; n != nil {
 		n.Add(1)
 	}
 }

@@ -250,14 +250,10 @@ func (d *httpDriver) htmxPage(r *http.Request) string {
 // addressed is the context of a request with its address, for events: that of the
 // connection, if the program has not set one.
 func addressed(r *http.Request) context.Context {
-	ctx := r.Context()
-	if remoteAddr(ctx) != "" {
-		return ctx
-	}
-	return &addressedContext{ctx, r.RemoteAddr}
+	return &addressedContext{r.Context(), r.RemoteAddr}
 }
 
-// addressedContext is WithRemoteAddr that reads the address when somebody asks.
+// addressedContext reads the address when somebody asks.
 type addressedContext struct {
 	context.Context
 	connection string // http.Request.RemoteAddr
@@ -266,6 +262,9 @@ type addressedContext struct {
 func (c *addressedContext) Value(key any) any {
 	if key != (remoteAddrKey{}) {
 		return c.Context.Value(key)
+	}
+	if set := c.Context.Value(key); set != nil && set != "" {
+		return set
 	}
 	host, _, err := net.SplitHostPort(c.connection)
 	if err != nil {

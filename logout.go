@@ -35,20 +35,28 @@ func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
 	p.keepHint(ctx, state, hint)
 	p.sendTo(ctx, &l, hint, state)
 	if l.gone() {
-		l.Revocation = p.revokeAndWait(ctx, removed)
+		l.Revocation = p.revokeAndWait(ctx, *removed)
 	}
 	span.Ended(err)
 	return l, err
 }
 
 // endOwn is endSession for the browser that holds the session's secret.
-func (p *Passport) endOwn(ctx context.Context, secret Secret, event EventName) (Logout, storage.Revocation, error) {
+func (p *Passport) endOwn(ctx context.Context, secret Secret, event EventName) (Logout, *storage.Revocation, error) {
 	return p.endSession(ctx, p.records.SessionID(string(secret)), event)
+}
+
+// endAny is endOwn for a browser that may have no session.
+func (p *Passport) endAny(ctx context.Context, secret Secret) (Logout, *storage.Revocation, error) {
+	if !records.Plausible(secret.Reveal()) {
+		return newLogout(p.c.LogoutMode), new(storage.Revocation), nil
+	}
+	return p.endOwn(ctx, secret, EventLogout)
 }
 
 // endSession removes a session from the store. If it was there, App is OutcomeDone, and
 // the caller has its refresh token revoked.
-func (p *Passport) endSession(ctx context.Context, id string, event EventName) (Logout, storage.Revocation, error) {
+func (p *Passport) endSession(ctx context.Context, id string, event EventName) (Logout, *storage.Revocation, error) {
 	p.revoker.Begin()
 	l := newLogout(p.c.LogoutMode)
 	call, cancel := p.records.Bound(ctx)
@@ -74,12 +82,14 @@ func (p *Passport) endSession(ctx context.Context, id string, event EventName) (
 // ended tells everybody that sessions have ended: about has what their events have
 // in common.
 func (p *Passport) ended(about Event, records ...storage.Record) {
-	ids := make([]string, len(records))
-	for i, r := range records {
-		ids[i] = r.ID
+	var few [1]string
+	ids := few[:0]
+	for i := range records {
+		ids = append(ids, records[i].ID)
 	}
 	p.notices.Announce(ids...)
-	for _, r := range records {
+	for i := range records {
+		r := &records[i]
 		about.Session, about.Subject, about.SID = r.ID, r.Subject, r.SID
 		p.emit(about)
 	}
@@ -124,16 +134,11 @@ func (p *Passport) revokeAndWait(ctx context.Context, revocations ...storage.Rev
 // Cancelling ctx does not stop the call, which takes at most ten seconds.
 func (p *Passport) EndBrowserSession(ctx context.Context, b BrowserState) (Logout, BrowserState, error) {
 	ctx, span := p.within(ctx, OperationLogout)
-	l := newLogout(p.c.LogoutMode)
-	var removed storage.Revocation
-	var err error
-	if records.Plausible(b.Session.Reveal()) {
-		l, removed, err = p.endOwn(ctx, b.Session, EventLogout)
-	}
+	l, removed, err := p.endAny(ctx, b.Session)
 	if l.gone() {
 		l.Revocation = p.expectedRevocation(&removed.Record)
-		p.revoker.Revoke(removed)
-		tellRemoved(ctx, b.Session, removed.Record)
+		p.revoker.RevokeOne(removed)
+		tellRemoved(ctx, b.Session, &removed.Record)
 	}
 	stopped, stopErr := p.stopLogins(ctx, b, l.App, removed.Record.ID)
 	if stopErr != nil && !notSafe(stopErr) {
@@ -224,7 +229,7 @@ func (p *Passport) stopLogin(ctx context.Context, binding Secret, app Outcome, e
 		}
 		l, removed, endErr := p.endSession(ctx, id, EventLogout)
 		if l.gone() {
-			p.revoker.Revoke(removed)
+			p.revoker.RevokeOne(removed)
 			sessions++
 		}
 		err = errors.Join(err, endErr)
@@ -374,11 +379,11 @@ type unreadKey struct{}
 // tellRemoved tells the context of a logout what the logout has removed. It
 // waits for nobody. A request may go through several Passports, or several times
 // through one, each of which has a context of its own in it.
-func tellRemoved(ctx context.Context, secret Secret, rec storage.Record) {
+func tellRemoved(ctx context.Context, secret Secret, rec *storage.Record) {
 	c, _ := ctx.Value(unreadKey{}).(*unreadSession)
 	for c != nil {
 		if c.secret == secret {
-			c.removed.Store(&rec)
+			c.removed.Store(rec)
 		}
 		c, _ = c.Context.Value(unreadKey{}).(*unreadSession)
 	}

@@ -26,11 +26,11 @@ const kindLogoutReturn = "logout-return"
 // newLogoutState returns the state of a logout from the Passport session sid,
 // which may be unknown.
 func (p *Passport) newLogoutState(sid string) Secret {
-	session := ""
-	if sid != "" {
-		session = p.records.ID(kindLogoutSession, sid)
+	if sid == "" {
+		return Secret(logoutstate.New("", p.c.Now()))
 	}
-	return Secret(logoutstate.New(session, p.c.Now()))
+	session := p.records.IDBytes(kindLogoutSession, sid)
+	return Secret(logoutstate.New(string(session[:logoutstate.SessionLength]), p.c.Now()))
 }
 
 // returnState is the state parameter of a logout at a discovered provider. It is not

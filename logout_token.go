@@ -195,7 +195,7 @@ func (p *Passport) endFramed(ctx context.Context, b BrowserState) (BrowserState,
 	}
 	l, removed, err := p.endOwn(ctx, b.Session, EventLogout)
 	if l.gone() {
-		p.revoker.Revoke(removed)
+		p.revoker.RevokeOne(removed)
 	}
 	b.Session = ""
 	if notSafe(err) {

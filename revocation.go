@@ -43,10 +43,11 @@ func newRevoker(p *Passport) *revocation.Worker {
 }
 
 // deleteSession removes a session for a request that waits, and enqueues its revocation,
-// as [revocation.Worker.Delete] does.
-func (p *Passport) deleteSession(ctx context.Context, id string) (removed storage.Revocation, err error) {
-	err = p.records.Write(ctx, func() error {
-		removed, err = p.revoker.Delete(ctx, id)
+// as [revocation.Worker.Delete] does. What it returns is never nil.
+func (p *Passport) deleteSession(ctx context.Context, id string) (*storage.Revocation, error) {
+	removed := new(storage.Revocation)
+	err := p.records.Write(ctx, func() (err error) {
+		*removed, err = p.revoker.Delete(ctx, id)
 		return err
 	})
 	return removed, err

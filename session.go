@@ -422,7 +422,7 @@ func (p *Passport) unreadable(ctx context.Context, rec storage.Record, err error
 		_ = p.makeSafe(removeErr, EventSessionLost, removed.Record)
 		p.notices.Announce(rec.ID)
 		p.emit(Event{Name: EventSessionLost, Session: rec.ID, Subject: rec.Subject, SID: rec.SID, Context: ctx, Err: err})
-		p.revoker.Revoke(removed)
+		p.revoker.RevokeOne(removed)
 	case !errors.Is(removeErr, storage.ErrNotFound):
 		err = errors.Join(err, removeErr)
 		p.c.Logger.Error("passport: a session that cannot be read could not be ended yet", "error", err)

@@ -189,7 +189,7 @@ func (p *Passport) endOldest(ctx context.Context, subject, latest string) {
 func (p *Passport) evict(ctx context.Context, id string) {
 	l, removed, err := p.endSession(ctx, id, EventSessionEvicted)
 	if l.gone() {
-		p.revoker.Revoke(removed)
+		p.revoker.RevokeOne(removed)
 	}
 	if err != nil {
 		p.c.Logger.WarnContext(ctx, "passport: a user's oldest session could not be ended yet", "error", err)

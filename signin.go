@@ -321,7 +321,7 @@ func (p *Passport) replace(ctx context.Context, old Secret, next string) {
 		p.c.Logger.WarnContext(ctx, "passport: the session before this login could not be ended", "error", err)
 	}
 	if l.gone() {
-		p.revoker.Revoke(removed)
+		p.revoker.RevokeOne(removed)
 	}
 }
 

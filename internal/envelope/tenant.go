@@ -4,8 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"maps"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/passport-go/passport/storage"
 )
@@ -29,7 +31,9 @@ type Tenant struct {
 	name    string
 	digest  [sha256.Size]byte
 	session [prefixLength]byte // for it is needed with each request
-	others  sync.Map           // storage.Kind -> [prefixLength]byte, of the kinds that have been used
+
+	adding sync.Mutex
+	others atomic.Pointer[map[storage.Kind][prefixLength]byte] // of the other kinds that have been used
 }
 
 // NewTenant returns the tenant of a client at an issuer.
@@ -37,6 +41,7 @@ func NewTenant(issuer, clientID string) *Tenant {
 	t := &Tenant{digest: digest("passport tenant", issuer, clientID)}
 	t.name = base64.RawURLEncoding.EncodeToString(t.digest[:prefixLength])
 	t.session = t.prefix(storage.KindSession)
+	t.others.Store(&map[storage.Kind][prefixLength]byte{})
 	return t
 }
 
@@ -65,27 +70,35 @@ func (t *Tenant) prefix(kind storage.Kind) [prefixLength]byte {
 // prefixOf is prefix, which it computes once. Kinds are constants of the program, so
 // there are few.
 func (t *Tenant) prefixOf(kind storage.Kind) [prefixLength]byte {
-	if known, ok := t.others.Load(kind); ok {
-		return known.([prefixLength]byte)
+	if known, ok := (*t.others.Load())[kind]; ok {
+		return known
 	}
-	prefix := t.prefix(kind)
-	t.others.Store(kind, prefix)
-	return prefix
+	t.adding.Lock()
+	defer t.adding.Unlock()
+	all := maps.Clone(*t.others.Load())
+	all[kind] = t.prefix(kind)
+	t.others.Store(&all)
+	return all[kind]
 }
 
 // ID derives the key of a record from its kind and a secret that only a browser
 // holds. It ends with a tag of the tenant.
 func (t *Tenant) ID(kind storage.Kind, secret string) string {
+	id := t.IDBytes(kind, secret)
+	return string(id[:])
+}
+
+// IDBytes is ID for those who need no string of it.
+func (t *Tenant) IDBytes(kind storage.Kind, secret string) (text [IDLength]byte) {
 	prefix := t.session
 	if kind != storage.KindSession {
 		prefix = t.prefixOf(kind)
 	}
 	var buf [64]byte
 	sum := sha256.Sum256(append(append(buf[:0], prefix[:]...), secret...))
-	var text [IDLength]byte
 	base64.RawURLEncoding.Encode(text[:], sum[:])
 	copy(text[IDLength-tagLength:], t.tag())
-	return string(text[:])
+	return text
 }
 
 // Owns reports whether an ID is one of this tenant, as far as its tag tells.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -70,10 +71,11 @@ func (w *Watcher) Announce(ids ...string) {
 	if w.notifier == nil || len(ids) == 0 {
 		return
 	}
+	announced := slices.Clone(ids) // so that ids need not outlive the call
 	w.c.Tasks.Start(func(ctx context.Context) {
 		call, cancel := context.WithTimeout(ctx, w.c.Timeout)
 		defer cancel()
-		if err := w.notifier.Notify(call, ids...); err != nil {
+		if err := w.notifier.Notify(call, announced...); err != nil {
 			w.c.Logger.Warn("passport: other instances could not be told of a logout; they will notice by themselves", "error", err)
 		}
 	})

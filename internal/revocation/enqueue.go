@@ -15,6 +15,9 @@ import (
 // revocation too.
 func (w *Worker) Delete(ctx context.Context, id string) (storage.Revocation, error) {
 	r, err := w.c.Queue.DeleteAndEnqueue(ctx, id, Lease)
+	if err == nil {
+		return r, nil
+	}
 	if !errors.Is(err, storage.ErrFull) {
 		w.keepUnsafe(err, r)
 		return r, err

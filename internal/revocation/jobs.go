@@ -33,8 +33,14 @@ func (j job) tell(o Outcome) {
 // Once the tasks have finished it does so before it returns.
 func (w *Worker) Revoke(revocations ...storage.Revocation) { w.RevokeTo(nil, revocations...) }
 
+// RevokeOne is Revoke without a copy: nobody may change r from then on.
+func (w *Worker) RevokeOne(r *storage.Revocation) {
+	w.do(job{revocation: r, until: w.c.Now().Add(w.maxWait())})
+}
+
 // RevokeTo is Revoke for a caller that waits: outcomes receives one for each
-// revocation, and has room for all of them.
+// revocation, and has room for all of them. Nobody may change the revocations from then
+// on.
 func (w *Worker) RevokeTo(outcomes chan<- Outcome, revocations ...storage.Revocation) {
 	w.revoke(outcomes, revocations, w.c.Now().Add(w.maxWait()))
 }
@@ -44,10 +50,14 @@ func (w *Worker) RevokeTo(outcomes chan<- Outcome, revocations ...storage.Revoca
 func (w *Worker) maxWait() time.Duration { return Lease - callTimeout - 2*w.c.StoreTimeout }
 
 func (w *Worker) revoke(outcomes chan<- Outcome, revocations []storage.Revocation, until time.Time) {
-	for _, r := range revocations {
-		if w.addJob(job{&r, until, outcomes}) && !w.c.Tasks.Start(w.work) {
-			w.work(w.c.Tasks.Last())
-		}
+	for i := range revocations {
+		w.do(job{&revocations[i], until, outcomes})
+	}
+}
+
+func (w *Worker) do(j job) {
+	if w.addJob(j) && !w.c.Tasks.Start(w.work) {
+		w.work(w.c.Tasks.Last())
 	}
 }
 

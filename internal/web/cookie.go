@@ -13,6 +13,7 @@ import (
 // value needs no quoting.
 type Cookies struct {
 	attributes string // of all, except Max-Age
+	removal    string // all that follows the name of a cookie that is deleted
 }
 
 // NewCookies returns Cookies with the attribute Secure, or for plain http.
@@ -20,7 +21,8 @@ type Cookies struct {
 // without them (OAuth 2.0 for Browser-Based Applications §6.1.3.2).
 func NewCookies(scheme string) Cookies {
 	empty := http.Cookie{Name: "name", Path: "/", HttpOnly: true, Secure: scheme == "https", SameSite: http.SameSiteLaxMode}
-	return Cookies{attributes: strings.TrimPrefix(empty.String(), "name=")}
+	attributes := strings.TrimPrefix(empty.String(), "name=")
+	return Cookies{attributes: attributes, removal: "=; Max-Age=0" + attributes}
 }
 
 // IsCookieName reports whether a program may give one of our cookies that name: the
@@ -87,4 +89,4 @@ func add(w http.ResponseWriter, cookie string) {
 }
 
 // Remove deletes a cookie, which takes the attributes that it was set with.
-func (c Cookies) Remove(w http.ResponseWriter, name string) { c.Set(w, name, "", 0) }
+func (c Cookies) Remove(w http.ResponseWriter, name string) { add(w, name+c.removal) }

@@ -58,18 +58,27 @@ func IsPrefetch(r *http.Request) bool {
 	return false
 }
 
+// value is that of a header whose name is spelled as net/http spells it, which Get would
+// see to each time.
+func value(r *http.Request, name string) string {
+	if values := r.Header[name]; len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}
+
 // IsHTMX reports whether htmx makes the request.
-func IsHTMX(r *http.Request) bool { return r.Header.Get("Hx-Request") == "true" } // as net/http spells it
+func IsHTMX(r *http.Request) bool { return value(r, "Hx-Request") == "true" }
 
 // WantsJSON reports whether a program asks: it says so, or the browser says that
 // it is a script's fetch and not the loading of a page.
 func WantsJSON(r *http.Request) bool {
-	return accepts(r, "application/json") || r.Header.Get("Sec-Fetch-Dest") == "empty" && !IsHTMX(r)
+	return accepts(r, "application/json") || value(r, "Sec-Fetch-Dest") == "empty" && !IsHTMX(r)
 }
 
 // accepts reports whether the Accept header names a media type itself.
 func accepts(r *http.Request, mediaType string) bool {
-	for _, accept := range r.Header.Values("Accept") {
+	for _, accept := range r.Header["Accept"] {
 		for part := range strings.SplitSeq(accept, ",") {
 			name, params, _ := strings.Cut(part, ";")
 			if strings.EqualFold(strings.TrimSpace(name), mediaType) {
