@@ -3,6 +3,7 @@ package envelope
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"slices"
 	"strings"
 
 	"github.com/passport-go/passport/internal/strictbase64"
@@ -16,6 +17,8 @@ import (
 // sealed: the segments, in order, each after its length (uvarint). A text that would not
 // come back byte by byte stays as it is.
 //
+// What is in nearly every session is left out, see [shared].
+//
 // To make the text again takes a microsecond or two, which is little beside a round trip to
 // a store, and much beside a look-up in memory: so it is for the former.
 func Pack(body []byte) []byte {
@@ -23,7 +26,55 @@ func Pack(body []byte) []byte {
 	if err != nil {
 		return body
 	}
-	return t.marshal(tokensPackedFormat, appendText)
+	return t.marshal(tokensSharedFormat, func(b []byte, s string) []byte { return appendShared(b, s, t.IDToken) })
+}
+
+// shared are texts that stand for themselves by their number, which must not change. The
+// number headerOfFirst stands for the first segment of the first text: tokens that one
+// key has signed begin with the same header. The rest of the text follows.
+var shared = [...]string{1: "Bearer", 2: "openid profile email offline_access transact"}
+
+const (
+	// isShared comes before such a number. Nothing that is packed is empty.
+	isShared = 0<<1 | 1
+
+	headerOfFirst = 3
+)
+
+// appendShared is appendText with what is shared left out.
+func appendShared(dst []byte, s, first string) []byte {
+	if i := slices.Index(shared[1:], s); i >= 0 {
+		return append(dst, isShared, byte(i+1))
+	}
+	dot := strings.IndexByte(first, '.')
+	if dot < 0 || s == first || !strings.HasPrefix(s, first[:dot+1]) {
+		return appendText(dst, s)
+	}
+	if _, ok := pack(first); !ok {
+		return appendText(dst, s)
+	}
+	return appendText(append(dst, isShared, headerOfFirst), s[dot:])
+}
+
+// cutShared cuts what appendShared has appended from the front of rest.
+func cutShared(rest []byte, first storedText) (text storedText, behind []byte, ok bool) {
+	if len(rest) < 2 || rest[0] != isShared {
+		return cutPacked(rest)
+	}
+	n, rest := rest[1], rest[2:]
+	if n > 0 && int(n) < len(shared) {
+		return storedText{stored: []byte(shared[n])}, rest, true
+	}
+	if n != headerOfFirst || !first.packed {
+		return storedText{}, nil, false
+	}
+	header, _, ok := cutText(first.stored)
+	if !ok {
+		return storedText{}, nil, false
+	}
+	text, behind, ok = cutPacked(rest)
+	text.header = header
+	return text, behind, ok
 }
 
 // appendText appends s, packed if that is shorter, after its length. The lowest bit of
@@ -73,22 +124,27 @@ func cutPacked(rest []byte) (text storedText, behind []byte, ok bool) {
 		return storedText{}, nil, false
 	}
 	end := n + int(length>>1)
-	return storedText{rest[n:end], length&1 == 1}, rest[end:], true
+	return storedText{stored: rest[n:end], packed: length&1 == 1}, rest[end:], true
 }
 
 // storedText is a text in a body.
 type storedText struct {
 	stored []byte
 	packed bool
+	header []byte // the segment in front of it, if that is shared
 }
 
 // read returns a copy.
 func (t storedText) read() (s string, ok bool) {
-	if !t.packed {
+	if !t.packed && t.header == nil {
 		return string(t.stored), true
 	}
 	var space [2048]byte
 	defer clear(space[:])
-	text, ok := appendUnpacked(space[:0], t.stored)
+	text := base64.RawURLEncoding.AppendEncode(space[:0], t.header)
+	if !t.packed {
+		return string(append(text, t.stored...)), true
+	}
+	text, ok = appendUnpacked(text, t.stored)
 	return string(text), ok
 }

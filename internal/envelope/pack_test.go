@@ -51,6 +51,46 @@ func TestWhatWouldNotComeBackIsNotPacked(t *testing.T) {
 	}
 }
 
+// sharing are tokens of which something is left out when they are packed: all that can be,
+// what is nearly a header in common, and a header before what is not packed.
+func sharing() []Tokens {
+	const header = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImtleSJ9"
+	segment := base64.RawURLEncoding.EncodeToString([]byte(strings.Repeat("claim", 20)))
+	all := Tokens{
+		IDToken: header + "." + segment + "." + segment, AccessToken: header + "." + segment + "." + segment[:100],
+		RefreshToken: "v1.refresh", TokenType: "Bearer", Scope: "openid profile email offline_access transact",
+	}
+	var many []Tokens
+	for _, access := range []string{all.AccessToken, header + segment, header + ".not base64.", header, header + "..", all.IDToken, "Bearer"} {
+		t := all
+		t.AccessToken = access
+		many = append(many, t)
+	}
+	return append(many, Tokens{IDToken: "Bearer", AccessToken: "Bearer.x"}, Tokens{IDToken: header + ".?", AccessToken: header + ".x"})
+}
+
+func TestWhatIsInNearlyEverySessionIsLeftOut(t *testing.T) {
+	all := sharing()[0]
+	dot := strings.Index(all.IDToken, ".")
+	without := all
+	without.IDToken, without.AccessToken = all.IDToken[dot:], all.AccessToken[dot:]
+	without.TokenType, without.Scope = "", ""
+	packed := len(Pack(all.Marshal()))
+	header := dot * 3 / 4
+	assert.LessOrEqual(t, packed, len(Pack(without.Marshal()))+header+8, "the header once, and a few bytes for what is left out")
+}
+
+// A number that this version does not know, or a header that is nowhere, is damage.
+func TestWhatIsSharedHasToBeThere(t *testing.T) {
+	for name, text := range map[string][]byte{
+		"nothing": {isShared, 0}, "unknown": {isShared, headerOfFirst + 1}, "cut": {isShared}, "without a first": {isShared, headerOfFirst, 0},
+	} {
+		body := append([]byte{tokensSharedFormat, 0, 0, 0, 0, 0, 0, 0, 0}, text...)
+		_, err := ParseTokens(append(body, make([]byte, 6)...))
+		assert.ErrorIs(t, err, errTokens, name)
+	}
+}
+
 func TestABodyOfSomethingElseIsNotPacked(t *testing.T) {
 	for _, body := range []string{"", "a note", "{", "\xff"} {
 		assert.Equal(t, body, string(Pack([]byte(body))))

@@ -33,12 +33,13 @@ type Tokens struct {
 // The formats. The latest that is not packed has UserInfo and Data as its last strings,
 // and is written only if there is one of them.
 const (
-	tokensPackedFormat = 4 // all strings, each as in pack.go
+	tokensSharedFormat = 5 // all strings, each as in pack.go
+	tokensPackedFormat = 4 // the same without what is shared
 	tokensFormat       = 3
 	tokensInfoFormat   = 2 // without Data
 	tokensPlainFormat  = 1 // with neither
 
-	latestFormat = tokensPackedFormat
+	latestFormat = tokensSharedFormat
 )
 
 var errTokens = errors.New("the stored tokens are not readable")
@@ -173,10 +174,14 @@ func textOf(body []byte, i int) (string, error) {
 		return "", err
 	}
 	var text storedText
-	for range i + 1 {
+	var first storedText
+	for at := range i + 1 {
 		var ok bool
-		if text, rest, ok = cutString(body[0], rest); !ok {
+		if text, rest, ok = cutString(body[0], rest, first); !ok {
 			return "", errTokens
+		}
+		if at == 0 {
+			first = text
 		}
 	}
 	s, ok := text.read()
@@ -186,9 +191,13 @@ func textOf(body []byte, i int) (string, error) {
 	return s, nil
 }
 
-// cutString cuts a string of a format from the front of rest.
-func cutString(format byte, rest []byte) (text storedText, behind []byte, ok bool) {
-	if format == tokensPackedFormat {
+// cutString cuts a string of a format from the front of rest. first is the first string
+// of the body, unless this is it.
+func cutString(format byte, rest []byte, first storedText) (text storedText, behind []byte, ok bool) {
+	switch format {
+	case tokensSharedFormat:
+		return cutShared(rest, first)
+	case tokensPackedFormat:
 		return cutPacked(rest)
 	}
 	text.stored, behind, ok = cutText(rest)
@@ -209,8 +218,12 @@ func ParseTokens(body []byte) (Tokens, error) {
 		return Tokens{}, err
 	}
 	t.ExpiresAt = int64(binary.BigEndian.Uint64(body[1:]))
-	for _, s := range t.strings(body[0]) {
-		text, behind, ok := cutString(body[0], rest)
+	var first storedText
+	for i, s := range t.strings(body[0]) {
+		text, behind, ok := cutString(body[0], rest, first)
+		if i == 0 {
+			first = text
+		}
 		if ok {
 			*s, ok = text.read()
 		}

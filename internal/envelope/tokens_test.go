@@ -17,7 +17,7 @@ var someTokens = Tokens{
 }
 
 func TestTokensAreReadAsTheyWereWritten(t *testing.T) {
-	for _, want := range []Tokens{someTokens, {}, {ExpiresAt: -1}, {Scope: "openid \x00 ü"}, {Scope: "openid", UserInfo: `{"sub":"a"}`}} {
+	for _, want := range append(sharing(), someTokens, Tokens{}, Tokens{ExpiresAt: -1}, Tokens{Scope: "openid \x00 ü"}, Tokens{Scope: "openid", UserInfo: `{"sub":"a"}`}) {
 		for _, body := range [][]byte{want.Marshal(), Pack(want.Marshal())} {
 			got, err := ParseTokens(body)
 			require.NoError(t, err)
@@ -42,6 +42,7 @@ func TestTheAccessTokenIsReadByItself(t *testing.T) {
 	for _, body := range [][]byte{
 		someTokens.Marshal(), Tokens{}.Marshal(), Tokens{AccessToken: "a", Data: "{}", ExpiresAt: -1}.Marshal(),
 		Tokens{AccessToken: strings.Repeat("long", 2000), UserInfo: "{}"}.Marshal(), []byte(`{"access_token":"a","expires_at":5}`),
+		Pack(sharing()[0].Marshal()), Pack(sharing()[1].Marshal()), Pack(sharing()[2].Marshal()),
 		Pack(someTokens.Marshal()), Pack(Tokens{}.Marshal()), Pack(Tokens{AccessToken: strings.Repeat("long", 2000), Data: "{}"}.Marshal()),
 	} {
 		r := Seal(keys, aRecord, Head{}, body)
@@ -78,7 +79,7 @@ func TestTheRefreshTokenIsReadByItself(t *testing.T) {
 	for _, body := range [][]byte{
 		someTokens.Marshal(), Tokens{}.Marshal(), Tokens{AccessToken: "a", Data: "{}"}.Marshal(), Tokens{RefreshToken: "r", UserInfo: "{}"}.Marshal(),
 		[]byte(`{"access_token":"a","refresh_token":"r"}`), []byte(`{"access_token":"a"}`),
-		Pack(someTokens.Marshal()), Pack(Tokens{RefreshToken: "r"}.Marshal()),
+		Pack(someTokens.Marshal()), Pack(Tokens{RefreshToken: "r"}.Marshal()), Pack(sharing()[0].Marshal()),
 	} {
 		r := Seal(keys, aRecord, Head{}, body)
 		want, err := OpenTokens(keys, r)
@@ -147,6 +148,10 @@ func FuzzParseTokens(f *testing.F) {
 	f.Add(Tokens{UserInfo: "{}"}.Marshal())
 	f.Add([]byte(`{"access_token":"a"}`))
 	f.Add(Pack(someTokens.Marshal()))
+	for _, t := range sharing() {
+		f.Add(t.Marshal())
+		f.Add(Pack(t.Marshal()))
+	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		tokens, err := ParseTokens(body)
 		if err != nil {
@@ -162,7 +167,7 @@ func FuzzParseTokens(f *testing.F) {
 
 func TestHalfTokensAreNone(t *testing.T) {
 	whole := someTokens.Marshal()
-	for _, whole := range [][]byte{whole, Pack(whole)} {
+	for _, whole := range [][]byte{whole, Pack(whole), Pack(sharing()[0].Marshal())} {
 		for n := range whole {
 			got, err := ParseTokens(whole[:n])
 			require.Error(t, err, "the first %d bytes", n)
