@@ -321,6 +321,7 @@ func TestTheProgramServesUntilItIsStopped(t *testing.T) {
 	for base == "" && lines.Scan() {
 		base = address.FindString(lines.Text())
 	}
+	require.NoError(t, lines.Err())
 	go func() { _, _ = io.Copy(io.Discard, out) }()
 	require.NotEmpty(t, base)
 	res, err := http.Get(base + "/live") // open when the program stops

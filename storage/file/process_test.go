@@ -147,6 +147,7 @@ func churnAndKill(t *testing.T, path string, steps int) (id string, step int) {
 			require.NoError(t, child.Process.Kill())
 		}
 	}
+	require.NoError(t, lines.Err())
 	assert.Error(t, child.Wait())
 	require.NotEmpty(t, id)
 	return id, step
