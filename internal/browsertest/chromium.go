@@ -74,8 +74,15 @@ func Open(t testing.TB, cookies Cookies) *Profile {
 	return openChromium(t, shell, cookies, unoptimized)
 }
 
+// OpenForLong is [Open] for programs that run so long that it is worth optimizing
+// WebAssembly.
+func OpenForLong(t testing.TB, cookies Cookies) *Profile {
+	t.Helper()
+	return openChromium(t, shell, cookies, optimized)
+}
+
 // OpenToMeasure returns a new profile of Chromium as users have it, which optimizes
-// WebAssembly, and blocks third-party cookies. In all other profiles it does not, for
+// WebAssembly, and blocks third-party cookies. In most other profiles it does not, for
 // the sake of the tests' speed.
 func OpenToMeasure(t testing.TB) *Profile {
 	t.Helper()

@@ -183,10 +183,12 @@ func (tab *Tab) Gesture(expression string) {
 	require.NoError(tab.t, tab.evaluate(expression, gesture, nil), expression)
 }
 
-// Wait waits until an expression is true, in whatever page the tab shows then.
+// Wait waits until an expression is true, in whatever page the tab shows then. The
+// longer it waits, the more seldom it asks: to be asked is work for the browser, which
+// others are waiting for as well.
 func (tab *Tab) Wait(expression string) {
 	tab.t.Helper()
-	deadline := time.Now().Add(patience)
+	begun := time.Now()
 	for {
 		// An error means that a page is just going or coming: ask again.
 		var ok bool
@@ -194,10 +196,11 @@ func (tab *Tab) Wait(expression string) {
 		if err == nil && ok {
 			return
 		}
-		if time.Now().After(deadline) {
+		waited := time.Since(begun)
+		if waited > patience {
 			require.FailNow(tab.t, "this did not come true: "+expression, "at %s, last error: %v", tab.URL(), err)
 		}
-		time.Sleep(5 * time.Millisecond)
+		time.Sleep(max(5*time.Millisecond, min(waited/10, 100*time.Millisecond)))
 	}
 }
 

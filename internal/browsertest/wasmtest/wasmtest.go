@@ -146,7 +146,7 @@ func Run(t *testing.T, pkg string, flags ...string) {
 		}
 	})
 	origin := serve(t, mux, `onExit = code => fetch("/exit", {method: "POST", body: JSON.stringify({code, output})})`)
-	tab := browsertest.Open(t, browsertest.Blocked).Tab()
+	tab := browsertest.OpenForLong(t, browsertest.Blocked).Tab()
 	tab.Go(Page(origin, append(flags, "-test.v")...))
 	select {
 	case e := <-ended:
