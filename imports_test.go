@@ -93,6 +93,9 @@ var walls = map[string][]string{
 		"golang.org/x/mod/...", "golang.org/x/exp/apidiff", "golang.org/x/tools/go/packages",
 	},
 	"internal/release/cmd/release": {module + "/internal/release"},
+	"internal/release/cmd/vet": {
+		"golang.org/x/tools/go/analysis/checker", "golang.org/x/tools/go/analysis/suite/vet", "golang.org/x/tools/go/packages",
+	},
 
 	"internal/dom": {module + "/internal/js"},
 	"internal/js":  {}, // the only one that names syscall/js
