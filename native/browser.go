@@ -15,8 +15,9 @@ import (
 // display, or it did not start. Errors that wrap it say what has been tried.
 var ErrNoBrowser = errors.New("native: no browser could be opened: set BROWSER to the command of one, or sign in with a code (LoginWithDevice)")
 
-// startTime is how long to wait for a command that opens a browser to fail.
-const startTime = 2 * time.Second
+// startTime is how long to wait for a command that opens a browser to fail, and for a
+// browser whose command has failed to open the page. A test shortens it.
+var startTime = 2 * time.Second
 
 // OpenBrowser opens an http or https URL in the user's browser. It returns once the
 // browser is starting; ctx does not stop the browser.
@@ -37,21 +38,32 @@ const startTime = 2 * time.Second
 // It is the default of Config.OpenBrowser. Call it from your own function to do
 // more, such as to print the URL in case no browser appears.
 func OpenBrowser(ctx context.Context, address string) error {
+	_, err := openBrowser(ctx, address)
+	return err
+}
+
+// openBrowser is OpenBrowser. ended receives how the command ends that was still running
+// when openBrowser returned.
+func openBrowser(ctx context.Context, address string) (ended <-chan error, err error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
-		return errors.New("native: OpenBrowser: not an http or https URL")
+		return nil, errors.New("native: OpenBrowser: not an http or https URL")
 	}
 	here := platform{system: runtime.GOOS, getenv: os.Getenv, executable: isExecutable}
 	commands, err := here.browsers(u.String())
 	reasons := []error{ErrNoBrowser, err}
 	for _, command := range commands {
-		err := start(ctx, command)
+		ended, err := start(ctx, command)
 		if err == nil {
-			return nil
+			return ended, nil
 		}
-		reasons = append(reasons, fmt.Errorf("native: %s: %w", command[0], err))
+		reasons = append(reasons, err)
 	}
-	return errors.Join(reasons...)
+	return nil, errors.Join(reasons...)
+}
+
+func commandError(command []string, err error) error {
+	return fmt.Errorf("native: %s: %w", command[0], err)
 }
 
 func isExecutable(command string) bool {
@@ -103,23 +115,67 @@ func (p platform) isSSH() bool {
 }
 
 // start runs a command that opens a browser, or is one. A command that keeps running
-// counts as a success.
-func start(ctx context.Context, command []string) error {
+// counts as a success; ended receives how it ends.
+func start(ctx context.Context, command []string) (ended <-chan error, err error) {
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.SysProcAttr = apart()
 	cmd.Env = browserEnv(os.Environ())
 	if err := cmd.Start(); err != nil {
-		return err
+		return nil, commandError(command, err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }() // ends with the command, and reaps it
+	done := make(chan error, 1)
+	go func() { // ends with the command, and reaps it
+		err := cmd.Wait()
+		if err != nil {
+			err = commandError(command, err)
+		}
+		done <- err
+	}()
 	timer := time.NewTimer(startTime)
 	defer timer.Stop()
 	select {
-	case err := <-ended:
-		return err
+	case err := <-done:
+		return done, err
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-	return nil
+	return done, nil
+}
+
+// openBrowser opens the user's browser at l. It is watched unless the program opens it.
+func (p *Passport) openBrowser(ctx context.Context, l *loopback, address string) error {
+	if p.c.OpenBrowser != nil {
+		return p.c.OpenBrowser(ctx, address)
+	}
+	ended, err := openBrowser(ctx, address)
+	if err == nil {
+		l.serving.Go(func() { l.watch(ended) })
+	}
+	return err
+}
+
+// watch ends the wait for a browser whose command fails late, as snaps and desktop
+// services do that run into a timeout of their own.
+func (l *loopback) watch(ended <-chan error) {
+	select {
+	case err := <-ended:
+		if err != nil && !l.launches(startTime) {
+			l.fail(errors.Join(ErrNoBrowser, err))
+		}
+	case <-l.alive.Done():
+	}
+}
+
+// launches waits for a browser that opens the page although its command has failed.
+func (l *loopback) launches(within time.Duration) bool {
+	timer := time.NewTimer(within)
+	defer timer.Stop()
+	select {
+	case <-l.launched:
+		return true
+	case <-l.alive.Done():
+		return true // nobody waits any more
+	case <-timer.C:
+		return false
+	}
 }

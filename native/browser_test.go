@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/native"
 )
 
@@ -60,10 +61,57 @@ func TestTheUsersChoiceOfABrowserCounts(t *testing.T) {
 }
 
 func TestABrowserThatStaysIsOnItsWay(t *testing.T) {
+	native.ShortenStart(t, 100*time.Millisecond)
 	program, notes := command(t, "exec sleep 5")
 	t.Setenv("BROWSER", program)
 	require.NoError(t, native.OpenBrowser(t.Context(), someURL))
 	assert.Equal(t, []string{someURL}, noted(t, notes))
+}
+
+// As with a snap, or a service of the desktop, that runs into a timeout of its own.
+func TestABrowserThatFailsLateIsNone(t *testing.T) {
+	native.ShortenStart(t, 100*time.Millisecond)
+	late, _ := command(t, "sleep .3; exit 4")
+	d := newDesktop(t)
+	d.login(d.p)
+	p := d.run(func(c *native.Config) { c.OpenBrowser = nil })
+	t.Setenv("BROWSER", late)
+	t.Setenv("DISPLAY", "")
+	t.Setenv("WAYLAND_DISPLAY", "")
+	begun := time.Now()
+	_, err := p.Login(t.Context(), passport.LoginOptions{})
+	require.ErrorIs(t, err, native.ErrNoBrowser)
+	assert.ErrorContains(t, err, late+": exit status 4")
+	assert.NotErrorIs(t, err, passport.ErrNoLogin)
+	l, err := p.Logout(t.Context())
+	require.ErrorIs(t, err, native.ErrNoBrowser)
+	assert.Equal(t, passport.OutcomeDone, l.App)
+	assert.Equal(t, passport.OutcomePending, l.Passport, "nobody has been sent to the auth domain")
+	assert.Less(t, time.Since(begun), patience)
+}
+
+// Some commands fail although the browser has opened.
+func TestABrowserThatHasOpenedThePageIsOne(t *testing.T) {
+	native.ShortenStart(t, 100*time.Millisecond)
+	late, notes := command(t, "sleep .3; exit 4")
+	d := newDesktop(t)
+	p := d.run(func(c *native.Config) { c.OpenBrowser = nil })
+	t.Setenv("BROWSER", late)
+	browser := d.auth.Browser()
+	ended, first := make(chan error, 1), make(chan string, 1)
+	go func() { first <- d.follow(browser, noted(t, notes)[0]) }()
+	go func() {
+		_, err := p.Login(t.Context(), passport.LoginOptions{})
+		ended <- err
+	}()
+	to := <-first
+	select {
+	case err := <-ended:
+		require.NoError(t, err, "the user is still typing")
+	case <-time.After(time.Second):
+	}
+	d.visit(browser, to)
+	require.NoError(t, <-ended)
 }
 
 func TestABrowserGetsNoneOfTheLibrariesOfALauncher(t *testing.T) {

@@ -51,7 +51,7 @@ func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) (*passpor
 	address := l.start(a.address, a.isReturn, l.showUnexpected)
 	wait, cancel := context.WithTimeout(ctx, p.c.LoginTimeout)
 	defer cancel()
-	if err := p.c.OpenBrowser(wait, address); err != nil {
+	if err := p.openBrowser(wait, l, address); err != nil {
 		return nil, err
 	}
 	r, err := l.wait(wait)
@@ -102,6 +102,8 @@ func (p *Passport) doubt(ctx context.Context, begun passport.Secret) error {
 // explainWait explains why the browser has not come back from a login at l.
 func explainWait(l *loopback, err error) error {
 	switch {
+	case errors.Is(err, ErrNoBrowser):
+		return err
 	case errors.Is(err, context.DeadlineExceeded) && !l.hasLaunched():
 		return fmt.Errorf("%w: the one that was to start did not open the login's page, or it keeps no cookies: %w", ErrNoBrowser, err)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

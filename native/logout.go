@@ -47,11 +47,13 @@ func (p *Passport) Logout(ctx context.Context) (passport.Logout, error) {
 		return l, errors.Join(err, sendErr)
 	}
 	address := loop.start(always(l.URL), p.isReturnFrom(engine, l), p.servePosted(loop, engine, l))
-	if openErr := p.c.OpenBrowser(wait, address); openErr != nil {
+	if openErr := p.openBrowser(wait, loop, address); openErr != nil {
 		return l, errors.Join(err, openErr)
 	}
-	l.Passport = passport.OutcomeUnconfirmed
 	r, waitErr := loop.wait(wait)
+	if !errors.Is(waitErr, ErrNoBrowser) {
+		l.Passport = passport.OutcomeUnconfirmed
+	}
 	if waitErr != nil {
 		return l, errors.Join(err, explainLogoutWait(ctx, waitErr))
 	}
@@ -76,19 +78,20 @@ func (p *Passport) sendBrowser(ctx context.Context, l *passport.Logout) error {
 	}
 	defer p.release(loop)
 	address := loop.start(always(l.URL), noReturn, loop.showUnexpected)
-	if err := p.c.OpenBrowser(ctx, address); err != nil {
+	if err := p.openBrowser(ctx, loop, address); err != nil {
 		return err
 	}
-	l.Passport = passport.OutcomeUnconfirmed
+	var failed error
 	select {
 	case <-loop.launched:
 		loop.awaitQuiet(closeTimeout)
-		return nil
-	case err := <-loop.failed:
-		return err
+	case failed = <-loop.failed:
 	case <-ctx.Done():
-		return nil
 	}
+	if !errors.Is(failed, ErrNoBrowser) {
+		l.Passport = passport.OutcomeUnconfirmed
+	}
+	return failed
 }
 
 // always is for a URL that does not get old.

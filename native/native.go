@@ -38,7 +38,8 @@ type Config struct {
 
 	// OpenBrowser opens a URL in the user's browser, and returns as soon as the
 	// browser starts. Show the URL only to that user: it works for one login or
-	// logout. Default: the function [OpenBrowser].
+	// logout. Default: the function [OpenBrowser]; if its command fails later, before
+	// the browser has opened the page, the login or logout ends with ErrNoBrowser.
 	OpenBrowser func(ctx context.Context, url string) error
 
 	// LoginTimeout is how long Login waits for the browser, while the user types.
@@ -116,9 +117,6 @@ func (c *Config) resolve() (problems []error) {
 	}
 	if c.LogoutTimeout < 0 {
 		add("LogoutTimeout", "is negative, but the wait must end at some time: set a positive duration, or 0 for 30 s")
-	}
-	if c.OpenBrowser == nil {
-		c.OpenBrowser = OpenBrowser
 	}
 	if c.Now == nil {
 		c.Now = time.Now
