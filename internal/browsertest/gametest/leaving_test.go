@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -110,4 +111,50 @@ func TestSessionThatIsWrittenBackWhileItIsBeingEndedIsEndedToo(t *testing.T) {
 	require.Equal(t, "done", g.logout().App)
 	other.Wait(`times === 0 && !localStorage[key]`)
 	assert.Equal(t, nobody, g.who())
+}
+
+// The session has ended in the database, and the page is lost before the logout is
+// noted there.
+func TestLogoutThatIsNotNotedIsMadeUpForByTheNextPage(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
+	g.Run(`{
+		const put = IDBObjectStore.prototype.put;
+		let puts = 0;
+		IDBObjectStore.prototype.put = function (...args) {
+			if (++puts > 1) throw new DOMException("", "UnknownError");
+			return put.apply(this, args);
+		};
+	}`)
+	require.Equal(t, "done", g.logout().App)
+	assert.False(t, g.unfinished(), "it could not be noted")
+	g.home()
+	assert.True(t, g.unfinished())
+	assert.Equal(t, nobody, g.who())
+	s.revoked()
+	assert.Equal(t, []string{}, browsertest.Eval[[]string](g.Tab, `Object.keys(localStorage)`), "nothing is left behind")
+}
+
+// Each takes a slow machine about 20 ms: the session's end, the note, the end of the
+// revocation, and the state that its return is known by.
+func TestSilentLogoutTakesFewTransactions(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	s.config["RevocationWait"] = patience
+	profile := browsertest.Open(t, browsertest.Blocked)
+	s.signedIn(profile)
+	s.config["Ahead"] = 11 * time.Minute // past the life of a login, which would have to be stopped
+	g := s.open(profile)
+	require.NotEqual(t, nobody, g.who())
+	transactions := browsertest.Eval[int](g.Tab, `(async () => {
+		const begin = IDBDatabase.prototype.transaction;
+		let begun = 0;
+		IDBDatabase.prototype.transaction = function (...args) {
+			begun++;
+			return begin.apply(this, args);
+		};
+		await game.logout();
+		return begun;
+	})()`)
+	assert.Positive(t, transactions)
+	assert.LessOrEqual(t, transactions, 5)
 }
