@@ -1,9 +1,13 @@
 package browsertest
 
 import (
+	"context"
+	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/passport-go/passport"
@@ -179,6 +183,42 @@ func TestEnginesShowThePages(t *testing.T) {
 		tab.Wait(`document.querySelector("main a.button")`)
 		assert.Contains(t, tab.Text(), "Your Passport session may still be open")
 		tab.Screenshot("report-" + string(e))
+	})
+}
+
+// Without scripts the page waits for the auth domain's from the first moment, and WebKit
+// does not begin an animation while it does. Here it waits for nothing, so that it can be
+// looked at.
+func TestEnginesShowThePageWithoutScripts(t *testing.T) {
+	InEngines(t, func(t *testing.T, e Engine) {
+		l := newLab(t)
+		l.post = func(w http.ResponseWriter, r *http.Request) {
+			page := httptest.NewRecorder()
+			assert.NoError(t, ownPages.ServeSilent(page, r, l.answer))
+			maps.Copy(w.Header(), page.Header())
+			_, _ = io.WriteString(w, strings.Replace(page.Body.String(), `http-equiv="refresh"`, `name="refresh"`, 1))
+		}
+		tab := e.OpenWithoutScripts(t).Tab()
+		tab.Go(l.at(appHost, "/"))
+		tab.Click("button")
+		tab.Wait(`document.querySelector("main.wait")`)
+		assert.Equal(t, "none", Eval[string](tab, `getComputedStyle(document.querySelector("main")).animationName`))
+		tab.Screenshot("wait-" + string(e))
+	})
+}
+
+func TestEnginesShowInAScreenshotWhatAPageWithoutScriptsShows(t *testing.T) {
+	InEngines(t, func(t *testing.T, e Engine) {
+		l := newLab(t)
+		tab := e.OpenWithoutScripts(t).Tab()
+		tab.Go(l.at(appHost, "/"))
+		tab.do("take a screenshot", func(ctx context.Context) error {
+			picture, err := tab.page.screenshot(ctx)
+			require.NoError(t, err)
+			blank, err := isBlank(picture)
+			assert.False(t, blank)
+			return err
+		})
 	})
 }
 

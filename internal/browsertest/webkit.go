@@ -1,10 +1,12 @@
 package browsertest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image/png"
 	"net"
 	"net/http"
 	"os/exec"
@@ -254,14 +256,56 @@ func (p *webKitPage) popup(ctx context.Context, open func()) (page, error) {
 }
 
 // screenshot waits until what the page shows has been painted.
-func (p *webKitPage) screenshot(ctx context.Context) (png []byte, err error) {
-	if p.w.scripts {
-		const painted = `new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve))))`
-		if _, err := p.evaluate(ctx, painted, awaited); err != nil {
+func (p *webKitPage) screenshot(ctx context.Context) ([]byte, error) {
+	if !p.w.scripts {
+		return p.paintedScreenshot(ctx)
+	}
+	const painted = `new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve))))`
+	if _, err := p.evaluate(ctx, painted, awaited); err != nil {
+		return nil, err
+	}
+	return p.screenshotNow(ctx)
+}
+
+func (p *webKitPage) screenshotNow(ctx context.Context) (picture []byte, err error) {
+	return picture, p.call(ctx, http.MethodGet, "/screenshot", nil, &picture)
+}
+
+// paintTime is how long a page that is not blank may take to be painted.
+const paintTime = 10 * time.Second
+
+// paintedScreenshot is for a page without scripts, which cannot tell when it has been
+// painted. Until then the picture is of one colour.
+func (p *webKitPage) paintedScreenshot(ctx context.Context) ([]byte, error) {
+	deadline := time.Now().Add(paintTime)
+	for {
+		picture, err := p.screenshotNow(ctx)
+		if err != nil {
 			return nil, err
 		}
+		blank, err := isBlank(picture)
+		if err != nil || !blank || time.Now().After(deadline) {
+			return picture, err
+		}
+		time.Sleep(20 * time.Millisecond)
 	}
-	return png, p.call(ctx, http.MethodGet, "/screenshot", nil, &png)
+}
+
+func isBlank(picture []byte) (bool, error) {
+	shown, err := png.Decode(bytes.NewReader(picture))
+	if err != nil {
+		return false, err
+	}
+	area := shown.Bounds()
+	first := shown.At(area.Min.X, area.Min.Y)
+	for y := area.Min.Y; y < area.Max.Y; y++ {
+		for x := area.Min.X; x < area.Max.X; x++ {
+			if shown.At(x, y) != first {
+				return false, nil
+			}
+		}
+	}
+	return true, nil
 }
 
 func (p *webKitPage) close(ctx context.Context) error {
