@@ -115,10 +115,12 @@ func (c *Circuit) enter(ctx context.Context, now time.Time) error {
 	if c.inFlight >= MaxInFlight {
 		return ErrBusy
 	}
-	if c.open && now.Before(c.probe) && !insists(ctx) {
-		return ErrOpen
+	if c.open && !insists(ctx) {
+		if now.Before(c.probe) {
+			return ErrOpen
+		}
+		c.probe = now.Add(probeEvery)
 	}
-	c.probe = now.Add(probeEvery)
 	c.inFlight++
 	return nil
 }

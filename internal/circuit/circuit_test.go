@@ -227,3 +227,43 @@ func TestAWriteThatTakesItsTimeSaysNothing(t *testing.T) {
 		assert.Equal(t, 1, asked)
 	})
 }
+
+// A logout everywhere is not made again, so it asks the store although the circuit is
+// open. Its caller may give it up: that must not keep the others from finding out
+// whether the store answers again.
+func TestWhoInsistsIsLetInAndTakesNobodysTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture()
+		f.fail()
+		insist := func(answer error) {
+			ctx, cancel := context.WithCancel(Insist(context.Background()))
+			defer cancel()
+			asked := false
+			_ = f.Write(ctx, func() error {
+				asked = true
+				if answer != nil {
+					cancel()
+				}
+				return answer
+			})
+			assert.True(t, asked)
+		}
+		for range 9 {
+			time.Sleep(probeEvery / 10)
+			insist(context.Canceled)
+			asked, err := f.ask(0, nil)
+			assert.False(t, asked)
+			assert.ErrorIs(t, err, ErrOpen)
+		}
+		time.Sleep(probeEvery / 10)
+		insist(context.Canceled)
+		asked, err := f.ask(0, nil)
+		assert.True(t, asked, "it is a second since the last one could find out")
+		assert.NoError(t, err)
+		assert.Equal(t, 1, f.closed)
+
+		f.fail()
+		insist(nil)
+		assert.Equal(t, 2, f.closed, "an answer is an answer, whoever asked")
+	})
+}

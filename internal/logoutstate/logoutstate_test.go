@@ -31,3 +31,38 @@ func TestWhatIsNoNameHasNoTime(t *testing.T) {
 		assert.Zero(t, Time(other))
 	}
 }
+
+func TestALogoutIsUnfinishedUntilItIsKnownToBeComplete(t *testing.T) {
+	assert.False(t, State{}.Unfinished(), "there was none")
+	first, later := New("", time.Now()), New("", time.Now())
+	s := State{Name: first}
+	assert.True(t, s.Unfinished())
+	assert.False(t, s.Finish(first).Unfinished())
+	assert.Equal(t, first, s.Finish(first).Name)
+	s.Name = later
+	assert.True(t, s.Finish(first).Unfinished(), "the later logout is not that one")
+	s.Finished = true
+	assert.False(t, s.Finish(first).Unfinished(), "and what is finished stays so")
+}
+
+func TestALogoutOvertakesTheLoginsThatWereBegunBeforeIt(t *testing.T) {
+	first, later := New("", time.Now()), New("", time.Now())
+	for _, row := range []struct {
+		state, begun string
+		overtook     bool
+	}{
+		{"", "", false}, {"", first, false}, {first, "", true}, {first, first, false}, {later, first, true},
+	} {
+		for _, finished := range []bool{false, true} {
+			assert.Equal(t, row.overtook, State{Name: row.state, Finished: finished}.Overtook(row.begun), "%+v", row)
+		}
+	}
+}
+
+func TestOnlyTheBeginningOfANameIsItsSession(t *testing.T) {
+	name := New(strings.Repeat("s", SessionLength), time.Now())
+	assert.Equal(t, strings.Repeat("s", SessionLength), Session(name))
+	assert.Equal(t, strings.Repeat("s", SessionLength), Session(name[:SessionLength]))
+	assert.Empty(t, Session(name[:SessionLength-1]))
+	assert.Empty(t, Session(""))
+}
