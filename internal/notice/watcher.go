@@ -29,10 +29,16 @@ const (
 type Config struct {
 	Store    storage.TokenStore
 	Notifier storage.Notifier // of the store; may be nil
-	Tasks    *tasks.Group     // runs what keeps the listeners informed
-	Timeout  time.Duration    // of a call to the store
-	Logger   *slog.Logger
-	Ended    *ended.Set // is told of every session that is found to have ended; may be nil
+
+	// Owns reports whether an ID may be that of a session of this client: others that
+	// share the store have notices too, and what is remembered is bounded. Required with
+	// a Notifier.
+	Owns func(id string) bool
+
+	Tasks   *tasks.Group  // runs what keeps the listeners informed
+	Timeout time.Duration // of a call to the store
+	Logger  *slog.Logger
+	Ended   *ended.Set // is told of every session that is found to have ended; may be nil
 }
 
 // Watcher tells the listeners of a process that a session has ended, here or on
@@ -86,7 +92,7 @@ func (w *Watcher) Announce(ids ...string) {
 func (w *Watcher) listen(ctx context.Context) {
 	for {
 		ready := func() { w.c.Tasks.Start(w.lookAgain) }
-		err := w.notifier.Listen(ctx, ready, func(id string) { w.end(id) })
+		err := w.notifier.Listen(ctx, ready, w.hear)
 		if ctx.Err() != nil {
 			return
 		}
@@ -95,6 +101,14 @@ func (w *Watcher) listen(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// hear passes a notice on to whoever waits for it, and remembers it if it is for us.
+func (w *Watcher) hear(id string) {
+	if w.c.Owns(id) {
+		w.c.Ended.Sessions(id)
+	}
+	w.board.End(id)
 }
 
 func (w *Watcher) recheckAll(ctx context.Context) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/passport-go/passport/internal/ended"
 	"github.com/passport-go/passport/internal/tasks"
 	"github.com/passport-go/passport/storage"
 	"github.com/passport-go/passport/storage/memory"
@@ -145,6 +147,42 @@ func TestAnEndIsAnnouncedToTheOtherInstances(t *testing.T) {
 		}
 		assert.Equal(t, []string{"a", "b"}, got)
 		assert.Empty(t, log.String(), "nothing has gone wrong")
+	})
+}
+
+// telling is a notifier that has something to say.
+type telling []string
+
+func (n telling) Notify(context.Context, ...string) error { return nil }
+
+func (n telling) Listen(ctx context.Context, ready func(), ended func(id string)) error {
+	ready()
+	for _, id := range n {
+		ended(id)
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// Others share the store, and its notices. What they end must not take the place of what
+// is remembered here, which is bounded.
+func TestNoticesOfOthersAreNotRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		group := tasks.New()
+		known := ended.New()
+		store := memory.New(memory.Options{})
+		w := NewWatcher(Config{
+			Store: store, Notifier: telling{"ours a", "theirs a", strings.Repeat("x", 1<<20), "ours b"},
+			Owns:  func(id string) bool { return strings.HasPrefix(id, "ours ") },
+			Tasks: group, Timeout: time.Second, Logger: slog.New(slog.DiscardHandler), Ended: known,
+		})
+		l := w.Watch(t.Context(), stored(t, store, "ours b", time.Hour))
+		<-l.Ended()
+		assert.True(t, known.HasSession("ours a"))
+		assert.True(t, known.HasSession("ours b"))
+		assert.False(t, known.HasSession("theirs a"))
+		assert.False(t, known.HasSession(strings.Repeat("x", 1<<20)))
+		group.Finish(t.Context())
 	})
 }
 
