@@ -396,6 +396,11 @@ var Catalogue = []Finding{
 		Remedy: "See the error: the address, the credentials, the rights of the user, the disk.",
 	},
 	{
+		ID: "store.queue", Severity: Problem,
+		Why:    "The queue of revocations does not work: a logout fails, or leaves its refresh token valid.",
+		Remedy: "See the error: the rights of the user on the queue, which has commands, or a table, of its own.",
+	},
+	{
 		ID: "store.not-replicated", Severity: Problem,
 		Why:    "The store is told to wait for its replicas, and they do not confirm: logouts stay pending, and a fail-over may undo them.",
 		Remedy: "Look at the replicas, and at the number or the level that the store's options ask for.",

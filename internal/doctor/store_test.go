@@ -28,6 +28,7 @@ func TestTheStoreIsExamined(t *testing.T) {
 	}{
 		"a sound store":                {inspect.Handler(memory.New(memory.Options{})), []string{}},
 		"a store that is off":          {inspect.Handler(offStore{memory.New(memory.Options{})}), []string{"store.unavailable"}},
+		"a queue without rights":       {inspect.Handler(queuelessStore{memory.New(memory.Options{})}), []string{"store.queue"}},
 		"replicas that do not confirm": {inspect.Handler(unconfirmedStore{memory.New(memory.Options{})}), []string{"store.not-replicated"}},
 		"a slow store":                 {inspect.Handler(slowStore{memory.New(memory.Options{})}), []string{"store.slow"}},
 		"a store without a queue": {
@@ -65,6 +66,13 @@ func TestTheStoreIsExamined(t *testing.T) {
 
 func answers(body string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) })
+}
+
+// queuelessStore is one whose user has no rights on the queue.
+type queuelessStore struct{ *memory.Store }
+
+func (queuelessStore) Enqueue(context.Context, storage.Record, time.Duration) (storage.Revocation, error) {
+	return storage.Revocation{}, errors.New("permission denied for table passport_revocations")
 }
 
 type unconfirmedStore struct{ *memory.Store }

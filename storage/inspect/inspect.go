@@ -33,8 +33,8 @@ const (
 	slow  = 25 * time.Millisecond
 )
 
-// Store inspects a store, within 10 s: it saves, reads and deletes a record of its own
-// and, if the store is a [storage.Inspector] (or a wrapper with a method Unwrap around
+// Store inspects a store, within 10 s: it saves, reads and deletes a record of its own,
+// takes one through the queue of revocations and, if the store is a [storage.Inspector] (or a wrapper with a method Unwrap around
 // one), asks it about its settings. No findings: all is well. The findings are 100 at most,
 // and their texts short, without control characters, whatever the Inspector returns.
 func Store(ctx context.Context, store storage.TokenStore) []storage.Finding {
@@ -50,8 +50,12 @@ func Store(ctx context.Context, store storage.TokenStore) []storage.Finding {
 	case took > slow:
 		findings = append(findings, found(tooSlow, fmt.Sprintf("to read one record takes %s, in the median of %d", took.Round(time.Millisecond), loads)))
 	}
-	if _, ok := store.(storage.RevocationQueue); !ok {
+	if queue, ok := store.(storage.RevocationQueue); !ok {
 		findings = append(findings, found(noQueue, fmt.Sprintf("%T is not a storage.RevocationQueue", store)))
+	} else if err == nil {
+		if err := tryQueue(ctx, queue); err != nil {
+			findings = append(findings, found(brokenQueue, err.Error()))
+		}
 	}
 	inspector := inspectorIn(store)
 	if inspector == nil {
@@ -69,6 +73,11 @@ var (
 		ID: "store.unavailable", Severity: storage.Problem,
 		Why:    "The store cannot write, read and delete a record, so nobody can sign in.",
 		Remedy: "See the error: the address, the credentials, the rights of the user, the disk.",
+	}
+	brokenQueue = storage.Finding{
+		ID: "store.queue", Severity: storage.Problem,
+		Why:    "The queue of revocations does not work: a logout fails, or leaves its refresh token valid.",
+		Remedy: "See the error: the rights of the user on the queue, which has commands, or a table, of its own.",
 	}
 	notReplicated = storage.Finding{
 		ID: "store.not-replicated", Severity: storage.Problem,
@@ -132,12 +141,7 @@ func cleaned(findings []storage.Finding) []storage.Finding {
 // try saves, reads and deletes a record. It returns how long it takes to read it, and
 // whether replicas did not confirm.
 func try(ctx context.Context, store storage.TokenStore) (median time.Duration, unconfirmed, err error) {
-	var random [16]byte
-	_, _ = rand.Read(random[:]) // never fails
-	r, err := store.Save(ctx, storage.Record{
-		ID: "passport-inspect-" + hex.EncodeToString(random[:]), Tenant: "passport-inspect", Kind: "inspect", Subject: "passport-inspect",
-		Expiry: time.Now().Add(time.Minute), Data: []byte("inspect"),
-	})
+	r, err := store.Save(ctx, newProbe())
 	if unconfirmed, err = confirmed(err); err != nil {
 		return 0, nil, fmt.Errorf("a record cannot be saved: %w", err)
 	}
@@ -160,6 +164,16 @@ func try(ctx context.Context, store storage.TokenStore) (median time.Duration, u
 	}
 	slices.Sort(took)
 	return took[len(took)/2], errors.Join(unconfirmed, also), nil
+}
+
+// newProbe returns a record of a tenant of its own.
+func newProbe() storage.Record {
+	var random [16]byte
+	_, _ = rand.Read(random[:]) // never fails
+	return storage.Record{
+		ID: "passport-inspect-" + hex.EncodeToString(random[:]), Tenant: "passport-inspect", Kind: "inspect", Subject: "passport-inspect",
+		Expiry: time.Now().Add(time.Minute), Data: []byte("inspect"),
+	}
 }
 
 // confirmed tells a write that was carried out, but not confirmed by replicas, from one

@@ -10,7 +10,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -60,6 +62,66 @@ func TestAStoreThatFailsIsFound(t *testing.T) {
 	left, err := store.List(t.Context(), storage.Match{Tenant: "passport-inspect", Kind: "inspect", Subject: "passport-inspect"})
 	require.NoError(t, err)
 	assert.Empty(t, left, "nothing is left behind")
+}
+
+// withoutRight is a queue of which one method is refused.
+type withoutRight struct {
+	*memory.Store
+	to string
+}
+
+func (s withoutRight) refuses(method string) error {
+	if method == s.to {
+		return errors.New("NOPERM " + method)
+	}
+	return nil
+}
+
+func (s withoutRight) Enqueue(ctx context.Context, r storage.Record, lease time.Duration) (storage.Revocation, error) {
+	if err := s.refuses("enqueue"); err != nil {
+		return storage.Revocation{}, err
+	}
+	return s.Store.Enqueue(ctx, r, lease)
+}
+
+func (s withoutRight) Retry(ctx context.Context, r storage.Revocation, due time.Time) error {
+	return errors.Join(s.refuses("retry"), s.Store.Retry(ctx, r, due))
+}
+
+func (s withoutRight) Claim(ctx context.Context, tenant string, n int, lease time.Duration) ([]storage.Revocation, error) {
+	if err := s.refuses("claim"); err != nil {
+		return nil, err
+	}
+	return s.Store.Claim(ctx, tenant, n, lease)
+}
+
+func (s withoutRight) Complete(ctx context.Context, r storage.Revocation) error {
+	return errors.Join(s.refuses("complete"), s.Store.Complete(ctx, r))
+}
+
+// Who may use the records of a store may still lack what a logout needs.
+func TestAQueueThatFailsIsFound(t *testing.T) {
+	store := memory.New(memory.Options{})
+	for _, method := range []string{"enqueue", "retry", "claim", "complete"} {
+		findings := inspect.Store(t.Context(), withoutRight{store, method})
+		require.Equal(t, []string{"store.queue"}, ids(findings), method)
+		assert.Contains(t, findings[0].Seen, "NOPERM "+method)
+	}
+	assert.Empty(t, inspect.Store(t.Context(), store))
+	count, err := store.CountRevocations(t.Context(), "passport-inspect")
+	require.NoError(t, err)
+	assert.Zero(t, count.Pending, "nothing is left behind, not even by an inspection that failed")
+}
+
+// Two may look at once, and claim each other's.
+func TestInspectionsAtOnceDoNotDisturbEachOther(t *testing.T) {
+	store := memory.New(memory.Options{})
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() { assert.Empty(t, inspect.Store(t.Context(), store)) })
+	}
+	all.Wait()
+	assert.Empty(t, inspect.Store(t.Context(), store))
 }
 
 // Replicas that do not confirm are another matter than a server that does not answer.
