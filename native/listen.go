@@ -1,9 +1,11 @@
 package native
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -11,7 +13,7 @@ import (
 )
 
 // portTries is how often to try to find a port that is free on both addresses of
-// localhost.
+// localhost, and that browsers connect to.
 const portTries = 10
 
 // listen listens on every address that a browser may resolve the host of u to, all
@@ -27,7 +29,12 @@ func listen(u *url.URL) ([]net.Listener, int, error) {
 	for range portTries {
 		var listeners []net.Listener
 		var got int
-		if listeners, got, err = listenAll(addresses, port); err == nil {
+		listeners, got, err = listenAll(addresses, port)
+		if err == nil && isBlocked(got) {
+			closeAll(listeners)
+			err = errBlocked
+		}
+		if err == nil {
 			return listeners, got, nil
 		}
 		if port != 0 {
@@ -51,9 +58,7 @@ func listenAll(addresses []string, port int) (listeners []net.Listener, _ int, e
 			continue
 		}
 		if err != nil {
-			for _, l := range listeners {
-				_ = l.Close()
-			}
+			closeAll(listeners)
 			return nil, 0, err
 		}
 		listeners = append(listeners, l)
@@ -64,6 +69,23 @@ func listenAll(addresses []string, port int) (listeners []net.Listener, _ int, e
 	}
 	return listeners, port, nil
 }
+
+func closeAll(listeners []net.Listener) {
+	for _, l := range listeners {
+		_ = l.Close()
+	}
+}
+
+// blockedPorts are the bad ports of the Fetch Standard above 1023: browsers connect to
+// none of them, since other protocols use them.
+var blockedPorts = []int{
+	1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
+}
+
+var errBlocked = errors.New("browsers do not connect to the ports that the system offers")
+
+// isBlocked is replaced by a test.
+var isBlocked = func(port int) bool { return slices.Contains(blockedPorts, port) }
 
 // hostHeader is the Host header that a browser sends: without the port if it is 80.
 func hostHeader(u *url.URL, port int) string {

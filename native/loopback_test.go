@@ -1,8 +1,11 @@
 package native
 
 import (
+	"fmt"
+	"net"
 	"net/url"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -24,4 +27,32 @@ func TestTheHostIsCalledAsABrowserCallsIt(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, test.want, hostHeader(u, test.port))
 	}
+}
+
+// A system may choose any port above 1023.
+func TestAPortThatBrowsersDoNotConnectToIsNotUsed(t *testing.T) {
+	blocks := isBlocked
+	t.Cleanup(func() { isBlocked = blocks })
+	var blocked []int
+	isBlocked = func(port int) bool {
+		if len(blocked) < 3 {
+			blocked = append(blocked, port)
+			return true
+		}
+		return false
+	}
+	listeners, port, err := listen(&url.URL{Scheme: "http", Host: "localhost"})
+	require.NoError(t, err)
+	defer closeAll(listeners)
+	require.Len(t, blocked, 3)
+	assert.NotContains(t, blocked, port)
+	for _, port := range blocked {
+		_, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", port), time.Second)
+		assert.Error(t, err, "it is given back")
+	}
+	isBlocked = func(int) bool { return true }
+	_, _, err = listen(&url.URL{Scheme: "http", Host: "localhost"})
+	require.ErrorIs(t, err, errBlocked)
+	assert.True(t, blocks(6667))
+	assert.False(t, blocks(3000))
 }

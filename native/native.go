@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -158,6 +159,9 @@ func parseReturn(field, raw string) (*url.URL, error) {
 	}
 	if u.Scheme != "http" || !authdomain.Loopback(u.Hostname()) {
 		return nil, fmt.Errorf("native: Config.%s must be on this machine, such as %s: the browser comes back to a port of it", field, defaultRedirectURI)
+	}
+	if port, _ := strconv.Atoi(u.Port()); isBlocked(port) {
+		return nil, fmt.Errorf("native: Config.%s has port %d, to which browsers do not connect: choose another", field, port)
 	}
 	setDefault(&u.Path, "/")
 	return u, nil

@@ -38,6 +38,7 @@ func TestBothReturnsAreAtOneAddress(t *testing.T) {
 		{"http://127.0.0.1", "http://127.0.0.1/", "must have another path"},
 		{"http://10.0.0.1/in", "http://10.0.0.1/out", "must use https"},
 		{"https://127.0.0.1/in", "https://127.0.0.1/out", "must be on this machine"},
+		{"http://127.0.0.1:6000/in", "http://127.0.0.1:6000/out", "has port 6000, to which browsers do not connect"},
 		{"mygame://callback", "mygame://logout", "must be an absolute URL"},
 	} {
 		_, err := native.New(native.Config{Config: passport.Config{
