@@ -117,9 +117,10 @@ func (p platform) isSSH() bool {
 // start runs a command that opens a browser, or is one. A command that keeps running
 // counts as a success; ended receives how it ends.
 func start(ctx context.Context, command []string) (ended <-chan error, err error) {
-	cmd := exec.Command(command[0], command[1:]...)
+	env := browserEnv(os.Environ())
+	cmd := exec.Command(lookPath(command[0], env), command[1:]...)
 	cmd.SysProcAttr = apart()
-	cmd.Env = browserEnv(os.Environ())
+	cmd.Env = env
 	if err := cmd.Start(); err != nil {
 		return nil, commandError(command, err)
 	}

@@ -149,6 +149,22 @@ func TestTheSystemsBrowserIsAskedWhereThereIsAScreen(t *testing.T) {
 	assert.Equal(t, []string{someURL}, noted(t, notes))
 }
 
+func TestTheDesktopsOwnCommandIsPreferredToABundledOne(t *testing.T) {
+	bundled, ofBundled := command(t, "exit 0")
+	own, notes := command(t, "exit 0")
+	app := filepath.Dir(bundled)
+	t.Setenv("APPDIR", app)
+	t.Setenv("BROWSER", "browser")
+	t.Setenv("PATH", app+":"+filepath.Dir(own)+":"+os.Getenv("PATH"))
+	require.NoError(t, native.OpenBrowser(t.Context(), someURL))
+	assert.Equal(t, []string{someURL}, noted(t, notes))
+	assert.NoFileExists(t, ofBundled)
+
+	require.NoError(t, os.Remove(own))
+	require.NoError(t, native.OpenBrowser(t.Context(), someURL))
+	assert.Equal(t, []string{someURL}, noted(t, ofBundled), "better than none")
+}
+
 func TestOnlyWebPagesAreOpened(t *testing.T) {
 	program, notes := command(t, "exit 0")
 	t.Setenv("BROWSER", program)

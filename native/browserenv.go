@@ -1,6 +1,7 @@
 package native
 
 import (
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -61,6 +62,27 @@ func browserEnv(env []string) []string {
 		}
 	}
 	return cleaned
+}
+
+// lookPath returns the program that env, without the launcher's directories, finds under
+// name: an AppImage may bundle an xdg-open that does not know this desktop. If there is
+// none, it returns name.
+func lookPath(name string, env []string) string {
+	if filepath.Base(name) != name {
+		return name
+	}
+	for _, setting := range env {
+		list, isPath := strings.CutPrefix(setting, "PATH=")
+		if !isPath {
+			continue
+		}
+		for _, dir := range filepath.SplitList(list) {
+			if found, err := exec.LookPath(filepath.Join(dir, name)); err == nil && filepath.IsAbs(found) {
+				return found
+			}
+		}
+	}
+	return name
 }
 
 // withoutPathsIn removes the paths below dirs from a list of paths.

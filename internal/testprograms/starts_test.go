@@ -46,6 +46,7 @@ var computed = map[string][]string{
 	"internal/release/snapshot.go":                  {"git", "go", compiled},
 	"internal/testprograms/programs.go":             {},
 	"native/browser.go":                             {users},
+	"native/browserenv.go":                          {users},
 	"storage/bolt/child_test.go":                    {itself},
 	"storage/file/process_test.go":                  {itself},
 	"storage/keyring/locked_linux_test.go":          {itself},
