@@ -28,18 +28,10 @@ func tryQueue(ctx context.Context, queue storage.RevocationQueue) error {
 		return fmt.Errorf("revocations cannot be claimed: %w", err)
 	}
 	for _, r := range claimed {
-		err = errors.Join(err, completed(queue.Complete(ctx, r)))
+		err = errors.Join(err, queue.Complete(ctx, r))
 	}
 	if err != nil {
 		return fmt.Errorf("a revocation cannot be completed: %w", err)
 	}
 	return nil
-}
-
-// completed leaves out what another inspection has completed or claimed.
-func completed(err error) error {
-	if errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrConflict) {
-		return nil
-	}
-	return err
 }

@@ -149,10 +149,10 @@ func rows[T any](ctx context.Context, run runner, verb, sql string, fields func(
 	return all, proven(nil, unproven)
 }
 
-// fenced runs a statement that acts only if the stored values are still those that the
+// ifUnchanged runs a statement that acts only if the stored values are still those that the
 // caller read. The statement returns whether it acted, and whether its snapshot still
 // had those values.
-func (s *Store) fenced(ctx context.Context, run runner, verb, sql string, args ...any) error {
+func (s *Store) ifUnchanged(ctx context.Context, run runner, verb, sql string, args ...any) error {
 	for {
 		var acted, unchanged bool
 		err := s.row(ctx, run, verb, sql, args, []any{&acted, &unchanged})

@@ -86,12 +86,12 @@ func (s *Store) CountRevocations(ctx context.Context, tenant string) (storage.Re
 
 // Retry makes d due again at due, with the errors of storage.RevocationQueue.
 func (s *Store) Retry(ctx context.Context, d storage.Revocation, due time.Time) error {
-	return s.fenced(ctx, s.read, "retry", s.sql.retry, []byte(d.Record.ID), stored(d.Due), stored(due), []byte(d.Record.Tenant))
+	return s.ifUnchanged(ctx, s.read, "retry", s.sql.retry, []byte(d.Record.ID), stored(d.Due), stored(due), []byte(d.Record.Tenant))
 }
 
 // Complete removes d, with the errors of storage.RevocationQueue.
 func (s *Store) Complete(ctx context.Context, d storage.Revocation) error {
-	return s.fenced(ctx, s.read, "complete", s.sql.complete, []byte(d.Record.ID), stored(d.Due), []byte(d.Record.Tenant))
+	return s.ifUnchanged(ctx, s.read, "complete", s.sql.complete, []byte(d.Record.ID), stored(d.Due), []byte(d.Record.Tenant))
 }
 
 // alreadyEnqueued turns a unique violation into storage.ErrConflict.

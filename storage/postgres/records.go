@@ -62,7 +62,7 @@ func (s *Store) create(ctx context.Context, r storage.Record, now time.Time) (st
 }
 
 func (s *Store) replace(ctx context.Context, r storage.Record, now time.Time) (storage.Record, error) {
-	err := s.fenced(ctx, s.write, "save", s.sql.replace,
+	err := s.ifUnchanged(ctx, s.write, "save", s.sql.replace,
 		[]byte(r.ID), int64(r.Revision), key(r.Subject), key(r.SID), r.Expiry, sweepAfter(r.Expiry), notNull(r.Data), now,
 		[]byte(r.Tenant), []byte(r.Kind))
 	if err != nil && !carriedOut(err) {
