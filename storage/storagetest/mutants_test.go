@@ -978,10 +978,50 @@ var sharedMutants = []mutant{
 		return []storage.TokenStore{newBus(newReference(now)), newBus(newReference(now))}
 	}, []string{"each store sees what the other has done", "what one store enqueues the other can complete", "a listener that is ready hears each ID", "of many writers one wins"}},
 
+	{"has indexes of its own", func(now func() time.Time) []storage.TokenStore {
+		store := newReference(now)
+		return []storage.TokenStore{secluded(store), secluded(store)}
+	}, []string{"each store lists what the other has saved", "what one store has saved the other can enqueue", "each store counts what the other has enqueued"}},
+
 	{"remembers what it has read", func(now func() time.Time) []storage.TokenStore {
 		store := newReference(now)
 		return []storage.TokenStore{store, caching(store)}
 	}, []string{"each store sees what the other has done", "random calls at once are linearizable"}},
+}
+
+// secluded finds by its indexes only what it has stored itself.
+func secluded(store *reference) storage.TokenStore {
+	b := newBroken(store.now)
+	b.sound = store
+	b.load, b.del, b.delMatching, b.complete = store.Load, store.Delete, store.DeleteMatching, store.Complete
+	saved, enqueued := map[string]bool{}, 0
+	b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
+		saved[r.ID] = true
+		return store.Save(ctx, r)
+	}
+	b.list = func(ctx context.Context, m storage.Match) ([]storage.Record, error) {
+		found, err := store.List(ctx, m)
+		return slices.DeleteFunc(found, func(r storage.Record) bool { return !saved[r.ID] }), err
+	}
+	b.delMatchingAndEnqueue = func(ctx context.Context, m storage.Match, lease time.Duration) (all []storage.Revocation, err error) {
+		found, err := b.list(ctx, m)
+		for _, r := range found {
+			d, err := store.DeleteAndEnqueue(ctx, r.ID, lease)
+			all = append(all, oneRevocation(d, err)...)
+		}
+		return all, err
+	}
+	b.enqueue = func(ctx context.Context, r storage.Record, lease time.Duration) (storage.Revocation, error) {
+		enqueued++
+		return store.Enqueue(ctx, r, lease)
+	}
+	b.count = func(ctx context.Context, tenant string) (n storage.RevocationCount, err error) {
+		if enqueued > 0 {
+			n, err = store.CountRevocations(ctx, tenant)
+		}
+		return n, err
+	}
+	return b
 }
 
 // caching answers Load from what it has loaded before.

@@ -87,7 +87,9 @@ var sections = []section{
 
 var sharedSections = []section{
 	{"TokenStore", is[storage.TokenStore], join(sharedChecks, concurrentChecks, historyChecks)},
+	{"Lister", is[storage.Lister], sharedListerChecks},
 	{"RevocationQueue", is[storage.RevocationQueue], join(sharedQueueChecks, queueConcurrentChecks)},
+	{"RevocationCounter", is[storage.RevocationCounter], sharedCounterChecks},
 	{"Notifier", is[storage.Notifier], notifierChecks},
 }
 
