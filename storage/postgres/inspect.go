@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/passport-go/passport/storage"
@@ -23,6 +25,11 @@ var (
 		ID: "postgres.standby", Severity: storage.Problem,
 		Why:    "The pool leads to a standby, which lags behind and refuses writes.",
 		Remedy: "Say target_session_attrs=read-write in the connection string.",
+	}
+	foundAnyServer = storage.Finding{
+		ID: "postgres.any-server", Severity: storage.Warning,
+		Why:    "The connection string names several servers and any of them will do: while the primary is away, connections lead to a standby, and stay in the pool. It may still have a session after its logout.",
+		Remedy: "Say target_session_attrs=read-write in the connection string. Several proxies in front of one primary need nothing.",
 	}
 	foundMigrations = storage.Finding{
 		ID: "postgres.migrations", Severity: storage.Problem,
@@ -73,7 +80,7 @@ func (s *Store) Inspect(ctx context.Context) ([]storage.Finding, error) {
 	if s.standby != nil {
 		at.commit = "on" // each write sets its own
 	}
-	found := at.inspect()
+	found := append(inspectConnection(s.pool.Config().ConnConfig), at.inspect()...)
 	steps, err := readSteps()
 	if err != nil {
 		return found, failed("inspect", err)
@@ -89,6 +96,22 @@ func (s *Store) Inspect(ctx context.Context) ([]storage.Finding, error) {
 		found = append(found, foundWith(foundMigrations, "the tables are at version %d, and this program knows %d", version, len(steps)))
 	}
 	return found, nil
+}
+
+// inspectConnection looks at where the pool connects to. Fallbacks are the other servers,
+// and the same one without TLS.
+func inspectConnection(c *pgx.ConnConfig) (found []storage.Finding) {
+	if c.ValidateConnect != nil { // target_session_attrs says which will do
+		return nil
+	}
+	servers := map[string]bool{net.JoinHostPort(c.Host, fmt.Sprint(c.Port)): true}
+	for _, other := range c.Fallbacks {
+		servers[net.JoinHostPort(other.Host, fmt.Sprint(other.Port))] = true
+	}
+	if len(servers) > 1 {
+		found = append(found, foundWith(foundAnyServer, "there are %d servers, and target_session_attrs is any", len(servers)))
+	}
+	return found
 }
 
 func (at serverSettings) inspect() (found []storage.Finding) {

@@ -1,8 +1,10 @@
 package postgres
 
 import (
+	"net/url"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -58,6 +60,34 @@ func TestInspectFindsTablesOfAnotherVersion(t *testing.T) {
 	_, err := s.pool.Exec(t.Context(), s.names.fill(`INSERT INTO {migrations} (version) VALUES (999)`))
 	require.NoError(t, err)
 	assert.Contains(t, inspected(t, s), "postgres.migrations", "they are newer")
+}
+
+// A pool that reaches a standby while the primary restarts keeps the connection.
+func TestInspectFindsAPoolThatTakesAnyServer(t *testing.T) {
+	for connection, any := range map[string]bool{
+		"host=a":                                   false,
+		"host=a sslmode=prefer":                    false,
+		"host=a,a port=5432":                       false,
+		"host=a,b":                                 true,
+		"host=a,a port=5432,5433":                  true,
+		"host=a,b sslmode=disable":                 true,
+		"host=a,b target_session_attrs=any":        true,
+		"host=a,b target_session_attrs=read-write": false,
+		"host=a,b target_session_attrs=primary":    false,
+	} {
+		config, err := pgx.ParseConfig(connection)
+		require.NoError(t, err)
+		want := []string{}
+		if any {
+			want = []string{"postgres.any-server"}
+		}
+		assert.Equal(t, want, idsOf(inspectConnection(config)), connection)
+	}
+	direct, err := url.Parse(server.URL())
+	require.NoError(t, err)
+	direct.Host += ",127.0.0.1:1"
+	s := newStore(t, openPool(t, poolConfig(t, direct.String())), Options{})
+	assert.Contains(t, inspected(t, s), "postgres.any-server")
 }
 
 func TestInspectJudgesEachSetting(t *testing.T) {
