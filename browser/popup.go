@@ -42,7 +42,8 @@ const (
 // ctx is done.
 //
 // Other errors: ErrPopupClosed, ErrOffline, ErrIsolated, and those of Login and of
-// LoginCallback.
+// LoginCallback. If the user has signed in by then in another way, such as in another
+// tab, a window that was closed is no error.
 func (p *Passport) LoginPopup(ctx context.Context, o passport.LoginOptions) (*passport.Session, error) {
 	w, err := openPopup(p.c.RedirectURI)
 	if err != nil {
@@ -52,16 +53,33 @@ func (p *Passport) LoginPopup(ctx context.Context, o passport.LoginOptions) (*pa
 	if err := p.reach(ctx); err != nil {
 		return nil, err
 	}
+	before, err := p.sessions.secret(ctx)
+	if err != nil {
+		return nil, err
+	}
 	address, begun, err := p.beginLogin(ctx, o)
 	if err != nil {
 		return nil, err
 	}
 	values, err := w.visit(ctx, address, begun.IsLoginReturn)
+	if errors.Is(err, ErrPopupClosed) {
+		return p.otherSession(ctx, before, err)
+	}
 	if err != nil {
 		return nil, err
 	}
 	if _, err := p.finishLogin(context.WithoutCancel(ctx), values); err != nil {
 		return nil, err
+	}
+	return p.Session(ctx)
+}
+
+// otherSession returns the session if it is not the one with the secret before, and else
+// otherwise. A window that a Cross-Origin-Opener-Policy has disconnected finishes its
+// login itself.
+func (p *Passport) otherSession(ctx context.Context, before passport.Secret, otherwise error) (*passport.Session, error) {
+	if is, err := p.sessions.secret(ctx); err != nil || is == "" || is == before {
+		return nil, otherwise
 	}
 	return p.Session(ctx)
 }

@@ -144,3 +144,30 @@ func TestPopupThatTheUserClosesSignsNobodyIn(t *testing.T) {
 	assert.Equal(t, browser.ErrPopupClosed.Error(), browsertest.Eval[string](g.Tab, `popup`))
 	assert.Equal(t, nobody, g.who())
 }
+
+func TestPopupThatIsClosedIsNoErrorForWhoeverHasSignedInElsewhere(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	profile := browsertest.Open(t, browsertest.Blocked)
+	g := s.open(profile)
+	defer s.auth.Inject(passporttest.Fault{Path: "/authorize", Hang: true, Times: 1})()
+	g.Run(`const open = window.open; window.open = (...args) => window.opened = open.apply(window, args)`)
+	g.Gesture(`void (window.popup = game.loginPopup().catch(e => e.message))`)
+	s.awaits("/authorize", 1)
+	s.signedIn(profile)
+	g.Run(`opened.close()`)
+	assert.Equal(t, passporttest.DefaultUser().Subject, browsertest.Eval[string](g.Tab, `popup`))
+}
+
+// A page with a Cross-Origin-Opener-Policy that allows popups keeps them, unless the page
+// that they come back to has one too.
+func TestPopupComesBackToAPageThatAllowsPopups(t *testing.T) {
+	s := newTLSSite(t, "auth.localhost")
+	s.headers = map[string]string{"Cross-Origin-Opener-Policy": "same-origin-allow-popups"}
+	g := s.open(browsertest.Open(t, browsertest.Blocked))
+	g.Gesture(`void (window.popup = game.loginPopup().catch(e => e.message))`)
+	assert.Equal(t, browser.ErrPopupClosed.Error(), browsertest.Eval[string](g.Tab, `popup`))
+
+	s.headers = nil
+	g.Gesture(`void (window.popup = game.loginPopup().catch(e => e.message))`)
+	assert.Equal(t, passporttest.DefaultUser().Subject, browsertest.Eval[string](g.Tab, `popup`))
+}
