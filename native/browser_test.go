@@ -155,7 +155,7 @@ func TestTheDesktopsOwnCommandIsPreferredToABundledOne(t *testing.T) {
 	app := filepath.Dir(bundled)
 	t.Setenv("APPDIR", app)
 	t.Setenv("BROWSER", "browser")
-	t.Setenv("PATH", app+":"+filepath.Dir(own)+":"+os.Getenv("PATH"))
+	t.Setenv("PATH", app+"::"+filepath.Dir(own)+":"+os.Getenv("PATH"))
 	require.NoError(t, native.OpenBrowser(t.Context(), someURL))
 	assert.Equal(t, []string{someURL}, noted(t, notes))
 	assert.NoFileExists(t, ofBundled)

@@ -77,7 +77,7 @@ func lookPath(name string, env []string) string {
 			continue
 		}
 		for _, dir := range filepath.SplitList(list) {
-			if found, err := exec.LookPath(filepath.Join(dir, name)); err == nil && filepath.IsAbs(found) {
+			if found, err := exec.LookPath(filepath.Join(dir, name)); err == nil && filepath.IsAbs(dir) {
 				return found
 			}
 		}
