@@ -176,8 +176,15 @@ func (d *nativeDriver) unfinished() bool {
 func (d *nativeDriver) next(address string) string {
 	a := d.b.stay().get(address)
 	require.NotEmpty(d.s.t, a.Header.Get("Location"), a.body)
-	return a.Header.Get("Location")
+	here, err := url.Parse(address)
+	require.NoError(d.s.t, err)
+	to, err := here.Parse(a.Header.Get("Location"))
+	require.NoError(d.s.t, err)
+	return to.String()
 }
+
+// sent is where the program's two pages send the browser.
+func (d *nativeDriver) sent(address string) string { return d.next(d.next(address)) }
 
 func (d *nativeDriver) login(o passport.LoginOptions) tab {
 	link, ended := d.begin(d.s.t.Context(), o)
@@ -199,7 +206,7 @@ func (d *nativeDriver) begin(ctx context.Context, o passport.LoginOptions) (link
 		_, err := d.p.Login(ctx, o)
 		ended <- err
 	}()
-	return d.next(d.next(d.address(ended))), ended
+	return d.next(d.sent(d.address(ended))), ended
 }
 
 // address is what the browser is opened with, unless that comes to nothing.
@@ -242,7 +249,7 @@ func (d *nativeDriver) logout(v trip) (passport.Logout, error) {
 	case visited:
 		d.b.get(address)
 	case forged:
-		d.b.stay().get(forgery(d.s, d.next(address)))
+		d.b.stay().get(forgery(d.s, d.sent(address)))
 		cancel()
 	case lost:
 		cancel()
