@@ -243,6 +243,7 @@ func TestTheStoreIsWaitedForOnlySoLong(t *testing.T) {
 	defer done()
 	_, bounded = ctx.Deadline()
 	assert.False(t, bounded, "no timer for a store that keeps nobody waiting")
+	assert.NoError(t, ctx.Err(), "nor does that end with the request")
 }
 
 // A session is packed for a store outside this process, and not for one in it, where it is
