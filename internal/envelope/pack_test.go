@@ -84,6 +84,7 @@ func TestWhatIsInNearlyEverySessionIsLeftOut(t *testing.T) {
 func TestWhatIsSharedHasToBeThere(t *testing.T) {
 	for name, text := range map[string][]byte{
 		"nothing": {isShared, 0}, "unknown": {isShared, headerOfFirst + 1}, "cut": {isShared}, "without a first": {isShared, headerOfFirst, 0},
+		"of a first that is not packed": {2 << 1, 1, 'x', isShared, headerOfFirst},
 	} {
 		body := append([]byte{tokensSharedFormat, 0, 0, 0, 0, 0, 0, 0, 0}, text...)
 		_, err := ParseTokens(append(body, make([]byte, 6)...))
