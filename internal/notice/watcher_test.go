@@ -186,6 +186,58 @@ func TestNoticesOfOthersAreNotRemembered(t *testing.T) {
 	})
 }
 
+// interrupted is a notifier that loses its connection after five seconds, and what is
+// said until it has another.
+type interrupted struct {
+	lost  func()
+	calls int
+}
+
+func (n *interrupted) Notify(context.Context, ...string) error { return nil }
+
+func (n *interrupted) Listen(ctx context.Context, ready func(), _ func(string)) error {
+	ready()
+	if n.calls++; n.calls > 1 {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	time.Sleep(5 * time.Second)
+	n.lost()
+	return errors.New("connection reset")
+}
+
+func TestWhatWasSaidWhileNobodyHeardIsFoundAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		group := tasks.New()
+		known := ended.New()
+		log := new(bytes.Buffer)
+		store := memory.New(memory.Options{})
+		w := NewWatcher(Config{
+			Store: store, Notifier: &interrupted{lost: func() { deleted(t, store, "a") }},
+			Tasks: group, Timeout: time.Second, Logger: slog.New(slog.NewTextHandler(log, nil)), Ended: known,
+		})
+		began := time.Now()
+		l := w.Watch(t.Context(), stored(t, store, "a", time.Hour))
+		<-l.Ended()
+		assert.Equal(t, 5*time.Second+listenAgain, time.Since(began))
+		assert.True(t, known.HasSession("a"), "it is remembered")
+		assert.Contains(t, log.String(), "connection reset")
+		group.Finish(t.Context())
+		assert.Equal(t, 1, strings.Count(log.String(), "was lost"), "the end of the program is no loss")
+	})
+}
+
+func TestAnEndIsRememberedHereToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		group := tasks.New()
+		known := ended.New()
+		w := NewWatcher(Config{Tasks: group, Ended: known})
+		w.Announce("a")
+		assert.True(t, known.HasSession("a"))
+		group.Finish(t.Context())
+	})
+}
+
 func TestAnAnnouncementThatFailsIsInTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		group := tasks.New()
