@@ -36,6 +36,10 @@ MODULES = $(shell $(GO) list -m -f '{{.Dir}}')
 WASM     = ./browser ./storage/localstorage ./examples/wasm/... ./internal/browsertest/gametest/game
 WASM_ENV = GOOS=js GOARCH=wasm
 
+COMMA      := ,
+EMPTY      :=
+SPACE      := $(EMPTY) $(EMPTY)
+
 # The platforms that lint looks at beside this one, and the modules that it skips
 # on one of them, because what they import does not build there. On Plan 9 that is
 # all but the root. The modules in internal drive programs that run on Linux, and so
@@ -43,12 +47,17 @@ WASM_ENV = GOOS=js GOARCH=wasm
 PLATFORMS   = windows/amd64 darwin/arm64 plan9/amd64 js/wasm
 BUILDS_NOT  = storage/bolt:js/wasm
 DRIVES      = storage/redis storage/postgres examples/api examples/cluster
+UNTESTED    = $(subst $(SPACE),$(COMMA),$(addprefix github.com/passport-go/passport/,$(DRIVES)))
 ELSEWHERE   = $(filter-out internal/% examples/recipes,$(patsubst $(CURDIR)/%,%,$(filter-out $(CURDIR),$(MODULES))))
 
 # The packages whose tests start servers or browsers; quick runs all the others.
 SERVERS = $(addprefix github.com/passport-go/passport/, examples/api examples/cluster examples/proxy \
 	internal/bench internal/browsertest internal/browsertest/% internal/failtest internal/optest internal/processtest internal/redistest \
 	storage/postgres storage/postgres/postgrestest storage/redis)
+
+# The packages whose tests take longest.
+FIRST = $(addprefix github.com/passport-go/passport/, internal/browsertest/gametest internal/browsertest \
+	internal/browsertest/jssdk)
 
 # The packages whose tests run on Windows and macOS, and under Wine.
 PORTABLE = ./native ./storage/file ./internal/filelock ./internal/privatefile
@@ -67,8 +76,9 @@ BENCHSTAT      = $(GO) run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009
 # The tests come last, so that a log ends with them. More packages run at a time
 # than there are cores, for many wait: for a browser, a server, a time-out. The
 # fail-overs come at random moments, and take their time: make failovers has them.
-test: stamp-begin tools lint modules smoke
-	$(GO) test -race -vet=off -p 4 -timeout 40m $(filter-out %/internal/failtest,$(shell $(GO) list work))
+# What takes longest begins first, lest it is alone in the end.
+test: stamp-begin tools lint smoke
+	$(GO) test -race -vet=off -p 4 -timeout 40m $(FIRST) $(filter-out %/internal/failtest $(FIRST),$(shell $(GO) list work))
 	@.ci/stamp end
 
 # The keyring's other tests need no D-Bus.
@@ -76,10 +86,10 @@ quick:
 	$(GO) vet work
 	$(GO) test -short -vet=off -skip '^TestALifeInTheSecretService$$' $(filter-out $(SERVERS),$(shell $(GO) list work))
 
-lint: platforms
+# What vets this platform is modules.
+lint: platforms modules
 	@unformatted=$$(gofmt -l .); \
 	if [ -n "$$unformatted" ]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
-	$(GO) vet work
 	GOGC=400 $(GO) run $(STATICCHECK) work
 	$(GO) run -exec 'env $(WASM_ENV)' $(STATICCHECK) $(WASM)
 	$(GO) run $(ACTIONLINT) -shellcheck= -pyflakes=
@@ -93,11 +103,10 @@ platforms:
 		export GOOS=$${platform%/*} GOARCH=$${platform#*/} CGO_ENABLED=0; \
 		if [ "$$GOOS" = plan9 ]; then tmp/vet ./...; continue; fi; \
 		packages=./...; \
-		for module in $(filter-out $(DRIVES),$(ELSEWHERE)); do \
+		for module in $(ELSEWHERE); do \
 			case " $(BUILDS_NOT) " in *" $$module:$$platform "*) ;; *) packages="$$packages ./$$module/...";; esac; \
 		done; \
-		tmp/vet $$packages; \
-		tmp/vet -tests=false $(patsubst %,./%/...,$(DRIVES)); \
+		tmp/vet -untested "$(UNTESTED)" $$packages; \
 	done
 	$(WASM_ENV) tmp/vet ./internal/browsertest/gametest/game
 

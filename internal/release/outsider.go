@@ -33,7 +33,7 @@ func (o Outside) NewModule(ctx context.Context, dir string) (Outsider, error) {
 	}
 	others := "file://" + filepath.ToSlash(filepath.Join(strings.TrimSpace(download), "cache", "download"))
 	env := append(os.Environ(),
-		"GOWORK=off", "GOFLAGS=-mod=mod -modcacherw -trimpath", "GOTOOLCHAIN=local",
+		"GOWORK=off", "GOFLAGS=-mod=mod -modcacherw -trimpath -ldflags=-w", "GOTOOLCHAIN=local",
 		"GOMODCACHE="+o.Cache, "GOPROXY="+o.Proxy.URL()+","+others,
 		"GOPRIVATE=", "GONOPROXY=", "GONOSUMDB=", "GOSUMDB=off", "GOVCS=*:off",
 	)

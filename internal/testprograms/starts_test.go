@@ -43,6 +43,7 @@ var computed = map[string][]string{
 	"internal/optest/oidcprovider_test.go":          {"node"},
 	"internal/processtest/child_test.go":            {itself},
 	"internal/redistest/redistest.go":               {"redis-server"},
+	"internal/release/cmd/vet/main_test.go":         {compiled},
 	"internal/release/snapshot.go":                  {"git", "go", compiled},
 	"internal/testprograms/programs.go":             {},
 	"native/browser.go":                             {users},

@@ -70,9 +70,10 @@ func enginesTellTheOtherTabs(t *testing.T) {
 	})
 }
 
-// At top level a popup leaves the page alone.
+// At top level a popup leaves the page alone. In a frame, where each engine has its say
+// about popups, the next test signs in by one.
 func TestEnginesSignInByAPopup(t *testing.T) {
-	browsertest.InEngines(t, func(t *testing.T, e browsertest.Engine) {
+	browsertest.InOneEngine(t, func(t *testing.T, e browsertest.Engine) {
 		s := newTLSSite(t, "auth.localhost")
 		g := s.open(e.Open(t))
 		g.Run(`window.stays = true`)

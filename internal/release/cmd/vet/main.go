@@ -1,7 +1,9 @@
 // Command vet does for another platform what go vet does for this one: it finds what
 // does not compile there, and what is suspicious. GOOS and GOARCH name the platform:
 //
-//	GOOS=windows vet [-tests=false] ./... ./otel/...
+//	GOOS=windows vet [-untested example.com/a,example.com/b] ./... ./otel/...
+//
+// The packages below the paths in -untested have tests that are for other platforms.
 //
 // go vet compiles what it looks at, and all that it imports, which no other step needs
 // for a foreign platform. This command reads their source instead, in a third of the
@@ -16,6 +18,7 @@ import (
 	"os"
 	"runtime/debug"
 	"slices"
+	"strings"
 
 	"golang.org/x/tools/go/analysis/checker"
 	"golang.org/x/tools/go/analysis/suite/vet"
@@ -23,10 +26,10 @@ import (
 )
 
 func main() {
-	tests := flag.Bool("tests", true, "look at the packages' tests, too")
+	untested := flag.String("untested", "", "import paths, with commas between them, below which tests are left out")
 	flag.Parse()
 	debug.SetGCPercent(400) // it ends before it is worth tidying up
-	problems, err := look("", os.Environ(), *tests, flag.Args()...)
+	problems, err := look("", os.Environ(), strings.Split(*untested, ","), flag.Args()...)
 	for _, p := range problems {
 		fmt.Fprintln(os.Stderr, p)
 	}
@@ -40,13 +43,14 @@ func main() {
 
 // look returns what is wrong with the packages that the patterns name in dir, with
 // where it is.
-func look(dir string, env []string, tests bool, patterns ...string) (problems []string, err error) {
+func look(dir string, env, untested []string, patterns ...string) (problems []string, err error) {
 	const source = packages.NeedName | packages.NeedFiles | packages.NeedCompiledGoFiles | packages.NeedImports | packages.NeedDeps |
-		packages.NeedModule | packages.NeedSyntax | packages.NeedTypes | packages.NeedTypesInfo | packages.NeedTypesSizes
-	loaded, err := packages.Load(&packages.Config{Mode: source, Dir: dir, Env: env, Tests: tests}, patterns...)
+		packages.NeedModule | packages.NeedSyntax | packages.NeedTypes | packages.NeedTypesInfo | packages.NeedTypesSizes | packages.NeedForTest
+	loaded, err := packages.Load(&packages.Config{Mode: source, Dir: dir, Env: env, Tests: true}, patterns...)
 	if err != nil {
 		return nil, err
 	}
+	loaded = slices.DeleteFunc(loaded, func(p *packages.Package) bool { return isTestBelow(p, untested) })
 	if len(loaded) == 0 {
 		return nil, errors.New("there are no such packages")
 	}
@@ -61,6 +65,17 @@ func look(dir string, env []string, tests bool, patterns ...string) (problems []
 	}
 	return slices.Sorted(maps.Keys(found)), err
 }
+
+// isTestBelow reports whether p is the test of a package below one of the paths, or the
+// program that go test makes of it.
+func isTestBelow(p *packages.Package, paths []string) bool {
+	program, isProgram := strings.CutSuffix(p.PkgPath, ".test")
+	return slices.ContainsFunc(paths, func(path string) bool {
+		return path != "" && (below(p.ForTest, path) || isProgram && below(program, path))
+	})
+}
+
+func below(pkg, path string) bool { return pkg == path || strings.HasPrefix(pkg, path+"/") }
 
 // analyze adds what the checks of go vet find in packages that compile.
 func analyze(loaded []*packages.Package, found map[string]bool) error {
