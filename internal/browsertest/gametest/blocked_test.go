@@ -51,6 +51,20 @@ func TestSiteDataThatIsBlockedWhileTheGameRunsIsAnError(t *testing.T) {
 	require.Len(t, s.auth.Requests("/v2/logout"), 1, "what can be done is done")
 }
 
+func TestSiteDataThatIsBlockedInTheMiddleOfALogoutKeepsNobodySignedIn(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
+	g.Run(`window.over = game.logout(); ` + block)
+	got := browsertest.Eval[account](g.Tab, `over`)
+	assert.Equal(t, "done", got.App)
+	assert.Equal(t, "unconfirmed", got.Passport)
+	g.home()
+	assert.Equal(t, nobody, g.who())
+	assert.True(t, g.unfinished())
+	s.revoked()
+	assert.Empty(t, browsertest.Eval[[]string](g.Tab, `Object.keys(localStorage)`), "nothing is left behind")
+}
+
 func TestPopupLogoutWhoseEndCannotBeStoredSaysSo(t *testing.T) {
 	s := newSite(t, "auth.localhost")
 	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))

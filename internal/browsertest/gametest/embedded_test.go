@@ -31,7 +31,7 @@ func (s *site) embed(p *browsertest.Profile) portal {
 	s.t.Cleanup(server.Close)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
-		fmt.Fprintf(w, `<!doctype html><title>portal</title><h1>Portal</h1><iframe src="%s/" width="600" height="400" allow="storage-access"></iframe>
+		fmt.Fprintf(w, `<!doctype html><title>portal</title><h1>Portal</h1><iframe src="%s/" width="600" height="400" allow="storage-access" %s></iframe>
 			<script>
 			window.answers = {};
 			addEventListener("message", e => { if (e.data?.answer) answers[e.data.answer] = e.data });
@@ -41,7 +41,7 @@ func (s *site) embed(p *browsertest.Profile) portal {
 				while (!answers[id]) await new Promise(resolve => setTimeout(resolve, 5));
 				return answers[id].value;
 			}
-			</script>`, s.origin)
+			</script>`, s.origin, s.frame)
 	})
 	tab := portal{p.Tab(), s}
 	s.portalOrigin = strings.Replace(server.URL, "127.0.0.1", "portal.localhost", 1)
@@ -122,6 +122,21 @@ func TestEmbeddedGameSignsOutSilentlyAndStaysThere(t *testing.T) {
 			p.Screenshot(fmt.Sprintf("embedded-signed-out-%v", named))
 		})
 	}
+}
+
+// The browser itself blocks the popup, and the game is told.
+func TestEmbeddedGameInASandboxWithoutPopupsIsToldThatTheyAreBlocked(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	s.frame = `sandbox="allow-scripts allow-same-origin"`
+	p := s.embed(browsertest.Open(t, browsertest.Blocked))
+	p.click(`window.popup = game.loginPopup().catch(e => e.message)`)
+	assert.Equal(t, browser.ErrPopupBlocked.Error(), inside[string](p, `popup`))
+	p.click(`window.popup = game.logoutPopup()`)
+	got := inside[account](p, `popup`)
+	assert.Equal(t, browser.ErrPopupBlocked.Error(), got.Error)
+	assert.Equal(t, "unconfirmed", got.Passport)
+	assert.NotEmpty(t, got.URL)
+	assert.Equal(t, nobody, inside[string](p, `game.email().catch(e => e.message)`), "the game goes on")
 }
 
 func TestEmbeddedGameInRedirectModeIsNotLeft(t *testing.T) {

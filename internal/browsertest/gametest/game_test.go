@@ -64,6 +64,7 @@ type site struct {
 	headers      map[string]string // other headers of theirs
 	embedders    []string          // of the callback page
 	portalOrigin string            // of the page around the game
+	frame        string            // other attributes of its frame
 }
 
 // newSite starts a site in silent mode, whose callback is served by package
