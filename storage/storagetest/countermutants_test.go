@@ -50,7 +50,7 @@ var counterMutants = []mutant{
 	faulty("counts up to 256", func(b *broken) {
 		b.count = func(ctx context.Context, tenant string) (storage.RevocationCount, error) {
 			n, err := b.sound.CountRevocations(ctx, tenant)
-			n.Pending = min(n.Pending, 256)
+			n.Pending = min(n.Pending, rounds(256))
 			return n, err
 		}
 	}, "CountRevocations counts many, and changes nothing"),

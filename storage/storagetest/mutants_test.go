@@ -240,7 +240,7 @@ var recordMutants = []mutant{
 	faulty("counts revisions in a byte", func(b *broken) {
 		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
 			saved, err := b.sound.Save(ctx, r)
-			return b.rewrite(saved, err, func(saved *storage.Record) { saved.Revision %= 1 << 8 })
+			return b.rewrite(saved, err, func(saved *storage.Record) { saved.Revision %= uint64(rounds(1 << 8)) })
 		}
 	}, "revisions count on beyond a byte"),
 }
