@@ -46,7 +46,7 @@ func (s *Store) SignOut(logout string) error {
 	if err := s.items.set(s.signOutName(), kept.String()); err == nil {
 		return nil
 	}
-	kept.item = leastItem(item)
+	kept.item = leastItem(kept.item)
 	return s.items.set(s.signOutName(), kept.String())
 }
 

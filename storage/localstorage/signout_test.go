@@ -58,25 +58,32 @@ func TestASignOutOfNobodyOwesNothing(t *testing.T) {
 	assert.Empty(t, f.items)
 }
 
-// Another tab signs out as soon as it hears of the first. The token is not lost.
+// Another tab signs out as soon as it hears of the first. The token is not lost, even
+// if there is no room for the second name.
 func TestASecondSignOutKeepsWhatTheFirstHasTaken(t *testing.T) {
-	f := newFake()
-	s, other := f.open(t, options()), f.open(t, options())
-	u := save(t, s, alice(now))
-	require.NoError(t, s.SignOut("first"))
-	require.NoError(t, other.SignOut("second"))
-	for _, tab := range []*Store{s, other} {
-		_, err := tab.CompleteSignOut(t.Context(), byToken, time.Minute)
-		if tab == s {
-			require.NoError(t, err)
-		} else {
-			require.ErrorIs(t, err, storage.ErrNotFound)
-		}
+	for name, spare := range map[string]int{"room": 1000, "no room": -1} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			s, other := f.open(t, options()), f.open(t, options())
+			u := save(t, s, alice(now))
+			require.NoError(t, s.SignOut("first"))
+			f.room = f.used("") + spare
+			require.NoError(t, other.SignOut("second-longer"))
+			f.room = 0
+			for _, tab := range []*Store{s, other} {
+				_, err := tab.CompleteSignOut(t.Context(), byToken, time.Minute)
+				if tab == s {
+					require.NoError(t, err)
+				} else {
+					require.ErrorIs(t, err, storage.ErrNotFound)
+				}
+			}
+			require.NoError(t, s.ForgetSignOut("first"))
+			require.NoError(t, other.ForgetSignOut("second-longer"))
+			assert.Empty(t, f.items)
+			assert.Equal(t, []string{u.RefreshToken}, claim(t, s, time.Hour))
+		})
 	}
-	require.NoError(t, s.ForgetSignOut("first"))
-	require.NoError(t, other.ForgetSignOut("second"))
-	assert.Empty(t, f.items)
-	assert.Equal(t, []string{u.RefreshToken}, claim(t, s, time.Hour))
 }
 
 // Whatever step the page does not come to any more, the session has ended and its
