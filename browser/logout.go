@@ -102,6 +102,7 @@ func (p *Passport) signOut(ctx context.Context, name string, taken bool) (passpo
 	})
 	l, err := p.endSession(ctx, taken)
 	<-noted
+	p.leaving.CompareAndSwap(name, "") // if something failed, makeUp does it
 	p.note(ctx, "a logout's return will not be recognised", func(ctx context.Context) error {
 		return p.state.ofLogout(ctx, name, func(s *state) { s.Logout, s.Provisional = l.State.Reveal(), name })
 	})

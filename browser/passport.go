@@ -28,8 +28,8 @@ type Passport struct {
 
 	logouts singleflight.Group
 	logins  logins
-	leaving atomic.Value // the name of the last logout of this page, a string
-	leftAt  atomic.Value // and the time of it
+	leaving atomic.Value // the name of the logout that this page is noting, a string
+	leftAt  atomic.Value // the time of its last one
 
 	// Work in progress continues after the call that started it, but not after Close.
 	life context.Context

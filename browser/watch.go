@@ -23,7 +23,8 @@ const (
 	settleWithin = 5 * time.Second
 )
 
-// makeUp records the logout of a page that was left before it could.
+// makeUp records a logout that its page could not, because it was left or the storage
+// failed. It leaves one alone that this page is still recording.
 func (p *Passport) makeUp(ctx context.Context) error {
 	name, _, err := p.sessions.PendingSignOut()
 	if err != nil || name == "" || p.leaving.Load() == name {

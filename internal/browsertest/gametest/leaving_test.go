@@ -113,19 +113,28 @@ func TestSessionThatIsWrittenBackWhileItIsBeingEndedIsEndedToo(t *testing.T) {
 	assert.Equal(t, nobody, g.who())
 }
 
+// breakPuts makes puts to the page's database fail until unbroken() is called. which is
+// true for those, by their number n.
+func (g game) breakPuts(which string) {
+	g.s.t.Helper()
+	g.Run(`{
+		const put = IDBObjectStore.prototype.put;
+		let n = 0;
+		IDBObjectStore.prototype.put = function (...args) {
+			n++;
+			if (` + which + `) throw new DOMException("", "UnknownError");
+			return put.apply(this, args);
+		};
+		window.unbroken = () => { IDBObjectStore.prototype.put = put };
+	}`)
+}
+
 // The session has ended in the database, and the page is lost before the logout is
 // noted there.
 func TestLogoutThatIsNotNotedIsMadeUpForByTheNextPage(t *testing.T) {
 	s := newSite(t, "auth.localhost")
 	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
-	g.Run(`{
-		const put = IDBObjectStore.prototype.put;
-		let puts = 0;
-		IDBObjectStore.prototype.put = function (...args) {
-			if (++puts > 1) throw new DOMException("", "UnknownError");
-			return put.apply(this, args);
-		};
-	}`)
+	g.breakPuts(`n > 1`)
 	require.Equal(t, "done", g.logout().App)
 	assert.False(t, g.unfinished(), "it could not be noted")
 	g.home()
@@ -133,6 +142,29 @@ func TestLogoutThatIsNotNotedIsMadeUpForByTheNextPage(t *testing.T) {
 	assert.Equal(t, nobody, g.who())
 	s.revoked()
 	assert.Equal(t, []string{}, browsertest.Eval[[]string](g.Tab, `Object.keys(localStorage)`), "nothing is left behind")
+}
+
+// In the same page, whatever failed of the logout.
+func TestLogoutThatIsNotNotedIsMadeUpForByTheNextLogin(t *testing.T) {
+	for name, broken := range map[string]string{
+		"first put":         `n === 1`,
+		"second put":        `n === 2`,
+		"third put":         `n === 3`,
+		"all but the first": `n > 1`,
+		"all puts":          `true`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, "auth.localhost")
+			g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
+			g.breakPuts(broken)
+			require.Equal(t, "done", g.logout().App)
+			g.Run(`unbroken()`)
+			g.signIn()
+			assert.Equal(t, []string{"", "login"}, s.prompts())
+			assert.Eventually(t, func() bool { return len(s.auth.RefreshTokens(passporttest.Live)) == 1 },
+				patience, pollEvery, "only the new session's is left")
+		})
+	}
 }
 
 // Each takes a slow machine about 20 ms: the session's end, the note, the end of the
