@@ -92,19 +92,19 @@ func TestABrowserThatFailsLateIsNone(t *testing.T) {
 
 // Some commands fail although the browser has opened.
 func TestABrowserThatHasOpenedThePageIsOne(t *testing.T) {
-	native.ShortenStart(t, 100*time.Millisecond)
-	late, notes := command(t, "sleep .3; exit 4")
+	native.ShortenStart(t, time.Millisecond)
+	late, notes, fail := failing(t)
 	d := newDesktop(t)
 	p := d.run(func(c *native.Config) { c.OpenBrowser = nil })
 	t.Setenv("BROWSER", late)
 	browser := d.auth.Browser()
-	ended, first := make(chan error, 1), make(chan string, 1)
-	go func() { first <- d.follow(browser, noted(t, notes)[0]) }()
+	ended := make(chan error, 1)
 	go func() {
 		_, err := p.Login(t.Context(), passport.LoginOptions{})
 		ended <- err
 	}()
-	to := <-first
+	to := d.follow(browser, noted(t, notes)[0])
+	fail()
 	select {
 	case err := <-ended:
 		require.NoError(t, err, "the user is still typing")
@@ -112,6 +112,18 @@ func TestABrowserThatHasOpenedThePageIsOne(t *testing.T) {
 	}
 	d.visit(browser, to)
 	require.NoError(t, <-ended)
+}
+
+// failing is a command that fails 0.3 s after fail is called, by when it counts as started.
+func failing(t *testing.T) (program, notes string, fail func()) {
+	t.Helper()
+	dir := t.TempDir() // removed when the test ends, and with it the command
+	now := filepath.Join(dir, "now")
+	program, notes = command(t, "until [ -e "+now+" ] || [ ! -d "+dir+" ]; do sleep .01; done; sleep .3; exit 4")
+	return program, notes, func() {
+		t.Helper()
+		require.NoError(t, os.WriteFile(now, nil, 0o600))
+	}
 }
 
 func TestABrowserGetsNoneOfTheLibrariesOfALauncher(t *testing.T) {
