@@ -117,7 +117,7 @@ func (p *Passport) stopLogins(ctx context.Context, name string) error {
 		var open []string
 		err := p.state.update(ctx, func(now *state) {
 			switch {
-			case now.Logout == name, now.Provisional == name: // it is noted
+			case now.notes(name):
 			case len(now.Logins) == 0, slices.Equal(now.Logins, stopped):
 				*now = state{Logout: name}
 			default:

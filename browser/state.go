@@ -39,6 +39,9 @@ func (s state) browser() passport.BrowserState {
 	return b
 }
 
+// notes reports whether the logout of this name is noted.
+func (s state) notes(logout string) bool { return s.Logout == logout || s.Provisional == logout }
+
 // mostLogins is how many tabs may begin logins at the same moment, before they see each
 // other's.
 const mostLogins = 4

@@ -12,11 +12,24 @@ import (
 // ended the Passport session, so that the program can offer the URL that does.
 // It is false if there is none, or if the browser's storage did not answer.
 func (p *Passport) UnfinishedLogout(ctx context.Context) (passport.Logout, bool) {
-	s, err := p.state.load(ctx)
+	s, err := p.lastState(ctx)
 	if err != nil {
 		return passport.Logout{}, false
 	}
 	return p.engine.UnfinishedLogout(ctx, s.browser())
+}
+
+// lastState returns the state, as it will be once the last logout is noted.
+func (p *Passport) lastState(ctx context.Context) (state, error) {
+	name, _, err := p.sessions.PendingSignOut() // first, since it is forgotten once it is noted
+	if err != nil {
+		return state{}, err
+	}
+	s, err := p.state.load(ctx)
+	if err != nil || name == "" || s.notes(name) {
+		return s, err
+	}
+	return state{Logout: name}, nil
 }
 
 // isLogoutReturn reports whether a page with these parameters may be the return from a
