@@ -76,9 +76,10 @@ BENCHSTAT      = $(GO) run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009
 # The tests come last, so that a log ends with them. More packages run at a time
 # than there are cores, for many wait: for a browser, a server, a time-out. The
 # fail-overs come at random moments, and take their time: make failovers has them.
-# What takes longest begins first, lest it is alone in the end.
+# What takes longest begins first, lest it is alone in the end. Nothing comes from the
+# cache of results, which does not see the programs that tests build.
 test: stamp-begin tools lint smoke
-	$(GO) test -race -vet=off -p 4 -timeout 40m $(FIRST) $(filter-out %/internal/failtest $(FIRST),$(shell $(GO) list work))
+	$(GO) test -race -count 1 -vet=off -p 4 -timeout 40m $(FIRST) $(filter-out %/internal/failtest $(FIRST),$(shell $(GO) list work))
 	@.ci/stamp end
 
 # The keyring's other tests need no D-Bus.
@@ -86,7 +87,7 @@ quick:
 	$(GO) vet work
 	$(GO) test -short -vet=off -skip '^TestALifeInTheSecretService$$' $(filter-out $(SERVERS),$(shell $(GO) list work))
 
-# What vets this platform is modules.
+# make modules vets this platform.
 lint: platforms modules
 	@unformatted=$$(gofmt -l .); \
 	if [ -n "$$unformatted" ]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi

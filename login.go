@@ -385,7 +385,7 @@ func (p *Passport) finishLogin(ctx context.Context, b BrowserState, l loginstate
 		return LoginResult{}, errors.Join(err, p.dropUse(work, used))
 	}
 	in, err := p.signIn(work, code, l)
-	if refusedCode(err) {
+	if unusedCode(err) {
 		return LoginResult{}, errors.Join(err, p.dropUse(work, used))
 	}
 	stopped := p.keepOutcome(work, used, code, in.SessionID)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -174,4 +175,66 @@ func TestACallbackThatIsLoadedAgainIsFinishedOnce(t *testing.T) {
 	list, err := s.p.Sessions(t.Context(), passporttest.DefaultUser().Subject)
 	require.NoError(t, err)
 	assert.Len(t, list, 1, "no session is left behind that nobody has the cookie of")
+}
+
+// heldCodes holds the codes that are sent to the auth domain until open is closed.
+type heldCodes struct {
+	http.RoundTripper
+	open chan struct{}
+	seen chan struct{}
+}
+
+func (h *heldCodes) RoundTrip(r *http.Request) (*http.Response, error) {
+	select {
+	case <-h.open:
+	default:
+		if strings.HasSuffix(r.URL.Path, "/token") {
+			h.seen <- struct{}{}
+			<-h.open
+			return nil, context.DeadlineExceeded
+		}
+	}
+	return h.RoundTripper.RoundTrip(r)
+}
+
+// While strangers' codes wait for the auth domain, that of a user is not sent, so it is
+// not used up either.
+func TestALoginThatThereWasNoRoomForIsNotUsedUp(t *testing.T) {
+	const strangers = 1500
+	held := &heldCodes{open: make(chan struct{}), seen: make(chan struct{}, strangers)}
+	s := newSite(t, func(c *passport.Config) {
+		held.RoundTripper = http.DefaultTransport
+		c.HTTPClient = &http.Client{Transport: held}
+	})
+	var all sync.WaitGroup
+	for range strangers {
+		to, begun, err := s.p.BeginLogin(t.Context(), passport.BrowserState{}, passport.LoginOptions{})
+		require.NoError(t, err)
+		u, err := url.Parse(to)
+		require.NoError(t, err)
+		all.Go(func() {
+			_, _, err := s.p.FinishLogin(t.Context(), begun, url.Values{"code": {"made up"}, "state": {u.Query().Get("state")}})
+			if assert.Error(t, err) && strings.Contains(err.Error(), "too many logins") {
+				held.seen <- struct{}{}
+			}
+		})
+	}
+	for range strangers {
+		<-held.seen
+	}
+	to, begun, err := s.p.BeginLogin(t.Context(), passport.BrowserState{}, passport.LoginOptions{})
+	require.NoError(t, err)
+	user := s.browser().stay()
+	for !strings.Contains(to, "code=") {
+		to = user.get(to).Header.Get("Location")
+		require.NotEmpty(t, to)
+	}
+	u, err := url.Parse(to)
+	require.NoError(t, err)
+	_, after, err := s.p.FinishLogin(t.Context(), begun, u.Query())
+	require.ErrorContains(t, err, "too many logins")
+	close(held.open)
+	all.Wait()
+	_, _, err = s.p.FinishLogin(t.Context(), after, u.Query())
+	assert.NoError(t, err, "the page is loaded again")
 }

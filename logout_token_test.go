@@ -1,6 +1,7 @@
 package passport_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/passporttest"
+	"github.com/passport-go/passport/storage"
 	"github.com/passport-go/passport/storage/memory"
 )
 
@@ -491,4 +493,56 @@ func TestALogoutTokenIsCarriedOutWhileTheCircuitIsOpen(t *testing.T) {
 	l, err := s.p.EndByLogoutToken(t.Context(), s.auth.SignLogoutToken(passporttest.LogoutToken{Subject: session.Subject()}))
 	require.NoError(t, err)
 	assert.Equal(t, 1, l.Ended)
+}
+
+// Who asked, and for what, is the same for each store and each way to log out.
+func TestEventsOfALogoutHaveItsContext(t *testing.T) {
+	type key struct{}
+	for name, store := range map[string]func() storage.TokenStore{
+		"in memory": func() storage.TokenStore { return memory.New(memory.Options{}) },
+		"elsewhere": func() storage.TokenStore { return struct{ *memory.Store }{memory.New(memory.Options{})} },
+	} {
+		for way, logOut := range map[string]func(*site, context.Context, passport.SessionInfo) error{
+			"a logout token": func(s *site, ctx context.Context, info passport.SessionInfo) error {
+				_, err := s.p.EndByLogoutToken(ctx, s.auth.SignLogoutToken(passporttest.LogoutToken{Subject: info.Subject, SID: info.SID}))
+				return err
+			},
+			"everywhere": func(s *site, ctx context.Context, info passport.SessionInfo) error {
+				_, err := s.p.EndSessions(ctx, storage.Match{Subject: info.Subject})
+				return err
+			},
+			"one session": func(s *site, ctx context.Context, info passport.SessionInfo) error {
+				_, err := s.p.EndSession(ctx, info.ID)
+				return err
+			},
+		} {
+			var mu sync.Mutex
+			var events []passport.Event
+			s := provided(t, func(c *passport.Config) {
+				c.Store = store()
+				c.EncryptionKeys = [][]byte{[]byte("a key of exactly thirty-two byte")}
+				c.OnEvent = func(e passport.Event) {
+					mu.Lock()
+					defer mu.Unlock()
+					events = append(events, e)
+				}
+			})
+			info := s.signedIn().session().Info()
+			mu.Lock()
+			events = nil
+			mu.Unlock()
+			ctx := context.WithValue(passport.WithRemoteAddr(t.Context(), "198.51.100.7"), key{}, "trace")
+			require.NoError(t, logOut(s, ctx, info), "%s, %s", name, way)
+			mu.Lock()
+			assert.NotEmpty(t, events, "%s, %s", name, way)
+			for _, e := range events {
+				if strings.HasPrefix(string(e.Name), "revocation.") {
+					continue // in the background
+				}
+				assert.Equal(t, "198.51.100.7", e.RemoteAddr, "%s, %s: %s", name, way, e.Name)
+				assert.Equal(t, "trace", e.Context.Value(key{}), "%s, %s: %s", name, way, e.Name)
+			}
+			mu.Unlock()
+		}
+	}
 }

@@ -120,10 +120,10 @@ func (p *Passport) signIn(ctx context.Context, code string, l loginstate.State) 
 	return in, nil
 }
 
-// refusedCode reports whether the auth domain rejected a code.
-func refusedCode(err error) bool {
+// unusedCode reports whether the auth domain rejected a code, or was not sent it.
+func unusedCode(err error) bool {
 	var refused *ProviderError
-	return errors.As(err, &refused) && refused.Status >= 400 && refused.Status < 500
+	return errors.As(err, &refused) && refused.Status >= 400 && refused.Status < 500 || errors.Is(err, provider.ErrBusy)
 }
 
 // checkMaxAge holds the provider to the MaxAge of a login (OpenID Connect Core 1.0

@@ -16,7 +16,8 @@ import (
 var flock = syscall.Flock
 
 // noLocks are the errors of file systems that have no locks: NFS without its lock
-// service, Lustre without the option flock, some shared folders.
+// service, Lustre without the option flock, some shared folders. ENOLCK may also be of a
+// system that has no room for another lock, and passes.
 var noLocks = []error{syscall.ENOLCK, syscall.ENOSYS, syscall.ENOTSUP, syscall.EOPNOTSUPP}
 
 func lock(path string) (*os.File, error) {
@@ -34,7 +35,7 @@ func lock(path string) (*os.File, error) {
 	}
 	err = &os.PathError{Op: "flock", Path: path, Err: err}
 	if slices.ContainsFunc(noLocks, func(none error) bool { return errors.Is(err, none) }) {
-		return nil, fmt.Errorf("the file system has no locks: use a path on another one, such as a local disk: %w (%w)", errors.ErrUnsupported, err)
+		return nil, fmt.Errorf("the file system has no locks, or no room for one: use a path on another one, such as a local disk: %w", err)
 	}
 	return nil, err
 }

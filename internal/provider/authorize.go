@@ -61,7 +61,7 @@ func (c *Client) AuthorizeURL(ctx context.Context, r AuthRequest) (string, error
 // that stand for it.
 func (c *Client) push(ctx context.Context, m *Metadata, params url.Values) (url.Values, error) {
 	var res response
-	err := c.forLogin(func() (err error) {
+	err := forLogin(c.begins, func() (err error) {
 		res, err = c.post(ctx, m, m.pushed, params)
 		return err
 	})

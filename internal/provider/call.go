@@ -113,6 +113,9 @@ type UnreachableError struct {
 // Error says why, in at most a few hundred bytes, and repeats nothing of a
 // response.
 func (e *UnreachableError) Error() string {
+	if errors.Is(e.cause, ErrBusy) { // it was not asked
+		return e.cause.Error()
+	}
 	reason := e.cause.Error()
 	if strings.Contains(reason, "malformed") { // net/http repeats what it could not read
 		reason, _, _ = strings.Cut(reason, `"`)

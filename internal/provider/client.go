@@ -68,7 +68,8 @@ type Client struct {
 	discovery     singleflight.Group
 
 	keys    keySet
-	logins  *semaphore.Weighted
+	begins  *semaphore.Weighted // see forLogin
+	codes   *semaphore.Weighted
 	backOff backOff
 	skew    atomic.Int64 // of the provider's clock against ours, in nanoseconds
 
@@ -81,7 +82,7 @@ const DefaultTimeout = 10 * time.Second
 // New builds a client. It makes no call to the network.
 func New(config Config) *Client {
 	c := &Client{c: config, transport: boundedTransport(config.HTTPClient.Transport), timeout: config.HTTPClient.Timeout}
-	c.logins = semaphore.NewWeighted(mostLoginCalls)
+	c.begins, c.codes = semaphore.NewWeighted(mostLoginCalls), semaphore.NewWeighted(mostLoginCalls)
 	if c.timeout <= 0 {
 		c.timeout = DefaultTimeout
 	}

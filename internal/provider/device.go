@@ -58,7 +58,7 @@ func (c *Client) AuthorizeDevice(ctx context.Context, life time.Duration) (Devic
 		form.Set("audience", c.c.Audience)
 	}
 	var res response
-	err = c.forLogin(func() (err error) {
+	err = forLogin(c.begins, func() (err error) {
 		res, err = c.post(ctx, m, m.Endpoints.Device, form)
 		return err
 	})

@@ -2,8 +2,8 @@ package provider_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -66,7 +66,7 @@ func TestStrangersDoNotFillTheProviderThatDoesNotAnswer(t *testing.T) {
 			var all sync.WaitGroup
 			for range strangers {
 				all.Go(func() {
-					if err := begin(t.Context(), client); err != nil && strings.Contains(err.Error(), "too many logins") {
+					if err := begin(t.Context(), client); errors.Is(err, provider.ErrBusy) {
 						refused <- err
 					}
 				})
@@ -77,6 +77,7 @@ func TestStrangersDoNotFillTheProviderThatDoesNotAnswer(t *testing.T) {
 				case err := <-refused:
 					var unreachable *provider.UnreachableError
 					require.ErrorAs(t, err, &unreachable, "a program answers 503")
+					require.NotContains(t, err.Error(), "could not be reached", "it was not asked")
 				case <-t.Context().Done():
 					t.Fatal("a call neither waits nor is refused")
 				}
@@ -88,4 +89,32 @@ func TestStrangersDoNotFillTheProviderThatDoesNotAnswer(t *testing.T) {
 			assert.NoError(t, begin(t.Context(), client), "there is room again")
 		})
 	}
+}
+
+// Who begins a login is nobody's user yet; who comes back with a code is waited for.
+func TestWhoBeginsALoginIsNotInTheWayOfThoseWhoComeBack(t *testing.T) {
+	o := deviceOP(t, nil)
+	held := &heldPOSTs{open: make(chan struct{}), seen: make(chan struct{}, 1500)}
+	transport := roundTripper(func(r *http.Request) (*http.Response, error) {
+		if r.URL.Path == "/device" {
+			return held.RoundTrip(r)
+		}
+		return http.DefaultTransport.RoundTrip(r)
+	})
+	client := o.client(func(c *provider.Config) { c.HTTPClient = &http.Client{Transport: transport, Timeout: time.Minute} })
+	var all sync.WaitGroup
+	for range 1500 {
+		all.Go(func() {
+			if _, err := client.AuthorizeDevice(t.Context(), time.Minute); errors.Is(err, provider.ErrBusy) {
+				held.seen <- struct{}{}
+			}
+		})
+	}
+	for range 1500 {
+		<-held.seen
+	}
+	_, _, err := client.Exchange(t.Context(), grant)
+	assert.NoError(t, err)
+	close(held.open)
+	all.Wait()
 }

@@ -43,9 +43,10 @@ type CodeGrant struct {
 func (g CodeGrant) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "provider.CodeGrant") }
 
 // Exchange trades an authorization code for tokens and verifies the ID token. With
-// an error, the tokens that were issued come along, to be revoked.
+// an error, the tokens that were issued come along, to be revoked. ErrBusy: the code was
+// not sent.
 func (c *Client) Exchange(ctx context.Context, g CodeGrant) (t Tokens, id *IDToken, err error) {
-	err = c.forLogin(func() (err error) {
+	err = forLogin(c.codes, func() (err error) {
 		t, err = c.grant(ctx, url.Values{
 			"grant_type":    {"authorization_code"},
 			"code":          {g.Code},

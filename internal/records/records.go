@@ -110,9 +110,6 @@ func Plausible(s string) bool { return len(s) == IDLength && strictbase64.IsURL(
 // end with the request, but by itself. A store in this process keeps nobody waiting,
 // and needs no timer.
 func (r *Records) Bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	if r.inProcess {
-		return context.Background(), func() {}
-	}
 	return r.within(context.WithoutCancel(ctx))
 }
 

