@@ -15,9 +15,15 @@ import (
 // display, or it did not start. Errors that wrap it say what has been tried.
 var ErrNoBrowser = errors.New("native: no browser could be opened: set BROWSER to the command of one, or sign in with a code (LoginWithDevice)")
 
-// startTime is how long to wait for a command that opens a browser to fail, and for a
-// browser whose command has failed to open the page. A test shortens it.
-var startTime = 2 * time.Second
+// Tests shorten these.
+var (
+	// startTime is how long to wait for a command that opens a browser to fail.
+	startTime = 2 * time.Second
+
+	// launchTime is how long to wait for the page to be opened after the command has
+	// failed late: a browser that starts slowly may still open it.
+	launchTime = 10 * time.Second
+)
 
 // OpenBrowser opens an http or https URL in the user's browser. It returns once the
 // browser is starting; ctx does not stop the browser.
@@ -160,7 +166,7 @@ func (p *Passport) openBrowser(ctx context.Context, l *loopback, address string)
 func (l *loopback) watch(ended <-chan error) {
 	select {
 	case err := <-ended:
-		if err != nil && !l.launches(startTime) {
+		if err != nil && !l.launches(launchTime) {
 			l.fail(errors.Join(ErrNoBrowser, err))
 		}
 	case <-l.alive.Done():

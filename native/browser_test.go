@@ -71,6 +71,7 @@ func TestABrowserThatStaysIsOnItsWay(t *testing.T) {
 // As with a snap, or a service of the desktop, that runs into a timeout of its own.
 func TestABrowserThatFailsLateIsNone(t *testing.T) {
 	native.ShortenStart(t, 100*time.Millisecond)
+	native.ShortenLaunch(t, 100*time.Millisecond)
 	late, _ := command(t, "sleep .3; exit 4")
 	d := newDesktop(t)
 	d.login(d.p)
@@ -111,6 +112,31 @@ func TestABrowserThatHasOpenedThePageIsOne(t *testing.T) {
 	case <-time.After(time.Second):
 	}
 	d.visit(browser, to)
+	require.NoError(t, <-ended)
+}
+
+// As with a browser that starts slowly, after a service of the desktop has given up on it.
+func TestABrowserMayOpenThePageAfterItsCommandHasFailed(t *testing.T) {
+	native.ShortenStart(t, time.Millisecond)
+	late, notes, fail := failing(t)
+	d := newDesktop(t)
+	p := d.run(func(c *native.Config) { c.OpenBrowser = nil })
+	t.Setenv("BROWSER", late)
+	t.Setenv("DISPLAY", "")
+	t.Setenv("WAYLAND_DISPLAY", "")
+	ended := make(chan error, 1)
+	go func() {
+		_, err := p.Login(t.Context(), passport.LoginOptions{})
+		ended <- err
+	}()
+	address := noted(t, notes)[0]
+	fail()
+	select {
+	case err := <-ended:
+		require.NoError(t, err, "the browser is still starting")
+	case <-time.After(time.Second): // of ten
+	}
+	d.visit(d.auth.Browser(), address)
 	require.NoError(t, <-ended)
 }
 
