@@ -53,6 +53,14 @@ func TestAPortThatBrowsersDoNotConnectToIsNotUsed(t *testing.T) {
 	isBlocked = func(int) bool { return true }
 	_, _, err = listen(&url.URL{Scheme: "http", Host: "localhost"})
 	require.ErrorIs(t, err, errBlocked)
-	assert.True(t, blocks(6667))
-	assert.False(t, blocks(3000))
+}
+
+func TestBrowsersDoNotConnectToBadPorts(t *testing.T) {
+	for _, port := range []int{1, 22, 25, 53, 143, 161, 512, 587, 636, 989, 990, 993, 995, 1719, 2049, 6000, 6665, 6667, 6669, 6697, 10080} {
+		assert.True(t, isBlocked(port), port)
+	}
+	for _, port := range []int{0, 80, 81, 443, 591, 1023, 3000, 6664, 6670, 8080} {
+		assert.False(t, isBlocked(port), port)
+	}
+	assert.Len(t, blockedPorts, 82)
 }

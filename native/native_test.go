@@ -39,6 +39,9 @@ func TestBothReturnsAreAtOneAddress(t *testing.T) {
 		{"http://10.0.0.1/in", "http://10.0.0.1/out", "must use https"},
 		{"https://127.0.0.1/in", "https://127.0.0.1/out", "must be on this machine"},
 		{"http://127.0.0.1:6000/in", "http://127.0.0.1:6000/out", "has port 6000, to which browsers do not connect"},
+		{"http://127.0.0.1:993/in", "http://127.0.0.1:993/out", "has port 993, to which browsers do not connect"},
+		{"http://[::1]:1/in", "http://[::1]:1/out", "has port 1, to which browsers do not connect"},
+		{"http://127.0.0.1:0/in", "http://127.0.0.1:0/out", "must have a port from 1 to 65535"},
 		{"mygame://callback", "mygame://logout", "must be an absolute URL"},
 	} {
 		_, err := native.New(native.Config{Config: passport.Config{
