@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,8 +16,8 @@ import (
 // SignOut ends the session at once, without waiting for the database, so the page
 // may be left in the next moment. From then on no tab finds the session. It is kept
 // under another name until [Store.CompleteSignOut] and [Store.ForgetSignOut] are
-// called, here or in the next page. logout is a name for this logout, without line
-// breaks.
+// called, here or in the next page, as are the tokens of up to three earlier sessions
+// for which they were not. logout is a name for this logout, without line breaks.
 //
 // It needs no space: if storage is full, it keeps less of the session, but always
 // the refresh token.
@@ -25,16 +26,11 @@ func (s *Store) SignOut(logout string) error {
 	if err != nil {
 		return err
 	}
-	kept := signOut{logout: logout, at: s.options.Now(), item: item}
-	if item == "" {
-		earlier, err := s.pendingSignOut() // another tab was quicker, but is not done
-		if err != nil {
-			return err
-		}
-		if earlier.item != "" {
-			kept.at, kept.item = earlier.at, earlier.item
-		}
+	pending, err := s.pendingSignOut()
+	if err != nil {
+		return err
 	}
+	kept := signOut{logout: logout, at: s.options.Now(), item: item}.after(pending)
 	err = s.items.set(s.signOutName(), kept.String())
 	full := errors.Is(err, storage.ErrFull)
 	if err != nil && !full {
@@ -74,8 +70,9 @@ func (s *Store) Item() (string, error) { return s.items.get(s.name) }
 
 // CompleteSignOut records that the session of the last SignOut has ended and, in
 // the same atomic step, enqueues the revocation that record returns for it, under a
-// lease. record is called while other callers wait, and must neither block nor call
-// the Store. storage.ErrNotFound: nobody was signed in, or it was completed before.
+// lease. It also enqueues those of the earlier sessions that SignOut has kept, for
+// whoever claims next. record is called once for each, while other callers wait, and
+// must neither block nor call the Store. storage.ErrNotFound: nobody was signed in, or it was completed before.
 func (s *Store) CompleteSignOut(ctx context.Context, record func(User) (storage.Record, error), lease time.Duration) (storage.Revocation, error) {
 	var queued storage.Revocation
 	pending, err := s.pendingSignOut()
@@ -110,12 +107,33 @@ func (s *Store) completeSignOut(u User, pending signOut, record func(User) (stor
 	if err != nil {
 		return storage.Revocation{}, err
 	}
+	if err := s.enqueueEarlier(pending, record, update); err != nil {
+		return storage.Revocation{}, err
+	}
 	if !later {
 		n = n.replaced(pending.item)
 		n.User, n.Ended = nil, endedOf(u, instant(pending.at))
 	}
 	update.Note, err = n.format()
 	return queued, err
+}
+
+func (s *Store) enqueueEarlier(pending signOut, record func(User) (storage.Record, error), update *document.NoteUpdate) error {
+	const lease = time.Nanosecond
+	for _, item := range pending.earlier {
+		u, err := parseUser(item)
+		if err != nil {
+			continue
+		}
+		r, err := record(note{}.complete(u, item, s.options.Now(), s.options.Lifetime))
+		if err != nil {
+			return err
+		}
+		if _, err := update.Enqueue(r, lease); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ForgetSignOut removes what SignOut has kept, once CompleteSignOut is done, and what
@@ -148,15 +166,37 @@ func (s *Store) pendingSignOut() (signOut, error) {
 	return parseSignOut(value), nil
 }
 
-// signOut is what a SignOut keeps: three lines.
+// signOut is what a SignOut keeps: three lines. On the second, earlier follows at, each
+// after a tab, which is escaped in its JSON.
 type signOut struct {
-	logout string
-	at     time.Time // to the millisecond
-	item   string    // the user's, or empty
+	logout  string
+	at      time.Time // to the millisecond
+	item    string    // the user's, or empty
+	earlier []string  // the leastItem of others that were not completed
+}
+
+// mostEarlier bounds signOut.earlier. The oldest are dropped.
+const mostEarlier = 3
+
+// after returns o with what pending, which it replaces, has kept.
+func (o signOut) after(pending signOut) signOut {
+	_, err := parseUser(o.item)
+	switch {
+	case pending.item == "":
+	case err != nil: // another tab was quicker, but is not done
+		o.at, o.item, o.earlier = pending.at, pending.item, pending.earlier
+	case o.item == pending.item:
+		o.earlier = pending.earlier
+	default:
+		o.earlier = append(slices.Clone(pending.earlier), leastItem(pending.item))
+		o.earlier = o.earlier[max(0, len(o.earlier)-mostEarlier):]
+	}
+	return o
 }
 
 func (o signOut) String() string {
-	return o.logout + "\n" + strconv.FormatInt(o.at.UnixMilli(), 10) + "\n" + o.item
+	at := strconv.FormatInt(o.at.UnixMilli(), 10)
+	return o.logout + "\n" + strings.Join(append([]string{at}, o.earlier...), "\t") + "\n" + o.item
 }
 
 func parseSignOut(value string) signOut {
@@ -164,6 +204,8 @@ func parseSignOut(value string) signOut {
 	if len(parts) < 3 {
 		return signOut{logout: parts[0]}
 	}
-	at, _ := strconv.ParseInt(parts[1], 10, 64)
-	return signOut{logout: parts[0], at: time.UnixMilli(at), item: parts[2]}
+	fields := strings.Split(parts[1], "\t")
+	at, _ := strconv.ParseInt(fields[0], 10, 64)
+	earlier := fields[1:min(len(fields), 1+mostEarlier)]
+	return signOut{logout: parts[0], at: time.UnixMilli(at), item: parts[2], earlier: earlier}
 }

@@ -86,6 +86,51 @@ func TestASecondSignOutKeepsWhatTheFirstHasTaken(t *testing.T) {
 	}
 }
 
+// A script signs the user in again before the first logout is completed.
+func TestASignOutKeepsTheTokenOfAnotherSession(t *testing.T) {
+	for name, spare := range map[string]int{"room": 1000, "no room": -1} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake()
+			s := f.open(t, options())
+			var tokens []string
+			for i, logout := range []string{"first", "second-longer"} {
+				u := alice(now)
+				u.RefreshToken += logout
+				tokens = append(tokens, save(t, s, u).RefreshToken)
+				if i > 0 {
+					f.room = f.used("") + spare
+				}
+				require.NoError(t, s.SignOut(logout))
+				require.NoError(t, s.SignOut(logout), "by another tab")
+				f.room = 0
+			}
+			queued, err := s.CompleteSignOut(t.Context(), byToken, time.Minute)
+			require.NoError(t, err)
+			assert.Equal(t, tokens[1], queued.Record.ID)
+			_, err = s.CompleteSignOut(t.Context(), byToken, time.Minute)
+			require.ErrorIs(t, err, storage.ErrNotFound)
+			require.NoError(t, s.ForgetSignOut("second-longer"))
+			assert.Empty(t, f.items)
+			assert.ElementsMatch(t, tokens, claim(t, s, time.Hour))
+		})
+	}
+}
+
+func TestASignOutKeepsAFewSessions(t *testing.T) {
+	var kept signOut
+	for at := range time.Duration(10) {
+		item, _, err := formatUser(alice(now.Add(at * time.Second)))
+		require.NoError(t, err)
+		kept = parseSignOut(signOut{logout: "one", at: now, item: item}.after(kept).String())
+	}
+	require.Len(t, kept.earlier, 3)
+	for i, item := range kept.earlier {
+		u, err := parseUser(item)
+		require.NoError(t, err)
+		assert.Equal(t, alice(now.Add(time.Duration(6+i)*time.Second)).RefreshToken, u.RefreshToken)
+	}
+}
+
 // Whatever step the page does not come to any more, the session has ended and its
 // token is enqueued once the next page has completed it.
 func TestASignOutIsMadeUpForByTheNextPage(t *testing.T) {
