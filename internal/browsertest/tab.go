@@ -188,17 +188,24 @@ func (tab *Tab) Gesture(expression string) {
 // others are waiting for as well.
 func (tab *Tab) Wait(expression string) {
 	tab.t.Helper()
+	if ok, err := tab.Comes(expression, patience); !ok {
+		require.FailNow(tab.t, "this did not come true: "+expression, "at %s, last error: %v", tab.URL(), err)
+	}
+}
+
+// Comes is Wait for at most a time, after which the error is that of the last question.
+func (tab *Tab) Comes(expression string, within time.Duration) (ok bool, err error) {
+	tab.t.Helper()
 	begun := time.Now()
 	for {
 		// An error means that a page is just going or coming: ask again.
-		var ok bool
-		err := tab.evaluate(`Boolean(`+expression+`)`, value, &ok)
+		err = tab.evaluate(`Boolean(`+expression+`)`, value, &ok)
 		if err == nil && ok {
-			return
+			return true, nil
 		}
 		waited := time.Since(begun)
-		if waited > patience {
-			require.FailNow(tab.t, "this did not come true: "+expression, "at %s, last error: %v", tab.URL(), err)
+		if waited > within {
+			return false, err
 		}
 		time.Sleep(max(5*time.Millisecond, min(waited/10, 100*time.Millisecond)))
 	}

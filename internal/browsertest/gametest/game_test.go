@@ -248,7 +248,14 @@ func (g game) logout() account {
 func (g game) leave() {
 	g.s.t.Helper()
 	g.Run(`window.old = true; void game.logout()`)
-	g.Wait(`!window.old && location.origin === "` + g.s.origin + `" && window.game`)
+	g.Wait(`!window.old && location.origin === "` + g.s.origin + `" && document.readyState === "complete"`)
+	// WebKit has been seen to load a page and never start its program, before any of its
+	// code has run. A user loads such a page again.
+	if ok, _ := g.Comes(`window.game`, 20*time.Second); !ok {
+		g.s.t.Log("the page is loaded again: its program has not started")
+		g.Run(`location.reload()`)
+		g.Wait(`window.game`)
+	}
 }
 
 // stored are the items of localStorage and sessionStorage that hold a user or
