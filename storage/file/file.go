@@ -95,8 +95,9 @@ type contract = document.Store
 // New follows a symbolic link at path, as made by dotfile managers: the file that it
 // points to is read, replaced and removed, and the link stays.
 //
-// On systems and file systems without file locks (js, plan9, solaris, aix; NFS without
-// its lock service) writes return errors.ErrUnsupported.
+// On systems and file systems without file locks (js, plan9, solaris, aix; some shared
+// folders) writes return errors.ErrUnsupported; on NFS without its lock service they fail
+// too, with syscall.ENOLCK.
 func New(path string, opts Options) (*Store, error) {
 	if path == "" {
 		return nil, errors.New("storage/file: New: path is empty: name a file in a directory of the user's, such as one in os.UserConfigDir")

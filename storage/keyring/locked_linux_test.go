@@ -75,16 +75,12 @@ func useKeyringUntilLogout() error {
 		return err
 	}
 	defer endSession()
-	stop, err := startKeyring()
+	ctx := context.Background()
+	store, stop, err := openKeyring(ctx)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	ctx := context.Background()
-	store, err := keyring.New(ctx, "test", "user", keyring.Options{})
-	if err != nil {
-		return err
-	}
 	bus, err := lock()
 	if err != nil {
 		return err
@@ -104,6 +100,20 @@ func useKeyringUntilLogout() error {
 		return fmt.Errorf("logged out: %v", err)
 	}
 	return nil
+}
+
+// openKeyring starts a keyring, and opens a store in it.
+func openKeyring(ctx context.Context) (store *keyring.Store, stop func(), err error) {
+	stop, err = startKeyring()
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err = keyring.New(ctx, "test", "user", keyring.Options{})
+	if err != nil {
+		stop()
+		return nil, nil, err
+	}
+	return store, stop, nil
 }
 
 // startSession starts another D-Bus session in the place of that of this process.
@@ -169,16 +179,12 @@ const (
 )
 
 func useLockedKeyring() error {
-	stop, err := startKeyring()
+	ctx := context.Background()
+	store, stop, err := openKeyring(ctx)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	ctx := context.Background()
-	store, err := keyring.New(ctx, "test", "user", keyring.Options{})
-	if err != nil {
-		return err
-	}
 	saved, err := store.Save(ctx, storage.Record{ID: "a", Expiry: time.Now().Add(time.Hour), Data: []byte("x")})
 	if err != nil {
 		return err

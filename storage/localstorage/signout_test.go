@@ -131,6 +131,33 @@ func TestASignOutKeepsAFewSessions(t *testing.T) {
 	}
 }
 
+// What waits already is not lost to the same session once more, nor to none.
+func TestASignOutAfterAnotherKeepsWhatWaits(t *testing.T) {
+	item := func(token string) string {
+		u := alice(now)
+		u.RefreshToken = token
+		text, _, err := formatUser(u)
+		require.NoError(t, err)
+		return text
+	}
+	a, b := item("a"), item("b")
+	pending := signOut{logout: "first", at: now, item: a, earlier: []string{leastItem(b)}}
+	for name, c := range map[string]struct {
+		item, kept string
+		earlier    []string
+	}{
+		"the same, written back":  {a, a, pending.earlier},
+		"none":                    {"", a, pending.earlier},
+		"one that makes no sense": {"{", a, pending.earlier},
+		"another":                 {b, b, []string{leastItem(b), leastItem(a)}},
+	} {
+		next := signOut{logout: "second", at: now.Add(time.Hour), item: c.item}.after(pending)
+		assert.Equal(t, "second", next.logout, name)
+		assert.Equal(t, c.kept, next.item, name)
+		assert.Equal(t, c.earlier, next.earlier, name)
+	}
+}
+
 // Whatever step the page does not come to any more, the session has ended and its
 // token is enqueued once the next page has completed it.
 func TestASignOutIsMadeUpForByTheNextPage(t *testing.T) {
