@@ -24,6 +24,7 @@ import (
 	"github.com/passport-go/passport/internal/loginstate"
 	"github.com/passport-go/passport/internal/records"
 	"github.com/passport-go/passport/internal/retry"
+	"github.com/passport-go/passport/internal/tasks"
 	"github.com/passport-go/passport/storage"
 	"github.com/passport-go/passport/storage/memory"
 )
@@ -40,12 +41,7 @@ func (s *slowStore) wait(ctx context.Context) error {
 	defer s.waiting.Add(-1)
 	for most := s.most.Load(); n > most && !s.most.CompareAndSwap(most, n); most = s.most.Load() {
 	}
-	select {
-	case <-time.After(time.Duration(s.delay.Load())):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return tasks.Pause(ctx, time.Duration(s.delay.Load()))
 }
 
 // slowly makes a call to a store.

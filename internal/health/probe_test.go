@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/passport-go/passport/internal/tasks"
 )
 
 var errDown = errors.New("down")
@@ -99,12 +101,7 @@ func TestTheImpatientGetTheResultBefore(t *testing.T) {
 		var takes atomic.Int64
 		takes.Store(int64(5 * time.Second))
 		p := New(Config{Timeout: 4 * time.Second, Patience: time.Second, Life: 10 * time.Second, Start: start, Check: func(ctx context.Context) error {
-			select {
-			case <-time.After(time.Duration(takes.Load())):
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
+			return tasks.Pause(ctx, time.Duration(takes.Load()))
 		}})
 		ask := func() (time.Duration, error) {
 			begun := time.Now()

@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -104,5 +105,23 @@ func TestPauseEndsWithItsContext(t *testing.T) {
 		defer cancel()
 		assert.ErrorIs(t, Pause(ctx, time.Minute), context.DeadlineExceeded)
 		assert.Equal(t, time.Minute+time.Second, time.Since(began))
+	})
+}
+
+// The race detector ends a process that is wrong here, and -race alone sees it.
+func TestManyPauseForNothingAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var pausing sync.WaitGroup
+		for range 100 {
+			pausing.Go(func() {
+				for range 100 {
+					assert.NoError(t, Pause(t.Context(), 0))
+				}
+			})
+		}
+		pausing.Wait()
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		assert.ErrorIs(t, Pause(ended, 0), context.Canceled)
 	})
 }
