@@ -33,8 +33,8 @@ var (
 	}
 	foundMigrations = storage.Finding{
 		ID: "postgres.migrations", Severity: storage.Problem,
-		Why:    "The tables are not of the version that this program works with.",
-		Remedy: "Call Migrate when the program starts. If the tables are newer, run the newer program.",
+		Why:    "The tables are not of a version that this program works with.",
+		Remedy: "Call Migrate when the program starts. If the tables are newer, run a newer program.",
 	}
 	foundUnsafe = storage.Finding{
 		ID: "postgres.fsync", Severity: storage.Problem,
@@ -85,15 +85,15 @@ func (s *Store) Inspect(ctx context.Context) ([]storage.Finding, error) {
 	if err != nil {
 		return found, failed("inspect", err)
 	}
-	version, err := s.version(ctx, s.pool)
+	tables, err := s.tables(ctx, s.pool)
 	var refused *pgconn.PgError
 	switch {
 	case errors.As(err, &refused):
 		found = append(found, foundWith(foundMigrations, "the table of migrations cannot be read: %s", refused.Code))
 	case err != nil:
 		return found, failed("inspect", err)
-	case version != len(steps):
-		found = append(found, foundWith(foundMigrations, "the tables are at version %d, and this program knows %d", version, len(steps)))
+	case !tables.workWith(len(steps)):
+		found = append(found, foundWith(foundMigrations, "the tables are at version %d, and this program knows %d", tables.version, len(steps)))
 	}
 	return found, nil
 }

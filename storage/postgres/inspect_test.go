@@ -57,9 +57,12 @@ func TestInspectFindsTablesOfAnotherVersion(t *testing.T) {
 	assert.Contains(t, inspected(t, s), "postgres.migrations", "they are not there")
 	require.NoError(t, s.Migrate(t.Context()))
 	assert.NotContains(t, inspected(t, s), "postgres.migrations")
-	_, err := s.pool.Exec(t.Context(), s.names.fill(`INSERT INTO {migrations} (version) VALUES (999)`))
+	_, err := s.pool.Exec(t.Context(), s.names.fill(`INSERT INTO {migrations} (version, works_from) VALUES (998, 1)`))
 	require.NoError(t, err)
-	assert.Contains(t, inspected(t, s), "postgres.migrations", "they are newer")
+	assert.NotContains(t, inspected(t, s), "postgres.migrations", "they are newer, and this program works with them")
+	_, err = s.pool.Exec(t.Context(), s.names.fill(`INSERT INTO {migrations} (version, works_from) VALUES (999, 2)`))
+	require.NoError(t, err)
+	assert.Contains(t, inspected(t, s), "postgres.migrations", "they are too new")
 }
 
 // A pool that reaches a standby while the primary restarts keeps the connection.

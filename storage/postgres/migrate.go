@@ -8,18 +8,32 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// migrations holds one file per version. Never edit a released one: add a new file
+// migrationFiles holds one file per version. Never edit a released one: add a new file
 // for a change, and one that the previous release works with, since both run during a
 // deployment.
 //
 //go:embed migrations/*.sql
-var migrations embed.FS
+var migrationFiles embed.FS
+
+// worksFrom has, for each version of the tables, the version of the oldest program that
+// works with them.
+var worksFrom = []int{1}
+
+// migration brings the tables to a version.
+type migration struct {
+	sql       string
+	worksFrom int
+}
 
 // Migrate brings the tables to the version that this package works with, and does
 // nothing if they have it. It is one transaction under an advisory lock, so any number
 // of instances may call it as they start. Once the tables exist, a role that may not
-// create tables can call it too. It returns an error if the tables have a later
-// version than the package knows.
+// create tables can call it too.
+//
+// During a deployment the tables may have a later version than the package knows,
+// because the next release has migrated them. Migrate then does nothing as well, if
+// that release has noted that this one works with its tables. Otherwise it returns an
+// error.
 func (s *Store) Migrate(ctx context.Context) error {
 	steps, err := readSteps()
 	if err != nil {
@@ -28,12 +42,12 @@ func (s *Store) Migrate(ctx context.Context) error {
 	return s.migrate(ctx, steps)
 }
 
-func (s *Store) migrate(ctx context.Context, steps []string) error {
-	version, err := s.version(ctx, s.pool)
+func (s *Store) migrate(ctx context.Context, steps []migration) error {
+	at, err := s.tables(ctx, s.pool)
 	if err != nil {
 		return failed("migrate", err)
 	}
-	if version == len(steps) {
+	if at.workWith(len(steps)) {
 		return nil
 	}
 	// Read committed, because a snapshot from before the lock was acquired would not
@@ -47,42 +61,53 @@ func (s *Store) migrate(ctx context.Context, steps []string) error {
 	return nil
 }
 
-func (s *Store) upgrade(ctx context.Context, tx pgx.Tx, steps []string) error {
+func (s *Store) upgrade(ctx context.Context, tx pgx.Tx, steps []migration) error {
 	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, s.names.lock()); err != nil {
 		return err
 	}
-	version, err := s.version(ctx, tx)
-	if err != nil {
+	at, err := s.tables(ctx, tx)
+	if err != nil || at.workWith(len(steps)) {
 		return err
 	}
-	if version > len(steps) {
-		return fmt.Errorf("the tables are at version %d and this program knows %d: run the newer program", version, len(steps))
+	if at.version > len(steps) {
+		return fmt.Errorf("the tables are at version %d, for programs that know at least %d, and this one knows %d: run a newer program", at.version, at.worksFrom, len(steps))
 	}
-	if version == 0 {
+	if at.version == 0 {
 		if err := s.prepare(ctx, tx); err != nil {
 			return err
 		}
 	}
-	for ; version < len(steps); version++ {
-		if err := s.step(ctx, tx, version+1, steps[version]); err != nil {
-			return fmt.Errorf("version %d: %w", version+1, err)
+	for version := at.version + 1; version <= len(steps); version++ {
+		if err := s.step(ctx, tx, version, steps[version-1]); err != nil {
+			return fmt.Errorf("version %d: %w", version, err)
 		}
 	}
 	return nil
 }
 
-// version returns the version of the tables, 0 if there are none. It reads the
-// catalog's tables: to_regclass uses a cache that does not see other transactions
-// while this one waits for its lock.
-func (s *Store) version(ctx context.Context, db querier) (version int, err error) {
+// tables says what the tables are like.
+type tables struct {
+	version   int // 0: there are none
+	worksFrom int // the version of the oldest program that works with them
+}
+
+// workWith reports whether a program that knows the given version can use the tables.
+func (t tables) workWith(known int) bool {
+	return t.version >= known && t.worksFrom <= known
+}
+
+// tables reads the catalog's tables: to_regclass uses a cache that does not see other
+// transactions while this one waits for its lock.
+func (s *Store) tables(ctx context.Context, db querier) (at tables, err error) {
 	var exists bool
 	err = db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = $1 AND tablename = $2)`,
 		s.names.schema, s.names.prefix+"migrations").Scan(&exists)
 	if err != nil || !exists {
-		return 0, err
+		return tables{}, err
 	}
-	err = db.QueryRow(ctx, s.names.fill(`SELECT coalesce(max(version), 0) FROM {migrations}`)).Scan(&version)
-	return version, err
+	err = db.QueryRow(ctx, s.names.fill(`SELECT coalesce(max(version), 0), coalesce(max(works_from), 0) FROM {migrations}`)).
+		Scan(&at.version, &at.worksFrom)
+	return at, err
 }
 
 // prepare creates what the migrations themselves need. CREATE SCHEMA IF NOT EXISTS
@@ -101,6 +126,7 @@ func (s *Store) prepare(ctx context.Context, tx pgx.Tx) error {
 	_, err = tx.Exec(ctx, s.names.fill(`
 		CREATE TABLE {migrations} (
 			version    integer     PRIMARY KEY,
+			works_from integer     NOT NULL,
 			applied_at timestamptz NOT NULL DEFAULT now()
 		)`))
 	return err
@@ -108,27 +134,27 @@ func (s *Store) prepare(ctx context.Context, tx pgx.Tx) error {
 
 // step runs one migration. Without arguments pgx sends it unchanged, so a file may
 // contain several statements.
-func (s *Store) step(ctx context.Context, tx pgx.Tx, version int, sql string) error {
-	if _, err := tx.Exec(ctx, s.names.fill(sql)); err != nil {
+func (s *Store) step(ctx context.Context, tx pgx.Tx, version int, m migration) error {
+	if _, err := tx.Exec(ctx, s.names.fill(m.sql)); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, s.names.fill(`INSERT INTO {migrations} (version) VALUES ($1)`), version)
+	_, err := tx.Exec(ctx, s.names.fill(`INSERT INTO {migrations} (version, works_from) VALUES ($1, $2)`), version, m.worksFrom)
 	return err
 }
 
 // readSteps returns the migrations in the order of their versions.
-func readSteps() ([]string, error) {
-	files, err := migrations.ReadDir("migrations")
+func readSteps() ([]migration, error) {
+	files, err := migrationFiles.ReadDir("migrations")
 	if err != nil {
 		return nil, err
 	}
-	steps := make([]string, len(files))
+	steps := make([]migration, len(files))
 	for i, file := range files {
-		sql, err := migrations.ReadFile("migrations/" + file.Name())
+		sql, err := migrationFiles.ReadFile("migrations/" + file.Name())
 		if err != nil {
 			return nil, err
 		}
-		steps[i] = string(sql)
+		steps[i] = migration{string(sql), worksFrom[i]}
 	}
 	return steps, nil
 }

@@ -61,7 +61,7 @@ func TestMigrateUpgradesFromEveryVersion(t *testing.T) {
 	pool := newPool(t)
 	steps, err := readSteps()
 	require.NoError(t, err)
-	steps = append(steps, `ALTER TABLE {records} ADD COLUMN later bytea`) // as the next version's may be
+	steps = append(steps, migration{`ALTER TABLE {records} ADD COLUMN later bytea`, len(steps)}) // as the next version's may be
 	for from := range steps {
 		t.Run(fmt.Sprint(from), func(t *testing.T) {
 			s := newStore(t, pool, Options{})
@@ -84,18 +84,37 @@ func TestMigrateThatFailsChangesNothing(t *testing.T) {
 	s := newStore(t, pool, Options{})
 	steps, err := readSteps()
 	require.NoError(t, err)
-	err = s.migrate(t.Context(), append(steps, `SELECT 1/0`))
+	err = s.migrate(t.Context(), append(steps, migration{`SELECT 1/0`, 1}))
 	assert.ErrorContains(t, err, "division by zero")
 	assert.Nil(t, query[*string](t, pool, `SELECT to_regclass($1)::text`, s.names.table("records")))
 	assert.NoError(t, s.Migrate(t.Context()))
 }
 
-func TestMigrateRefusesTablesOfALaterProgram(t *testing.T) {
+// An instance of the old release that restarts in the middle of a deployment starts.
+func TestMigrateRefusesTablesOnlyOfAProgramThatSaysSo(t *testing.T) {
 	s := newStore(t, newPool(t), Options{})
-	steps, err := readSteps()
+	released, err := readSteps()
 	require.NoError(t, err)
-	require.NoError(t, s.migrate(t.Context(), append(steps, `SELECT 1`)))
-	assert.ErrorContains(t, s.Migrate(t.Context()), "run the newer program")
+	next := append(released, migration{`ALTER TABLE {records} ADD COLUMN later bytea`, len(released)})
+	require.NoError(t, s.migrate(t.Context(), next))
+	require.NoError(t, s.Migrate(t.Context()))
+	_, err = s.Save(t.Context(), aRecord("of the old release"))
+	assert.NoError(t, err)
+
+	afterNext := append(next, migration{`SELECT 1`, len(next)})
+	require.NoError(t, s.migrate(t.Context(), afterNext))
+	assert.ErrorContains(t, s.Migrate(t.Context()), "run a newer program")
+	assert.NoError(t, s.migrate(t.Context(), next), "which is one")
+}
+
+func TestEachVersionSaysWhoWorksWithIt(t *testing.T) {
+	files, err := migrationFiles.ReadDir("migrations")
+	require.NoError(t, err)
+	require.Len(t, worksFrom, len(files))
+	for i, from := range worksFrom {
+		assert.GreaterOrEqual(t, from, 1)
+		assert.LessOrEqual(t, from, i+1)
+	}
 }
 
 // The role that serves requests need not be the one that may create tables.
