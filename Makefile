@@ -8,7 +8,7 @@
 # make soak     the random tests, SOAK (20) times as long, KILLS (1,000) crashes, and make endure
 # make endure   two instances through restarts, for SOAK_SECONDS (1,800) on each store
 # make failovers  FAILOVERS (100) fail-overs of each deployment, with the options and without
-# make engines  each row of the tests that range over browser engines, in all three
+# make engines  each row of the tests that range over browser engines, in the browsers themselves
 # make hydra    the tests with Ory Hydra, which takes minutes to build
 # make bench    ROUNDS (6) rounds of the benchmarks, and the table of docs/performance.md
 # make smoke    each benchmark once, on small sizes
@@ -116,9 +116,11 @@ hydra:
 	$(GO) vet -tags hydra ./internal/optest
 	$(GO) test -tags hydra -timeout 40m -run '^TestHydra$$' ./internal/optest
 
-# In make test, a variant of what runs in each engine runs in Chromium alone.
+# In make test, a variant of what runs in each engine runs in Chromium alone, and where
+# its windows make no difference, in its headless shell.
 engines: tools
-	BROWSERTEST_ENGINES=all $(GO) test -race -count 1 -timeout 40m -run '^TestEngines' ./internal/browsertest ./internal/browsertest/nativetest
+	BROWSERTEST_ENGINES=all $(GO) test -race -count 1 -timeout 40m -run '^TestEngines|^TestPromises$$/^everywhere' \
+		$(addprefix ./internal/browsertest/, . gametest jssdk nativetest)
 
 # As those see them who import them: without go.work. What vets has been compiled,
 # tests and all, and the commands are linked by the tests.

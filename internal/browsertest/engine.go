@@ -37,11 +37,14 @@ func InEngines(t *testing.T, test func(t *testing.T, e Engine)) { inEach(t, Engi
 // it runs in Chromium alone, and in all of them with make engines.
 func InOneEngine(t *testing.T, test func(t *testing.T, e Engine)) {
 	engines := Engines
-	if os.Getenv("BROWSERTEST_ENGINES") != "all" {
+	if !thorough() {
 		engines = Engines[:1]
 	}
 	inEach(t, engines, test)
 }
+
+// thorough reports whether the tests were started by make engines.
+func thorough() bool { return os.Getenv("BROWSERTEST_ENGINES") == "all" }
 
 func inEach(t *testing.T, engines []Engine, test func(t *testing.T, e Engine)) {
 	for _, e := range engines {
@@ -67,6 +70,18 @@ func (e Engine) Open(t testing.TB) *Profile {
 	default:
 		return openChromium(t, desktop, Blocked, unoptimized)
 	}
+}
+
+// OpenLight is [Engine.Open] for tests that do not depend on Chromium's windows, its
+// preferences or its back/forward cache. In Chromium's place they get its headless shell,
+// which is the same engine and takes half of the processor time. With make engines they
+// get Chromium.
+func (e Engine) OpenLight(t testing.TB) *Profile {
+	t.Helper()
+	if e == Chromium && !thorough() {
+		return Open(t, Blocked)
+	}
+	return e.Open(t)
 }
 
 // OpenWithoutScripts returns a new profile whose user has turned JavaScript off.

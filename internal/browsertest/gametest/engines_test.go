@@ -16,7 +16,7 @@ func TestEnginesSignOutByRedirect(t *testing.T) {
 	browsertest.InEngines(t, func(t *testing.T, e browsertest.Engine) {
 		want := e.Expect(t, browsertest.GameRedirect)
 		s := newTLSSite(t, "auth.localhost").redirects()
-		g := s.signedIn(e.Open(t))
+		g := s.signedIn(e.OpenLight(t))
 		g.leave()
 		assert.Equal(t, nobody, g.who())
 		assert.Empty(t, g.stored())
@@ -37,7 +37,7 @@ func TestEnginesSignOutSilently(t *testing.T) {
 				want := e.Expect(t, scenario)
 				s := newTLSSite(t, auth)
 				s.config["RevocationWait"] = patience
-				g := s.signedIn(e.Open(t))
+				g := s.signedIn(e.OpenLight(t))
 				address := g.URL()
 				got := g.logout()
 				assert.Equal(t, account{Mode: "silent", URL: got.URL, App: "done", Revocation: "done", Passport: want.Passport}, got)
@@ -55,7 +55,7 @@ func TestEnginesSignOutSilently(t *testing.T) {
 func enginesTellTheOtherTabs(t *testing.T) {
 	browsertest.InEngines(t, func(t *testing.T, e browsertest.Engine) {
 		s := newTLSSite(t, "auth.localhost")
-		profile := e.Open(t)
+		profile := e.OpenLight(t)
 		g := s.signedIn(profile)
 		other := s.open(profile)
 		other.Run(`window.ended = game.ended()`)
@@ -75,7 +75,7 @@ func enginesTellTheOtherTabs(t *testing.T) {
 func TestEnginesSignInByAPopup(t *testing.T) {
 	browsertest.InOneEngine(t, func(t *testing.T, e browsertest.Engine) {
 		s := newTLSSite(t, "auth.localhost")
-		g := s.open(e.Open(t))
+		g := s.open(e.OpenLight(t))
 		g.Run(`window.stays = true`)
 		g.Gesture(`void (window.popup = game.loginPopup().catch(e => e.message))`)
 		assert.Equal(t, passporttest.DefaultUser().Subject, browsertest.Eval[string](g.Tab, `popup`))
@@ -88,7 +88,7 @@ func TestEnginesSignInByAPopup(t *testing.T) {
 func TestEnginesSignInAndOutOfAnEmbeddedGame(t *testing.T) {
 	browsertest.InEngines(t, func(t *testing.T, e browsertest.Engine) {
 		s := newTLSSite(t, "auth.localhost")
-		p := s.embed(e.Open(t))
+		p := s.embed(e.OpenLight(t))
 		s.embedders = []string{s.portalOrigin}
 		assert.Equal(t, browser.ErrEmbedded.Error(), inside[string](p, `game.login("/").then(() => "left", e => e.message)`))
 		for _, out := range []struct{ scenario, call string }{

@@ -23,7 +23,7 @@ func TestEnginesCompleteALogoutOfTheJavaScriptSDKThroughOurCallback(t *testing.T
 				auth := passporttest.NewServer(passporttest.Options{AutoLogin: true, Host: host, TLS: true})
 				t.Cleanup(auth.Close)
 				site := serve(t, auth, sdk)
-				tab := e.Open(t).Tab()
+				tab := e.OpenLight(t).Tab()
 				signIn(tab, site)
 				require.Equal(t, "alice@example.com", browsertest.Eval[string](tab, `sdk.getUserInfo().then(user => user.email)`))
 				require.Len(t, auth.Sessions(), 1)

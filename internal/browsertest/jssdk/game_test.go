@@ -28,7 +28,7 @@ func shareASession(t *testing.T, e browsertest.Engine) {
 	auth := passporttest.NewServer(passporttest.Options{AutoLogin: true, Host: "auth.localhost", TLS: true})
 	t.Cleanup(auth.Close)
 	origin := serveBoth(t, auth)
-	profile := e.Open(t)
+	profile := e.OpenLight(t)
 	tab, other := profile.Tab(), profile.Tab()
 
 	// The JavaScript SDK signs in, the Go program signs out.

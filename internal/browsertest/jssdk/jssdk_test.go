@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/evanw/esbuild/pkg/api"
@@ -131,11 +132,19 @@ func sdkConfig(auth, origin string) map[string]any {
 }
 
 // bundle returns the JavaScript SDK as one script that sets window.Passport. It
-// installs the package on first use: package-lock.json pins every byte of it.
+// installs the package on first use: package-lock.json pins every byte of it. The script
+// is built once for all tests, which takes the race detector seconds.
 func bundle(t testing.TB) []byte {
 	t.Helper()
 	npmtest.Install(t, ".")
-	result := api.Build(api.BuildOptions{
+	result := built()
+	require.Empty(t, result.Errors)
+	require.Len(t, result.OutputFiles, 1)
+	return result.OutputFiles[0].Contents
+}
+
+var built = sync.OnceValue(func() api.BuildResult {
+	return api.Build(api.BuildOptions{
 		Stdin: &api.StdinOptions{
 			Contents:   `import { Passport } from "@imtbl/passport"; window.Passport = Passport;`,
 			ResolveDir: ".",
@@ -147,7 +156,4 @@ func bundle(t testing.TB) []byte {
 		// As small as a site would serve it.
 		MinifyWhitespace: true, MinifyIdentifiers: true, MinifySyntax: true,
 	})
-	require.Empty(t, result.Errors)
-	require.Len(t, result.OutputFiles, 1)
-	return result.OutputFiles[0].Contents
-}
+})

@@ -122,7 +122,7 @@ func (d *desktop) prompts() (prompts []string) {
 func TestEnginesSignInAndOutOnTheDesktop(t *testing.T) {
 	browsertest.InOneEngine(t, func(t *testing.T, e browsertest.Engine) {
 		d := newDesktop(t)
-		p, tab := d.run(), e.Open(t).Tab()
+		p, tab := d.run(), e.OpenLight(t).Tab()
 		d.signIn(p, tab)
 		tab.Screenshot("native-signed-in-" + string(e))
 		for _, said := range tab.Console() {

@@ -60,7 +60,8 @@ func compile(t testing.TB, command string, args ...string) []byte {
 	ctx, cancel := context.WithTimeout(t.Context(), buildPatience)
 	defer cancel()
 	path := filepath.Join(t.TempDir(), "program.wasm")
-	compiler := exec.CommandContext(ctx, "go", append([]string{command, "-o", path}, args...)...)
+	// Without names and DWARF it is linked in half of the time.
+	compiler := exec.CommandContext(ctx, "go", append([]string{command, "-ldflags=-s -w", "-o", path}, args...)...)
 	compiler.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm")
 	out, err := compiler.CombinedOutput()
 	require.NoError(t, err, "%s\n%s", compiler, out)
