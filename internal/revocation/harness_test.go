@@ -19,7 +19,8 @@ import (
 
 // provider stands in for Config.Revoke.
 type provider struct {
-	answer func(n int) Answer // to the nth call; nil: Done
+	answer   func(n int) Answer // to the nth call; nil: Done
+	answerTo map[string]Answer  // by Record.ID, before answer
 
 	mu         sync.Mutex
 	takes      time.Duration // each call; one whose context ends first fails
@@ -38,14 +39,21 @@ func (p *provider) revoke(ctx context.Context, r storage.Record) Answer {
 	if err != nil {
 		return Answer{Outcome: Pending, Err: err}
 	}
-	answer := Answer{Outcome: Done}
-	if p.answer != nil {
-		answer = p.answer(n)
-	}
+	answer := p.answers(r.ID, n)
 	if answer.Outcome == Done {
 		p.revoked[r.ID]++
 	}
 	return answer
+}
+
+func (p *provider) answers(id string, n int) Answer {
+	if answer, ok := p.answerTo[id]; ok {
+		return answer
+	}
+	if p.answer != nil {
+		return p.answer(n)
+	}
+	return Answer{Outcome: Done}
 }
 
 func (p *provider) begin() (n int, takes time.Duration) {
