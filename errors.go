@@ -68,8 +68,8 @@ var (
 	// again later.
 	ErrKeysUnavailable = errors.New("passport: the provider's signing keys are not available")
 
-	// ErrClosed reports a refresh, or a count of the pending revocations, that was
-	// requested after Close.
+	// ErrClosed reports that Close was called before: by a refresh, a count of the
+	// pending revocations, or a wait for a session.
 	ErrClosed = errors.New("passport: closed")
 )
 

@@ -46,6 +46,11 @@
 // page at RedirectURI can hand the login over before it loads the program; see
 // examples/wasm/static/start.js.
 //
+// If the page that opened the window is reloaded or left meanwhile, the login is
+// finished in the window, and [Passport.AwaitSession] tells the reloaded page. An
+// embedded page does not learn of it, because of its separate storage: LoginCallback
+// then returns an error that says to sign in again in the game.
+//
 // # Cross-origin isolated pages
 //
 // A page with threads is served with Cross-Origin-Opener-Policy: same-origin and

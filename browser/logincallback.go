@@ -24,7 +24,7 @@ type logins struct {
 // and removes code and state from the address. It returns the session and
 // LoginOptions.ReturnTo, a path of the site. In the window of [Passport.LoginPopup]
 // it passes the login to the page that opened it, closes the window and returns
-// ErrPopup.
+// ErrPopup, unless that page is gone or does not answer within a second.
 //
 // It may be called more than once, for example by components that mount twice: a
 // login continues when ctx is done, and the next call returns it. Reloading the
@@ -56,7 +56,7 @@ func (p *Passport) LoginCallback(ctx context.Context) (*passport.Session, string
 	select {
 	case r := <-done:
 		if r.Err != nil {
-			return nil, "", r.Err
+			return nil, "", explainAlone(r.Err)
 		}
 		p.logins.take("")
 		s, err := p.Session(ctx)

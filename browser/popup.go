@@ -20,7 +20,7 @@ const (
 	// that opened it. A page in it can tell by the name, before it loads a program.
 	popupName = "passport-popup-"
 
-	// popupMessage is the source of that message.
+	// popupMessage is the source of that message, and of the answer to it.
 	popupMessage = "passport-popup"
 
 	popupFeatures = "popup,width=480,height=720"
@@ -39,7 +39,8 @@ const (
 // block windows that open at other times: ErrPopupBlocked. Config.RedirectURI must
 // be on the page's origin; LoginCallback in the window passes the login on and
 // closes the window. ctx bounds the wait for the user; the window is closed when
-// ctx is done.
+// ctx is done. If the page is reloaded or left meanwhile, LoginCallback finishes the
+// login in the window, and the page can learn of it from [Passport.AwaitSession].
 //
 // Other errors: ErrPopupClosed, ErrOffline, ErrIsolated, and those of Login and of
 // LoginCallback. If the user has signed in by then in another way, such as in another
@@ -172,6 +173,7 @@ func (w *popup) visit(ctx context.Context, address string, wanted func(url.Value
 		select {
 		case values := <-handed:
 			if wanted(values) {
+				w.window.Call("postMessage", map[string]any{"source": popupMessage, "taken": true}, location("origin"))
 				return values, nil
 			}
 		case <-look.C:
@@ -186,18 +188,4 @@ func (w *popup) visit(ctx context.Context, address string, wanted func(url.Value
 			return nil, ctx.Err()
 		}
 	}
-}
-
-// handOver passes the parameters in the page's address to the page that opened this
-// window, if it waits for them, and closes the window.
-func handOver() bool {
-	if !strings.HasPrefix(window.Get("name").Text(), popupName) || !atTop() {
-		return false
-	}
-	message := map[string]any{"source": popupMessage, "query": location("search")}
-	if window.Get("opener").Call("postMessage", message, location("origin")).Err() != nil {
-		return false
-	}
-	window.Call("close")
-	return true
 }

@@ -1,16 +1,24 @@
 // Runs in the callback page. In an iframe it tells the parent that the auth
 // domain's redirect came back, in the words of the JavaScript SDK; only a
 // window of the parent's origin hears it. In the popup of a Go program's
-// LogoutPopup it hands over what came back, and closes. At top level it goes on to
-// the parent, with what ties a return to its logout if the server does not know it.
+// LogoutPopup it hands over what came back, and closes. At top level, and in a popup
+// whose opener does not answer, it goes on to the parent, with what ties a return to
+// its logout if the server does not know it.
 (() => {
   const { next, url, passport, pass } = document.currentScript.dataset;
-  if (parent === window && opener && name.startsWith("passport-popup-")) {
-    opener.postMessage({ source: "passport-popup", query: location.search }, url);
-    close();
-  } else if (parent === window) {
+  const goOn = () => {
     const to = new URL(next), guard = pass && new URL(location).searchParams.get(pass);
     if (guard) to.searchParams.set(pass, guard);
     location.replace(to);
-  } else parent.postMessage({ source: "oidc-client", url, keepOpen: false, passport }, url);
+  };
+  if (parent !== window) parent.postMessage({ source: "oidc-client", url, keepOpen: false, passport }, url);
+  else if (opener && name.startsWith("passport-popup-")) {
+    const alone = setTimeout(goOn, 1000);
+    addEventListener("message", (e) => {
+      if (e.source !== opener || !e.data?.taken) return;
+      clearTimeout(alone);
+      close();
+    });
+    opener.postMessage({ source: "passport-popup", query: location.search }, url);
+  } else goOn();
 })();

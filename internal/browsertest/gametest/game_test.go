@@ -148,7 +148,7 @@ const pageScript = `
 		const waiting = setInterval(() => {
 			if (!window.game?.callback) return;
 			clearInterval(waiting);
-			game.callback();
+			game.callback().then(() => window.outcome = "signed in", e => window.outcome = e.message);
 		}, 5);
 	}`
 

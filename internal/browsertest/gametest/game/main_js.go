@@ -53,6 +53,13 @@ func main() {
 			}
 			return s.Subject(), nil
 		},
+		"awaitSession": func(ctx context.Context, _ string) (any, error) {
+			s, err := p.AwaitSession(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return s.Subject(), nil
+		},
 		"logoutPopup": func(ctx context.Context, _ string) (any, error) {
 			l, err := p.LogoutPopup(ctx)
 			return account(l, err), nil
