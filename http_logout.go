@@ -2,6 +2,7 @@ package passport
 
 import (
 	"cmp"
+	"errors"
 	"mime"
 	"net/http"
 	"net/url"
@@ -263,7 +264,9 @@ const longestLogoutForm = 64 << 10
 // BackChannelLogout is what the app serves at its back-channel logout URI, for the
 // provider to call: EndByLogoutToken over HTTP (OpenID Connect Back-Channel Logout
 // 1.0 §2.5, §2.8). It answers 200 when the sessions have ended, or 400 with a JSON
-// error.
+// error: temporarily_unavailable if the Store or the provider's keys did not answer, so
+// that the same token is worth sending again, and invalid_request otherwise. 400 is
+// what §2.8 requires of both.
 func (p *Passport) BackChannelLogout(w http.ResponseWriter, r *http.Request) {
 	web.NoStore(w)
 	if r.Method != http.MethodPost {
@@ -281,11 +284,20 @@ func (p *Passport) BackChannelLogout(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if l, err := p.EndByLogoutToken(addressed(r), r.PostForm.Get("logout_token")); err != nil && l.App != OutcomePending {
-		p.c.Logger.WarnContext(r.Context(), "passport: a back-channel logout was refused", "error", err)
-		web.WriteJSON(w, http.StatusBadRequest, oauthError{"invalid_request", "the logout token was not accepted, or the logout failed"})
+		p.refuseLogoutToken(w, r, err)
 		return
 	}
 	w.WriteHeader(http.StatusOK)
+}
+
+func (p *Passport) refuseLogoutToken(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, ErrStoreUnavailable) || errors.Is(err, ErrKeysUnavailable) {
+		p.c.Logger.ErrorContext(r.Context(), "passport: a back-channel logout failed; the provider has to send it again", "error", err)
+		web.WriteJSON(w, http.StatusBadRequest, oauthError{"temporarily_unavailable", "the logout failed for now: send the token again later"})
+		return
+	}
+	p.c.Logger.WarnContext(r.Context(), "passport: a back-channel logout was refused", "error", err)
+	web.WriteJSON(w, http.StatusBadRequest, oauthError{"invalid_request", "the logout token was not accepted"})
 }
 
 // oauthError is the JSON error of RFC 6749 §5.2.

@@ -247,11 +247,17 @@ func TestALogoutThatFailedMayBeSentAgain(t *testing.T) {
 	s := provided(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = faulty, someKey() })
 	b := s.signedIn()
 	token := s.auth.SignLogoutToken(passporttest.LogoutToken{Subject: alice})
-	faulty.fail("DeleteMatching")
-	assert.Equal(t, http.StatusBadRequest, s.tell(token).Status)
-	faulty.fail()
+	for _, broken := range []string{"Save", "DeleteMatching"} {
+		faulty.fail(broken)
+		d := s.tell(token)
+		assert.Equal(t, http.StatusBadRequest, d.Status, "OpenID Connect Back-Channel Logout 1.0 §2.8")
+		assert.Contains(t, d.Body, `"error":"temporarily_unavailable"`, broken)
+		assert.Contains(t, s.log.String(), "level=ERROR msg=\"passport: a back-channel logout failed", broken)
+		faulty.fail()
+	}
 	assert.Equal(t, http.StatusOK, s.tell(token).Status)
 	assert.Equal(t, "nobody", b.get("/").body)
+	assert.Contains(t, s.tell(token).Body, `"error":"invalid_request"`, "it was used")
 }
 
 func TestALogoutTokenWhoseUseMayOrMayNotBeNotedMayBeSentAgain(t *testing.T) {
@@ -393,6 +399,7 @@ func TestWithoutKeysNoLogoutTokenIsJudged(t *testing.T) {
 	_, err := s.p.EndByLogoutToken(t.Context(), token)
 	assert.ErrorIs(t, err, passport.ErrKeysUnavailable)
 	assert.NotContains(t, err.Error(), "not valid")
+	assert.Contains(t, s.tell(token).Body, `"error":"temporarily_unavailable"`)
 	lift()
 	s.clock.add(time.Minute)
 	_, err = s.p.EndByLogoutToken(t.Context(), token)
