@@ -14,7 +14,7 @@ import (
 // only late, no harm is done: both pages then finish the same login.
 const handOverWithin = time.Second
 
-// isPopup reports whether this window is one of openPopup.
+// isPopup reports whether this window is one that openPopup has opened.
 func isPopup() bool {
 	return strings.HasPrefix(window.Get("name").Text(), popupName) && atTop()
 }

@@ -2,6 +2,7 @@ package browser
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"sync"
@@ -25,6 +26,7 @@ type Passport struct {
 	state    *states
 	callback string // the origin of LogoutRedirectURI
 	sameHost bool   // the auth domain's is that of the page
+	popup    string // the name of the window that LoginPopup and LogoutPopup open
 
 	logouts singleflight.Group
 	logins  logins
@@ -82,7 +84,10 @@ func New(c Config) (*Passport, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Passport{c: c, engine: engine, sessions: kept, state: &states{store: store, now: c.Now}}
+	p := &Passport{
+		c: c, engine: engine, sessions: kept, state: &states{store: store, now: c.Now},
+		popup: popupName + rand.Text(), // for no other page to find
+	}
 	p.life, p.end = context.WithCancel(context.Background())
 	p.start()
 	return p, nil

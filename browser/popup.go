@@ -3,7 +3,6 @@ package browser
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/url"
@@ -41,12 +40,13 @@ const (
 // closes the window. ctx bounds the wait for the user; the window is closed when
 // ctx is done. If the page is reloaded or left meanwhile, LoginCallback finishes the
 // login in the window, and the page can learn of it from [Passport.AwaitSession].
+// A second call, as after a double click, continues in the same window.
 //
 // Other errors: ErrPopupClosed, ErrOffline, ErrIsolated, and those of Login and of
 // LoginCallback. If the user has signed in by then in another way, such as in another
 // tab, a window that was closed is no error.
 func (p *Passport) LoginPopup(ctx context.Context, o passport.LoginOptions) (*passport.Session, error) {
-	w, err := openPopup(p.c.RedirectURI)
+	w, err := p.openPopup(p.c.RedirectURI)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func (p *Passport) otherSession(ctx context.Context, before passport.Secret, oth
 // unconfirmed, with an error as for LoginPopup, and the user can finish the logout at
 // Logout.URL.
 func (p *Passport) LogoutPopup(ctx context.Context) (passport.Logout, error) {
-	w, blocked := openPopup(p.c.LogoutRedirectURI)
+	w, blocked := p.openPopup(p.c.LogoutRedirectURI)
 	if blocked == nil {
 		defer w.close()
 	}
@@ -134,15 +134,16 @@ func (p *Passport) visitLogout(ctx context.Context, w *popup, l passport.Logout)
 type popup struct{ window dom.Value }
 
 // openPopup opens a window at once, while the user's gesture counts. returnTo, where it
-// comes back, must be on this page's origin.
-func openPopup(returnTo string) (*popup, error) {
+// comes back, must be on this page's origin. A window that is still open, as after a
+// double click, is used again; the call that opened it ends when it is closed.
+func (p *Passport) openPopup(returnTo string) (*popup, error) {
 	if window.Get("crossOriginIsolated").True() {
 		return nil, ErrIsolated
 	}
 	if u, err := authdomain.ParseHTTP(returnTo); err != nil || authdomain.OriginOf(u) != location("origin") {
 		return nil, fmt.Errorf("browser: a popup comes back to the page that opened it only on one origin: Config.RedirectURI and LogoutRedirectURI must be on %s", location("origin"))
 	}
-	opened := window.Call("open", "", popupName+rand.Text(), popupFeatures)
+	opened := window.Call("open", "", p.popup, popupFeatures)
 	if !opened.True() {
 		return nil, ErrPopupBlocked
 	}

@@ -75,3 +75,13 @@ func TestPopupLogoutWhosePageIsLoadedAgainIsFinished(t *testing.T) {
 	popup.Wait(`location.pathname === "/" && window.game`)
 	assert.False(t, g.unfinished())
 }
+
+func TestPopupOfADoubleClickIsOneWindow(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	g := s.open(browsertest.Open(t, browsertest.Blocked))
+	s.popup(g.Tab, func() { g.Gesture(`window.logins = [game.loginPopup()]`) })
+	g.Gesture(`logins.push(game.loginPopup())`)
+	subject := passporttest.DefaultUser().Subject
+	assert.Equal(t, []string{subject, subject}, browsertest.Eval[[]string](g.Tab, `Promise.all(logins)`))
+	assert.Len(t, s.auth.RefreshTokens(), 1)
+}
