@@ -111,8 +111,18 @@ func (p *Passport) LogoutPopup(ctx context.Context) (passport.Logout, error) {
 		return l, errors.Join(ended, err)
 	}
 	outcome, err := p.visitLogout(ctx, w, l)
+	if errors.Is(err, ErrPopupClosed) && p.hasFinished(ctx) {
+		outcome, err = passport.OutcomeDone, nil
+	}
 	l.Passport = cmp.Or(outcome, l.Passport)
 	return l, errors.Join(ended, err)
+}
+
+// hasFinished reports whether the last logout is known to have ended the Passport
+// session: a later one, in the same window, or one in another tab.
+func (p *Passport) hasFinished(ctx context.Context) bool {
+	s, err := p.lastState(ctx)
+	return err == nil && s.Finished
 }
 
 // visitLogout visits l.URL in the window, and returns what its return proves. An error

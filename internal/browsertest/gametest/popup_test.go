@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/passport-go/passport/internal/browsertest"
 	"github.com/passport-go/passport/passporttest"
@@ -83,5 +84,14 @@ func TestPopupOfADoubleClickIsOneWindow(t *testing.T) {
 	g.Gesture(`logins.push(game.loginPopup())`)
 	subject := passporttest.DefaultUser().Subject
 	assert.Equal(t, []string{subject, subject}, browsertest.Eval[[]string](g.Tab, `Promise.all(logins)`))
-	assert.Len(t, s.auth.RefreshTokens(), 1)
+	require.Len(t, s.auth.RefreshTokens(), 1)
+
+	s.auth.Inject(passporttest.Fault{Path: "/v2/logout", Times: 1, Status: http.StatusTeapot})
+	g.Gesture(`window.logouts = [game.logoutPopup()]`)
+	s.awaits("/v2/logout", 1)
+	g.Gesture(`logouts.push(game.logoutPopup())`)
+	for _, got := range browsertest.Eval[[]account](g.Tab, `Promise.all(logouts)`) {
+		assert.Equal(t, "done", got.Passport)
+		assert.Empty(t, got.Error)
+	}
 }
