@@ -47,6 +47,7 @@ func (p *Passport) makeUp(ctx context.Context) error {
 func (p *Passport) watch() {
 	changed, online := make(chan struct{}, 1), make(chan struct{}, 1)
 	defer dom.Listen(window, "storage", func(dom.Value) { offer(changed, struct{}{}) })()
+	defer dom.Listen(window, "pageshow", func(dom.Value) { offer(changed, struct{}{}) })() // by the back button
 	defer dom.Listen(window, "online", func(dom.Value) { offer(online, struct{}{}) })()
 	seen := p.item()
 	for {

@@ -121,10 +121,12 @@ func itemsChanged() (changed <-chan struct{}, stop func()) {
 		}
 	}
 	stopListening := dom.Listen(dom.Window(), "storage", func(dom.Value) { signal() })
+	stopReturning := dom.Listen(dom.Window(), "pageshow", func(dom.Value) { signal() }) // by the back button
 	tick := dom.FuncOf(func([]dom.Value) { signal() })
 	timer := dom.Window().Call("setInterval", tick.Value(), recheck.Milliseconds())
 	return c, func() {
 		stopListening()
+		stopReturning()
 		dom.Window().Call("clearInterval", timer)
 		tick.Release()
 	}

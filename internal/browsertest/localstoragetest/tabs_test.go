@@ -145,6 +145,20 @@ func TestTabsTellEachOther(t *testing.T) {
 	assert.Equal(t, "storage: no such record", outcome(here, `store.load()`))
 }
 
+// The back button may bring a page back as it was, with its program, which has slept
+// through the end of the session.
+func TestAPageThatComesBackLooksAtOnce(t *testing.T) {
+	s := newSite(t)
+	here := s.tab()
+	alice(here)
+	load(here)
+	here.Run(`window.setInterval = () => 0`) // so that only an event can tell it
+	require.Equal(t, "ok", outcome(here, `store.listen()`))
+	here.Run(fmt.Sprintf(`localStorage.removeItem(%q)`, userItem)) // of which the browser tells only other pages
+	here.Run(`dispatchEvent(new PageTransitionEvent("pageshow", {persisted: true}))`)
+	here.Wait(`heard.join() === "user"`)
+}
+
 func TestASessionThatAnotherTabWritesBackIsEndedAgain(t *testing.T) {
 	s := newSite(t)
 	here, there := s.tab(), s.tab()
