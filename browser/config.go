@@ -174,15 +174,6 @@ func (c Config) engine(store storage.TokenStore, keys ...[]byte) passport.Config
 	}
 }
 
-// issuer returns the issuer that the engine derives from c, which has been checked.
-func (c Config) issuer() string {
-	if c.Issuer != "" {
-		return c.Issuer
-	}
-	origin, _ := authdomain.Origin(cmp.Or(c.AuthDomain, authdomain.Default))
-	return origin + "/"
-}
-
 // authenticationDomain returns the value that pages with the JavaScript SDK use for
 // their setting of that name.
 func (c Config) authenticationDomain() string {

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/internal/authdomain"
 	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/internal/seal"
 	"github.com/passport-go/passport/storage/localstorage"
@@ -60,7 +61,7 @@ func New(c Config) (*Passport, error) {
 		return nil, ErrPopup
 	}
 	c = c.withDefaults()
-	kept := &sessions{now: c.Now, tenant: envelope.NewTenant(c.issuer(), c.ClientID)}
+	kept := &sessions{now: c.Now, tenant: envelope.NewTenant(authdomain.Issuer(c.Issuer, c.AuthDomain), c.ClientID)}
 	store, err := localstorage.New(localstorage.Options{
 		AuthenticationDomain: c.authenticationDomain(),
 		ClientID:             c.ClientID,

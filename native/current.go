@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/internal/authdomain"
 	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/internal/logoutstate"
 	"github.com/passport-go/passport/internal/seal"
@@ -93,14 +94,23 @@ const (
 )
 
 func newCurrent(c Config, keys *seal.Keys) *current {
-	sum := sha256.Sum256([]byte("native:" + c.ClientID))
 	return &current{
 		store:    c.Store,
 		keys:     keys,
-		id:       base64.RawURLEncoding.EncodeToString(sum[:]),
+		id:       currentID(authdomain.Issuer(c.Issuer, c.AuthDomain), c.ClientID),
 		lifetime: max(c.SessionLifetime, logoutstate.Life),
 		now:      c.Now,
 	}
+}
+
+// currentID returns the ID of the record: each client of each issuer has its own.
+func currentID(issuer, clientID string) string {
+	name := clientID
+	if issuer != authdomain.Issuer("", "") { // for which version 0.1 had no more than the client
+		name = envelope.NewTenant(issuer, clientID).Name()
+	}
+	sum := sha256.Sum256([]byte("native:" + name))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 func (c *current) load(ctx context.Context) (userState, error) {

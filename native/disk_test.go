@@ -2,12 +2,11 @@ package native_test
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"sync"
 	"time"
 
+	"github.com/passport-go/passport/native"
 	"github.com/passport-go/passport/passporttest"
 	"github.com/passport-go/passport/storage"
 	"github.com/passport-go/passport/storage/memory"
@@ -77,11 +76,8 @@ func (d *disk) DeleteAndEnqueue(ctx context.Context, id string, hold time.Durati
 	return d.Store.DeleteAndEnqueue(ctx, id, hold)
 }
 
-// currentID is the ID of the record that says which session is the current one.
-func currentID() string {
-	sum := sha256.Sum256([]byte("native:" + passporttest.ClientID))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
+// writesOfCurrent are the calls that change the record that says which session is the
+// current one.
+func (d *desktop) writesOfCurrent(method, id string) bool {
+	return method == "Save" && id == native.CurrentID(d.auth.URL+"/", passporttest.ClientID)
 }
-
-// writesOfCurrent are the calls that change it.
-func writesOfCurrent(method, id string) bool { return method == "Save" && id == currentID() }

@@ -16,3 +16,6 @@ func shorten(t *testing.T, d *time.Duration, to time.Duration) {
 	*d = to
 	t.Cleanup(func() { *d = before })
 }
+
+// CurrentID is the ID of the record that says which session is the current one.
+var CurrentID = currentID

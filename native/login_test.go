@@ -343,7 +343,7 @@ func TestALoginThatCannotBeKeptIsEnded(t *testing.T) {
 	d := newDesktop(t)
 	browser := d.auth.Browser()
 	d.surfBy(func(address string) {
-		d.store.failing(writesOfCurrent)
+		d.store.failing(d.writesOfCurrent)
 		d.pages <- d.visit(browser, address)
 	})
 	_, err := d.p.Login(t.Context(), passport.LoginOptions{})

@@ -360,7 +360,7 @@ func TestTheNextRunEndsASessionThatALoginHasReplaced(t *testing.T) {
 func TestALogoutThatCannotBeWrittenDownEndsTheSessionWhereItCan(t *testing.T) {
 	d := newDesktop(t)
 	d.login(d.p)
-	d.store.failing(writesOfCurrent)
+	d.store.failing(d.writesOfCurrent)
 	l, err := d.p.LogoutLocal(t.Context())
 	require.ErrorIs(t, err, errDisk)
 	assert.Equal(t, passport.OutcomeDone, l.App)
@@ -385,7 +385,7 @@ func TestALogoutOnAFullDiskIsKnownToTheNextLogin(t *testing.T) {
 		if method == "DeleteAndEnqueue" {
 			room.Store(true)
 		}
-		return writesOfCurrent(method, id) && !room.Load()
+		return d.writesOfCurrent(method, id) && !room.Load()
 	})
 	l, err := d.p.LogoutLocal(t.Context())
 	require.NoError(t, err)
@@ -581,7 +581,7 @@ func TestALogoutEndsTheSessionOfALoginThatDied(t *testing.T) {
 	d := newDesktop(t)
 	browser := d.auth.Browser()
 	d.surfBy(func(address string) {
-		d.store.failing(func(method, id string) bool { return writesOfCurrent(method, id) || method == "DeleteAndEnqueue" })
+		d.store.failing(func(method, id string) bool { return d.writesOfCurrent(method, id) || method == "DeleteAndEnqueue" })
 		d.pages <- d.visit(browser, address)
 	})
 	_, err := d.p.Login(t.Context(), passport.LoginOptions{})

@@ -2,6 +2,7 @@
 package authdomain
 
 import (
+	"cmp"
 	"errors"
 	"net"
 	"net/url"
@@ -30,6 +31,15 @@ func Origin(raw string) (string, error) {
 		return "", errors.New("must not end in a dot: no issuer has one in its name")
 	}
 	return OriginOf(u), nil
+}
+
+// Issuer is the issuer of a Config with these fields, of which either may be empty.
+func Issuer(issuer, authDomain string) string {
+	if issuer != "" {
+		return issuer
+	}
+	origin, _ := Origin(cmp.Or(authDomain, Default)) // what is not valid, New refuses
+	return origin + "/"
 }
 
 // ParseHTTP parses an absolute http or https URL without user and fragment.
