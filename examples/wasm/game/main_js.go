@@ -62,7 +62,27 @@ func (g *game) begin(ctx context.Context) error {
 			fail(err)
 		}
 	}
+	go g.follow(ctx)
 	return g.welcome(ctx)
+}
+
+// follow shows what becomes of the session, also in another tab or in a popup that has
+// outlived the page which opened it.
+func (g *game) follow(ctx context.Context) {
+	for {
+		s, err := g.redirect.AwaitSession(ctx)
+		if err == nil {
+			err = g.welcome(ctx)
+		}
+		if err != nil {
+			fail(err)
+			return
+		}
+		<-s.Done(ctx)
+		if err := g.welcome(ctx); err != nil {
+			fail(err)
+		}
+	}
 }
 
 // login leaves the page or, embedded in a portal, opens a popup.
@@ -98,12 +118,6 @@ func (g *game) welcome(ctx context.Context) error {
 	hide("account", true)
 	hide("unfinished", true)
 	show("in")
-	go func() { // a logout in another tab ends the game here too
-		<-s.Done(ctx)
-		if err := g.welcome(ctx); err != nil {
-			fail(err)
-		}
-	}()
 	return nil
 }
 

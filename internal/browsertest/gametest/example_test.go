@@ -55,6 +55,7 @@ func TestExampleSignsInAndOutInBothModes(t *testing.T) {
 	tab.Dark()
 	signIn()
 	tab.Screenshot("wasm-phone-dark")
+	other.Wait(`document.querySelector("#name").checkVisibility()`)
 	tab.Run(`window.old = true`)
 	tab.Click("#logout .button")
 	tab.Wait(`!window.old && document.querySelector("[data-show=out]")?.checkVisibility()`)
