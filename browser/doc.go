@@ -87,9 +87,9 @@
 //
 // All tabs share the session. Tabs that need a fresh access token at the same time
 // share one refresh. A logout in one tab closes [passport.Session.Done] in the
-// others, and a login in one ends [Passport.AwaitSession] there. A login that started in one tab may finish in another, for example
-// through a link in a mail. After a logout in any tab, no earlier refresh or login
-// brings a session back.
+// others, and a login in one ends [Passport.AwaitSession] there. A login that
+// started in one tab may finish in another, for example through a link in a mail.
+// After a logout in any tab, no earlier refresh or login brings a session back.
 //
 // # What survives
 //
