@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -20,10 +21,13 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(browsertest.Main(m)) }
 
+// bundled is bundle, once for all tests: it takes the race detector seconds.
+var bundled = sync.OnceValues(func() ([]byte, error) { return bundle(context.Background()) })
+
 // start serves the example, and returns the origins of the page and of the API.
 func start(t *testing.T) (app, api string) {
 	t.Helper()
-	sdk, err := bundle(t.Context())
+	sdk, err := bundled()
 	require.NoError(t, err)
 	auth := passporttest.NewServer(passporttest.Options{AutoLogin: true, TLS: true})
 	t.Cleanup(auth.Close)
