@@ -24,7 +24,9 @@ type httpDriver struct {
 	login   string // followed by a character of its own for each binding
 	logout  string
 	looked  string // set while SilentLogin leaves the browser alone
+	others  string // what all but the session's begin with
 	web.Cookies
+	noSession string // the line that deletes the session's
 
 	web.Origins
 	callbackOrigin string // of LogoutRedirectURI
@@ -63,6 +65,7 @@ func newHTTPDriver(c *config) httpDriver {
 			*name = "__Host-" + *name
 		}
 	}
+	d.others, d.noSession = d.session+"-", d.Removal(d.session)
 	d.paths = []string{c.place.LocalOf(c.LoginPath), d.logoutPath}
 	if u, err := url.Parse(c.RedirectURI); err == nil && c.RedirectURI != "" {
 		d.loginReturn = c.place.Local(u.Path)
@@ -87,12 +90,13 @@ func newHTTPDriver(c *config) httpDriver {
 // BrowserState reads a browser's state from its cookies, for your own handlers that
 // use the methods without HTTP instead of the handlers of this package.
 func (p *Passport) BrowserState(r *http.Request) BrowserState {
-	b := BrowserState{Session: p.http.sessionID(r), Logins: p.http.bindings(r)}
-	if state := p.http.Get(r, p.http.logout, logoutstate.Length); state != "" {
-		b.Logout = Secret(state)
+	b := BrowserState{Session: p.http.sessionID(r)}
+	if !p.http.bringsOthers(r) {
 		return b
 	}
-	if !brings(r, p.http.logout) {
+	b.Logins = p.http.bindings(r)
+	if state := p.http.Get(r, p.http.logout, logoutstate.Length); state != "" {
+		b.Logout = Secret(state)
 		return b
 	}
 	for _, c := range r.CookiesNamed(p.http.logout) {
@@ -116,34 +120,36 @@ const finishedMark = "."
 //	p.SetBrowserState(w, before, after)
 func (p *Passport) SetBrowserState(w http.ResponseWriter, before, after BrowserState) {
 	d := &p.http
+	lines := make([]string, 0, 2) // of a logout
 	switch {
 	case after.Session == before.Session:
 	case after.Session == "":
-		d.Remove(w, d.session)
+		lines = append(lines, d.noSession)
 	case after.endsWithBrowser:
-		d.SetTransient(w, d.session, after.Session.Reveal())
+		lines = append(lines, d.Transient(d.session, after.Session.Reveal()))
 	default:
-		d.Set(w, d.session, after.Session.Reveal(), cmp.Or(after.remember, p.c.SessionLifetime))
+		lines = append(lines, d.Lasting(d.session, after.Session.Reveal(), cmp.Or(after.remember, p.c.SessionLifetime)))
 	}
 	for _, binding := range before.Logins {
 		if !slices.Contains(after.Logins, binding) {
-			d.Remove(w, d.bindingName(binding))
+			lines = append(lines, d.Removal(d.bindingName(binding)))
 		}
 	}
 	for _, binding := range after.Logins {
 		if binding == after.begun || !slices.Contains(before.Logins, binding) {
-			d.Set(w, d.bindingName(binding), binding.Reveal(), loginstate.Life)
+			lines = append(lines, d.Lasting(d.bindingName(binding), binding.Reveal(), loginstate.Life))
 		}
 	}
 	switch {
 	case after.Logout == before.Logout && after.LogoutFinished == before.LogoutFinished:
 	case after.Logout == "":
-		d.Remove(w, d.logout)
+		lines = append(lines, d.Removal(d.logout))
 	case after.LogoutFinished:
-		d.Set(w, d.logout, after.Logout.Reveal()+finishedMark, loginstate.Life)
+		lines = append(lines, d.Lasting(d.logout, after.Logout.Reveal()+finishedMark, loginstate.Life))
 	default:
-		d.Set(w, d.logout, after.Logout.Reveal(), logoutstate.Life)
+		lines = append(lines, d.Lasting(d.logout, after.Logout.Reveal(), logoutstate.Life))
 	}
+	web.SetCookies(w, lines)
 }
 
 func (d *httpDriver) sessionID(r *http.Request) Secret {
@@ -157,9 +163,6 @@ func (d *httpDriver) sessionID(r *http.Request) Secret {
 func (d *httpDriver) bindingName(binding Secret) string { return d.login + "-" + binding.Reveal()[:1] }
 
 func (d *httpDriver) bindings(r *http.Request) (all []Secret) {
-	if !brings(r, d.login) {
-		return nil
-	}
 	for _, c := range r.Cookies() {
 		if len(all) < loginstate.MostBindings && len(c.Value) == records.IDLength && c.Name == d.bindingName(Secret(c.Value)) {
 			all = append(all, Secret(c.Value))
@@ -168,10 +171,10 @@ func (d *httpDriver) bindings(r *http.Request) (all []Secret) {
 	return all
 }
 
-// brings reports whether a request may have cookies with such a name. Most logouts have
-// none, and then nothing need be parsed.
-func brings(r *http.Request, name string) bool {
-	return slices.ContainsFunc(r.Header["Cookie"], func(line string) bool { return strings.Contains(line, name) })
+// bringsOthers reports whether a request may have a cookie of ours beside the session's.
+// Most have none, and then nothing need be parsed.
+func (d *httpDriver) bringsOthers(r *http.Request) bool {
+	return slices.ContainsFunc(r.Header["Cookie"], func(line string) bool { return strings.Contains(line, d.others) })
 }
 
 // isOwn reports whether a request is for one of this package's own handlers. A

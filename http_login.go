@@ -224,7 +224,7 @@ func (p *Passport) SilentLogin(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		p.http.Set(w, p.http.looked, lookedMark, silentLoginPause)
+		web.SetCookies(w, []string{p.http.Lasting(p.http.looked, lookedMark, silentLoginPause)})
 		if err != nil {
 			next.ServeHTTP(w, r)
 			return

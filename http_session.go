@@ -53,8 +53,7 @@ func (p *Passport) lookUp(w http.ResponseWriter, r *http.Request, next http.Hand
 	}
 	if p.http.isLogout(r) {
 		web.NoStore(w)
-		in := &loggingOut{}
-		in.context = unreadSession{Context: r.Context(), p: p, secret: id}
+		in := &loggingOut{context: unreadSession{Context: r.Context(), p: p, secret: id}}
 		in.request = *r.WithContext(&in.context)
 		serve(w, r, &in.request, next)
 		return

@@ -70,11 +70,12 @@ func (p *Passport) endSession(ctx context.Context, id string, event EventName) (
 		p.retries.Add(id, &unendedSession{p: p, id: id, event: event})
 		return l, removed, storeError(err)
 	}
-	err = p.makeSafe(err, event, removed.Record)
+	gone := []storage.Record{removed.Record}
+	err = p.makeSafe(err, event, gone...)
 	if event == EventLogout {
-		err = errors.Join(err, p.endBearersOf(call, removed.Record))
+		err = errors.Join(err, p.endBearersOf(call, gone...))
 	}
-	p.ended(Event{Name: event, Context: ctx}, removed.Record)
+	p.ended(Event{Name: event, Context: ctx}, gone...)
 	l.App, l.Revocation, l.Ended = appOutcome(err), OutcomePending, 1
 	return l, removed, err
 }

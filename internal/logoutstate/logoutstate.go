@@ -53,17 +53,26 @@ type State struct {
 // New returns the name of a logout at a moment. session is the first part, or
 // something longer that begins with it; empty if the session is not known.
 func New(session string, at time.Time) string {
-	var b [(Length*6 + 7) / 8]byte
-	_, _ = rand.Read(b[:]) // never fails
-	var name [(len(b)*8 + 5) / 6]byte
-	encoding.Encode(name[:], b[:])
+	var name [Length]byte
 	if len(session) >= SessionLength {
 		copy(name[:SessionLength], session)
+	} else {
+		randomize(name[:SessionLength])
 	}
+	randomize(name[SessionLength : SessionLength+randomLength])
 	var ms [8]byte
 	binary.BigEndian.PutUint64(ms[:], uint64(at.UnixMilli()))
 	encoding.Encode(name[SessionLength+randomLength:], ms[2:])
-	return string(name[:Length])
+	return string(name[:])
+}
+
+// randomize fills a part of a name, of at most randomLength characters.
+func randomize(part []byte) {
+	var b [(randomLength*6 + 7) / 8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	var text [(len(b)*8 + 5) / 6]byte
+	encoding.Encode(text[:], b[:])
+	copy(part, text[:])
 }
 
 // Session is the part of a name that stands for the Passport session.

@@ -61,8 +61,8 @@ func trim(s string) string {
 
 func isBlank(c byte) bool { return c == ' ' || c == '\t' }
 
-// Set gives the browser a cookie.
-func (c Cookies) Set(w http.ResponseWriter, name, value string, life time.Duration) {
+// Lasting is the line that sets a cookie for a time.
+func (c Cookies) Lasting(name, value string, life time.Duration) string {
 	// Without http.SetCookie, which takes longer than the removal of a session from
 	// the store, for it checks each time what a name and an id of ours always are.
 	var buf [256]byte
@@ -71,22 +71,23 @@ func (c Cookies) Set(w http.ResponseWriter, name, value string, life time.Durati
 	b = append(b, value...)
 	b = append(b, "; Max-Age="...)
 	b = strconv.AppendInt(b, int64(life/time.Second), 10)
-	add(w, string(append(b, c.attributes...)))
+	return string(append(b, c.attributes...))
 }
 
-// SetTransient is Set for a cookie that the browser drops when it is closed.
-func (c Cookies) SetTransient(w http.ResponseWriter, name, value string) {
-	add(w, name+"="+value+c.attributes)
-}
+// Transient is the line that sets a cookie until the browser is closed.
+func (c Cookies) Transient(name, value string) string { return name + "=" + value + c.attributes }
 
-func add(w http.ResponseWriter, cookie string) {
+// Removal is the line that deletes a cookie. It has the attributes that the cookie was
+// set with.
+func (c Cookies) Removal(name string) string { return name + c.removal }
+
+// SetCookies adds lines to a response, which keeps the slice.
+func SetCookies(w http.ResponseWriter, lines []string) {
 	h := w.Header()
-	cookies := h["Set-Cookie"]
-	if cookies == nil {
-		cookies = make([]string, 0, 2) // a logout sets two
+	if before := h["Set-Cookie"]; len(before) > 0 {
+		lines = append(before, lines...)
 	}
-	h["Set-Cookie"] = append(cookies, cookie)
+	if len(lines) > 0 {
+		h["Set-Cookie"] = lines
+	}
 }
-
-// Remove deletes a cookie, which takes the attributes that it was set with.
-func (c Cookies) Remove(w http.ResponseWriter, name string) { add(w, name+c.removal) }

@@ -50,11 +50,13 @@ func TestCookiesAreWrittenAsByNetHTTP(t *testing.T) {
 		k := NewCookies(scheme)
 		w := httptest.NewRecorder()
 		id := strings.Repeat("a", length)
-		k.Set(w, "session", id, 30*24*time.Hour+time.Millisecond)
-		k.Remove(w, "logout")
+		SetCookies(w, []string{k.Lasting("session", id, 30*24*time.Hour+time.Millisecond)})
+		SetCookies(w, nil)
+		SetCookies(w, []string{k.Removal("logout"), k.Transient("tab", id)})
 		for i, want := range []http.Cookie{
 			{Name: "session", Value: id, MaxAge: 2_592_000},
 			{Name: "logout", MaxAge: -1},
+			{Name: "tab", Value: id},
 		} {
 			want.Path, want.HttpOnly, want.Secure, want.SameSite = "/", true, scheme == "https", http.SameSiteLaxMode
 			got, err := http.ParseSetCookie(w.Header()["Set-Cookie"][i])

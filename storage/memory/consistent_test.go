@@ -34,8 +34,8 @@ func consistent(t *testing.T, s *Store) {
 	assert.Equal(t, len(stored), counted)
 	assert.Equal(t, len(s.queue.revocations), due)
 	for id, d := range s.queue.revocations {
-		assert.Equal(t, id, d.Record.ID)
-		assert.Equal(t, slot[*revocation]{d.Due.UnixMilli(), d}, d.tenant.due.slots[d.queued], "revocation %q is queued wrongly", id)
+		assert.Equal(t, id, d.record.ID)
+		assert.Equal(t, slot[*revocation]{d.due.UnixMilli(), d}, d.tenant.due.slots[d.queued], "revocation %q is queued wrongly", id)
 	}
 }
 

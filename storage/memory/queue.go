@@ -19,10 +19,19 @@ type queue struct {
 	revocations map[string]*revocation
 }
 
+// revocation is a storage.Revocation in the queue.
 type revocation struct {
-	storage.Revocation
+	record   *storage.Record // as it was when it was removed; nobody changes it any more
+	since    time.Time
+	attempts int
+	due      time.Time
+
 	tenant *tenant
 	queued int // position in tenant.due
+}
+
+func (d *revocation) public() storage.Revocation {
+	return storage.Revocation{Record: *d.record, Since: d.since, Attempts: d.attempts, Due: d.due}
 }
 
 func (d *revocation) moved(to int) { d.queued = to }
@@ -51,7 +60,7 @@ func (s *Store) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, l
 
 func (s *Store) enqueuer(lease time.Duration) taker[storage.Revocation] {
 	return func(e *entry, now time.Time) (storage.Revocation, error) {
-		return s.queue.enqueue(e.tenant, e.record, now, lease)
+		return s.queue.enqueue(e.tenant, &e.record, now, lease)
 	}
 }
 
@@ -66,7 +75,7 @@ func (s *Store) Enqueue(ctx context.Context, r storage.Record, lease time.Durati
 	}
 	r.Data = clone(r.Data)
 	r.Expiry = r.Expiry.Round(0)
-	return s.queue.enqueue(s.tenants.of(r.Tenant), r, s.now(), lease)
+	return s.queue.enqueue(s.tenants.of(r.Tenant), &r, s.now(), lease)
 }
 
 // Claim implements storage.RevocationQueue.
@@ -119,14 +128,15 @@ func (s *Store) CountRevocations(ctx context.Context, tenant string) (storage.Re
 	defer s.queue.mu.Unlock()
 	n := storage.RevocationCount{Pending: len(of.due.slots)}
 	for _, slot := range of.due.slots {
-		if since := slot.item.Since; n.Oldest.IsZero() || since.Before(n.Oldest) {
+		if since := slot.item.since; n.Oldest.IsZero() || since.Before(n.Oldest) {
 			n.Oldest = since
 		}
 	}
 	return n, nil
 }
 
-func (q *queue) enqueue(t *tenant, r storage.Record, now time.Time, lease time.Duration) (storage.Revocation, error) {
+// enqueue keeps r, which nobody changes from then on.
+func (q *queue) enqueue(t *tenant, r *storage.Record, now time.Time, lease time.Duration) (storage.Revocation, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.revocations[r.ID] != nil {
@@ -135,11 +145,11 @@ func (q *queue) enqueue(t *tenant, r storage.Record, now time.Time, lease time.D
 	if int64(len(t.due.slots)) >= q.limit {
 		return storage.Revocation{}, fmt.Errorf("storage/memory: %w: %d revocations of the tenant are pending, which is its Options.RevocationLimit", storage.ErrFull, q.limit)
 	}
-	d := &revocation{Revocation: storage.Revocation{Record: r, Since: instant(now), Due: leasedUntil(now, lease)}, tenant: t}
-	removed := d.Revocation
-	d.Record.KeepDecodedOf(&storage.Record{}) // it may wait for long, and nobody reads the session any more
+	d := &revocation{record: r, since: instant(now), due: leasedUntil(now, lease), tenant: t}
+	removed := d.public()
+	r.KeepDecodedOf(&storage.Record{}) // it may wait for long, and nobody reads the session any more
 	q.revocations[r.ID] = d
-	t.due.push(d.Due.UnixMilli(), d)
+	t.due.push(d.due.UnixMilli(), d)
 	return removed, nil
 }
 
@@ -151,9 +161,9 @@ func (q *queue) claim(t *tenant, n int, now time.Time, lease time.Duration) (cla
 		if !ok {
 			break
 		}
-		d.Due = leasedUntil(now, lease)
-		t.due.move(d.queued, d.Due.UnixMilli())
-		claimed = append(claimed, d.Revocation)
+		d.due = leasedUntil(now, lease)
+		t.due.move(d.queued, d.due.UnixMilli())
+		claimed = append(claimed, d.public())
 	}
 	return claimed
 }
@@ -165,9 +175,9 @@ func (q *queue) retry(claimed storage.Revocation, due time.Time) error {
 	if err != nil {
 		return err
 	}
-	d.Attempts++
-	d.Due = instant(due)
-	d.tenant.due.move(d.queued, d.Due.UnixMilli())
+	d.attempts++
+	d.due = instant(due)
+	d.tenant.due.move(d.queued, d.due.UnixMilli())
 	return nil
 }
 
@@ -179,17 +189,17 @@ func (q *queue) complete(claimed storage.Revocation) error {
 		return err
 	}
 	d.tenant.due.remove(d.queued)
-	delete(q.revocations, d.Record.ID)
+	delete(q.revocations, d.record.ID)
 	return nil
 }
 
 // leased returns the revocation if the lease that claimed stands for still runs.
 func (q *queue) leased(claimed storage.Revocation) (*revocation, error) {
 	d := q.revocations[claimed.Record.ID]
-	if d == nil || d.Record.Tenant != claimed.Record.Tenant {
+	if d == nil || d.record.Tenant != claimed.Record.Tenant {
 		return nil, storage.ErrNotFound
 	}
-	if !d.Due.Equal(claimed.Due) {
+	if !d.due.Equal(claimed.Due) {
 		return nil, storage.ErrConflict
 	}
 	return d, nil
