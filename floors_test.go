@@ -18,7 +18,7 @@ import (
 // floor and from those below it, so that a reader who follows a call goes down.
 var floors = [][]string{
 	{"errors.go", "event.go", "outcome.go", "browserstate.go", "config.go"},
-	{"config_check.go"},
+	{"config_check.go", "tokens.go"},
 	{"passport.go"},
 	{"failover.go", "session.go", "revocation.go", "operations.go"},
 	{"session_lookup.go", "refresh.go", "bearer.go"},
@@ -44,6 +44,9 @@ var upward = map[string]string{
 	"failover.go ownerOf":           "the same",
 	"failover.go unendedSession":    "the same",
 	"failover.go unstoredMark":      "the same",
+	"failover.go updateSafely":      "the same",
+	"session.go unreadable":         "a Session reads and writes its record as look-ups do",
+	"session.go update":             "the same",
 	"passport.go endAgain":          "New puts everything together",
 	"passport.go waitsForReplicas":  "Close reports what waits",
 	"passport.go httpDriver":        "New puts everything together",

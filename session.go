@@ -11,11 +11,8 @@ import (
 	"time"
 
 	"github.com/passport-go/passport/internal/envelope"
-	"github.com/passport-go/passport/internal/jwt"
 	"github.com/passport-go/passport/internal/notice"
-	"github.com/passport-go/passport/internal/provider"
 	"github.com/passport-go/passport/internal/records"
-	"github.com/passport-go/passport/internal/seal"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -117,12 +114,6 @@ func (s *Session) open() (tokens, storage.Record, error) {
 		s.tokens = &t
 	}
 	return *s.tokens, s.rec, nil
-}
-
-// accessToken is what many requests ask for, and nothing besides.
-type accessToken struct {
-	token  Secret
-	expiry time.Time // zero if the provider did not say
 }
 
 // readAccessToken opens the access token alone, once: a copy of all tokens would be
@@ -288,194 +279,6 @@ func (s *Session) Done(ctx context.Context) <-chan struct{} {
 		s.watch = &watch{listener: s.p.notices.Watch(ctx, s.rec.ID), until: ctx.Done()}
 	}
 	return s.watch.listener.Ended()
-}
-
-// tokens are the body of a session.
-type tokens struct {
-	IDToken      Secret
-	AccessToken  Secret
-	RefreshToken Secret
-	TokenType    string
-	Scope        string
-	Expiry       time.Time // of the access token; zero if the provider did not say
-	UserInfo     Secret    // claims of the UserInfo endpoint, a JSON object; mostly empty
-	Data         Secret    // the program's own, JSON; mostly empty
-}
-
-func (t tokens) marshal() []byte {
-	j := envelope.Tokens{
-		IDToken:      t.IDToken.Reveal(),
-		AccessToken:  t.AccessToken.Reveal(),
-		RefreshToken: t.RefreshToken.Reveal(),
-		TokenType:    t.TokenType,
-		Scope:        t.Scope,
-		UserInfo:     t.UserInfo.Reveal(),
-		Data:         t.Data.Reveal(),
-	}
-	if !t.Expiry.IsZero() {
-		j.ExpiresAt = t.Expiry.Unix()
-	}
-	return j.Marshal()
-}
-
-// openTokens opens the tokens in a stored session.
-func openTokens(records *records.Records, r storage.Record) (tokens, error) {
-	j, err := records.OpenTokens(r)
-	if err != nil {
-		return tokens{}, err
-	}
-	t := tokens{
-		IDToken:      Secret(j.IDToken),
-		AccessToken:  Secret(j.AccessToken),
-		RefreshToken: Secret(j.RefreshToken),
-		TokenType:    j.TokenType,
-		Scope:        j.Scope,
-		UserInfo:     Secret(j.UserInfo),
-		Data:         Secret(j.Data),
-	}
-	t.Expiry = unixTime(j.ExpiresAt)
-	return t, nil
-}
-
-// unixTime is a time as it is stored: 0 for the zero Time.
-func unixTime(seconds int64) time.Time {
-	if seconds == 0 {
-		return time.Time{}
-	}
-	return time.Unix(seconds, 0)
-}
-
-// tokensOf are tokens as the provider issued them.
-func tokensOf(t provider.Tokens) tokens {
-	return tokens{
-		IDToken:      Secret(t.IDToken),
-		AccessToken:  Secret(t.AccessToken),
-		RefreshToken: Secret(t.RefreshToken),
-		TokenType:    t.TokenType,
-		Scope:        t.Scope,
-		Expiry:       t.Expiry,
-		UserInfo:     Secret(t.UserInfo),
-	}
-}
-
-// issued is the reverse of tokensOf.
-func (t tokens) issued() provider.Tokens {
-	return provider.Tokens{
-		IDToken:      t.IDToken.Reveal(),
-		AccessToken:  t.AccessToken.Reveal(),
-		RefreshToken: t.RefreshToken.Reveal(),
-		TokenType:    t.TokenType,
-		Scope:        t.Scope,
-		Expiry:       t.Expiry,
-		UserInfo:     t.UserInfo.Reveal(),
-	}
-}
-
-// expiryMargin is how early a token counts as expired.
-const expiryMargin = 30 * time.Second
-
-// fresh reports whether the access token can be returned without a refresh. A token
-// without an expiry counts as expired.
-func (t tokens) fresh(now time.Time) bool { return accessToken{t.AccessToken, t.Expiry}.fresh(now) }
-
-func (t accessToken) fresh(now time.Time) bool {
-	return t.token != "" && now.Add(expiryMargin).Before(t.expiry)
-}
-
-// readClaims decodes the claims of a session: those of the ID token, which was
-// verified when it came, over those of the UserInfo endpoint. Names are exact, and
-// a claim of another type is left out.
-func (t tokens) readClaims(claims any) error {
-	token, err := jwt.Parse(t.IDToken.Reveal())
-	if err != nil {
-		return err
-	}
-	if t.UserInfo != "" {
-		if err := jwt.Unmarshal([]byte(t.UserInfo), claims); err != nil {
-			return err
-		}
-	}
-	return jwt.Unmarshal(token.Payload, claims)
-}
-
-func (t tokens) claims(v any) error {
-	if err := t.readClaims(v); err != nil {
-		return fmt.Errorf("passport: the claims of the ID token cannot be decoded into %T: %w", v, err)
-	}
-	return nil
-}
-
-// unreadable ends a session whose record was tampered with; if its tokens can
-// still be read, they are revoked. One whose key is not configured is left
-// alone: the key may yet come, with the next deployment. So is one that a later
-// version has written.
-func (p *Passport) unreadable(ctx context.Context, rec storage.Record, err error) error {
-	if !errors.Is(err, seal.ErrOpen) {
-		p.c.Logger.Error("passport: a session cannot be read", "error", err)
-		return fmt.Errorf("%w: %w", ErrNoSession, err)
-	}
-	call, cancel := p.records.Bound(ctx)
-	defer cancel()
-	removed, removeErr := p.deleteSession(call, rec.ID)
-	switch {
-	case removeErr == nil, notSafe(removeErr):
-		_ = p.makeSafe(removeErr, EventSessionLost, removed.Record)
-		p.notices.Announce(rec.ID)
-		p.emit(Event{Name: EventSessionLost, Session: rec.ID, Subject: rec.Subject, SID: rec.SID, Context: ctx, Err: err})
-		p.revoker.RevokeOne(removed)
-	case !errors.Is(removeErr, storage.ErrNotFound):
-		err = errors.Join(err, removeErr)
-		p.c.Logger.Error("passport: a session that cannot be read could not be ended yet", "error", err)
-	}
-	return fmt.Errorf("%w: %w", ErrNoSession, err)
-}
-
-// update changes a stored session, from rec on: change is called with its head and
-// tokens, again if another writer came in between, and says whether there is anything
-// to store. A session that has ended is not brought back: ErrNoSession.
-func (p *Passport) update(ctx context.Context, rec storage.Record, change func(*head, *tokens) bool) (storage.Record, error) {
-	rec, err := p.updateSafely(ctx, rec, change)
-	if records.NotReplicated(err) {
-		err = nil
-	}
-	return rec, err
-}
-
-// updateSafely is update that says if the change is not safe from a fail-over.
-func (p *Passport) updateSafely(ctx context.Context, rec storage.Record, change func(*head, *tokens) bool) (storage.Record, error) {
-	var unreadable error
-	rec, err := p.records.Change(ctx, rec, func(rec storage.Record) (storage.Record, bool, error) {
-		h, err := p.records.OpenHead(rec)
-		var t tokens
-		if err == nil {
-			t, err = openTokens(p.records, rec)
-		}
-		if err != nil {
-			unreadable = p.unreadable(ctx, rec, err)
-			return rec, false, unreadable
-		}
-		if !p.records.Alive(&rec, &h) {
-			return rec, false, storage.ErrNotFound
-		}
-		before := t
-		if !change(&h, &t) {
-			return rec, false, nil
-		}
-		if t != before {
-			return p.records.SealSession(rec, h, t.marshal()), true, nil
-		}
-		next, err := p.records.SealHead(rec, h)
-		return next, err == nil, err
-	})
-	switch {
-	case unreadable != nil:
-		return rec, unreadable
-	case records.NotReplicated(err):
-		return rec, err
-	case err != nil:
-		return rec, storeError(err)
-	}
-	return rec, nil
 }
 
 // instanceLeeway is by how much the clocks of two instances may differ.

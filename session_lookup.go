@@ -3,9 +3,11 @@ package passport
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/passport-go/passport/internal/records"
+	"github.com/passport-go/passport/internal/seal"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -115,4 +117,77 @@ type sessionKey struct{}
 func SessionFrom(ctx context.Context) *Session {
 	s, _ := ctx.Value(sessionKey{}).(*Session)
 	return s
+}
+
+// unreadable ends a session whose record was tampered with; if its tokens can
+// still be read, they are revoked. One whose key is not configured is left
+// alone: the key may yet come, with the next deployment. So is one that a later
+// version has written.
+func (p *Passport) unreadable(ctx context.Context, rec storage.Record, err error) error {
+	if !errors.Is(err, seal.ErrOpen) {
+		p.c.Logger.Error("passport: a session cannot be read", "error", err)
+		return fmt.Errorf("%w: %w", ErrNoSession, err)
+	}
+	call, cancel := p.records.Bound(ctx)
+	defer cancel()
+	removed, removeErr := p.deleteSession(call, rec.ID)
+	switch {
+	case removeErr == nil, notSafe(removeErr):
+		_ = p.makeSafe(removeErr, EventSessionLost, removed.Record)
+		p.notices.Announce(rec.ID)
+		p.emit(Event{Name: EventSessionLost, Session: rec.ID, Subject: rec.Subject, SID: rec.SID, Context: ctx, Err: err})
+		p.revoker.RevokeOne(removed)
+	case !errors.Is(removeErr, storage.ErrNotFound):
+		err = errors.Join(err, removeErr)
+		p.c.Logger.Error("passport: a session that cannot be read could not be ended yet", "error", err)
+	}
+	return fmt.Errorf("%w: %w", ErrNoSession, err)
+}
+
+// update changes a stored session, from rec on: change is called with its head and
+// tokens, again if another writer came in between, and says whether there is anything
+// to store. A session that has ended is not brought back: ErrNoSession.
+func (p *Passport) update(ctx context.Context, rec storage.Record, change func(*head, *tokens) bool) (storage.Record, error) {
+	rec, err := p.updateSafely(ctx, rec, change)
+	if records.NotReplicated(err) {
+		err = nil
+	}
+	return rec, err
+}
+
+// updateSafely is update that says if the change is not safe from a fail-over.
+func (p *Passport) updateSafely(ctx context.Context, rec storage.Record, change func(*head, *tokens) bool) (storage.Record, error) {
+	var unreadable error
+	rec, err := p.records.Change(ctx, rec, func(rec storage.Record) (storage.Record, bool, error) {
+		h, err := p.records.OpenHead(rec)
+		var t tokens
+		if err == nil {
+			t, err = openTokens(p.records, rec)
+		}
+		if err != nil {
+			unreadable = p.unreadable(ctx, rec, err)
+			return rec, false, unreadable
+		}
+		if !p.records.Alive(&rec, &h) {
+			return rec, false, storage.ErrNotFound
+		}
+		before := t
+		if !change(&h, &t) {
+			return rec, false, nil
+		}
+		if t != before {
+			return p.records.SealSession(rec, h, t.marshal()), true, nil
+		}
+		next, err := p.records.SealHead(rec, h)
+		return next, err == nil, err
+	})
+	switch {
+	case unreadable != nil:
+		return rec, unreadable
+	case records.NotReplicated(err):
+		return rec, err
+	case err != nil:
+		return rec, storeError(err)
+	}
+	return rec, nil
 }
