@@ -367,6 +367,12 @@ func (m *unstoredMark) After(older retry.Job) retry.Job {
 
 func (m *unstoredMark) Loses() bool { return false }
 
+// unsafeBearerMark is [unstoredMark] for one that is stored, and in force, but may be
+// undone.
+func (p *Passport) unsafeBearerMark(owner marks.Owner, m marks.Bearers) {
+	p.retries.Add("bearer "+string(owner), &unstoredMark{p, owner, m})
+}
+
 // hasSignedOut reports whether the user of a token has signed out since it was
 // issued. It makes its two look-ups concurrently, unless the store is in this process.
 func (p *Passport) hasSignedOut(ctx context.Context, subject string, t marks.Token) (bool, error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/passport-go/passport/internal/provider"
+	"github.com/passport-go/passport/internal/records"
 	"github.com/passport-go/passport/internal/web"
 	"github.com/passport-go/passport/storage"
 )
@@ -142,4 +143,10 @@ func storeError(err error) error {
 		return ErrNoSession
 	}
 	return fmt.Errorf("%w: %w", ErrStoreUnavailable, err)
+}
+
+// notSafe reports whether all that is wrong with a logout is that a fail-over may undo
+// it.
+func notSafe(err error) bool {
+	return records.NotReplicated(err) && !errors.Is(err, ErrStoreUnavailable)
 }

@@ -7,12 +7,10 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/passport-go/passport/internal/logoutstate"
 	"github.com/passport-go/passport/internal/records"
 	"github.com/passport-go/passport/internal/retry"
-	"github.com/passport-go/passport/internal/revocation"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -39,82 +37,6 @@ func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
 	}
 	span.Ended(err)
 	return l, err
-}
-
-// endOwn is endSession for the browser that holds the session's secret.
-func (p *Passport) endOwn(ctx context.Context, secret Secret, event EventName) (Logout, *storage.Revocation, error) {
-	return p.endSession(ctx, p.records.SessionID(string(secret)), event)
-}
-
-// endAny is endOwn for a browser that may have no session.
-func (p *Passport) endAny(ctx context.Context, secret Secret) (Logout, *storage.Revocation, error) {
-	if !records.Plausible(secret.Reveal()) {
-		return newLogout(p.c.LogoutMode), new(storage.Revocation), nil
-	}
-	return p.endOwn(ctx, secret, EventLogout)
-}
-
-// endSession removes a session from the store. If it was there, App is OutcomeDone, and
-// the caller has its refresh token revoked.
-func (p *Passport) endSession(ctx context.Context, id string, event EventName) (Logout, *storage.Revocation, error) {
-	p.revoker.Begin()
-	l := newLogout(p.c.LogoutMode)
-	call, cancel := p.records.Bound(ctx)
-	defer cancel()
-	removed, err := p.deleteSession(call, id)
-	switch {
-	case errors.Is(err, storage.ErrNotFound):
-		return l, removed, p.absenceSafe(err, id, event)
-	case err != nil && !notSafe(err):
-		l.App, l.Revocation = OutcomeFailed, OutcomePending
-		p.retries.Add(id, &unendedSession{p: p, id: id, event: event})
-		return l, removed, storeError(err)
-	}
-	gone := []storage.Record{removed.Record}
-	err = p.makeSafe(err, event, gone...)
-	if event == EventLogout {
-		err = errors.Join(err, p.endBearersOf(call, gone...))
-	}
-	p.ended(Event{Name: event, Context: ctx}, gone...)
-	l.App, l.Revocation, l.Ended = appOutcome(err), OutcomePending, 1
-	return l, removed, err
-}
-
-// ended tells everybody that sessions have ended: about has what their events have
-// in common.
-func (p *Passport) ended(about Event, records ...storage.Record) {
-	var few [1]string
-	ids := few[:0]
-	for i := range records {
-		ids = append(ids, records[i].ID)
-	}
-	p.notices.Announce(ids...)
-	for i := range records {
-		r := &records[i]
-		about.Session, about.Subject, about.SID = r.ID, r.Subject, r.SID
-		p.emit(about)
-	}
-}
-
-// revokeAndWait revokes, waits for the outcomes for up to Config.RevocationWait, and
-// returns the worst.
-func (p *Passport) revokeAndWait(ctx context.Context, revocations ...storage.Revocation) Outcome {
-	revoked := make(chan revocation.Outcome, len(revocations))
-	p.revoker.RevokeTo(revoked, revocations...)
-	timer := time.NewTimer(p.c.RevocationWait)
-	defer timer.Stop()
-	sum := OutcomeSkipped
-	for range revocations {
-		select {
-		case o := <-revoked:
-			sum = worse(sum, revocationOutcome(o))
-		case <-timer.C:
-			return worse(sum, OutcomePending)
-		case <-ctx.Done():
-			return worse(sum, OutcomePending)
-		}
-	}
-	return sum
 }
 
 // EndBrowserSession logs out a browser: it ends the browser's session and every
@@ -174,15 +96,6 @@ func (p *Passport) stateOfLogout(ctx context.Context, b BrowserState, l Logout, 
 	return state, hint
 }
 
-// expectedRevocation is the expected outcome for the refresh token of a removed
-// session. A session of an earlier version does not say that it has none.
-func (p *Passport) expectedRevocation(rec *storage.Record) Outcome {
-	if h, err := p.records.OpenHeadLast(rec); err == nil && h.NoRefreshToken {
-		return OutcomeSkipped
-	}
-	return OutcomePending
-}
-
 // mostRetired bounds how many bindings of one browser a logout asks the store for.
 // More come from nobody but those who make them up.
 const mostRetired = 8
@@ -237,52 +150,6 @@ func (p *Passport) stopLogin(ctx context.Context, binding Secret, app Outcome, e
 	}
 	return sessions, err
 }
-
-// A logout that the store could not carry out is tried again (see package retry): its
-// browser has forgotten the session, and nobody else will come.
-
-// unendedSession is a session that waits for the store to be ended.
-type unendedSession struct {
-	p     *Passport
-	id    string
-	event EventName // to tell of
-	gone  bool      // it has been ended, and waits for the store's replicas
-}
-
-func (u *unendedSession) Do(ctx context.Context) error {
-	removed, err := u.p.revoker.Delete(ctx, u.id)
-	if errors.Is(err, storage.ErrNotFound) && !errors.Is(err, storage.ErrNotReplicated) {
-		return nil
-	}
-	if err != nil && !notSafe(err) {
-		return err
-	}
-	_ = u.p.makeSafe(err, u.event, removed.Record)
-	if u.event == EventLogout {
-		_ = u.p.endBearersOf(ctx, removed.Record) // waits in its turn
-	}
-	about := Event{Name: u.event}
-	if u.p.records.Ended().HasSession(u.id) {
-		about = Event{Name: EventSessionReturned, Err: errReturned}
-	}
-	u.p.ended(about, removed.Record)
-	u.p.revoker.Revoke(removed)
-	return nil
-}
-
-// After keeps what the older one has still to do: a logout ends bearer tokens too, and
-// a session that is not known to be gone lives on.
-func (u *unendedSession) After(older retry.Job) retry.Job {
-	if o, ok := older.(*unendedSession); ok {
-		u.gone = u.gone && o.gone
-		if o.event == EventLogout {
-			u.event = EventLogout
-		}
-	}
-	return u
-}
-
-func (u *unendedSession) Loses() bool { return !u.gone }
 
 // unstoppedLogins are the logins of a binding that waits for the store to be retired.
 type unstoppedLogins struct {

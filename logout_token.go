@@ -7,6 +7,7 @@ import (
 	"github.com/passport-go/passport/internal/circuit"
 	"github.com/passport-go/passport/internal/marks"
 	"github.com/passport-go/passport/internal/provider"
+	"github.com/passport-go/passport/internal/retry"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -105,6 +106,31 @@ func (p *Passport) endByToken(ctx context.Context, t provider.LogoutToken) (Logo
 	}
 	return l, unsafe
 }
+
+// markOvertaken leaves the mark of a provider's logout. unsafe: a fail-over may undo
+// it, and it is done again.
+func (p *Passport) markOvertaken(ctx context.Context, t provider.LogoutToken) (unsafe, err error) {
+	err = p.overtaken.Mark(ctx, ownerOf(t), t.IssuedAt)
+	if !notSafe(err) {
+		return nil, err
+	}
+	p.retries.Add("logout "+string(ownerOf(t)), &unsafeMark{p, t})
+	return err, nil
+}
+
+// unsafeMark is the mark of a provider's logout that a fail-over may undo.
+type unsafeMark struct {
+	p *Passport
+	t provider.LogoutToken
+}
+
+func (m *unsafeMark) Do(ctx context.Context) error {
+	return m.p.overtaken.Mark(ctx, ownerOf(m.t), m.t.IssuedAt)
+}
+
+func (m *unsafeMark) After(retry.Job) retry.Job { return m }
+
+func (m *unsafeMark) Loses() bool { return false }
 
 // complainOfFull logs the effect of a full store: an overtaken login may complete,
 // the token may be used again while it is fresh, or a browser is asked for

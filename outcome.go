@@ -1,9 +1,12 @@
 package passport
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
+
+	"github.com/passport-go/passport/storage"
 )
 
 // Outcome is the result of a logout for one layer.
@@ -92,6 +95,14 @@ func worse(a, b Outcome) Outcome {
 		}
 	}
 	return a
+}
+
+// appOutcome is that of sessions that were removed with an error.
+func appOutcome(err error) Outcome {
+	if errors.Is(err, storage.ErrNotReplicated) {
+		return OutcomePending
+	}
+	return OutcomeDone
 }
 
 // Format prints the outcomes and the URL without its query, which may contain the

@@ -6,14 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/passport-go/passport/internal/apiclient"
 	"github.com/passport-go/passport/internal/circuit"
-
 	"github.com/passport-go/passport/internal/jwt"
 	"github.com/passport-go/passport/internal/provider"
 	"github.com/passport-go/passport/internal/records"
+	"github.com/passport-go/passport/internal/retry"
 	"github.com/passport-go/passport/internal/tasks"
 	"github.com/passport-go/passport/storage"
 )
@@ -389,3 +390,60 @@ func (p *Passport) lose(ctx context.Context, rec storage.Record, old tokens, rea
 	}
 	return fmt.Errorf("%w: %w", ErrNoSession, reason)
 }
+
+// mostUnsafeTokens bounds the memory for tokens that wait for the store's replicas, to
+// about 30 MB. Those beyond are lost in a fail-over with their sessions.
+const mostUnsafeTokens = 10_000
+
+// unsafeTokens are those of a login or a refresh that a fail-over may take out of their
+// session. Nobody else has them: the session would be left with a refresh token that is
+// used up, and a logout would not revoke the one that is not.
+type unsafeTokens struct {
+	p   *Passport
+	of  storage.Record // without its Data
+	now tokens
+	old []Secret // the refresh tokens before, latest last
+}
+
+// makeTokensSafe looks after tokens until the store's replicas have them. old is the
+// refresh token that they replace, if there was one.
+func (p *Passport) makeTokensSafe(rec storage.Record, t tokens, old ...Secret) {
+	if t.RefreshToken != "" {
+		rec.Data = nil
+		p.retries.AddUpTo(mostUnsafeTokens, "tokens "+rec.ID, &unsafeTokens{p, rec, t, old})
+	}
+}
+
+// Do stores the tokens again, where a fail-over has brought older ones back, or to hear
+// that they are safe. If the session is gone, they are revoked.
+func (u *unsafeTokens) Do(ctx context.Context) error {
+	rec, err := u.p.records.Load(ctx, u.of.ID)
+	if err == nil {
+		_, err = u.p.updateSafely(ctx, rec, func(h *head, t *tokens) bool {
+			if slices.Contains(u.old, t.RefreshToken) {
+				now := u.now
+				now.Data = t.Data
+				h.RefreshBy, *t = 0, now
+			}
+			return t.RefreshToken == u.now.RefreshToken
+		})
+	}
+	if errors.Is(err, storage.ErrNotFound) || errors.Is(err, ErrNoSession) {
+		u.p.enqueueToken(u.of, u.now)
+		return nil
+	}
+	return err
+}
+
+// mostOldTokens is how many refreshes of one session may wait.
+const mostOldTokens = 16
+
+func (u *unsafeTokens) After(older retry.Job) retry.Job {
+	if o, ok := older.(*unsafeTokens); ok {
+		u.old = append(slices.Clone(o.old), u.old...)
+		u.old = u.old[max(0, len(u.old)-mostOldTokens):]
+	}
+	return u
+}
+
+func (u *unsafeTokens) Loses() bool { return false }
