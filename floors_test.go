@@ -26,7 +26,7 @@ var floors = [][]string{
 	{"session_lookup.go"},
 	{"refresh.go"},
 	{"logout_state.go"},
-	{"logout_url.go", "login_overtaken.go"},
+	{"login_overtaken.go", "logout_url.go"},
 	{"logout.go"},
 	{"logout_token.go", "sessions.go"},
 	{"signin.go"},

@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 
 	"github.com/passport-go/passport/internal/logoutstate"
-	"github.com/passport-go/passport/internal/records"
-	"github.com/passport-go/passport/internal/retry"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -94,94 +92,6 @@ func (p *Passport) stateOfLogout(ctx context.Context, b BrowserState, l Logout, 
 	p.keepHint(ctx, state, hint)
 	p.dropHint(ctx, b)
 	return state, hint
-}
-
-// mostRetired bounds how many bindings of one browser a logout asks the store for.
-// More come from nobody but those who make them up.
-const mostRetired = 8
-
-// stopLogins stops the logins of a browser, with what has become of its session: the
-// one with the ID ended has. It returns how many sessions it has ended besides. It
-// asks the store only if a login was begun there within the last ten minutes.
-func (p *Passport) stopLogins(ctx context.Context, b BrowserState, app Outcome, ended string) (sessions int, err error) {
-	if len(b.Logins) == 0 {
-		return 0, nil
-	}
-	bindings := b.Logins[:min(len(b.Logins), mostRetired)]
-	if app == OutcomeFailed { // the store has been waited for long enough
-		p.retryBindings(bindings, app)
-		return 0, nil
-	}
-	call, cancel := p.records.Bound(ctx)
-	defer cancel()
-	var unsafe error
-	for i, binding := range bindings {
-		n, err := p.stopLogin(call, binding, app, ended)
-		sessions += n
-		if err != nil && !notSafe(err) {
-			p.retryBindings(bindings[i:], app)
-			return sessions, err
-		}
-		if err != nil && (app != OutcomeSkipped || n > 0) { // else it may be anybody's
-			p.retryBindings(bindings[i:i+1], app)
-			unsafe = errors.Join(unsafe, err)
-		}
-	}
-	return sessions, unsafe
-}
-
-// stopLogin retires a binding and ends the sessions that it has begun, except the one
-// with the ID ended, which has ended.
-func (p *Passport) stopLogin(ctx context.Context, binding Secret, app Outcome, ended string) (sessions int, err error) {
-	if !records.Plausible(binding.Reveal()) {
-		return 0, nil
-	}
-	begun, err := p.retire(ctx, binding, app)
-	for _, id := range begun {
-		if id == ended {
-			continue
-		}
-		l, removed, endErr := p.endSession(ctx, id, EventLogout)
-		if l.gone() {
-			p.revoker.RevokeOne(removed)
-			sessions++
-		}
-		err = errors.Join(err, endErr)
-	}
-	return sessions, err
-}
-
-// unstoppedLogins are the logins of a binding that waits for the store to be retired.
-type unstoppedLogins struct {
-	p       *Passport
-	binding Secret
-}
-
-func (u *unstoppedLogins) Do(ctx context.Context) error {
-	_, err := u.p.stopLogin(ctx, u.binding, OutcomeDone, "")
-	return err
-}
-
-func (u *unstoppedLogins) After(retry.Job) retry.Job { return u }
-
-func (u *unstoppedLogins) Loses() bool { return false }
-
-// mostUnstopped leaves most of what waits to sessions, for anybody can make bindings up.
-const mostUnstopped = 50_000
-
-// retryBindings has logins stopped later, after a logout with that outcome. Those of a
-// browser without a session may be made up, and there is less room for them.
-func (p *Passport) retryBindings(bindings []Secret, app Outcome) {
-	most := mostUnstopped
-	if app == OutcomeSkipped {
-		most = mostAbsences
-	}
-	for _, b := range bindings {
-		if !p.retries.AddUpTo(most, p.retiredID(b), &unstoppedLogins{p, b}) {
-			p.c.Logger.Warn("passport: too many logouts wait for the store; logins that were begun before this one may end after it")
-			return
-		}
-	}
 }
 
 // logoutUnfinished reports whether this browser has a logout behind it that is not
