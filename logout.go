@@ -81,19 +81,6 @@ func (p *Passport) EndBrowserSession(ctx context.Context, b BrowserState) (Logou
 	return l, BrowserState{Logout: l.State}, err
 }
 
-// stateOfLogout is the state of a logout of the browser b, whose session was removed if
-// there was one, and the hint that goes with it. A browser that was not signed in may
-// log out once more, to finish the same logout.
-func (p *Passport) stateOfLogout(ctx context.Context, b BrowserState, l Logout, removed storage.Record) (Secret, logoutHint) {
-	if !l.gone() && b.lastLogout().Unfinished() {
-		return b.Logout, p.keptHint(ctx, b.Logout)
-	}
-	state, hint := p.newLogoutState(removed.SID), p.hintOf(removed)
-	p.keepHint(ctx, state, hint)
-	p.dropHint(ctx, b)
-	return state, hint
-}
-
 // logoutUnfinished reports whether this browser has a logout behind it that is not
 // known to be complete: a store that does not answer finishes no logout, and of a
 // discovered provider only the next login shows whether its session has ended.
