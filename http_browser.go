@@ -275,3 +275,14 @@ func (c *addressedContext) Value(key any) any {
 	}
 	return text.Line(host, maxRemoteAddr)
 }
+
+// RequestFilter says yes or no to a request.
+type RequestFilter func(r *http.Request) bool
+
+// useOf is the context in which the session of a request is looked up.
+func (p *Passport) useOf(r *http.Request) context.Context {
+	if p.c.CountsAsUse == nil || p.c.CountsAsUse(r) {
+		return r.Context()
+	}
+	return WithoutUse(r.Context())
+}

@@ -72,17 +72,6 @@ func (p *Passport) lookUp(w http.ResponseWriter, r *http.Request, next http.Hand
 	}
 }
 
-// RequestFilter says yes or no to a request.
-type RequestFilter func(r *http.Request) bool
-
-// useOf is the context in which the session of a request is looked up.
-func (p *Passport) useOf(r *http.Request) context.Context {
-	if p.c.CountsAsUse == nil || p.c.CountsAsUse(r) {
-		return r.Context()
-	}
-	return WithoutUse(r.Context())
-}
-
 // signedIn is what goes on to a handler: the request and, in its context, the
 // session. They are one piece of memory, and not a byte larger than they need to
 // be, for allocating it is a third of the cost of a look-up.
