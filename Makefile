@@ -33,7 +33,7 @@ MODULES = $(shell $(GO) list -m -f '{{.Dir}}')
 
 # The packages with code for browsers alone, which the checks of other platforms
 # do not see.
-WASM     = ./browser ./storage/localstorage ./examples/wasm/... ./internal/browsertest/gametest/game
+WASM     = ./browser ./storage/localstorage ./examples/wasm/... ./internal/browsertest/gametest/testdata/game
 WASM_ENV = GOOS=js GOARCH=wasm
 
 COMMA      := ,
@@ -110,7 +110,7 @@ platforms:
 		done; \
 		tmp/vet -untested "$(UNTESTED)" $$packages; \
 	done
-	$(WASM_ENV) tmp/vet ./internal/browsertest/gametest/game
+	$(WASM_ENV) tmp/vet ./internal/browsertest/gametest/testdata/game
 
 # Hydra's modules are in no go.mod of ours: they would decide about the versions of ours.
 hydra:

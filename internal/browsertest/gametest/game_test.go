@@ -44,7 +44,7 @@ var program struct {
 func compiled(t testing.TB) []byte {
 	t.Helper()
 	program.Do(func() {
-		program.wasm = wasmtest.Build(t, "github.com/passport-go/passport/internal/browsertest/gametest/game")
+		program.wasm = wasmtest.Build(t, "github.com/passport-go/passport/internal/browsertest/gametest/testdata/game")
 	})
 	require.NotEmpty(t, program.wasm)
 	return program.wasm

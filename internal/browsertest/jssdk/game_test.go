@@ -84,7 +84,7 @@ func serveBoth(t *testing.T, auth *passporttest.Server) (origin string) {
 	})
 	require.NoError(t, err)
 	mux.Handle("GET /silent-logout", p.LogoutSilentCallback(origin))
-	wasmtest.Handle(t, mux, wasmtest.Build(t, "github.com/passport-go/passport/internal/browsertest/gametest/game"))
+	wasmtest.Handle(t, mux, wasmtest.Build(t, "github.com/passport-go/passport/internal/browsertest/gametest/testdata/game"))
 
 	config, err := json.Marshal(sdkConfig(auth.URL, origin))
 	require.NoError(t, err)

@@ -175,7 +175,7 @@ func (r *race) serveGame(mux *http.ServeMux) {
 	})
 	require.NoError(r.t, err)
 	mux.Handle("GET /game-silent-logout", r.slowly(p.LogoutSilentCallback(r.origin)))
-	wasmtest.Handle(r.t, mux, wasmtest.Build(r.t, "github.com/passport-go/passport/internal/browsertest/gametest/game"))
+	wasmtest.Handle(r.t, mux, wasmtest.Build(r.t, "github.com/passport-go/passport/internal/browsertest/gametest/testdata/game"))
 	config, err := json.Marshal(map[string]any{
 		"ClientID":          passporttest.ClientID,
 		"AuthDomain":        r.auth.URL,
