@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/passport-go/passport/internal/doctor"
+	"github.com/passport-go/passport/cmd/passport/internal/doctor"
 	"github.com/passport-go/passport/internal/text"
 	"github.com/passport-go/passport/storage"
 )

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/passport-go/passport"
-	"github.com/passport-go/passport/internal/doctor"
+	"github.com/passport-go/passport/cmd/passport/internal/doctor"
 	"github.com/passport-go/passport/passporttest"
 )
 

@@ -1,12 +1,17 @@
 package optest
 
 import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/passport-go/passport"
-	"github.com/passport-go/passport/internal/doctor"
 )
 
 // doctors are what passport doctor has to find out at each provider.
@@ -56,15 +61,39 @@ func configOf(s *site, change func(*passport.Config)) passport.Config {
 	return c
 }
 
+// diagnose has the program find out what is wrong with a site, and returns the IDs of
+// what it finds.
 func diagnose(t *testing.T, s *site, change func(*passport.Config)) []string {
 	t.Helper()
-	report := doctor.Run(t.Context(), doctor.Options{Config: configOf(s, change)})
+	examine := exec.CommandContext(t.Context(), "go", "run", "github.com/passport-go/passport/cmd/passport", "doctor", "-json", configFile(t, configOf(s, change)))
+	var said strings.Builder
+	examine.Stderr = &said
+	out, _ := examine.Output() // it fails if there is something to find
+	var report struct {
+		Findings []struct{ ID, Seen string }
+	}
+	require.NoError(t, json.Unmarshal(out, &report), "%s", &said)
 	ids := []string{}
 	for _, f := range report.Findings {
 		t.Logf("%s: %s", f.ID, f.Seen)
 		ids = append(ids, f.ID)
 	}
 	return ids
+}
+
+// configFile writes a configuration to a file, with its secret.
+func configFile(t *testing.T, c passport.Config) string {
+	t.Helper()
+	text, err := json.Marshal(c)
+	require.NoError(t, err)
+	fields := map[string]any{}
+	require.NoError(t, json.Unmarshal(text, &fields))
+	fields["client_secret"] = c.ClientSecret.Reveal()
+	text, err = json.Marshal(fields)
+	require.NoError(t, err)
+	name := filepath.Join(t.TempDir(), "config.json")
+	require.NoError(t, os.WriteFile(name, text, 0o600))
+	return name
 }
 
 func soundSite(t *testing.T, start start) {

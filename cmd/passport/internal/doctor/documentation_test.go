@@ -18,7 +18,7 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-const page = "../../docs/doctor.md"
+const page = "../../../../docs/doctor.md"
 
 var rowID = regexp.MustCompile("(?m)^\\| `([a-z-]+\\.[a-z-]+)` \\|")
 
@@ -29,7 +29,7 @@ func TestThePageHasEveryFinding(t *testing.T) {
 	require.NoError(t, err)
 	all := slices.Clone(Catalogue)
 	for _, store := range []string{"redis", "postgres", "bolt"} {
-		all = append(all, findingsIn(t, "../../storage/"+store+"/inspect.go")...)
+		all = append(all, findingsIn(t, "../../../../storage/"+store+"/inspect.go")...)
 	}
 	var want, got []string
 	for _, f := range all {
