@@ -20,11 +20,12 @@ func (p *Passport) AwaitSession(ctx context.Context) (*passport.Session, error) 
 	look := time.NewTicker(recheck)
 	defer look.Stop()
 	for {
+		seen := p.item() // which may be there without a session, such as one that has ended and could not be removed
 		s, err := p.Session(ctx)
 		if !errors.Is(err, passport.ErrNoSession) {
 			return s, err
 		}
-		for p.item() == "" {
+		for p.item() == seen {
 			select {
 			case <-changed:
 			case <-look.C:

@@ -105,11 +105,7 @@ func newCurrent(c Config, keys *seal.Keys) *current {
 
 // currentID returns the ID of the record: each client of each issuer has its own.
 func currentID(issuer, clientID string) string {
-	name := clientID
-	if issuer != authdomain.Issuer("", "") { // for which version 0.1 had no more than the client
-		name = envelope.NewTenant(issuer, clientID).Name()
-	}
-	sum := sha256.Sum256([]byte("native:" + name))
+	sum := sha256.Sum256([]byte("native:" + envelope.NewTenant(issuer, clientID).Name()))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 

@@ -6,8 +6,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/passport-go/passport"
 )
 
 // Version 0.1 stores this. Programs are updated while their users are signed in, and
@@ -29,9 +27,4 @@ func TestWhatIsStoredIsReadableInEveryVersion(t *testing.T) {
 	text, err := json.Marshal(want)
 	require.NoError(t, err)
 	assert.Equal(t, stored, string(text))
-}
-
-// The users of version 0.1 stay signed in.
-func TestTheRecordOfPassportsOwnIssuerKeepsItsPlace(t *testing.T) {
-	assert.Equal(t, "50jcVzdKQCzMPdL8Sx2wn4EJTgd8FXO7x5xg9SpG0fI", newCurrent(Config{Config: passport.Config{ClientID: "client"}}, nil).id)
 }

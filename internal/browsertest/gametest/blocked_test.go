@@ -65,6 +65,28 @@ func TestSiteDataThatIsBlockedInTheMiddleOfALogoutKeepsNobodySignedIn(t *testing
 	assert.Empty(t, browsertest.Eval[[]string](g.Tab, `Object.keys(localStorage)`), "nothing is left behind")
 }
 
+// Such a page looks again when something has changed, and not all the time.
+func TestAwaitSessionIsPatientWithAnItemThatCannotBeRemoved(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
+	g.Run(`Storage.prototype.removeItem = Storage.prototype.setItem = () => { throw new DOMException("no", "SecurityError") }`)
+	g.logout()
+	require.NotEmpty(t, browsertest.Eval[[]string](g.Tab, `Object.keys(localStorage)`))
+	transactions := browsertest.Eval[int](g.Tab, `(async () => {
+		const begin = IDBDatabase.prototype.transaction;
+		let n = 0;
+		IDBDatabase.prototype.transaction = function (...args) {
+			n++;
+			return begin.apply(this, args);
+		};
+		game.awaitSession().catch(() => {});
+		await new Promise((done) => setTimeout(done, 1000));
+		return n;
+	})()`)
+	assert.Positive(t, transactions)
+	assert.LessOrEqual(t, transactions, 6)
+}
+
 func TestPopupLogoutWhoseEndCannotBeStoredSaysSo(t *testing.T) {
 	s := newSite(t, "auth.localhost")
 	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
