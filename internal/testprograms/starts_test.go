@@ -39,6 +39,7 @@ var computed = map[string][]string{
 	"internal/browsertest/gametest/example_test.go": {compiled},
 	"internal/browsertest/spatest/spa_test.go":      {compiled},
 	"internal/npmtest/npmtest.go":                   {"npm", "node"},
+	"internal/npmtest/npmtest_test.go":              {"node"},
 	"internal/optest/hydra_test.go":                 {"go", compiled},
 	"internal/optest/oidcprovider_test.go":          {"node"},
 	"internal/processtest/child_test.go":            {itself},
