@@ -149,7 +149,7 @@ func (c *config) checkProvider(p *problems) {
 	}
 	c.endpoints = authdomain.At(c.authDomain)
 	c.endpoints.Logout = provider.WithParams(c.endpoints.Logout, c.LogoutParams)
-	c.Issuer = cmp.Or(c.Issuer, c.authDomain+"/")
+	c.Issuer = authdomain.Issuer(c.Issuer, c.AuthDomain)
 }
 
 func (c *config) checkDiscovery(p *problems) {

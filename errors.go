@@ -69,8 +69,8 @@ var (
 	// again later.
 	ErrKeysUnavailable = errors.New("passport: the provider's signing keys are not available")
 
-	// ErrClosed reports that Close was called before: by a refresh, a count of the
-	// pending revocations, or a wait for a session.
+	// ErrClosed is the error of a refresh, of a count of the pending revocations, or of
+	// a wait for a session, after Close.
 	ErrClosed = errors.New("passport: closed")
 )
 

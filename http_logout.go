@@ -291,9 +291,15 @@ func (p *Passport) BackChannelLogout(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Passport) refuseLogoutToken(w http.ResponseWriter, r *http.Request, err error) {
-	if errors.Is(err, ErrStoreUnavailable) || errors.Is(err, ErrKeysUnavailable) {
+	unavailable := oauthError{"temporarily_unavailable", "the logout failed for now: send the token again later"}
+	switch {
+	case errors.Is(err, ErrStoreUnavailable): // the token has been verified
 		p.c.Logger.ErrorContext(r.Context(), "passport: a back-channel logout failed; the provider has to send it again", "error", err)
-		web.WriteJSON(w, http.StatusBadRequest, oauthError{"temporarily_unavailable", "the logout failed for now: send the token again later"})
+		web.WriteJSON(w, http.StatusBadRequest, unavailable)
+		return
+	case errors.Is(err, ErrKeysUnavailable): // anybody may have sent it
+		p.c.Logger.WarnContext(r.Context(), "passport: a logout token could not be verified", "error", err)
+		web.WriteJSON(w, http.StatusBadRequest, unavailable)
 		return
 	}
 	p.c.Logger.WarnContext(r.Context(), "passport: a back-channel logout was refused", "error", err)

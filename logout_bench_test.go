@@ -114,7 +114,7 @@ func TestALogoutIsAnsweredWithoutTheTokens(t *testing.T) {
 	logOut(64) // as many goroutines as there may be revoke now
 	tokens := len(benchTokens.IDToken) + len(benchTokens.AccessToken)
 	bytes, objects := logOut(1000)
-	require.Less(t, bytes, uint64(tokens*2/3), "bytes allocated by one logout")
+	require.Less(t, bytes, uint64(tokens*3/4), "bytes allocated by one logout")
 	require.LessOrEqual(t, objects, uint64(mostObjects), "pieces of memory allocated by one logout")
 }
 

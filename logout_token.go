@@ -3,6 +3,7 @@ package passport
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/passport-go/passport/internal/circuit"
 	"github.com/passport-go/passport/internal/marks"
@@ -41,14 +42,16 @@ func (p *Passport) endByLogoutToken(ctx context.Context, token string) (Logout, 
 	_, err = p.records.Save(work, used)
 	full := errors.Is(err, storage.ErrFull) // the sessions are still ended
 	switch {
+	case errors.Is(err, storage.ErrConflict) && p.retries.Waits(unusedKey(used)):
+		return Logout{}, storeError(errors.New("passport: an attempt with the same logout token failed, and the note of it is yet to be removed"))
 	case errors.Is(err, storage.ErrConflict):
 		return Logout{}, errors.New("passport: the logout token was used before")
 	case err != nil && !full:
-		return Logout{}, errors.Join(storeError(err), p.records.Undo(ctx, used, err))
+		return Logout{}, errors.Join(storeError(err), p.unuse(ctx, used, err))
 	}
 	l, err := p.endByToken(work, t)
 	if err != nil && !full && !notSafe(err) {
-		return l, errors.Join(err, p.records.Undo(ctx, used, nil))
+		return l, errors.Join(err, p.unuse(ctx, used, nil))
 	}
 	if err == nil && full {
 		_, err := p.records.Save(work, used) // there may be room now
@@ -56,6 +59,45 @@ func (p *Passport) endByLogoutToken(ctx context.Context, token string) (Logout, 
 	}
 	return l, err
 }
+
+// unuse removes the note that a logout token was used, whose Save returned saved, so
+// that the provider may send the token again. If that fails, it is tried again.
+func (p *Passport) unuse(ctx context.Context, used storage.Record, saved error) error {
+	err := p.records.Undo(ctx, used, saved)
+	if err != nil {
+		p.retries.Add(unusedKey(used), &unusedToken{p, []storage.Record{used}})
+	}
+	return err
+}
+
+func unusedKey(used storage.Record) string { return "unused " + used.ID }
+
+// mostUnused bounds the attempts with one logout token whose notes are removed.
+const mostUnused = 8
+
+// unusedToken is a logout token of which the notes of attempts without effect may be in
+// the store.
+type unusedToken struct {
+	p     *Passport
+	notes []storage.Record
+}
+
+func (u *unusedToken) Do(ctx context.Context) (err error) {
+	for _, note := range u.notes {
+		err = errors.Join(err, u.p.records.Undo(ctx, note, nil))
+	}
+	return err
+}
+
+func (u *unusedToken) After(older retry.Job) retry.Job {
+	before, _ := older.(*unusedToken)
+	if before == nil || len(before.notes) >= mostUnused {
+		return older
+	}
+	return &unusedToken{u.p, append(slices.Clone(before.notes), u.notes...)}
+}
+
+func (u *unusedToken) Loses() bool { return false }
 
 // endByToken first stores a mark, which every login that is stored later sees. If
 // the store is full, there is no room for the mark until the sessions have ended;

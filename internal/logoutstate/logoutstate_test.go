@@ -24,6 +24,19 @@ func TestANameHasASessionARandomPartAndATime(t *testing.T) {
 	assert.Len(t, names, 12, "whoever knows the session does not know the name")
 }
 
+// The session's part is random as well if no session is known.
+func TestEachCharacterOfANameIsRandom(t *testing.T) {
+	for known, from := range map[string]int{"": 0, strings.Repeat("s", SessionLength): SessionLength} {
+		for at := from; at < SessionLength+randomLength; at++ {
+			seen := map[byte]bool{}
+			for range 300 {
+				seen[New(known, time.Now())[at]] = true
+			}
+			assert.Greater(t, len(seen), 32, "character %d", at)
+		}
+	}
+}
+
 func TestWhatIsNoNameHasNoTime(t *testing.T) {
 	name := New("", time.Now())
 	for _, other := range []string{"", name[1:], name + "a", name[:Length-1] + "!"} {

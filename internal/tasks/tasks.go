@@ -84,8 +84,8 @@ func (g *Group) Last() context.Context {
 
 // Pause waits for d, or returns the error of a ctx that is done first. Where there is
 // nothing to wait for, it makes no timer: one that is due before anybody waits for it
-// is fired by whoever comes, and in a bubble of testing/synctest the race detector does
-// not bear two that do so at once (Go issue 78156).
+// is fired by whoever comes, and in a bubble of testing/synctest the race detector
+// crashes if two do so at once (Go issue 78156).
 func Pause(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()
