@@ -46,8 +46,9 @@ var (
 	// allow-popups and allow-popups-to-escape-sandbox.
 	ErrPopupBlocked = errors.New("browser: the popup is blocked: call from the handler of a click, or offer a link to the game's own page (target=_blank)")
 
-	// ErrPopupClosed: the user closed the window, or a page in it disconnected it
-	// with a Cross-Origin-Opener-Policy.
+	// ErrPopupClosed: the user closed the window, a page in it disconnected it with a
+	// Cross-Origin-Opener-Policy, or a later call uses it: for a login after a logout,
+	// or for the logout of a later session.
 	ErrPopupClosed = errors.New("browser: the popup was closed before it came back")
 
 	// ErrPopup: this page is the popup; the page that opened it continues. Do

@@ -38,8 +38,10 @@ type logins struct {
 func (p *Passport) LoginCallback(ctx context.Context) (*passport.Session, string, error) {
 	values := query()
 	answered := values.Has("code") || values.Has("error")
-	if answered && handOver() {
-		return nil, "", ErrPopup
+	if answered {
+		if err := handOver(ctx); err != nil {
+			return nil, "", err
+		}
 	}
 	if !values.Has("state") || !answered {
 		s, err := p.Session(ctx)

@@ -27,16 +27,20 @@ type Passport struct {
 	state    *states
 	callback string // the origin of LogoutRedirectURI
 	sameHost bool   // the auth domain's is that of the page
-	popup    string // the name of the window that LoginPopup and LogoutPopup open
+	popup    string // begins the names of the windows that LoginPopup and LogoutPopup open
 
 	logouts singleflight.Group
 	logins  logins
+
+	loginPopups  popupCalls[struct{}]
+	logoutPopups popupCalls[passport.Logout]
+
 	leaving atomic.Value // the name of the logout that this page is noting, a string
 	leftAt  atomic.Value // the time of its last one
 
 	// Work in progress continues after the call that started it, but not after Close.
 	life context.Context
-	end  context.CancelFunc
+	end  func()
 	work sync.WaitGroup
 }
 
@@ -47,9 +51,13 @@ type Passport struct {
 // the page's address.
 //
 // The error joins every problem of c, each with the name of its field, or says why
-// the browser has no storage for the page. It is ErrPopup in the window of
-// [Passport.LogoutPopup], which is about to close. On platforms other than js/wasm
-// it wraps errors.ErrUnsupported.
+// the browser has no storage for the page. On platforms other than js/wasm it wraps
+// errors.ErrUnsupported.
+//
+// On the return from a logout in the window of [Passport.LogoutPopup], New first waits,
+// for up to a second, for an answer of the page that opened it. If that page takes the
+// logout, the window closes and the error is ErrPopup. If it is gone or does not answer,
+// New continues as in any other window.
 func New(c Config) (*Passport, error) {
 	if window.Err() != nil {
 		return nil, noBrowser("New")
@@ -57,8 +65,10 @@ func New(c Config) (*Passport, error) {
 	if _, err := passport.New(c.engine(nil)); err != nil {
 		return nil, err
 	}
-	if isLogoutReturn(query(), c.Discover) && handOver() {
-		return nil, ErrPopup
+	if isLogoutReturn(query(), c.Discover) {
+		if err := handOver(context.Background()); err != nil {
+			return nil, err
+		}
 	}
 	c = c.withDefaults()
 	kept := &sessions{now: c.Now, tenant: envelope.NewTenant(authdomain.Issuer(c.Issuer, c.AuthDomain), c.ClientID)}
@@ -87,9 +97,10 @@ func New(c Config) (*Passport, error) {
 	}
 	p := &Passport{
 		c: c, engine: engine, sessions: kept, state: &states{store: store, now: c.Now},
-		popup: popupName + rand.Text(), // for no other page to find
+		popup: popupName + rand.Text(), // so that no other page finds it
 	}
-	p.life, p.end = context.WithCancel(context.Background())
+	life, end := context.WithCancelCause(context.Background())
+	p.life, p.end = life, func() { end(passport.ErrClosed) }
 	p.start()
 	return p, nil
 }
@@ -111,8 +122,8 @@ func (p *Passport) start() {
 }
 
 // Engine returns the underlying Passport of package passport, for methods that are no
-// different in a browser, such as Sessions and LogoutURL. It shares everything with p,
-// and closing either closes both.
+// different in a browser, such as Sessions and LogoutURL. It shares everything with p.
+// Close p, which closes both.
 func (p *Passport) Engine() *passport.Passport { return p.engine }
 
 // Session returns the session, whether the login was here or in another tab, now or

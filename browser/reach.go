@@ -32,7 +32,7 @@ func (p *Passport) reach(ctx context.Context) error {
 	// It may be reachable without letting scripts read the response.
 	if err := p.probe(ctx, "no-cors").Err(); err != nil {
 		if errors.Is(err, context.Canceled) {
-			return err
+			return context.Cause(ctx)
 		}
 		return ErrOffline
 	}

@@ -38,7 +38,7 @@ func Issuer(issuer, authDomain string) string {
 	if issuer != "" {
 		return issuer
 	}
-	origin, _ := Origin(cmp.Or(authDomain, Default)) // what is not valid, New refuses
+	origin, _ := Origin(cmp.Or(authDomain, Default)) // New refuses an invalid one
 	return origin + "/"
 }
 

@@ -13,12 +13,18 @@
   };
   if (parent !== window) parent.postMessage({ source: "oidc-client", url, keepOpen: false, passport }, url);
   else if (opener && name.startsWith("passport-popup-")) {
-    const alone = setTimeout(goOn, 1000);
-    addEventListener("message", (e) => {
-      if (e.source !== opener || !e.data?.taken) return;
+    const taken = (e) => {
+      if (!e.isTrusted || e.source !== opener || e.origin !== new URL(url).origin) return;
+      if (e.data?.source !== "passport-popup" || !e.data.taken) return;
       clearTimeout(alone);
       close();
-    });
+    };
+    const alone = setTimeout(() => {
+      removeEventListener("message", taken); // which is too late now
+      name = "";
+      goOn();
+    }, 1000);
+    addEventListener("message", taken);
     opener.postMessage({ source: "passport-popup", query: location.search }, url);
   } else goOn();
 })();

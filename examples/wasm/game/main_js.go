@@ -66,6 +66,9 @@ func (g *game) begin(ctx context.Context) error {
 	return g.welcome(ctx)
 }
 
+// retryPause is how long to wait when the browser's storage has failed.
+const retryPause = 5 * time.Second
+
 // follow shows what becomes of the session, also in another tab or in a popup that has
 // outlived the page which opened it.
 func (g *game) follow(ctx context.Context) {
@@ -76,7 +79,8 @@ func (g *game) follow(ctx context.Context) {
 		}
 		if err != nil {
 			fail(err)
-			return
+			time.Sleep(retryPause)
+			continue
 		}
 		<-s.Done(ctx)
 		if err := g.welcome(ctx); err != nil {

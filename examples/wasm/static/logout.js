@@ -7,12 +7,18 @@ const goOn = () => location.replace("/" + location.search);
 if (parent !== self) {
   parent.postMessage({ source: "oidc-client", url: location.origin + "/", keepOpen: false }, location.origin);
 } else if (opener && name.startsWith("passport-popup-")) {
-  const alone = setTimeout(goOn, 1000);
-  addEventListener("message", (e) => {
-    if (e.source !== opener || !e.data?.taken) return;
+  const taken = (e) => {
+    if (!e.isTrusted || e.source !== opener || e.origin !== location.origin) return;
+    if (e.data?.source !== "passport-popup" || !e.data.taken) return;
     clearTimeout(alone);
     close();
-  });
+  };
+  const alone = setTimeout(() => {
+    removeEventListener("message", taken); // which is too late now
+    name = "";
+    goOn();
+  }, 1000);
+  addEventListener("message", taken);
   opener.postMessage({ source: "passport-popup", query: location.search }, location.origin);
 } else {
   goOn();

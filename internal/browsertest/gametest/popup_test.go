@@ -3,10 +3,12 @@ package gametest
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/passport-go/passport/browser"
 	"github.com/passport-go/passport/internal/browsertest"
 	"github.com/passport-go/passport/passporttest"
 )
@@ -80,18 +82,75 @@ func TestPopupLogoutWhosePageIsLoadedAgainIsFinished(t *testing.T) {
 func TestPopupOfADoubleClickIsOneWindow(t *testing.T) {
 	s := newSite(t, "auth.localhost")
 	g := s.open(browsertest.Open(t, browsertest.Blocked))
-	s.popup(g.Tab, func() { g.Gesture(`window.logins = [game.loginPopup()]`) })
+	popup := s.popup(g.Tab, func() { g.Gesture(`window.logins = [game.loginPopup()]`) })
 	g.Gesture(`logins.push(game.loginPopup())`)
+	// The window is closed for longer than the page waits for a message from it.
+	s.auth.Inject(passporttest.Fault{Path: "/oauth/token", Times: 1, Delay: 3 * time.Second})
+	popup.goOn()
 	subject := passporttest.DefaultUser().Subject
 	assert.Equal(t, []string{subject, subject}, browsertest.Eval[[]string](g.Tab, `Promise.all(logins)`))
 	require.Len(t, s.auth.RefreshTokens(), 1)
 
-	s.auth.Inject(passporttest.Fault{Path: "/v2/logout", Times: 1, Status: http.StatusTeapot})
-	g.Gesture(`window.logouts = [game.logoutPopup()]`)
-	s.awaits("/v2/logout", 1)
+	popup = s.logoutPopup(g)
 	g.Gesture(`logouts.push(game.logoutPopup())`)
+	popup.goOn()
 	for _, got := range browsertest.Eval[[]account](g.Tab, `Promise.all(logouts)`) {
 		assert.Equal(t, "done", got.Passport)
 		assert.Empty(t, got.Error)
 	}
+	assert.Len(t, s.auth.Requests("/v2/logout"), 2, "of one logout: the page that said no, and the next")
+}
+
+// logoutPopup is the window of a logout, which stands at the auth domain until it goes on.
+func (s *site) logoutPopup(g game) game {
+	s.t.Helper()
+	s.auth.Inject(passporttest.Fault{Path: "/v2/logout", Times: 1, Status: http.StatusTeapot})
+	n := len(s.auth.Requests("/v2/logout"))
+	g.Run(`window.logouts = []`)
+	popup := g.Popup(func() { g.Gesture(`logouts.push(game.logoutPopup())`) })
+	s.awaits("/v2/logout", n+1)
+	return game{popup, s}
+}
+
+func TestPopupThatTheUserHasClosedIsOpenedAgainByTheNextClick(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	g := s.open(browsertest.Open(t, browsertest.Blocked))
+	g.Run(`const open = window.open; window.open = (...args) => window.opened = open.apply(window, args)`)
+	s.popup(g.Tab, func() { g.Gesture(`void game.loginPopup().catch(() => {})`) })
+	g.Run(`opened.close()`)
+	g.Gesture(`window.second = game.loginPopup()`)
+	assert.Equal(t, passporttest.DefaultUser().Subject, browsertest.Eval[string](g.Tab, `second`))
+}
+
+func TestPopupLogoutOfALaterSessionIsALogoutOfItsOwn(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
+	s.logoutPopup(g)
+	g.Gesture(`window.login = game.loginPopup()`)
+	require.Equal(t, passporttest.DefaultUser().Subject, browsertest.Eval[string](g.Tab, `login`))
+	g.Gesture(`logouts.push(game.logoutPopup())`)
+	got := browsertest.Eval[[]account](g.Tab, `Promise.all(logouts)`)
+	assert.Equal(t, "unconfirmed", got[0].Passport)
+	assert.Equal(t, browser.ErrPopupClosed.Error(), got[0].Error)
+	assert.Equal(t, "done", got[1].Passport)
+	assert.Empty(t, got[1].Error)
+	assert.Equal(t, nobody, g.who())
+	s.revoked()
+}
+
+// The last logout that is noted is then the one before.
+func TestPopupLogoutThatIsClosedAndCannotBeNotedIsUnconfirmed(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
+	s.logoutPopup(g).goOn()
+	require.Equal(t, "done", browsertest.Eval[[]account](g.Tab, `Promise.all(logouts)`)[0].Passport)
+	g.signIn()
+	g.Run(`const open = window.open; window.open = (...args) => window.opened = open.apply(window, args);
+		for (const [prototype, method] of [[Storage.prototype, "setItem"], [IDBObjectStore.prototype, "put"], [IDBObjectStore.prototype, "add"]])
+			prototype[method] = () => { throw new DOMException("full", "QuotaExceededError") }`)
+	s.logoutPopup(g)
+	g.Run(`opened.close()`)
+	got := browsertest.Eval[[]account](g.Tab, `Promise.all(logouts)`)[0]
+	assert.Equal(t, "unconfirmed", got.Passport)
+	assert.Contains(t, got.Error, browser.ErrPopupClosed.Error())
 }
