@@ -24,7 +24,8 @@ type logins struct {
 // and removes code and state from the address. It returns the session and
 // LoginOptions.ReturnTo, a path of the site. In the window of [Passport.LoginPopup]
 // it passes the login to the page that opened it, closes the window and returns
-// ErrPopup, unless that page is gone or does not answer within a second.
+// ErrPopup, unless that page is gone or does not answer within a second. It does
+// neither if ctx is done first.
 //
 // It may be called more than once, for example by components that mount twice: a
 // login continues when ctx is done, and the next call returns it. Reloading the

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/internal/browsertest"
 	"github.com/passport-go/passport/passporttest"
 )
@@ -63,6 +64,13 @@ func TestSiteDataThatIsBlockedInTheMiddleOfALogoutKeepsNobodySignedIn(t *testing
 	assert.True(t, g.unfinished())
 	s.revoked()
 	assert.Empty(t, browsertest.Eval[[]string](g.Tab, `Object.keys(localStorage)`), "nothing is left behind")
+}
+
+func TestAwaitSessionAfterCloseIsAnError(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
+	message := browsertest.Eval[string](g.Tab, `game.close().then(() => game.awaitSession()).then(() => "signed in", e => e.message)`)
+	assert.Equal(t, passport.ErrClosed.Error(), message)
 }
 
 // Such a page looks again when something has changed, and not all the time. It is not the

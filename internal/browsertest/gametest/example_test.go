@@ -63,6 +63,20 @@ func TestExampleSignsInAndOutInBothModes(t *testing.T) {
 	tab.Wait(`!document.querySelector("#unfinished").checkVisibility()`)
 }
 
+// An answer that comes when the game is being loaded is too late to close the window.
+func TestExampleInAPopupThatNobodyAnswersIsPlayedThere(t *testing.T) {
+	home := startExample(t)
+	tab := browsertest.Chromium.Open(t).Tab()
+	tab.Go(home)
+	tab.Wait(`document.querySelector("[data-show=out]").checkVisibility()`)
+	popup := tab.Popup(func() { tab.Gesture(`void (window.popup = open("/redirect?code=1&state=2", "passport-popup-test"))`) })
+	tab.Wait(`!popup.name.startsWith("passport-popup-")`)
+	tab.Run(`popup.postMessage({source: "passport-popup", taken: true}, location.origin)`)
+	popup.Wait(`document.querySelector("[data-show=out]")?.checkVisibility()`)
+	assert.Contains(t, browsertest.Eval[string](popup, `document.body.textContent`), "close it, and sign in again in the game")
+	assert.Empty(t, browsertest.Eval[string](popup, `name`))
+}
+
 // startExample runs the program on a free port, and returns its address.
 func startExample(t *testing.T) string {
 	t.Helper()

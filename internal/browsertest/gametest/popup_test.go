@@ -1,6 +1,7 @@
 package gametest
 
 import (
+	"context"
 	"net/http"
 	"testing"
 	"time"
@@ -49,6 +50,7 @@ func TestPopupWhoseOpenerIsGoneFinishesTheLoginItself(t *testing.T) {
 			popup.goOn()
 			popup.Wait(`window.outcome`)
 			assert.Equal(t, "signed in", browsertest.Eval[string](popup.Tab, `outcome`), "it is a page of the game now")
+			assert.Empty(t, browsertest.Eval[string](popup.Tab, `name`), "and no later page in it waits for an answer")
 			assert.Equal(t, passporttest.DefaultUser().Subject, browsertest.Eval[string](other.Tab, `came`))
 		})
 	}
@@ -77,6 +79,17 @@ func TestPopupLogoutWhosePageIsLoadedAgainIsFinished(t *testing.T) {
 	popup.goOn()
 	popup.Wait(`location.pathname === "/" && window.game`)
 	assert.False(t, g.unfinished())
+}
+
+func TestPopupWhoseCallbackIsCancelledStaysAPopup(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	g := s.open(browsertest.Open(t, browsertest.Blocked))
+	popup := g.Popup(func() { g.Gesture(`void open("/")`) })
+	popup.Wait(`window.game`)
+	popup.Run(`name = "passport-popup-test"; history.replaceState(null, "", "?code=1&state=2")`)
+	message := browsertest.Eval[string](popup, `game.cancelledCallback().then(() => "", e => e.message)`)
+	assert.Equal(t, context.Canceled.Error(), message)
+	assert.Equal(t, "passport-popup-test", browsertest.Eval[string](popup, `name`))
 }
 
 func TestPopupOfADoubleClickIsOneWindow(t *testing.T) {
