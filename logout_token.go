@@ -3,7 +3,6 @@ package passport
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/passport-go/passport/internal/circuit"
 	"github.com/passport-go/passport/internal/marks"
@@ -18,9 +17,11 @@ import (
 // the token arrived and finishes after it is logged out too.
 //
 // An invalid token, or one that was already used on any instance, is an error and
-// ends nothing. ErrKeysUnavailable: it cannot be verified right now. Refresh tokens
-// are revoked only with Config.RevokeOnProviderLogout. If the Store is full, sessions
-// are still ended; what could not be stored about the token is logged.
+// ends nothing. A token is used once it has taken effect: after an error that wraps
+// ErrStoreUnavailable, or a crash, it may be sent again. ErrKeysUnavailable: it cannot be
+// verified right now. Refresh tokens are revoked only with Config.RevokeOnProviderLogout.
+// If the Store is full, sessions are still ended; what could not be stored about the
+// token is logged.
 func (p *Passport) EndByLogoutToken(ctx context.Context, token string) (Logout, error) {
 	ctx, span := p.within(ctx, OperationProviderLogout)
 	l, err := p.endByLogoutToken(ctx, token)
@@ -28,6 +29,9 @@ func (p *Passport) EndByLogoutToken(ctx context.Context, token string) (Logout, 
 	return l, err
 }
 
+// endByLogoutToken notes that the token was used only after it has taken effect: until
+// then it may be sent again, wherever this attempt ended, and to any instance. Taking
+// effect twice is the same as once.
 func (p *Passport) endByLogoutToken(ctx context.Context, token string) (Logout, error) {
 	p.revoker.Begin()
 	t, err := p.provider.VerifyLogoutToken(ctx, token)
@@ -38,66 +42,25 @@ func (p *Passport) endByLogoutToken(ctx context.Context, token string) (Logout, 
 	defer cancel()
 	used := p.records.New(storage.KindLogoutToken, t.ID)
 	used.Expiry = p.c.Now().Add(2*provider.LogoutTokenWindow + provider.LogoutTokenLife)
-	used = p.records.Seal(used, nil)
-	_, err = p.records.Save(work, used)
-	full := errors.Is(err, storage.ErrFull) // the sessions are still ended
-	switch {
-	case errors.Is(err, storage.ErrConflict) && p.retries.Waits(unusedKey(used)):
-		return Logout{}, storeError(errors.New("passport: an attempt with the same logout token failed, and the note of it is yet to be removed"))
-	case errors.Is(err, storage.ErrConflict):
-		return Logout{}, errors.New("passport: the logout token was used before")
-	case err != nil && !full:
-		return Logout{}, errors.Join(storeError(err), p.unuse(ctx, used, err))
+	switch _, err := p.records.Load(work, used.ID); {
+	case err == nil:
+		return Logout{}, errUsedBefore
+	case !errors.Is(err, storage.ErrNotFound):
+		return Logout{}, storeError(err)
 	}
 	l, err := p.endByToken(work, t)
-	if err != nil && !full && !notSafe(err) {
-		return l, errors.Join(err, p.unuse(ctx, used, nil))
+	if err != nil && !notSafe(err) {
+		return l, err
 	}
-	if err == nil && full {
-		_, err := p.records.Save(work, used) // there may be room now
-		p.complainOfFull(err)
+	_, noted := p.records.Put(work, used, nil)
+	if errors.Is(noted, storage.ErrConflict) { // somebody sent it twice at once
+		return Logout{}, errUsedBefore
 	}
+	p.complainUnnoted(noted)
 	return l, err
 }
 
-// unuse removes the note that a logout token was used, whose Save returned saved, so
-// that the provider may send the token again. If that fails, it is tried again.
-func (p *Passport) unuse(ctx context.Context, used storage.Record, saved error) error {
-	err := p.records.Undo(ctx, used, saved)
-	if err != nil {
-		p.retries.Add(unusedKey(used), &unusedToken{p, []storage.Record{used}})
-	}
-	return err
-}
-
-func unusedKey(used storage.Record) string { return "unused " + used.ID }
-
-// mostUnused bounds the attempts with one logout token whose notes are removed.
-const mostUnused = 8
-
-// unusedToken is a logout token of which the notes of attempts without effect may be in
-// the store.
-type unusedToken struct {
-	p     *Passport
-	notes []storage.Record
-}
-
-func (u *unusedToken) Do(ctx context.Context) (err error) {
-	for _, note := range u.notes {
-		err = errors.Join(err, u.p.records.Undo(ctx, note, nil))
-	}
-	return err
-}
-
-func (u *unusedToken) After(older retry.Job) retry.Job {
-	before, _ := older.(*unusedToken)
-	if before == nil || len(before.notes) >= mostUnused {
-		return older
-	}
-	return &unusedToken{u.p, append(slices.Clone(before.notes), u.notes...)}
-}
-
-func (u *unusedToken) Loses() bool { return false }
+var errUsedBefore = errors.New("passport: the logout token was used before")
 
 // endByToken first stores a mark, which every login that is stored later sees. If
 // the store is full, there is no room for the mark until the sessions have ended;
@@ -128,7 +91,7 @@ func (p *Passport) endByToken(ctx context.Context, t provider.LogoutToken) (Logo
 	}
 	p.emit(Event{Name: EventProviderLogout, Subject: t.Subject, SID: t.SID, Context: ctx})
 	if full {
-		p.complainOfFull(p.overtaken.Mark(ctx, ownerOf(t), t.IssuedAt))
+		p.complainUnnoted(p.overtaken.Mark(ctx, ownerOf(t), t.IssuedAt))
 		ended, revocation, err := p.endMatching(ctx, meant)
 		if err != nil && !notSafe(err) {
 			return l, storeError(err)
@@ -142,7 +105,7 @@ func (p *Passport) endByToken(ctx context.Context, t provider.LogoutToken) (Logo
 		return l, unsafe
 	}
 	if err := p.confirm(ctx, t.SID); errors.Is(err, storage.ErrFull) {
-		p.complainOfFull(err)
+		p.complainUnnoted(err)
 	} else if err != nil {
 		return l, storeError(err)
 	}
@@ -174,10 +137,10 @@ func (m *unsafeMark) After(retry.Job) retry.Job { return m }
 
 func (m *unsafeMark) Loses() bool { return false }
 
-// complainOfFull logs the effect of a full store: an overtaken login may complete,
-// the token may be used again while it is fresh, or a browser is asked for
-// credentials once more.
-func (p *Passport) complainOfFull(err error) {
+// complainUnnoted logs the effect of a store that is full, or fails once the sessions
+// have ended: an overtaken login may complete, the token may be used again while it is
+// fresh, or a browser is asked for credentials once more.
+func (p *Passport) complainUnnoted(err error) {
 	if err != nil {
 		p.c.Logger.Error("passport: a logout token took effect, but could not be noted", "error", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -260,34 +261,92 @@ func TestALogoutThatFailedMayBeSentAgain(t *testing.T) {
 	assert.Contains(t, s.tell(token).Body, `"error":"invalid_request"`, "it was used")
 }
 
-// The note of an attempt stays for a while, because the store has gone down since.
-func TestALogoutThatFailedMidwayMayBeSentAgain(t *testing.T) {
+// The process is killed, at any call to the store.
+func TestALogoutTokenWhoseInstanceStopsMidwayMayBeSentToAnother(t *testing.T) {
+	calls := func(s *site, store *faultyStore, token string, stopAt int) (made int, completed bool) {
+		store.hook(func(string, string) {
+			if made++; made == stopAt {
+				runtime.Goexit()
+			}
+		})
+		defer store.hook(nil)
+		var attempt sync.WaitGroup
+		attempt.Go(func() {
+			_, err := s.p.EndByLogoutToken(t.Context(), token)
+			completed = assert.NoError(t, err)
+		})
+		attempt.Wait()
+		return made, completed
+	}
+	for stopAt, completed := 1, false; !completed; stopAt++ {
+		require.Less(t, stopAt, 50)
+		store := &faultyStore{Store: memory.New(memory.Options{})}
+		s := provided(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = store, someKey() })
+		c := s.config()
+		c.Store, c.EncryptionKeys = store.Store, someKey()
+		other := newPassport(t, c)
+		b := s.signedIn()
+		token := s.auth.SignLogoutToken(passporttest.LogoutToken{Subject: alice, SID: b.sid()})
+		var made int
+		if made, completed = calls(s, store, token, stopAt); completed {
+			assert.Greater(t, made, 3)
+			break
+		}
+		_, err := other.EndByLogoutToken(t.Context(), token)
+		require.NoError(t, err, stopAt)
+		assert.Equal(t, "nobody", b.get("/").body, stopAt)
+		_, err = other.EndByLogoutToken(t.Context(), token)
+		assert.ErrorContains(t, err, "used before", stopAt)
+	}
+}
+
+// It is the store that fails, so nothing depends on who has the token sent again.
+func TestALogoutThatFailedMidwayMayBeSentToAnother(t *testing.T) {
 	faulty := &faultyStore{Store: memory.New(memory.Options{})}
 	s := provided(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = faulty, someKey() })
+	c := s.config()
+	c.Store, c.EncryptionKeys = faulty.Store, someKey()
+	other := newPassport(t, c)
 	b := s.signedIn()
 	token := s.auth.SignLogoutToken(passporttest.LogoutToken{Subject: alice})
-	faulty.fail("DeleteMatching", "DeleteAndEnqueue", "Load", "Delete")
-	for range 2 {
-		assert.Contains(t, s.tell(token).Body, `"error":"temporarily_unavailable"`)
-	}
-	faulty.fail()
-	require.Eventually(t, func() bool { return s.tell(token).Status == http.StatusOK }, 20*time.Second, 50*time.Millisecond)
+	faulty.fail("DeleteMatching", "DeleteAndEnqueue", "Delete")
+	assert.Contains(t, s.tell(token).Body, `"error":"temporarily_unavailable"`)
+	_, err := other.EndByLogoutToken(t.Context(), token)
+	require.NoError(t, err)
 	assert.Equal(t, "nobody", b.get("/").body)
+	faulty.fail()
 	assert.Contains(t, s.tell(token).Body, `"error":"invalid_request"`, "it was used")
 }
 
-func TestALogoutTokenWhoseUseMayOrMayNotBeNotedMayBeSentAgain(t *testing.T) {
-	lossy := &lostAnswer{Store: memory.New(memory.Options{})}
-	s := provided(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = lossy, someKey() })
-	b := s.signedIn()
-	token := s.auth.SignLogoutToken(passporttest.LogoutToken{Subject: alice})
-	meanwhile := func() { assert.Equal(t, http.StatusBadRequest, s.tell(token).Status, "it is being used") }
-	lossy.meanwhile.Store(&meanwhile)
-	assert.Equal(t, http.StatusBadRequest, s.tell(token).Status)
-	assert.NotEqual(t, "nobody", b.get("/").body)
-	assert.Equal(t, http.StatusOK, s.tell(token).Status)
-	assert.Equal(t, "nobody", b.get("/").body)
-	assert.Equal(t, http.StatusBadRequest, s.tell(token).Status, "it was used")
+// failsToNote is a store that does not say whether it has noted the use of a logout token.
+type failsToNote struct {
+	*memory.Store
+	notes bool
+}
+
+func (f failsToNote) Save(ctx context.Context, r storage.Record) (storage.Record, error) {
+	if r.Kind != storage.KindLogoutToken {
+		return f.Store.Save(ctx, r)
+	}
+	if f.notes {
+		_, _ = f.Store.Save(ctx, r)
+	}
+	return storage.Record{}, errStoreDown
+}
+
+// The user is signed out either way, and the provider is told so.
+func TestALogoutTokenWhoseUseMayOrMayNotBeNotedHasTakenEffect(t *testing.T) {
+	for _, notes := range []bool{false, true} {
+		s := provided(t, func(c *passport.Config) {
+			c.Store, c.EncryptionKeys = failsToNote{memory.New(memory.Options{}), notes}, someKey()
+		})
+		b := s.signedIn()
+		token := s.auth.SignLogoutToken(passporttest.LogoutToken{Subject: alice})
+		assert.Equal(t, http.StatusOK, s.tell(token).Status)
+		assert.Equal(t, "nobody", b.get("/").body)
+		assert.Contains(t, s.log.String(), "could not be noted")
+		assert.Equal(t, map[bool]int{false: http.StatusOK, true: http.StatusBadRequest}[notes], s.tell(token).Status)
+	}
 }
 
 func TestALogoutTokenThatTookEffectElsewhereStaysUsed(t *testing.T) {

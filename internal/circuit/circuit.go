@@ -78,7 +78,8 @@ type insistKey struct{}
 // circuit is open, by no more than MaxInFlight at once.
 func Insist(ctx context.Context) context.Context { return context.WithValue(ctx, insistKey{}, true) }
 
-func insists(ctx context.Context) bool { return ctx.Value(insistKey{}) != nil }
+// Insists reports whether ctx is one of [Insist].
+func Insists(ctx context.Context) bool { return ctx.Value(insistKey{}) != nil }
 
 // Unasked reports whether the circuit was open, or full, so that the store was not
 // asked.
@@ -115,7 +116,7 @@ func (c *Circuit) enter(ctx context.Context, now time.Time) error {
 	if c.inFlight >= MaxInFlight {
 		return ErrBusy
 	}
-	if c.open && !insists(ctx) {
+	if c.open && !Insists(ctx) {
 		if now.Before(c.probe) {
 			return ErrOpen
 		}

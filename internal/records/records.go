@@ -121,9 +121,9 @@ func (r *Records) within(ctx context.Context) (context.Context, context.CancelFu
 }
 
 // BoundRequest returns the context of a look-up that a request waits for. What no
-// request waits for has more time.
+// request waits for, and what is not asked for again, has more time.
 func (r *Records) BoundRequest(ctx context.Context) (context.Context, context.CancelFunc) {
-	if r.inProcess || circuit.GoesAround(ctx) {
+	if r.inProcess || circuit.GoesAround(ctx) || circuit.Insists(ctx) {
 		return r.within(ctx)
 	}
 	return context.WithTimeout(ctx, RequestTimeout)
