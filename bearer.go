@@ -53,8 +53,9 @@ type Bearer struct {
 // HasScope reports whether the token has a scope. An ID token has none.
 func (b Bearer) HasScope(scope string) bool { return slices.Contains(b.Scopes, scope) }
 
-// Claims decodes the claims into a struct, as encoding/json does but with exact names.
-// A claim whose type does not fit is left out.
+// Claims decodes the claims into v, a pointer to a map or to a struct with json tags.
+// Names are case-sensitive. A claim whose type does not match its field is left out. The
+// error of a Bearer that was not verified is ErrNoBearer.
 func (b Bearer) Claims(v any) error {
 	if b.payload == nil {
 		return ErrNoBearer

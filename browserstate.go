@@ -15,9 +15,11 @@ import (
 // the browser sent, and return the state that it has to keep.
 //
 // The handlers of this package keep it in cookies, which [Passport.BrowserState]
-// reads and [Passport.SetBrowserState] writes. A program without net/http keeps it
-// where only that browser can reach it: in its own cookies, or in the user's files.
-// The zero value is a new browser.
+// reads and [Passport.SetBrowserState] writes. A program without net/http can use both
+// as well, with a request and a response that have nothing but headers: see
+// docs/signing-in.md. A program for one user may keep the fields in the user's files.
+// They are Secrets, which encoding/json replaces by a placeholder: store what
+// [Secret.Reveal] returns. The zero value is a new browser.
 type BrowserState struct {
 	// Session is the secret id of the session. Empty: the user is not signed in.
 	Session Secret

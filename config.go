@@ -124,7 +124,8 @@ type Config struct {
 	// LogoutMode is LogoutRedirect or LogoutSilent. Default: LogoutRedirect.
 	LogoutMode LogoutMode `json:"logout_mode" yaml:"logout_mode"`
 
-	// Audience is the API that access tokens are for. Default: platform_api.
+	// Audience is the API that access tokens are for. Default: platform_api; none with
+	// Discover.
 	Audience string `json:"audience" yaml:"audience"`
 
 	// Scopes default to openid, profile, email, offline_access and transact. With
@@ -136,14 +137,14 @@ type Config struct {
 	Scopes []string `json:"scopes" yaml:"scopes"`
 
 	// AuthDomain is the origin of the auth domain, such as
-	// https://auth.example.com, for tests and other tenants. Default:
+	// https://auth.example.com, for tests and for Auth0 tenants of your own. Default:
 	// https://auth.immutable.com.
 	AuthDomain string `json:"auth_domain" yaml:"auth_domain"`
 
-	// Issuer is the iss of its ID tokens. For a provider of many tenants it may
-	// contain {tenantid}, as the discovery documents of Microsoft Entra do: it
-	// stands for each token's own tid. Default: AuthDomain and a slash, as on
-	// Auth0.
+	// Issuer is the issuer (iss) of the provider's tokens. For a provider of many
+	// tenants it may contain {tenantid}, as the discovery documents of Microsoft Entra
+	// do: it stands for each token's own tid. Default: AuthDomain and a slash, as on
+	// Auth0; required with Discover.
 	Issuer string `json:"issuer" yaml:"issuer"`
 
 	// Discover supports any OpenID provider as the Issuer, not only Auth0: the
@@ -166,7 +167,7 @@ type Config struct {
 	InsecureProviderHTTP bool `json:"insecure_provider_http" yaml:"insecure_provider_http"`
 
 	// PushedRequests sends each login's request to a discovered provider before the
-	// browser goes there (RFC 9126), for a client that is registered so that it must
+	// browser goes there (RFC 9126), for a client whose registration requires that
 	// (§6). Default: only if the provider's metadata requires it of all clients (§5).
 	PushedRequests bool `json:"pushed_requests" yaml:"pushed_requests"`
 
@@ -184,9 +185,9 @@ type Config struct {
 	// token alone.
 	UserInfo bool `json:"user_info" yaml:"user_info"`
 
-	// ClockLeeway is by how much the provider's clock may differ from ours when
-	// the exp and nbf of an ID token are checked. Default: 1 minute. Negative:
-	// none. At most 10 minutes.
+	// ClockLeeway is by how much the provider's clock may differ from this machine's
+	// when the exp and nbf of a token are checked. Default: 1 minute. Negative: none.
+	// At most 10 minutes.
 	ClockLeeway time.Duration `json:"clock_leeway" yaml:"clock_leeway"`
 
 	// APIDomain is the origin of Immutable's API, the only one that
@@ -203,10 +204,10 @@ type Config struct {
 	// front to replace the old one. If instances restart one by one, append it at
 	// the end first: an instance without the key treats sessions sealed by the
 	// others as absent. Drop the old key after SessionLifetime and the longest
-	// LoginOptions.Remember, but not before 30 days, because of pending revocations. A key is good for 2^32 records: if
-	// sessions are written more than a thousand times a second, replace it monthly.
-	// Required for every Store except memory.Store, for which the default is a
-	// random key.
+	// LoginOptions.Remember, but not before 30 days, because of pending revocations. A
+	// key is good for 2^32 records: if sessions are written more than a thousand times
+	// a second, replace it monthly. Required for every Store except memory.Store, for
+	// which the default is a random key.
 	EncryptionKeys [][]byte `json:"encryption_keys" yaml:"encryption_keys" file:"encryption_keys_file"`
 
 	// SessionLifetime is how long a session lives after the login, even if it is
@@ -219,7 +220,7 @@ type Config struct {
 	// SessionLifetime alone.
 	IdleTimeout time.Duration `json:"idle_timeout" yaml:"idle_timeout"`
 
-	// EndsWithBrowser is LoginOptions.EndsWithBrowser for all logins that have no
+	// EndsWithBrowser sets LoginOptions.EndsWithBrowser for every login without
 	// LoginOptions.Remember, for programs that remember only users who ask for it.
 	// Default: the cookie lasts for SessionLifetime.
 	EndsWithBrowser bool `json:"ends_with_browser" yaml:"ends_with_browser"`
@@ -227,7 +228,7 @@ type Config struct {
 	// CountsAsUse reports whether a request counts as use of its session. Return
 	// false for those that a page makes by itself, such as polling, which would keep
 	// the session of an absent user alive. It is called only for requests with a
-	// session, from many goroutines at once. Default: all do.
+	// session, from many goroutines at once. Default: every request counts.
 	CountsAsUse RequestFilter `json:"-" yaml:"-"`
 
 	// MaxSessionsPerUser is how many sessions one user may have. A login beyond it
@@ -271,8 +272,8 @@ type Config struct {
 	// Logout does.
 	RevokeOnProviderLogout bool `json:"revoke_on_provider_logout" yaml:"revoke_on_provider_logout"`
 
-	// RevocationWait bounds how long EndSession waits for the auth domain to
-	// confirm that the refresh token is revoked. After that the outcome is
+	// RevocationWait bounds how long EndSession and EndSessions wait for the auth domain
+	// to confirm that the refresh tokens are revoked. After that the outcome is
 	// OutcomePending, and the revocation continues in the background. The handler
 	// Logout never waits. Default: 1 s. Negative: do not wait.
 	RevocationWait time.Duration `json:"revocation_wait" yaml:"revocation_wait"`
@@ -282,8 +283,9 @@ type Config struct {
 	// Auth0's /v2/logout. Default: false.
 	Federated bool `json:"federated" yaml:"federated"`
 
-	// OmitIDTokenHint omits the ID token from the logout request to a discovered
-	// provider, which may then ask the user, or end nothing. Default: it is sent.
+	// OmitIDTokenHint omits the ID token (id_token_hint) from the logout request to a
+	// discovered provider, which may then ask the user, or end nothing. The client_id
+	// and, if it is known, the sid (logout_hint) are still sent. Default: it is sent.
 	OmitIDTokenHint bool `json:"omit_id_token_hint" yaml:"omit_id_token_hint"`
 
 	// UILocales are the user's languages for the provider's pages, in order of
@@ -292,20 +294,21 @@ type Config struct {
 	UILocales string `json:"ui_locales" yaml:"ui_locales"`
 
 	// BaseURL is the public URL that the program is served below, such as
-	// https://example.com/shop, if it does not have its host to itself. The path is
-	// a prefix of the other paths: each may be written with it or without it, and
-	// requests may arrive with it or without it, behind [http.StripPrefix] or a
-	// proxy that takes it off. return_to and ReturnTo are paths that browsers see,
-	// and have it. The origin is RedirectURI's, which is below BaseURL.
+	// https://example.com/shop, if it does not have its host to itself. Its path is a
+	// prefix of the paths in this Config, which may be written with it or without it.
+	// Requests may arrive with the prefix, or without it behind [http.StripPrefix] or a
+	// proxy that strips it. return_to and ReturnTo are paths as browsers see them, with
+	// the prefix. RedirectURI must have the same origin and be below BaseURL.
 	//
-	// The cookies belong to the host all the same, for __Host- does not go with a
-	// path: give programs that share a host a CookieName each.
+	// Cookies belong to the whole host even so, because a __Host- cookie cannot have a
+	// path: give each program on a host its own CookieName.
 	//
 	// Default: the root of RedirectURI's origin.
 	BaseURL string `json:"base_url" yaml:"base_url"`
 
-	// HomePath is where logins and logouts end that do not say where, and where the
-	// error pages lead. Default: the path of BaseURL with a slash at the end.
+	// HomePath is where a user goes after a login or logout without a return_to, and
+	// where the error pages link to. Default: the path of BaseURL with a slash at the
+	// end.
 	HomePath string `json:"home_path" yaml:"home_path"`
 
 	// LoginPath and LogoutPath are where the app serves Login and Logout.
@@ -318,13 +321,14 @@ type Config struct {
 	// TrustedOrigins are the origins of other pages that may use Logout and
 	// [Passport.SessionInfo] with their users' cookies and read the answer (CORS), such
 	// as https://app.example.com if the program is at api.example.com. They have to be
-	// of the same site, for browsers send the cookies nowhere else. No wildcards;
-	// everything else stays refused to them. Default: none.
+	// of the same site, because browsers do not send the cookies from other sites. There
+	// are no wildcards, and other handlers do not accept these origins. Default: none.
 	TrustedOrigins []string `json:"trusted_origins" yaml:"trusted_origins"`
 
 	// LogoutByGET makes Logout also accept GET requests, if the browser says that
-	// they are navigations from the same origin or by its user. Other GET requests,
-	// and all prefetches, are still refused. Default: POST only.
+	// they are navigations from a page of the same origin, or started by the user, such
+	// as from a bookmark. Other GET requests, and all prefetches, are still refused.
+	// Default: POST only.
 	LogoutByGET bool `json:"logout_by_get" yaml:"logout_by_get"`
 
 	// CookieName is the session cookie's name, before the prefix. Programs that
@@ -343,8 +347,8 @@ type Config struct {
 	// many goroutines at once and must not block. Default: none.
 	OnEvent func(Event) `json:"-" yaml:"-"`
 
-	// Trace is called when an operation begins, in the context of its caller, and the
-	// [Span] that it returns when it ends: for traces, or measurements of your own.
+	// Trace is called when an operation begins, with the context of its caller, and
+	// returns a [Span] that is told of the end: for traces, or measurements of your own.
 	// Package otel has one for OpenTelemetry. It is called from many goroutines at once
 	// and must not block. Default: nothing is traced.
 	Trace func(ctx context.Context, o Operation) Span `json:"-" yaml:"-"`

@@ -33,8 +33,8 @@
 //	mux.HandleFunc("POST /logout", p.Logout)
 //	mux.Handle("GET /silent-logout", p.LogoutSilentCallback("http://localhost:3000"))
 //	mux.Handle("GET /passport.js", p.Script())
-//	mux.HandleFunc("GET /", home) // passport.SessionFrom(r.Context())
-//	http.ListenAndServe("localhost:3000", p.Handler(mux))
+//	mux.HandleFunc("GET /{$}", home) // passport.SessionFrom(r.Context())
+//	log.Fatal(http.ListenAndServe("localhost:3000", p.Handler(mux)))
 //
 // In a handler, [SessionFrom] returns the user's [Session], or nil. Its tokens are
 // decrypted, and refreshed, when they are needed; [Session.Client] calls
@@ -58,6 +58,13 @@
 //	Logout                 [Passport.EndBrowserSession]
 //	LogoutSilentCallback   [Passport.CheckLogoutReturn], [Passport.UnfinishedLogout]
 //	BackChannelLogout      [Passport.EndByLogoutToken]
+//	RequireBearer          [Passport.VerifyAuthorization], [Passport.VerifyBearer]
+//	BearerLogout           [Passport.EndBearer]
+//	Readiness              [Passport.CheckHealth]
+//
+// The handlers also refuse requests that other sites make. The methods cannot see where
+// a request comes from: a program that calls [Passport.EndBrowserSession] accepts only a
+// POST from its own pages, as http.CrossOriginProtection does.
 //
 // Your own net/http handlers, such as a login callback that creates your user, can
 // read and write the same cookies with [Passport.BrowserState] and
@@ -97,6 +104,13 @@
 // through [Passport.BackChannelLogout] or [Passport.FrontChannelLogout]. Long-lived
 // requests, such as server-sent events, should watch [Session.Done].
 //
+// # APIs
+//
+// Pages with the JavaScript SDK keep their tokens and send them to an API as bearer
+// tokens. With Config.BearerTokens, [Passport.RequireBearer] accepts such a token until
+// it expires or its user signs out. A program that only verifies tokens needs no
+// RedirectURI. See docs/apis.md.
+//
 // # Stores
 //
 // The default store is in memory: it is bounded, and empty after a restart. The
@@ -109,6 +123,11 @@
 // # Tests
 //
 // Package passporttest is a stand-in for the auth domain.
+//
+// # Guides
+//
+// The folder docs of the repository has a page for each task, from signing in to
+// deploying, and docs/troubleshooting.md explains each error and event.
 package passport
 
 import _ "github.com/passport-go/passport/storage" // for the links above

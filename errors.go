@@ -32,15 +32,17 @@ var (
 	// logout at the URL of [Passport.UnfinishedLogout], and then sign in.
 	ErrNotReauthenticated = errors.New("passport: the provider has not asked for credentials since the last logout, which is unfinished")
 
-	// ErrNotRecent reports a login with LoginOptions.MaxAge at which the provider has
-	// not made the user prove who they are, or does not say when they did (the ID
-	// token's auth_time, which OpenID Connect Core 1.0 §2 requires then); and a
-	// request at [Passport.RequireRecent] that cannot be sent to such a login.
+	// ErrNotRecent reports a login with LoginOptions.MaxAge for which the provider did
+	// not ask for credentials, or does not say when it last did (the ID token's
+	// auth_time, which OpenID Connect Core 1.0 §2 requires here). It is also the error
+	// of a request at [Passport.RequireRecent] that is not a navigation, and so cannot
+	// be redirected to such a login: have the page navigate.
 	ErrNotRecent = errors.New("passport: the user has not proved recently enough who they are")
 
-	// ErrInsufficientACR reports a login with LoginOptions.RequireACR at which the
-	// provider has done none of the ACRValues; and a request at
-	// [Passport.RequireStepUp] or [Passport.RequireBearerStepUp] that needs one.
+	// ErrInsufficientACR reports a login with LoginOptions.RequireACR in which the
+	// provider used none of the ACRValues. It is also the error of a request at
+	// [Passport.RequireStepUp] or [Passport.RequireBearerStepUp] whose user has to sign
+	// in with one of them first.
 	ErrInsufficientACR = errors.New("passport: the user has not signed in by one of the required methods (acr)")
 
 	// ErrTokenExpired reports an access token that has expired and cannot be
@@ -56,8 +58,8 @@ var (
 	// ErrNoBearer reports a request without a bearer token.
 	ErrNoBearer = errors.New("passport: no bearer token")
 
-	// ErrBearerInvalid reports a bearer token that is not one of this client and its
-	// API, is badly signed, or has expired.
+	// ErrBearerInvalid reports a bearer token that was not issued to this client or is
+	// not for its API, has an invalid signature, or has expired.
 	ErrBearerInvalid = errors.New("passport: the bearer token is not valid")
 
 	// ErrBearerSignedOut reports a bearer token whose user has signed out since it
@@ -65,8 +67,8 @@ var (
 	ErrBearerSignedOut = fmt.Errorf("%w: its user has signed out", ErrBearerInvalid)
 
 	// ErrKeysUnavailable reports that the provider's signing keys could not be
-	// fetched, so that nothing is known of a bearer token or a logout token: try
-	// again later.
+	// fetched, so a bearer token or a logout token cannot be verified: try again
+	// later.
 	ErrKeysUnavailable = errors.New("passport: the provider's signing keys are not available")
 
 	// ErrClosed is the error of a refresh, of a count of the pending revocations, or of

@@ -47,8 +47,8 @@ const (
 	// why.
 	EventSessionLost EventName = "session.lost"
 
-	// EventSessionReturned: the Store had a session again that had ended, as it may
-	// after a fail-over. It has been ended once more.
+	// EventSessionReturned: a session that had ended was in the Store again, as can
+	// happen after a fail-over. It has been ended once more.
 	EventSessionReturned EventName = "session.returned"
 
 	// EventRefreshFailed: a token refresh failed for now; the session goes on. Err
@@ -109,13 +109,13 @@ type Event struct {
 	Subject string
 	SID     string
 
-	// RemoteAddr is where the request came from that caused the event, as
-	// [WithRemoteAddr] says; without that, for the handlers of this package, the IP
-	// address of the connection, which is a proxy's behind a proxy. Empty if it is
+	// RemoteAddr is where the request that caused the event came from: what
+	// [WithRemoteAddr] was given or else, in the handlers of this package, the IP
+	// address of the connection. Behind a proxy, that is the proxy's. Empty if it is
 	// unknown.
 	RemoteAddr string
 
-	// Reason is why a login failed, of EventLoginFailed.
+	// Reason is why a login failed. It is empty for all events but EventLoginFailed.
 	Reason LoginFailure
 
 	// Context is the context of the request or call that caused the event, for
@@ -127,8 +127,8 @@ type Event struct {
 	Err error
 }
 
-// Format prints e without its Context, whatever the verb: a request's context is in
-// use by others, and has all of the request in it.
+// Format prints e without its Context, whatever the verb: the context may hold the
+// whole request, and other goroutines use it.
 func (e Event) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "passport.Event{Name: %q, Session: %q, Subject: %q, SID: %q, RemoteAddr: %q, Reason: %q, Err: %v}",
 		e.Name, e.Session, e.Subject, e.SID, e.RemoteAddr, e.Reason, e.Err)
@@ -180,11 +180,11 @@ type remoteAddrKey struct{}
 // maxRemoteAddr bounds an address, in bytes.
 const maxRemoteAddr = 100
 
-// WithRemoteAddr returns a context that says from where its request comes, for
-// [Event.RemoteAddr]. Behind a proxy, a program sets it in front of [Passport.Handler],
-// from what its proxy and nobody else can set: this package believes no header, for
-// anybody can send an X-Forwarded-For. A program that does not use net/http sets it
-// before it calls a method. addr is cut to 100 bytes.
+// WithRemoteAddr returns a context that says where its request comes from, for
+// [Event.RemoteAddr]. Behind a proxy, set it in middleware around [Passport.Handler],
+// from a header that only your proxy can set: this package trusts no header by itself,
+// because anybody can send X-Forwarded-For. A program without net/http sets it before it
+// calls a method. addr is cut to 100 bytes.
 func WithRemoteAddr(ctx context.Context, addr string) context.Context {
 	return context.WithValue(ctx, remoteAddrKey{}, text.Line(addr, maxRemoteAddr))
 }
@@ -215,9 +215,9 @@ type Span struct {
 	// once: a refresh goes on in a context of its own when its caller has gone.
 	Context func(context.Context) context.Context
 
-	// End is called once, when the operation has ended. A nil error also stands for
-	// answers that are none of a failure, such as a record that is not there. The
-	// error contains no secret.
+	// End is called once, when the operation has ended. The error is also nil for
+	// answers that are not failures, such as that there is no such record. It contains
+	// no secret.
 	End func(error)
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // ErrorHandler answers a request that a handler of this package could not serve.
-// status is the suggested HTTP status; err says why, without secrets.
+// status is the suggested HTTP status, and err is the reason, without secrets.
 type ErrorHandler func(w http.ResponseWriter, r *http.Request, status int, err error)
 
 // refuse answers a request that cannot be served. first are links of the page that
@@ -120,12 +120,12 @@ func (p *Passport) finishLinks(r *http.Request, b BrowserState) []pages.Link {
 //
 //	{"status":"degraded","store":{"status":"ok",...},"provider":{"status":"down",...}}
 //
-// The status stays 200 while only the provider is down, for its outage ends no session,
-// and an instance without traffic would end them all. A program that wants another rule
-// writes its own handler with CheckHealth.
+// The status stays 200 while only the provider is down: signed-in users can go on
+// working, and could not if the load balancer took the instance out of service. For
+// another rule, write a handler of your own with CheckHealth.
 //
-// It is no liveness probe: a restart mends neither the Store nor the provider. Any
-// handler of the program that answers 200 is one.
+// Do not use it as a liveness probe, because a restart mends neither the Store nor the
+// provider. Any handler of the program that answers 200 will do for that.
 func (p *Passport) Readiness(w http.ResponseWriter, r *http.Request) {
 	web.NoStore(w)
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {

@@ -15,13 +15,12 @@ import (
 //
 //   - 401 with WWW-Authenticate: Bearer, if there is no token; with error
 //     invalid_token, if it is not valid, has expired, or its user has signed out;
-//   - 400 if the header is not one token;
+//   - 400 if the header has more than one token, or a malformed one;
 //   - 503 with Retry-After, if the Store or the provider's keys are not available;
-//   - 204 to a CORS preflight, which carries no token. It is not passed on. What
-//     answers preflights for the browser stands around RequireBearer.
+//   - 204 to a CORS preflight, which carries no token and is not passed on: put CORS
+//     middleware around RequireBearer, not inside it.
 //
-// Tokens in the query or the body are not looked at. It carries VerifyAuthorization over
-// HTTP.
+// Tokens in the query or the body are ignored. It is VerifyAuthorization over HTTP.
 func (p *Passport) RequireBearer(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if web.IsPreflight(r) {
@@ -38,7 +37,7 @@ func (p *Passport) RequireBearer(next http.Handler) http.Handler {
 }
 
 // RequireScope passes on requests whose access token has a scope, and answers others
-// with a 403 and insufficient_scope. It stands inside [Passport.RequireBearer].
+// with a 403 and insufficient_scope. Use it inside [Passport.RequireBearer].
 func (p *Passport) RequireScope(scope string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b, ok := BearerFrom(r.Context())
@@ -54,10 +53,10 @@ func (p *Passport) RequireScope(scope string, next http.Handler) http.Handler {
 	})
 }
 
-// RequireBearerStepUp passes on requests whose user has signed in as s says, and answers
-// others with a 401 and insufficient_user_authentication, with acr_values and max_age
-// for the client to sign in again with (RFC 9470 §3). It stands inside
-// [Passport.RequireBearer]. It panics as RequireStepUp does.
+// RequireBearerStepUp passes on requests whose user has signed in as s says. It answers
+// others with a 401, the error insufficient_user_authentication, and the acr_values and
+// max_age with which the client should have the user sign in again (RFC 9470 §3). Use it
+// inside [Passport.RequireBearer]. It panics as RequireStepUp does.
 func (p *Passport) RequireBearerStepUp(s StepUp, next http.Handler) http.Handler {
 	if err := s.check(); err != nil {
 		panic("passport: RequireBearerStepUp: " + err.Error())
@@ -96,10 +95,10 @@ func (e *stepUpNeeded) parameters() (params string) {
 	return params
 }
 
-// BearerLogout is what an API serves for pages to POST to before they log out with the
-// JavaScript SDK: EndBearer over HTTP, with the token in the Authorization header. It
-// answers 204, or as RequireBearer does. No other site can make a browser send that
-// header without the CORS headers, which are the app's to give.
+// BearerLogout is what an API serves for pages that are about to log out with the
+// JavaScript SDK. They POST to it, with the token in the Authorization header: it is
+// EndBearer over HTTP. It answers 204, or as RequireBearer does. Another site can make
+// a browser send that header only if the program allows it with CORS headers.
 func (p *Passport) BearerLogout(w http.ResponseWriter, r *http.Request) {
 	if web.IsPreflight(r) {
 		w.WriteHeader(http.StatusNoContent)

@@ -276,7 +276,7 @@ func (c *addressedContext) Value(key any) any {
 	return text.Line(host, maxRemoteAddr)
 }
 
-// RequestFilter says yes or no to a request.
+// RequestFilter decides about a request, for Config.CountsAsUse.
 type RequestFilter func(r *http.Request) bool
 
 // useOf is the context in which the session of a request is looked up.

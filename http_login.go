@@ -18,11 +18,11 @@ import (
 // path in the request's return_to parameter. For more than that, see
 // [Passport.StartLogin].
 //
-// A user who is signed in and follows another site's link here stays signed in, and
-// goes to return_to at once: nobody else's link replaces a session.
+// A signed-in user who follows another site's link to it stays signed in and goes
+// straight to return_to, so that no other site can replace a session.
 //
-// The request's parameter prompt may be login or select_account, for a link with
-// which users choose another account.
+// The request's parameter prompt may be login or select_account, for links with which
+// users choose another account.
 func (p *Passport) Login(w http.ResponseWriter, r *http.Request) {
 	if web.IsForeignNavigation(r) && p.isSignedIn(r) {
 		web.NoStore(w)
@@ -50,8 +50,8 @@ func (p *Passport) isSignedIn(r *http.Request) bool {
 // button for one login method. If o has no ReturnTo, the request's return_to
 // parameter is used. It is BeginLogin over HTTP.
 //
-// Of requests from other sites, it accepts only navigations: others could only fill
-// the browser with cookies.
+// From other sites it accepts navigations only (403), because any other request could
+// do nothing but fill the browser with cookies.
 func (p *Passport) StartLogin(w http.ResponseWriter, r *http.Request, o LoginOptions) {
 	web.NoStore(w)
 	if web.IsPrefetch(r) {
@@ -79,8 +79,7 @@ func (p *Passport) StartLogin(w http.ResponseWriter, r *http.Request, o LoginOpt
 
 // LoginCallback is what the app serves at RedirectURI: it finishes the login, gives
 // the browser its new session and sends the user on. Reloading the page is
-// harmless. Errors go to Config.OnError. It is FinishLogin over HTTP, and
-// PostedLogout.
+// harmless. Errors go to Config.OnError. It is FinishLogin and PostedLogout over HTTP.
 func (p *Passport) LoginCallback(w http.ResponseWriter, r *http.Request) {
 	web.NoStore(w)
 	w.Header().Set("Referrer-Policy", "no-referrer") // the URL holds the code
@@ -197,19 +196,19 @@ const (
 	lookedMark = "1" // what the cookie says
 )
 
-// SilentLogin signs visitors in who are signed in at the provider already, in
-// another program of yours, say. A navigation without a session goes there once,
-// with prompt=none, so that nobody is asked anything, and comes back to the page
-// that it was for, signed in or not. After that the browser is left alone for ten
-// minutes, so that this never loops. Every other request is passed on: of browsers
-// that do not send Fetch Metadata, and of programs; and after a logout that is
-// unfinished, so that nobody is signed straight back in.
+// SilentLogin is middleware that signs in visitors who are already signed in at the
+// provider, for example through another program of yours. A navigation without a
+// session is sent to the provider once, with prompt=none, so that the visitor is asked
+// nothing, and comes back to the same page, signed in or not. It then leaves the browser
+// alone for ten minutes, so there is no loop. All other requests are passed on: those of
+// scripts and programs, those of browsers without Fetch Metadata, and those after an
+// unfinished logout, because otherwise the user would be signed straight back in.
 //
-// The visitor leaves the page for a moment, and sees an error page of the browser's
-// if the provider is out of reach. If the program itself has to ask a discovered
-// provider first, the page waits for at most 2 s, and is then passed on. One whose browser keeps no cookies gets the page
-// for a login that is no longer valid, once in ten minutes. It works inside
-// [Passport.Handler] or by itself.
+// If the provider is down, the visitor sees the browser's own error page instead of
+// yours. Where the SDK has to call a discovered provider first, it waits for at most
+// 2 s, and then passes the request on. A visitor whose browser keeps no cookies gets the
+// error page for an expired login. It works inside [Passport.Handler] or by
+// itself.
 func (p *Passport) SilentLogin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !p.mayLook(r) {

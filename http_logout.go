@@ -29,8 +29,8 @@ import (
 // in is not an error: the browser still visits the URL. It is EndBrowserSession
 // over HTTP: a login in progress in any tab of the browser fails with ErrNoLogin.
 //
-// If the Store cannot answer, the status is 503 and App is failed; the cookie
-// is deleted and the URL is given even so.
+// If the Store cannot answer, the status is 503 and App is failed, but the cookie is
+// still deleted, and the browser still gets the URL.
 func (p *Passport) Logout(w http.ResponseWriter, r *http.Request) {
 	web.NoStore(w)
 	before := p.BrowserState(r)
@@ -185,16 +185,15 @@ func (p *Passport) returnWay(r *http.Request) ReturnWay {
 // Without one it ends the session of the browser that asks.
 //
 // It ends nothing unless the browser says that the request is a frame of the
-// provider's page: by Sec-Fetch-Dest, and by Referer. A page that hides where it
-// is must name issuer and sid, and the browser must send Sec-Fetch-Dest. Another
-// issuer is refused. A sid without an issuer counts as the one provider's, as
-// Microsoft Entra sends it.
+// provider's page, by Sec-Fetch-Dest and Referer. If the provider's page sends no
+// Referer, the request must have both iss and sid, and the browser must send
+// Sec-Fetch-Dest. Another issuer is refused (400). A sid without iss, as Microsoft Entra
+// sends it, is accepted from the provider's page.
 //
-// Anybody who knows a sid can send such a request with their own program, and end
-// that session; see SECURITY.md. Prefer [Passport.BackChannelLogout], which is
-// signed.
+// Anybody who knows a sid can send such a request with a program of their own, and end
+// that session; see SECURITY.md. Prefer [Passport.BackChannelLogout], which is signed.
 //
-// The page is empty, is not stored, and may be framed by the provider alone.
+// The page is empty, is not cached, and only the provider may frame it.
 func (p *Passport) FrontChannelLogout(w http.ResponseWriter, r *http.Request) {
 	web.NoStore(w)
 	if r.Method != http.MethodGet {
@@ -264,9 +263,9 @@ const longestLogoutForm = 64 << 10
 // BackChannelLogout is what the app serves at its back-channel logout URI, for the
 // provider to call: EndByLogoutToken over HTTP (OpenID Connect Back-Channel Logout
 // 1.0 §2.5, §2.8). It answers 200 when the sessions have ended, or 400 with a JSON
-// error: temporarily_unavailable if the Store or the provider's keys did not answer, so
-// that the same token is worth sending again, and invalid_request otherwise. 400 is
-// what §2.8 requires of both.
+// error: temporarily_unavailable if the Store or the provider's keys did not answer,
+// so the provider should send the same token again, and invalid_request otherwise. §2.8
+// requires 400 in both cases.
 func (p *Passport) BackChannelLogout(w http.ResponseWriter, r *http.Request) {
 	web.NoStore(w)
 	if r.Method != http.MethodPost {

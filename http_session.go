@@ -16,17 +16,17 @@ import (
 
 // Handler looks up the session of every request, for [SessionFrom] to find, and
 // passes the request on to next whether or not there is one. Responses to a
-// signed-in user get Cache-Control: no-store, which next may replace; the
-// browser may then show such a page again after a logout, unless it has
-// [Passport.Script].
+// signed-in user get Cache-Control: no-store. next may replace that; the browser may
+// then show such a page again after a logout, unless it has [Passport.Script].
 //
 // When the Store cannot answer, a request with a session cookie gets a 503
-// (Config.OnError), for next would take a signed-in user for a stranger. At
-// Config.LogoutPath the session is looked up only if somebody asks for it, so
-// that a logout costs the store one round trip (two within ten minutes of a
-// login), and reaches the auth domain even when the Store cannot answer.
+// (Config.OnError), because next would treat a signed-in user as signed out. At
+// Config.LogoutPath the session is looked up only when SessionFrom is called, so a
+// logout costs the Store one round trip (two within ten minutes of a login), and
+// reaches the auth domain even when the Store cannot answer.
 //
-// It also notices the browser's return from a logout at LogoutRedirectURI.
+// In redirect mode it also notices when the browser comes back from a logout to
+// LogoutRedirectURI, so that page must be inside it.
 func (p *Passport) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.begin()
@@ -109,21 +109,23 @@ func (c *sessionContext) Value(key any) any {
 // String keeps the session out of what prints a context.
 func (c *sessionContext) String() string { return "passport.sessionContext" }
 
-// RequireLogin passes on requests with a session and stops all others: a
-// navigation is sent to Config.LoginPath, to come back after the login; an htmx
-// request gets HX-Redirect to the same, to come back to the page that it was made
-// from; any other request gets a 401. It works inside [Passport.Handler] or by itself.
+// RequireLogin is middleware that passes on requests with a session and stops all
+// others: a navigation is redirected to Config.LoginPath, and comes back after the
+// login; an htmx request gets HX-Redirect to the login, which comes back to the page
+// that made the request; any other request gets a 401. It works inside
+// [Passport.Handler] or by itself.
 //
-// A CORS preflight, which never has cookies, gets a 204 that allows nothing and is
-// not passed on: a program that lets other origins in answers preflights further out.
+// A CORS preflight, which never has cookies, gets a 204 that allows nothing, and is not
+// passed on: put CORS middleware around RequireLogin, not inside it.
 //
-// It may stand around a whole program: requests for Config.LoginPath and
-// LogoutPath, returns to RedirectURI and, in silent mode, LogoutRedirectURI are
-// passed on without a session, because otherwise nobody could sign in or out.
+// It may wrap a whole program: requests for Config.LoginPath and LogoutPath, returns to
+// RedirectURI and, in silent mode, LogoutRedirectURI are passed on without a session,
+// because otherwise nobody could sign in or out.
 //
-// A logout does not end at the login: for ten minutes after it, a page that says so
-// stands in the place of LogoutRedirectURI and of Config.HomePath, if they are for
-// users alone. A return_to that a silent logout goes to should be for everybody.
+// If it protects Config.HomePath or the page at LogoutRedirectURI, a user who has just
+// signed out there is not sent to the login: for ten minutes, RequireLogin shows a page
+// that says that they are signed out. A silent logout goes on to the form's return_to,
+// which should be a page without RequireLogin.
 func (p *Passport) RequireLogin(next http.Handler) http.Handler {
 	only := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if SessionFrom(r.Context()) != nil || p.http.isOwn(r) {
@@ -159,17 +161,17 @@ func (p *Passport) RequireLogin(next http.Handler) http.Handler {
 	})
 }
 
-// RequireRecent is RequireLogin for what needs a user who has proved who they are
-// no longer ago than maxAge: a change of the e-mail address, say. A navigation by
-// anybody else is sent to the provider, which asks for credentials, and comes back;
-// any other request gets a 401 with ErrNotRecent. Of a provider that does not say
-// when it asked (auth_time), the login ends in an error, and not in a loop.
+// RequireRecent is RequireLogin for pages that need a user who gave credentials within
+// maxAge, such as a change of the e-mail address. Of a user who signed in longer ago, a
+// navigation is sent to the provider, which asks for credentials, and comes back; any
+// other request gets a 401 with ErrNotRecent. If the provider does not say when it asked
+// (auth_time), the login ends in an error page, not in a loop.
 //
-// The login begins a new session in the place of the old one, which is remembered
-// (LoginOptions.Remember) for as long as that was.
+// The login begins a new session, which replaces the old one. If that was remembered
+// (LoginOptions.Remember), the new one lives for the rest of its time.
 //
-// Like http.ServeMux.Handle it panics if it is set up wrongly: if maxAge is not
-// positive.
+// RequireRecent panics if maxAge is not positive, as http.ServeMux.Handle does if it is
+// used wrongly.
 func (p *Passport) RequireRecent(maxAge time.Duration, next http.Handler) http.Handler {
 	if maxAge <= 0 {
 		panic("passport: RequireRecent: maxAge is not positive: use RequireLogin if any login will do")
@@ -188,13 +190,14 @@ func (p *Passport) RequireRecent(maxAge time.Duration, next http.Handler) http.H
 	}))
 }
 
-// RequireStepUp is RequireRecent for users who must also have signed in by certain
-// methods, such as a second factor (ACRValues). A navigation by anybody else is sent to
-// the provider with acr_values, and max_age, and comes back; any other request gets a
-// 401 with ErrInsufficientACR or ErrNotRecent. Of a provider that does not do what it is
-// asked for, the login ends in an error, and not in a loop.
+// RequireStepUp is RequireRecent for pages that need a certain way of signing in, such
+// as a second factor (ACRValues). Of a user who signed in in another way, a navigation
+// is sent to the provider with acr_values and max_age, and comes back; any other request
+// gets a 401 with ErrInsufficientACR or ErrNotRecent. If the provider does not do what
+// it was asked for, the login ends in an error page, not in a loop.
 //
-// It panics if s has neither ACRValues nor MaxAge, or cannot be meant.
+// It panics if s has neither ACRValues nor MaxAge, if MaxAge is negative, or if
+// ACRValues has a quote, a backslash, or a character that is not printable ASCII.
 func (p *Passport) RequireStepUp(s StepUp, next http.Handler) http.Handler {
 	if err := s.check(); err != nil {
 		panic("passport: RequireStepUp: " + err.Error())
@@ -262,9 +265,9 @@ type sessionInfo struct {
 //	{"signed_in":true,"profile":{"sub":"...","email":"..."}}
 //	{"signed_in":false}
 //
-// The status is 200 either way; 503 if the Store cannot answer, and 403 for other
-// origins. Serve it for all methods, not for GET alone, since browsers may ask
-// beforehand by OPTIONS, and not behind RequireLogin.
+// The status is 200 in both cases, 503 if the Store cannot answer, and 403 for other
+// origins. Register it for all methods, not only for GET, because browsers may send a
+// preflight (OPTIONS), and not behind RequireLogin.
 func (p *Passport) SessionInfo(w http.ResponseWriter, r *http.Request) {
 	web.NoStore(w)
 	if p.http.AnswerPreflight(w, r, http.MethodGet) {

@@ -24,8 +24,9 @@ import (
 // LoginOptions are the options of one login. The zero value is a plain login.
 type LoginOptions struct {
 	// ReturnTo is where the user goes after the login: a path of this site, of at
-	// most 64 KB. Longer than 1000 bytes it is kept in the Store while the login is in
-	// progress, if there is room. Default: Config.HomePath, also for anything else.
+	// most 64 KB. One of more than 1000 bytes is kept in the Store while the login is in
+	// progress, if there is room. Anything else leads to Config.HomePath, which is also
+	// the default.
 	ReturnTo string
 
 	// Prompt is the OpenID Connect prompt parameter: login, none, consent or
@@ -34,23 +35,24 @@ type LoginOptions struct {
 	// Connect Core 1.0 §11). Default: the auth domain decides.
 	Prompt string
 
-	// MaxAge is how long ago the user may have proved who they are; the provider
-	// asks again otherwise, and the login fails with ErrNotRecent if it has not. It
-	// counts in whole seconds, at least one. Default: any time ago.
+	// MaxAge is the longest time since the user last gave credentials. If it was longer
+	// ago, the provider asks again; if it does not, the login fails with ErrNotRecent. It
+	// is rounded up to whole seconds. Default: any time ago.
 	MaxAge time.Duration
 
-	// ACRValues are the authentication contexts to ask for, separated by spaces,
-	// the preferred first (OpenID Connect Core 1.0 §3.1.2.1). What the provider has
-	// done is in the claim acr; see [Session.Claims]. Default: the provider's.
+	// ACRValues are the authentication contexts to ask for, such as a second factor:
+	// separated by spaces, the preferred first (OpenID Connect Core 1.0 §3.1.2.1). The
+	// claim acr says which one the provider used; see [Session.Claims]. Default: the
+	// provider decides.
 	ACRValues string
 
 	// RequireACR makes the login fail with ErrInsufficientACR if the ID token's acr is
-	// none of ACRValues, for which OpenID Connect lets providers do as they can.
-	// Default: they are a wish.
+	// none of ACRValues. Default: ACRValues are a request that the provider may ignore,
+	// as OpenID Connect allows.
 	RequireACR bool
 
 	// LoginHint is what the provider may fill in for the user, such as an e-mail
-	// address. Default: nothing.
+	// address. Default: none.
 	LoginHint string
 
 	// ScreenHint, Organization, Invitation and Connection are parameters of Auth0:
@@ -72,9 +74,9 @@ type LoginOptions struct {
 	// unsubscribed. Default: not sent.
 	MarketingConsent string
 
-	// Params are any other parameters of the provider's. One that the SDK sets
-	// itself, such as state, is an error of BeginLogin. They take precedence over
-	// Config.LoginParams. Default: none.
+	// Params are any other parameters of the provider. They take precedence over
+	// Config.LoginParams. BeginLogin returns an error for one that the SDK sets itself,
+	// such as state. Default: none.
 	Params map[string]string
 
 	// EndsWithBrowser gives the browser a cookie that it drops when it is closed, for
@@ -82,10 +84,10 @@ type LoginOptions struct {
 	// keep it. Default: Config.EndsWithBrowser.
 	EndsWithBrowser bool
 
-	// Remember is how long the session of this login lives, used or not, in the place
-	// of Config.SessionLifetime and IdleTimeout, for users who ask to be remembered. It
-	// counts in whole seconds. At most 400 days, for which browsers keep cookies; it
-	// excludes EndsWithBrowser. Default: Config's.
+	// Remember is how long the session of this login lives, whether or not it is used,
+	// for users who ask to be remembered. It replaces Config.SessionLifetime and
+	// Config.IdleTimeout, counts in whole seconds, and excludes EndsWithBrowser. At most
+	// 400 days, because browsers keep no cookie for longer. Default: as Config says.
 	Remember time.Duration
 }
 
@@ -101,15 +103,16 @@ const beginTimeout = 3 * time.Second
 // BeginLogin starts a login by the browser b: authorization code with PKCE S256
 // (RFC 7636), with a state and a nonce for one use within ten minutes. Send the
 // browser to the returned URL, and have it keep the returned BrowserState.
-// BeginLogin stores nothing, but for a long ReturnTo.
+// BeginLogin stores nothing except a long ReturnTo.
 //
 // If the browser's last logout is not known to have ended the Passport session, the
 // login also asks for credentials (prompt=login and max_age=1), so that nobody is
 // signed straight back in. With Prompt none it does not ask the provider: the error
 // is the *ProviderError login_required.
 //
-// The other errors are options that are wrong and, with Config.Discover, a failed
-// discovery, or the *ProviderError of a request that is pushed (RFC 9126).
+// Other errors: o is invalid, Config.RedirectURI is empty or, with Config.Discover, the
+// discovery failed or the provider refused a pushed request (RFC 9126), which is a
+// *ProviderError.
 func (p *Passport) BeginLogin(ctx context.Context, b BrowserState, o LoginOptions) (string, BrowserState, error) {
 	ctx, span := p.within(ctx, OperationBeginLogin)
 	address, after, err := p.beginLogin(ctx, b, o)
@@ -316,12 +319,12 @@ func (b BrowserState) withLogin(binding Secret) BrowserState {
 // ErrNotReauthenticated: the login follows an unfinished logout, and the provider
 // did not ask for credentials. ErrNotRecent: likewise with LoginOptions.MaxAge.
 // ErrInsufficientACR: likewise with LoginOptions.RequireACR. A
-// *[SignInRefused] or ErrSignIn: Config.OnSignIn
-// refused or failed. A *ProviderError: the provider, or the user there, refused.
-// ErrStoreUnavailable: the Store could not answer. Other errors: the provider could
-// not be reached, or the ID token is invalid. After any error, the browser's
-// previous session goes on. ReturnTo is set with an error too if the login is known:
-// a login with Prompt none that found nobody signed in can go on there.
+// *[SignInRefused] or ErrSignIn: Config.OnSignIn refused the user, or failed. A
+// *ProviderError: the provider, or the user there, refused. ErrStoreUnavailable: the
+// Store could not answer. Other errors: the provider could not be reached, or the ID
+// token is invalid. After any error, the browser's previous session goes on. ReturnTo
+// is set even with an error, if the login is known: after a login with Prompt none that
+// found nobody signed in, send the user there.
 func (p *Passport) FinishLogin(ctx context.Context, b BrowserState, query url.Values) (LoginResult, BrowserState, error) {
 	p.revoker.Begin()
 	ctx, span := p.within(ctx, OperationFinishLogin)

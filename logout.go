@@ -50,9 +50,12 @@ func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
 // refresh token, or OutcomeUnsupported.
 //
 // If the Store cannot answer, App is OutcomeFailed and the error is
-// ErrStoreUnavailable. The browser still has to forget its session and its logins;
-// what is in the store is ended in the background while the process runs.
-// Cancelling ctx does not stop the call, which takes at most ten seconds.
+// ErrStoreUnavailable. The browser still has to keep the returned BrowserState; the
+// session in the Store is ended in the background while the process runs. Cancelling
+// ctx does not stop the call, which takes at most ten seconds.
+//
+// It cannot see where the request comes from: call it only for a POST from a page of
+// your own, or other sites can sign your users out.
 func (p *Passport) EndBrowserSession(ctx context.Context, b BrowserState) (Logout, BrowserState, error) {
 	ctx, span := p.within(ctx, OperationLogout)
 	l, removed, err := p.endAny(ctx, b.Session)
@@ -101,8 +104,8 @@ func (p *Passport) confirmed(ctx context.Context, b BrowserState) bool {
 }
 
 // UnfinishedLogout returns a browser's last logout if it is not known to have ended
-// the Passport session, so that the program can offer the URL that does. It is free
-// for a browser without one.
+// the Passport session, so that the program can offer the URL that does. Without such a
+// logout in b, it does not call the Store.
 //
 // With Config.Discover the URL names the session to the provider, as the logout did.
 // While the provider cannot be reached, it leads to RedirectURI, where LoginCallback

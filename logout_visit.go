@@ -30,10 +30,10 @@ const (
 // from which it comes back to LogoutRedirectURI. Only the browser can do that:
 // fetching it from a server ends nothing.
 //
-// With Config.Discover it names no session, unlike [Passport.LogoutURLFor] and the
-// URL of [Passport.EndSession], so some providers ask the user, and others end
-// nothing. It is empty if the provider has no end-session endpoint or its metadata
-// could not be fetched.
+// With Config.Discover it does not say whose session to end, unlike
+// [Passport.LogoutURLFor] and the URL of [Passport.EndSession], so some providers ask
+// the user, and others end nothing. It is empty if the provider has no end-session
+// endpoint or its metadata could not be fetched.
 func (p *Passport) LogoutURL() string {
 	if !p.c.Discover {
 		return p.c.endpoints.LogoutURL(p.c.ClientID, p.c.LogoutRedirectURI, p.c.Federated)
@@ -107,14 +107,17 @@ func (p *Passport) logoutRequest(id, state Secret) storage.Record {
 	return p.records.New(storage.KindLogoutRequest, (id + " " + state).Reveal())
 }
 
-// PostedLogout returns a logout request that could not be in [Logout.URL], which then
-// leads to RedirectURI with the parameter logout: it is too long for a URL, because
-// of the user's ID token, or the provider could not be reached when it was needed.
-// The browser b has to post the form to the address or, if form is nil, to visit the
-// address. Only the browser that logged out can fetch it: once, within five minutes;
-// as often as it likes at the URL of [Passport.UnfinishedLogout], until the logout is
+// PostedLogout is for a logout request that does not fit into [Logout.URL], because the
+// ID token makes it too long, or because the provider could not be reached at the time.
+// Logout.URL then leads to RedirectURI with the parameter logout. A callback handler of
+// your own that sees this parameter calls PostedLogout instead of FinishLogin: if form
+// is nil, redirect the browser to the address; otherwise serve a page that posts the
+// form there. It is needed only with Config.Discover.
+//
+// Only the browser that logged out can fetch the request: once, within five minutes or,
+// at the URL of [Passport.UnfinishedLogout], as often as it likes until the logout is
 // finished. ErrNoLogout: there is none, or it was already fetched. Other errors: the
-// provider or the Store could not be reached. It is needed only with Config.Discover.
+// provider or the Store could not be reached.
 //
 // [Passport.LoginCallback] calls it.
 func (p *Passport) PostedLogout(ctx context.Context, b BrowserState, query url.Values) (address string, form url.Values, err error) {
@@ -258,11 +261,12 @@ func (p *Passport) dropHint(ctx context.Context, b BrowserState) {
 	}
 }
 
-// LogoutURLFor is [Passport.LogoutURL] for the browser b: with Config.Discover it
-// names the provider's session of the browser's session, or of its unfinished logout.
-// It ends nothing and counts as no use of the session; with a session, prefer
-// EndBrowserSession, which ends that too. It is for that browser only, since it may
-// carry the user's ID token, and is empty if there is no such address, as LogoutURL is.
+// LogoutURLFor is [Passport.LogoutURL] for the browser b: with Config.Discover it says
+// which session to end at the provider, which it knows from the browser's session or its
+// unfinished logout. It ends nothing, and does not count as use of the session; for a
+// signed-in user prefer EndBrowserSession, which also ends the app session. Give the URL
+// to that browser only, because it may contain the user's ID token. It is empty where
+// LogoutURL is.
 func (p *Passport) LogoutURLFor(ctx context.Context, b BrowserState) string {
 	if !p.c.Discover {
 		return p.LogoutURL()
@@ -383,7 +387,7 @@ func (p *Passport) unconfirm(ctx context.Context, sid string) error {
 	return p.records.Drop(ctx, p.confirmationOf(sid).ID)
 }
 
-// LogoutReturn is a request to LogoutRedirectURI.
+// LogoutReturn is a request to LogoutRedirectURI, for [Passport.CheckLogoutReturn].
 type LogoutReturn struct {
 	// Query is the query of the request.
 	Query url.Values
@@ -392,23 +396,31 @@ type LogoutReturn struct {
 	Way ReturnWay
 }
 
-// ReturnWay is how a browser says that it came to LogoutRedirectURI: it shows
-// whether the auth domain received its cookie.
+// ReturnWay is how a browser came to LogoutRedirectURI, by the Fetch Metadata of the
+// request (W3C Fetch Metadata §2). It shows whether the auth domain received the
+// browser's cookie. A program without net/http derives it from the headers
+// Sec-Fetch-Mode, Sec-Fetch-Dest and Sec-Fetch-Site, as below; ReturnUnknown is always
+// safe, and leaves the logout unconfirmed.
 type ReturnWay string
 
+// The ways.
 const (
-	// ReturnUnknown proves nothing: the visit was not redirected, the request is
-	// not a navigation, or the browser does not say.
+	// ReturnUnknown proves nothing. It is every request that none of the others
+	// describes: one that was not redirected, that is not a navigation (Sec-Fetch-Mode),
+	// or whose browser sends no Fetch Metadata.
 	ReturnUnknown ReturnWay = ""
 
-	// ReturnTopLevel is a top-level redirect, which always carries the cookies.
+	// ReturnTopLevel is a redirect at top level, which always carries the cookies: mode
+	// navigate, dest document, site cross-site or same-site.
 	ReturnTopLevel ReturnWay = "top-level"
 
-	// ReturnFramed is an iframe that was, or may have been, redirected across
-	// sites. Its cookies may have been blocked, so it proves nothing.
+	// ReturnFramed is an iframe that was, or may have been, redirected across sites:
+	// mode navigate, dest iframe, any other site. Its cookies may have been blocked, so it
+	// proves nothing.
 	ReturnFramed ReturnWay = "framed"
 
-	// ReturnSameSite is an iframe whose redirects all stayed on one site.
+	// ReturnSameSite is an iframe whose redirects all stayed on one site: mode navigate,
+	// dest iframe, site same-site.
 	ReturnSameSite ReturnWay = "same-site"
 )
 

@@ -154,17 +154,17 @@ func addPort(address string, port int) string {
 // what it says meanwhile is not theirs.
 const replicasPause = 1100 * time.Millisecond
 
-// Close finishes the background work, until ctx is done: it waits for refreshes,
-// and retries once, or twice if it is for the store's replicas, to end sessions and to
-// revoke tokens that failed before. From a
-// durable store it also claims the revocations of earlier runs once, for programs
-// that run only briefly. Call it after the HTTP server's Shutdown. It does not
-// close the Store or the HTTPClient. Calling it again does nothing.
+// Close finishes the background work, until ctx is done. It waits for refreshes, and
+// tries once more to end sessions and to revoke tokens for which that failed before
+// (twice, if only the Store's replicas have not confirmed it). From a durable Store it
+// also claims the pending revocations of earlier runs once, for programs that run only
+// briefly. Call it after the HTTP server's Shutdown. It does not close the Store or the
+// HTTPClient. Calling it again does nothing.
 //
-// The error lists what is lost: sessions that the store could not end, or whose end its
-// replicas have not confirmed (storage.ErrNotReplicated), and refresh
-// tokens that could not be revoked and are in no durable queue. Revocations that a
-// durable queue keeps for the next start are not an error.
+// The error lists what is lost: sessions that the Store could not end, or whose end its
+// replicas have not confirmed (storage.ErrNotReplicated), and refresh tokens that could
+// not be revoked and are in no durable queue. Revocations that a durable queue keeps for
+// the next start are not an error.
 func (p *Passport) Close(ctx context.Context) error {
 	if p.tasks.Stopping().Err() == nil { // else there are no goroutines left to try it in
 		p.retries.Try(ctx)

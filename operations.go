@@ -54,8 +54,8 @@ type Health struct {
 type HealthPart struct {
 	Status HealthStatus `json:"status"`
 
-	// Checked is when the check began, and Took how long it took, or has been waited
-	// for.
+	// Checked is when the check began. Took is how long it took or, if there is no
+	// answer yet, how long it has been waited for.
 	Checked time.Time     `json:"checked"`
 	Took    time.Duration `json:"took_ns"`
 }
@@ -64,14 +64,15 @@ type HealthPart struct {
 // HealthDown.
 func (h Health) Ready() bool { return h.Status != HealthDown }
 
-// CheckHealth finds out whether the Store and the provider work. The result for the
-// Store is up to two seconds old, and that for the provider up to thirty, or 35 while a
-// new check is running, however many ask, so it may be called for each probe. A part that has not answered when it should
-// have, or when ctx ends, is down. CheckHealth waits for the Store for up to two seconds,
-// and for the provider for 0.3; what is found of that later is for the next call. After
-// [Passport.Close] all is down.
+// CheckHealth finds out whether the Store and the provider work. Results are cached, so
+// it may be called for each probe: that of the Store for two seconds, and that of the
+// provider for thirty, or 35 while a new check is running. CheckHealth waits for the
+// Store for up to 2 s, and for the provider for up to 0.3 s; a slower answer of the
+// provider counts for the next call. A part that has not answered in time, or when ctx
+// ends, is down. After [Passport.Close] both are down.
 //
-// A process that is not ready is not broken: do not have it restarted for that.
+// Do not restart a process because it is not ready: that mends neither the Store nor the
+// provider.
 func (p *Passport) CheckHealth(ctx context.Context) Health {
 	provider := make(chan HealthPart, 1)
 	if !p.tasks.Start(func(context.Context) { provider <- partOf(p.providerHealth.Result(ctx)) }) {
@@ -171,15 +172,15 @@ type Stats struct {
 	BearersRefused    uint64 `json:"bearers_refused"`
 	BearersUnverified uint64 `json:"bearers_unverified"`
 
-	// StoreCalls counts the calls to the Store. Those to a store in this process's
-	// memory are not counted, for counting would cost as much as the call.
+	// StoreCalls counts the calls to the Store. Those to a memory.Store are not
+	// counted, because counting would cost as much as the call.
 	StoreCalls map[Operation]StoreCalls `json:"store_calls"`
 }
 
 // StoreCalls counts the calls of one method of the Store.
 type StoreCalls struct {
 	Calls  uint64        `json:"calls"`
-	Errors uint64        `json:"errors"`  // the store could not answer; no is an answer, such as storage.ErrFull
+	Errors uint64        `json:"errors"`  // the store could not answer; storage.ErrFull and the like are answers
 	Time   time.Duration `json:"time_ns"` // of all calls together
 }
 
@@ -225,14 +226,14 @@ func (c *counts) countBearer(err error) {
 	}
 }
 
-// PendingRevocations counts the refresh tokens that have yet to be revoked, on all
-// instances that share the Store, and those that this instance alone knows of because
+// PendingRevocations counts the refresh tokens that have yet to be revoked: those of all
+// instances that share the Store, and those that only this instance knows of because
 // the Store could not take them. It makes a call to the Store whose cost may grow with
 // their number, and takes at most ten seconds: call it a few times a minute.
 //
-// errors.ErrUnsupported: the Store has a queue and is no storage.RevocationCounter.
-// ErrStoreUnavailable: it could not answer. ErrClosed: Close was called, and the Store
-// may be closed, too.
+// errors.ErrUnsupported: the Store has a queue but does not implement
+// storage.RevocationCounter. ErrStoreUnavailable: it could not answer. ErrClosed: Close
+// was called, so the Store may be closed, too.
 func (p *Passport) PendingRevocations(ctx context.Context) (storage.RevocationCount, error) {
 	if p.counter == nil {
 		return storage.RevocationCount{}, fmt.Errorf("passport: the store cannot count revocations: %w", errors.ErrUnsupported)
@@ -252,14 +253,14 @@ func (p *Passport) PendingRevocations(ctx context.Context) (storage.RevocationCo
 // maxAuditedError bounds what an audit log repeats of an error, in bytes.
 const maxAuditedError = 500
 
-// AuditLog returns a Config.OnEvent that writes one record an event to l: the name is
-// the message, and subject, session, sid, remote_addr, reason and error are attributes,
-// without those that are empty. The time is the Event's. The level is info, and warn for
-// an Event with an error. No attribute holds a secret; the subject and the address are
-// personal data. A nil l is slog.Default().
+// AuditLog returns a Config.OnEvent that writes one record per event to l. The message
+// is the name of the event, and subject, session, sid, remote_addr, reason and error are
+// attributes, unless they are empty. The time is the Event's. The level is info, or warn
+// for an Event with an error. No attribute holds a secret; the subject and the address
+// are personal data. A nil l means slog.Default().
 //
-// l's handler is called in the middle of requests: one that may block, such as one that
-// sends records over the network, should queue them.
+// l's handler is called in the middle of requests: a handler that may block, for example
+// because it sends records over the network, should queue them.
 func AuditLog(l *slog.Logger) func(Event) {
 	return func(e Event) {
 		ctx := e.Context

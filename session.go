@@ -184,7 +184,7 @@ func (s *Session) Data(ctx context.Context, v any) error {
 // earlier data; of two concurrent calls the last one wins. nil removes the data. A
 // new session has no data unless Config.OnSignIn sets some.
 //
-// ErrDataTooLarge: v has more than 8 KB. ErrNoSession: the session has ended, and
+// ErrDataTooLarge: v has more than 8 KB as JSON. ErrNoSession: the session has ended, and
 // stays so. ErrStoreUnavailable: the Store could not answer.
 func (s *Session) SetData(ctx context.Context, v any) error {
 	data, err := encodeData(v)
@@ -226,8 +226,8 @@ func encodeData(v any) (Secret, error) {
 	return Secret(data), nil
 }
 
-// AuthTime is when the user proved who they are, by the provider's clock; the zero
-// Time if the ID token does not say. Errors as for [Session.Profile].
+// AuthTime is when the user last gave credentials, by the provider's clock, or the zero
+// Time if the ID token does not say. Errors are as for [Session.Profile].
 func (s *Session) AuthTime(ctx context.Context) (time.Time, error) {
 	var claims struct {
 		AuthTime float64 `json:"auth_time"`
@@ -269,9 +269,9 @@ type watch struct {
 // The watch lasts until ctx is done: pass the context of the request. Calls with
 // the same context return the same channel.
 //
-// A shutdown ends no session, so the channel stays open then, while
-// http.Server.Shutdown waits for the stream, or forgets it if it is hijacked, as a
-// WebSocket is. End streams with http.Server.RegisterOnShutdown.
+// A shutdown of the server does not end the session, so it does not close the channel:
+// http.Server.Shutdown would wait for the stream, and does not close a WebSocket. End
+// both with http.Server.RegisterOnShutdown.
 func (s *Session) Done(ctx context.Context) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()

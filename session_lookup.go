@@ -11,10 +11,12 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// Session looks up the session whose secret id a browser holds. It is what
-// [Passport.Handler] does for net/http, for other frameworks. ErrNoSession
-// means that there is none, ErrStoreUnavailable that the Store could not answer. It
-// counts as use of the session, except in a context of [WithoutUse].
+// Session looks up the session whose secret id a browser holds, as [Passport.Handler]
+// does for net/http. It counts as use of the session, except in a context of
+// [WithoutUse].
+//
+// ErrNoSession: there is none, and id may be empty. ErrStoreUnavailable: the Store could
+// not answer, so nobody knows whether the user is signed in: answer 503.
 func (p *Passport) Session(ctx context.Context, id Secret) (*Session, error) {
 	p.revoker.Begin()
 	if !records.Plausible(string(id)) {
@@ -85,10 +87,10 @@ func (p *Passport) touch(ctx context.Context, s *Session, now int64) error {
 
 type withoutUseKey struct{}
 
-// WithoutUse returns a context in which looking a session up does not count as use
-// of it, and so does not move Config.IdleTimeout on: for requests that a page makes
-// by itself, such as polling. The look-up still fails once the session has ended. For
-// the handlers of this package, see Config.CountsAsUse.
+// WithoutUse returns a context in which looking a session up does not count as use of
+// it, so that the session ends after Config.IdleTimeout even so: for requests that a
+// page makes by itself, such as polling. The look-up still fails once the session has
+// ended. For the handlers of this package, see Config.CountsAsUse.
 func WithoutUse(ctx context.Context) context.Context {
 	return context.WithValue(ctx, withoutUseKey{}, true)
 }

@@ -55,8 +55,9 @@ func infoOf(r storage.Record, h head) SessionInfo {
 
 // Sessions lists a user's live sessions, the latest login first. The cost depends
 // on their number, not on that of all sessions. Sessions that cannot be read are
-// left out. The error is errors.ErrUnsupported if the Store does not implement
-// storage.Lister.
+// left out. errors.ErrUnsupported: the Store does not implement storage.Lister.
+// storage.ErrEmptyMatch: subject is empty. ErrStoreUnavailable: the Store could not
+// answer.
 func (p *Passport) Sessions(ctx context.Context, subject string) ([]SessionInfo, error) {
 	lister, ok := p.c.Store.(storage.Lister)
 	if !ok {
@@ -96,8 +97,9 @@ func (p *Passport) Sessions(ctx context.Context, subject string) ([]SessionInfo,
 // (storage.ErrEmptyMatch), and ends nothing. Tenant and Kind of m are ignored: only
 // sessions of this issuer and client are ended, even if others share the Store.
 //
-// It cannot end the Passport sessions in the users' other browsers: only those
-// browsers can.
+// ErrStoreUnavailable: the Store could not answer, and nothing retries: call EndSessions
+// again. The Passport sessions stay open, because only the users' own browsers can end
+// those.
 func (p *Passport) EndSessions(ctx context.Context, m storage.Match) (Logout, error) {
 	ctx, span := p.within(ctx, OperationLogout)
 	l, err := p.endSessions(ctx, m)

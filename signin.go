@@ -38,9 +38,9 @@ type LoginResult struct {
 	Reauthentication Outcome
 }
 
-// SignInAttempt is a login whose ID token is verified, and which has no session
-// yet. [Config].OnSignIn decides about it. It is valid only during that call, and
-// not for concurrent use.
+// SignInAttempt is a login whose ID token is verified, and which has no session yet.
+// Config.OnSignIn admits or refuses it. It is valid only during that call, and not for
+// concurrent use.
 type SignInAttempt struct {
 	// Subject is the user, and SID the Passport session (the sid claim), or empty.
 	Subject string
@@ -71,16 +71,17 @@ func (a *SignInAttempt) Format(f fmt.State, _ rune) {
 }
 
 // SignInRefused is the error with which Config.OnSignIn refuses a user. The user
-// sees its texts.
+// sees its texts, which are not HTML.
 type SignInRefused struct {
-	Title string // default: "You cannot sign in here"
-	Text  string // default: the program does not admit this account
+	Title string // default: "You cannot sign in here", in the user's language
+	Text  string // default: "This site does not admit your account.", likewise
 }
 
 // Error returns neither text, because they may name the user.
 func (*SignInRefused) Error() string { return "passport: the program refused the sign-in" }
 
-// ErrSignIn reports that Config.OnSignIn returned another error, which it wraps.
+// ErrSignIn reports that Config.OnSignIn failed: it returned an error other than a
+// *SignInRefused, which ErrSignIn wraps.
 var ErrSignIn = errors.New("passport: the program could not sign the user in")
 
 // signIn exchanges a code for a session. If anything fails, an issued refresh token
@@ -325,14 +326,14 @@ func (p *Passport) replace(ctx context.Context, old Secret, next string) {
 	}
 }
 
-// StepUp is what a request needs of how its user has signed in.
+// StepUp says how the user of a request must have signed in. At least one field must be
+// set.
 type StepUp struct {
-	// ACRValues are the authentication contexts of which one will do, separated by
-	// spaces, the preferred first (the claim acr, OpenID Connect Core 1.0 §2).
-	// Default: any.
+	// ACRValues are the accepted authentication contexts (the claim acr, OpenID Connect
+	// Core 1.0 §2): separated by spaces, the preferred first. Default: any.
 	ACRValues string
 
-	// MaxAge is how long ago the user may have proved who they are (the claim
+	// MaxAge is the longest time since the user last gave credentials (the claim
 	// auth_time). Default: any time ago.
 	MaxAge time.Duration
 }
@@ -375,9 +376,9 @@ func (a authentication) checkACR(values string) error {
 	return nil
 }
 
-// Satisfies reports whether the session's user has signed in as s says: nil,
-// ErrInsufficientACR or ErrNotRecent. Other errors are as for [Session.Profile].
-// [Passport.RequireStepUp] is it for handlers.
+// Satisfies returns nil if the session's user has signed in as need says, and
+// ErrInsufficientACR or ErrNotRecent if not. Other errors are as for [Session.Profile].
+// [Passport.RequireStepUp] is the same as middleware.
 func (s *Session) Satisfies(ctx context.Context, need StepUp) error {
 	var a authentication
 	if err := s.Claims(ctx, &a); err != nil {
@@ -386,9 +387,10 @@ func (s *Session) Satisfies(ctx context.Context, need StepUp) error {
 	return a.satisfies(need, s.p.c.Now())
 }
 
-// CheckBearer reports whether the user of a bearer token that VerifyBearer has returned
-// has signed in as s says: nil, ErrInsufficientACR or ErrNotRecent. Access tokens say it
-// as RFC 9068 §2.2.1 has it. [Passport.RequireBearerStepUp] is it for handlers.
+// CheckBearer returns nil if the user of a token that VerifyBearer accepted has signed in
+// as s says, and ErrInsufficientACR or ErrNotRecent if not. Access tokens have the claims
+// for that too (RFC 9068 §2.2.1). [Passport.RequireBearerStepUp] is the same as
+// middleware.
 func (p *Passport) CheckBearer(b Bearer, s StepUp) error {
 	var a authentication
 	if err := b.Claims(&a); err != nil {

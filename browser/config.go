@@ -16,7 +16,8 @@ import (
 // required; for all other fields the zero value is a good default. Fields have the
 // same meaning as in passport.Config. There is no ClientSecret, Store or
 // EncryptionKeys, because a page cannot keep a secret, and the browser's storage is
-// the only store.
+// the only store. Fields for servers (cookies, paths, bearer tokens) are left out too,
+// and so is OnSignIn: a page cannot keep its own user out.
 //
 // For durations, 0 means the default and a negative value means off.
 type Config struct {

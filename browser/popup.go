@@ -47,7 +47,7 @@ const (
 //
 // Other errors: ErrPopupClosed, ErrOffline, ErrIsolated, passport.ErrClosed after
 // Close, and those of Login and of LoginCallback. If the user has signed in by then in
-// another way, such as in another tab, a window that was closed is no error.
+// another way, such as in another tab, a window that was closed is not an error.
 func (p *Passport) LoginPopup(ctx context.Context, o passport.LoginOptions) (*passport.Session, error) {
 	opened, err := p.openPopup("login", p.c.RedirectURI)
 	if err != nil {

@@ -167,9 +167,9 @@ func parseReturn(field, raw string) (*url.URL, error) {
 	return u, nil
 }
 
-// Engine returns the Passport of package passport beneath, for what is no
-// different on a desktop: Client, Sessions, LogoutURL. It shares everything with
-// p, and Close on either closes both.
+// Engine returns the underlying Passport of package passport, for methods that are no
+// different on a desktop, such as Sessions and Stats. It shares everything with p, and
+// Close on either closes both.
 func (p *Passport) Engine() *passport.Passport { return p.engine }
 
 // Session returns the current session, from a login in this run or an earlier one,

@@ -14,15 +14,15 @@ import (
 	"github.com/passport-go/passport"
 )
 
-// Observe adds p to those whose metrics are collected: what they count, and how many
-// revocations are pending, which is asked of their stores at each collection. They are
-// observed until the meter provider is shut down.
+// Observe has the metrics of p collected until the meter provider is shut down: its
+// counts, and the number and age of the pending revocations, for which each collection
+// asks the store.
 //
-// The metrics of several Passports are one, with no attribute to tell them apart. Counts
-// are added, and so are the pending revocations; the age is that of the oldest of all. If
-// one of the stores cannot be asked, neither is observed: a part would look like the
-// whole. What is in the queue of a closed Passport is not counted. Two Passports of the same client and store have one queue, which is counted
-// twice.
+// The metrics of several Passports are added up, without an attribute to tell them apart;
+// the age is that of the oldest revocation of all. If one of the stores does not answer,
+// the pending revocations are left out, because a part would look like the whole. The
+// queue of a closed Passport is not counted. Two Passports with the same client and store
+// share one queue, which is counted twice.
 func (i *Instrumentation) Observe(p *passport.Passport) error {
 	o := &i.observed
 	o.mu.Lock()

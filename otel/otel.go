@@ -1,4 +1,5 @@
-// Package passportotel traces and measures a [passport.Passport] with OpenTelemetry.
+// Package passportotel traces and measures a [passport.Passport] with OpenTelemetry. It is
+// a module of its own, github.com/passport-go/passport/otel.
 //
 //	o, err := passportotel.New(passportotel.Options{})
 //	...
@@ -6,15 +7,14 @@
 //	...
 //	err = o.Observe(p)
 //
-// Spans are of the operations of package passport: login.begin, login.finish, refresh,
-// logout, provider.logout, revocation, and the calls to a store outside the process,
-// whose spans are made below others alone. They are in the trace of the context that the
-// methods are called with, which is the request's for the handlers. What happened, such
-// as the login or the logout of a session, are events of the span.
+// There is a span for each operation of package passport: login.begin, login.finish,
+// refresh, logout, provider.logout and revocation. Calls to a store outside the process
+// have spans too, but only within another span. A span belongs to the trace in the
+// context of the call, which for the handlers is the context of the request. What
+// happened, such as the login or the logout of a session, is an event of the span.
 //
-// The calls to the provider are those of Config.HTTPClient: give it an instrumented
-// transport, and they are in the same traces. The store's client has an instrumentation
-// of its own, too.
+// For spans of the calls to the provider, give Config.HTTPClient an instrumented
+// transport. For spans within the store, instrument the store's own client.
 //
 // docs/operations.md lists the metrics.
 package passportotel
@@ -46,14 +46,14 @@ type Options struct {
 	TracerProvider trace.TracerProvider
 	MeterProvider  metric.MeterProvider
 
-	// Identities puts onto the events of spans whom they are about: user.id, session.id
-	// and client.address, which are personal data. Metrics never have them. Default:
-	// nobody can be recognised.
+	// Identities adds user.id, session.id and client.address to the events of spans.
+	// They are personal data. Metrics never have them. Default: they are left out.
 	Identities bool
 }
 
-// Instrumentation traces and measures. One serves all Passports of a meter provider, and
-// their metrics are one; a second one there would overwrite the first one's gauges. It may be used from many goroutines at once.
+// Instrumentation traces and measures. Use one for all the Passports of a meter provider:
+// a second one would overwrite the gauges of the first. It may be used from many
+// goroutines at once.
 type Instrumentation struct {
 	identities bool
 	tracer     trace.Tracer
@@ -62,7 +62,7 @@ type Instrumentation struct {
 	observed   observed
 }
 
-// New creates the instruments.
+// New creates an Instrumentation. Its errors are those of the meter provider.
 func New(o Options) (*Instrumentation, error) {
 	if o.TracerProvider == nil {
 		o.TracerProvider = otel.GetTracerProvider()
@@ -81,7 +81,8 @@ func New(o Options) (*Instrumentation, error) {
 	return i, nil
 }
 
-// Config returns c with Trace and OnEvent set. What c has there is called too.
+// Config returns a copy of c with Trace and OnEvent set. Functions that c has there are
+// still called.
 func (i *Instrumentation) Config(c passport.Config) passport.Config {
 	theirs, tell := c.Trace, c.OnEvent
 	c.Trace = i.trace

@@ -44,7 +44,7 @@ type Page struct {
 
 	Title string
 	Texts []string // paragraphs, often one, sometimes none
-	Links []Link   // ways on, the best first, sometimes none
+	Links []Link   // where to go from here, the best first, sometimes none
 
 	Language string // a BCP 47 tag, for the lang attribute
 	Dir      string // ltr or rtl, for the dir attribute
@@ -54,11 +54,12 @@ type Page struct {
 	Nonce string
 }
 
-// Link is one way on. It must be an a element.
+// Link is somewhere to go from the page. Show it as an a element with URL as its href.
 type Link struct {
 	URL, Text string
 
-	// Required says that the link finishes a logout. A page without it is not shown.
+	// Required says that the link finishes a logout. If the page lacks it, the SDK shows
+	// its own page instead.
 	Required bool
 }
 
@@ -91,7 +92,8 @@ type Options struct {
 	Languages []string
 }
 
-// Template returns a Render that executes a template with a [Page].
+// Template returns a function for Options.Render that executes t with the [Page]. t must
+// not be nil.
 func Template(t *template.Template) func(ctx context.Context, w io.Writer, p Page) error {
 	return func(_ context.Context, w io.Writer, p Page) error { return t.Execute(w, p) }
 }

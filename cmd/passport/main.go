@@ -1,9 +1,16 @@
 // Command passport helps with programs that sign users in with package passport.
 //
-//	passport doctor   finds out what is wrong with a deployment
-//	passport verify   says whether a token is accepted, and why not
-//	passport keygen   makes a key for Config.EncryptionKeys
-//	passport serve    serves a stand-in for the auth domain, for development
+//	passport doctor [flags] [CONFIG]         finds out what is wrong with a deployment
+//	passport verify [-config CONFIG] [FILE]  says whether a token is accepted, and why not
+//	passport keygen [-o FILE]                makes a key for Config.EncryptionKeys
+//	passport serve [flags]                   serves a stand-in for the auth domain, for development
+//
+// CONFIG is a JSON file as docs/configuration.md describes it. Without one, the
+// configuration comes from the environment (PASSPORT_CLIENT_ID, ...). verify reads the
+// token from FILE or standard input, because others can see a command line.
+//
+// passport COMMAND -h explains a command, its flags and its exit codes: 0 is success, 64
+// is wrong usage. docs/doctor.md lists what doctor finds.
 //
 // Install it with
 //

@@ -1,4 +1,6 @@
-// Package retry goes on trying what could not be done because the store was down.
+// Package retry keeps logouts, and other work, that the store could not do because it was
+// down, and tries them again until it answers. Tokens that wait for the provider to
+// revoke them are in the queue of package revocation, which has its own back-off.
 package retry
 
 import (

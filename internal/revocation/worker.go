@@ -1,5 +1,6 @@
 // Package revocation works off the queue of pending revocations: refresh tokens of
-// sessions that have ended, which the provider has yet to revoke.
+// sessions that have ended, which the provider has yet to revoke. attempt.go has the
+// back-off and the outcomes of one attempt.
 package revocation
 
 import (

@@ -75,8 +75,10 @@ type Options struct {
 	MaxSize int
 }
 
-// Store is a session store in a bbolt database. It is safe for concurrent use. Reads
-// do not wait for writes; concurrent writes share one fsync.
+// Store is a storage.TokenStore in a bbolt database. It implements all optional
+// interfaces of package storage except storage.Notifier, because only one process has
+// the file open. It is safe for concurrent use. Reads do not wait for writes; concurrent
+// writes share one fsync.
 type Store struct {
 	db      *bbolt.DB
 	owned   bool // db is ours to close

@@ -10,9 +10,10 @@ import (
 const keySize = 32
 
 // Key returns the key stored in the keyring under service and user, for
-// Config.EncryptionKeys of package passport. The first call creates it, from 32
-// random bytes; concurrent processes all get the same key. It can seal sessions in
-// any store: with storage/file, somebody who copies the disk does not get the key.
+// Config.EncryptionKeys of package passport. Pass the same names as to [New]: the key
+// and the sessions are separate items. The first call creates the key, from 32 random
+// bytes; concurrent processes all get the same one. It can seal sessions in any store:
+// with storage/file, somebody who copies the disk does not get the key.
 //
 // Other programs of the user can read the key, as they can read sessions. If it is
 // deleted, the sessions and the pending revocations are lost. If the item is not a key,

@@ -77,8 +77,8 @@ type Options struct {
 }
 
 // Store is a session store in a keyring. It implements [storage.TokenStore],
-// [storage.Lister] and [storage.RevocationQueue], may be used from many goroutines at
-// once, and has nothing to close.
+// [storage.Lister], [storage.RevocationQueue] and [storage.RevocationCounter], may be
+// used from many goroutines at once, and has nothing to close.
 type Store struct{ *contract }
 
 type contract = document.Store

@@ -73,9 +73,9 @@ func plainRevocation(u User) (storage.Record, error) {
 }
 
 // Store is a session store in a browser. It implements [storage.TokenStore],
-// [storage.Lister], [storage.RevocationQueue] and [storage.Notifier], may be used from
-// many goroutines at once, and has nothing to close. Stores in several tabs, and
-// several in one, share what is stored.
+// [storage.Lister], [storage.RevocationQueue], [storage.RevocationCounter] and
+// [storage.Notifier], may be used from many goroutines at once, and has nothing to
+// close. Stores in several tabs, and several in one, share what is stored.
 //
 // LoadUser, SaveUser, DeleteUser and DeleteUserAndEnqueue are for the one session that
 // is shared with the JavaScript SDK. The interfaces of package storage do not

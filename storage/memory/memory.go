@@ -43,8 +43,8 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Store is a storage.TokenStore, storage.Lister and storage.RevocationQueue in memory.
-// It is safe for concurrent use.
+// Store is a storage.TokenStore, storage.Lister, storage.RevocationQueue and
+// storage.RevocationCounter in memory. It is safe for concurrent use.
 type Store struct {
 	now     func() time.Time
 	limit   int64

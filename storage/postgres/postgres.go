@@ -64,7 +64,8 @@ type Options struct {
 	Listen *pgx.ConnConfig
 }
 
-// Store keeps records, revocations and notices in PostgreSQL. It is safe for
+// Store is a storage.TokenStore in PostgreSQL, and implements all optional interfaces of
+// package storage. It is safe for
 // concurrent use, starts no goroutines, and has nothing to close: the caller closes
 // the pool.
 type Store struct {

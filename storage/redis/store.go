@@ -60,9 +60,8 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Store is a storage.TokenStore, storage.Lister, storage.RevocationQueue and
-// storage.Notifier on a server. It is safe for concurrent use, holds no state
-// and needs no closing.
+// Store is a storage.TokenStore on a server, and implements all optional interfaces of
+// package storage. It is safe for concurrent use, holds no state and needs no closing.
 type Store struct {
 	client    redis.UniversalClient
 	now       func() time.Time

@@ -3,6 +3,10 @@
 // session, and compares the answers with the configuration. It is what the command
 // passport doctor runs.
 //
+// catalogue.go has the text of every finding, and a file for each subject looks for them.
+// What is wrong with a store or its server, the store finds itself: see inspect.go of each
+// store, and package storage/inspect.
+//
 // It changes nothing. At the provider it begins logins and logouts that name no
 // session, and redeems a code that does not exist. At the program it begins logins,
 // which end with login_required, and logs out a browser that is not signed in.
