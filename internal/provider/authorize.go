@@ -121,13 +121,22 @@ func (c *Client) CodeOf(ctx context.Context, response url.Values) (string, error
 	case named && (len(iss) != 1 || !c.isIssuer(iss[0])):
 		return "", errors.New("passport: the callback does not come from Config.Issuer")
 	case failed != "":
-		return "", newError(0, failed, response.Get("error_description"))
+		return "", Refusal(response)
 	}
 	code := response.Get("code")
 	if code == "" {
 		return "", errors.New("passport: the callback has neither a code nor an error")
 	}
 	return code, nil
+}
+
+// Refusal is the [Error] in a response to a login, or nil.
+func Refusal(response url.Values) *Error {
+	code := response.Get("error")
+	if code == "" {
+		return nil
+	}
+	return newError(0, code, response.Get("error_description"))
 }
 
 // isIssuer compares an issuer whose tenant is not known yet.

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// backOff spares a provider that is unwell: a refresh that has failed for a reason
-// that may pass is not tried again for a while, by this process.
+// backOff spares a provider that is unwell, or refuses this program, and the firewall
+// in front of it, which blocks for longer those who keep asking: a refresh that has
+// failed is not tried again for a while, by this process.
 type backOff struct {
 	now func() time.Time
 
@@ -58,7 +59,7 @@ func (b *backOff) note(refreshToken string, err error) {
 	key := sha256.Sum256([]byte(refreshToken))
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !temporary(err) {
+	if err == nil || InvalidGrant(err) { // the token will not be used again
 		delete(b.failed, key)
 		return
 	}

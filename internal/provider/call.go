@@ -56,6 +56,8 @@ func (c *Client) call(ctx context.Context, r *http.Request) (response, error) {
 	defer cancel()
 	if runtime.GOOS == "js" {
 		r.Header.Set("js.fetch:redirect", "error")
+	} else {
+		r.Header.Set("User-Agent", userAgent)
 	}
 	res, err := c.transport.RoundTrip(r.WithContext(ctx))
 	if err != nil {
@@ -72,6 +74,10 @@ func (c *Client) call(ctx context.Context, r *http.Request) (response, error) {
 	}
 	return response{res.StatusCode, res.Header, body}, nil
 }
+
+// userAgent says who calls. Firewalls against bots block net/http's own name, or none.
+// In a browser it is the browser's: any other would make a call one that needs a preflight.
+const userAgent = "passport-go (+https://github.com/passport-go/passport)"
 
 var errTooLarge = errors.New("passport: the provider's response is larger than 1 MB")
 

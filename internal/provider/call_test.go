@@ -51,6 +51,16 @@ func everywhere(o *op) map[string]func() error {
 	}
 }
 
+// Firewalls block the name of net/http's client, which scanners use, or count its calls
+// as one program's.
+func TestCallsSayWhoCalls(t *testing.T) {
+	for path := range everywhere(newOP(t)) {
+		o := newOP(t)
+		_ = everywhere(o)[path]()
+		assert.Contains(t, o.last(path).header.Get("User-Agent"), "passport-go", path)
+	}
+}
+
 func TestAResponseIsBoundedAfterDecompression(t *testing.T) {
 	packed := bomb(t)
 	for path := range everywhere(newOP(t)) {
@@ -191,7 +201,8 @@ func TestCallsCarryNoHeadersThatABrowserWouldAskFor(t *testing.T) {
 	require.Len(t, sent, 4)
 	for _, header := range sent {
 		for name := range header {
-			assert.Contains(t, []string{"Accept", "Content-Type", "Authorization"}, name)
+			// A browser's own User-Agent stays: see userAgent.
+			assert.Contains(t, []string{"Accept", "Content-Type", "Authorization", "User-Agent"}, name)
 		}
 	}
 }

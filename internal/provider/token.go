@@ -86,9 +86,8 @@ var ErrOtherSubject = errors.New("passport: the refreshed ID token is another us
 // Refresh trades a refresh token for new tokens. What the response leaves out
 // stays as it is in old; so does the ID token if the new one says less.
 //
-// After a failure that may pass, such as an outage, the same token is not sent
-// again for a while: the error of then is returned at once. See
-// [Client.RefreshDelayed].
+// After any other failure than [InvalidGrant], the same token is not sent again for a
+// while: the error of then is returned at once. See [Client.RefreshDelayed].
 func (c *Client) Refresh(ctx context.Context, subject string, old Tokens) (Tokens, error) {
 	if err := c.RefreshDelayed(old.RefreshToken); err != nil {
 		return Tokens{}, err

@@ -232,6 +232,44 @@ func TestRefreshesBackOffWhileAProviderIsDown(t *testing.T) {
 	assert.NoError(t, c.RefreshDelayed("r"), "a success is a new beginning")
 }
 
+// A firewall that takes the program for a bot blocks it for longer if it keeps asking.
+// https://github.com/planningcenter/developers/issues/1310
+func TestRefreshesBackOffWhateverTheFailure(t *testing.T) {
+	for name, answer := range map[string]struct {
+		kind, body string
+		status     int
+	}{
+		"a firewall":               {"text/html", "<html>Access denied</html>", http.StatusForbidden},
+		"a challenge":              {"text/html", "<html>Are you human?</html>", http.StatusOK},
+		"a redirect":               {"text/html", "", http.StatusFound},
+		"a client that is refused": {"application/json", `{"error":"invalid_client"}`, http.StatusUnauthorized},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := newOP(t)
+			c := o.client()
+			o.answer("/token", answer.kind, answer.body, answer.status)
+			for range 10 {
+				_, err := c.Refresh(t.Context(), "alice", provider.Tokens{RefreshToken: "r"})
+				require.Error(t, err)
+				require.False(t, provider.InvalidGrant(err))
+			}
+			assert.Equal(t, 2, o.count("/token"))
+		})
+	}
+}
+
+func TestADeadRefreshTokenIsNotRemembered(t *testing.T) {
+	o := newOP(t)
+	c := o.client()
+	o.answer("/token", "application/json", `{"error":"invalid_grant"}`, http.StatusBadRequest)
+	for range 3 {
+		_, err := c.Refresh(t.Context(), "alice", provider.Tokens{RefreshToken: "r"})
+		require.True(t, provider.InvalidGrant(err))
+	}
+	assert.NoError(t, c.RefreshDelayed("r"))
+	assert.Equal(t, 3, o.count("/token"))
+}
+
 func TestARevocationIsFinalUnsupportedOrToBeTriedAgain(t *testing.T) {
 	for _, c := range []struct {
 		status      int
