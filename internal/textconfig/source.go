@@ -22,13 +22,23 @@ func FromEnv(to any, prefix string, lookup func(string) string) error {
 	name := func(key string) string { return prefix + strings.ToUpper(key) }
 	for _, f := range Fields(reflect.TypeOf(to).Elem()) {
 		for _, key := range []string{f.Name, f.FileName} {
-			if value := strings.TrimSpace(lookup(name(key))); key != "" && value != "" {
+			value := strings.TrimSpace(lookup(name(key)))
+			switch {
+			case key == "" || value == "":
+			case isQuoted(value):
+				p.add(name(key), "has quotes around it, which are a shell's: leave them out where none reads the file, as with docker's --env-file")
+			default:
 				given[key] = value
 			}
 		}
 	}
 	fill(to, given, name, p)
 	return p.join()
+}
+
+func isQuoted(value string) bool {
+	last := len(value) - 1
+	return last > 0 && value[0] == value[last] && (value[0] == '"' || value[0] == '\'')
 }
 
 // FromJSON sets the fields of the struct that to points to from a JSON object.

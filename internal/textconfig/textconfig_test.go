@@ -68,6 +68,22 @@ func TestMapsFromTextAndFromJSON(t *testing.T) {
 	assert.ErrorContains(t, FromJSON(&c, []byte(`{"params": {"n": 1}}`)), `"n"`)
 }
 
+// docker run --env-file, systemd and Kubernetes do not read a file as a shell does.
+func TestQuotesThatNoShellHasTakenOff(t *testing.T) {
+	for _, value := range []string{`"k"`, `'k'`, ` "k" `, `""`} {
+		c := config{}
+		err := FromEnv(&c, "X_", func(name string) string { return map[string]string{"X_KEY": value}[name] })
+		assert.ErrorContains(t, err, "X_KEY: has quotes around it", value)
+		assert.NotContains(t, err.Error(), "k\"", "it may be a secret")
+		assert.Zero(t, c)
+	}
+	for _, value := range []string{`k"`, `"`, `"a" b`, `a"b"c`} {
+		c := config{}
+		require.NoError(t, FromEnv(&c, "X_", func(name string) string { return map[string]string{"X_KEY": value}[name] }))
+		assert.Equal(t, value, c.Key)
+	}
+}
+
 func TestAFieldThatIsNotGivenKeepsItsValue(t *testing.T) {
 	c := config{Key: "kept"}
 	require.NoError(t, FromJSON(&c, []byte(`{"wait": "1s", "params": null}`)))
