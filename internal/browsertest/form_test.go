@@ -58,6 +58,50 @@ func TestFormThatThePageStopsIsLeftAlone(t *testing.T) {
 	assert.Empty(t, l.requests("/logout"))
 }
 
+// So does a handler for all forms, whether it was there before the script or not.
+func TestFormThatADocumentsHandlerStopsIsLeftAlone(t *testing.T) {
+	for name, add := range map[string]string{
+		"on document": `document.addEventListener("submit", e => e.preventDefault())`,
+		"on a parent": `document.body.addEventListener("submit", e => e.preventDefault())`,
+		"beforehand":  `addEventListener("submit", e => e.preventDefault(), true)`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t)
+			tab := l.open()
+			tab.Run(add)
+			for range 2 {
+				tab.Click("button")
+			}
+			Eval[int](tab, `fetch("/bye").then(r => r.status)`) // comes after what the clicks have sent
+			assert.Empty(t, l.requests("/logout"))
+		})
+	}
+}
+
+// Turbo posts each form by a fetch, which cannot go on to the auth domain. As its
+// FormSubmitObserver does, turbo comes after all handlers that are there when document
+// captures the event.
+func TestFormIsNotTakenByAScriptThatPostsAllForms(t *testing.T) {
+	const turbo = `
+		const take = (e) => {
+			if (e.defaultPrevented) return;
+			e.preventDefault();
+			e.stopImmediatePropagation();
+			fetch("/taken");
+		};
+		document.addEventListener("submit", () => {
+			document.removeEventListener("submit", take);
+			document.addEventListener("submit", take);
+		}, true);`
+	l := newLab(t)
+	tab := l.open()
+	tab.Run(turbo)
+	tab.Click("button")
+	tab.WaitURL(l.at(appHost, "/bye"))
+	assert.Len(t, l.requests("app.localhost/logout"), 1)
+	assert.Empty(t, l.requests("/taken"))
+}
+
 func TestFormsFieldsAndItsButtonArePosted(t *testing.T) {
 	l := newLab(t)
 	fields := make(chan map[string][]string, 1)

@@ -319,7 +319,7 @@
     form.submit();
   }
 
-  addEventListener("submit", (e) => {
+  const submitted = (e) => {
     const { target: form, submitter } = /** @type {SubmitEvent & { target: HTMLFormElement }} */ (e);
     const attribute = (name) => Element.prototype.getAttribute.call(form, name);
     if (e.defaultPrevented || attribute("data-passport-logout") === null) return;
@@ -327,7 +327,11 @@
     if (!local(path)) return; // the browser's to do, or to refuse
     e.preventDefault();
     logout({ path, body: new URLSearchParams(/** @type {any} */ (new FormData(form, submitter))) }, true).catch(() => {});
-  });
+  };
+  // After the page's own handlers on document, whenever they were added, and before those
+  // of scripts that post every form themselves. Turbo puts its own last in the same way,
+  // and later: when document captures the event.
+  addEventListener("submit", () => own("addEventListener").call(document, "submit", submitted, { once: true }), true);
 
   channel.onmessage = (e) => {
     if (e.data !== "logout") return;
