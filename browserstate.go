@@ -45,6 +45,33 @@ type BrowserState struct {
 	// Session, as the login that FinishLogin has just finished wants it.
 	endsWithBrowser bool
 	remember        time.Duration // 0: for Config.SessionLifetime
+
+	// How many logins in a row have been finished by a browser that had begun one before
+	// and had no session all the same.
+	again int
+}
+
+// A browser that loses its session as soon as it has it is sent to sign in again and
+// again. Each of these logins succeeds, so nothing would show it but the browser's own limit
+// of redirects. It is ended by a count that the browser keeps.
+const (
+	// mostAgain is how many logins such a browser may finish.
+	mostAgain = 2
+
+	// againLife is for how long after one of them it remembers. A loop takes a second or
+	// two; a developer who restarts a program that keeps sessions in memory takes longer.
+	againLife = 20 * time.Second
+)
+
+// finishedAgain is b after a login that began when the browser had begun one before, but
+// had no session; or after any other.
+func (b BrowserState) finishedAgain(again bool) BrowserState {
+	if !again {
+		b.again = 0
+		return b
+	}
+	b.again = min(b.again+1, mostAgain)
+	return b
 }
 
 // IsLoginReturn reports whether query is the response to the login for which

@@ -3,6 +3,7 @@ package passport
 import (
 	"errors"
 	"fmt"
+	"net/url"
 
 	"github.com/passport-go/passport/internal/provider"
 	"github.com/passport-go/passport/internal/records"
@@ -20,6 +21,12 @@ var (
 	// took longer than ten minutes, was already used or was started elsewhere, or
 	// the browser has logged out since. Start a new login.
 	ErrNoLogin = errors.New("passport: no such login in progress in this browser")
+
+	// ErrLoginLoop reports a login that does not begin, because the browser has just
+	// signed in several times and had no session each time: the cookie of the session
+	// does not come back, or its record is not in the Store. It may sign in again 20
+	// seconds later.
+	ErrLoginLoop = errors.New("passport: this browser has signed in several times within seconds and had no session each time: the session's cookie does not come back, or its record is not in this instance's store")
 
 	// ErrNoLogout reports that there is no logout request to post: it was already
 	// fetched, belongs to another browser, or has expired.
@@ -104,6 +111,12 @@ func (e *ProviderError) Error() string {
 // Unwrap returns the underlying error, or nil.
 func (e *ProviderError) Unwrap() error { return e.cause }
 
+// tookTooLong reports whether the user was at the provider's page for too long. Keycloak
+// says so in this way (its guide to OpenID Connect, "Authentication errors").
+func (e *ProviderError) tookTooLong() bool {
+	return e.Code == "temporarily_unavailable" && e.Description == "authentication_expired"
+}
+
 var (
 	errBearerOff     = errors.New("passport: bearer tokens are not verified: set Config.BearerTokens on every instance, those that log out too")
 	errBearerRequest = errors.New("passport: the Authorization header has not one bearer token")
@@ -128,6 +141,21 @@ func providerError(err error) error {
 		return fmt.Errorf("%w: the code was not entered in time", ErrNoLogin)
 	}
 	return err
+}
+
+// errLoginRequired is what a provider without a session says to a login that must
+// not ask (OpenID Connect Core 1.0 §3.1.2.6).
+var errLoginRequired = &ProviderError{Code: "login_required", Description: "the last logout of this browser is unfinished"}
+
+// noLogin is ErrNoLogin for a response that belongs to no login. There are providers
+// that leave out the state when they refuse a request: the log is then the only place
+// where their error shows. It is anybody's, so the user does not see it.
+func noLogin(query url.Values) error {
+	refused := provider.Refusal(query)
+	if refused == nil || refused.Code == "" {
+		return ErrNoLogin
+	}
+	return fmt.Errorf("%w; the callback has the error %s", ErrNoLogin, refused.Code)
 }
 
 // keysError gives an error of package provider the sentinel for keys that could not be

@@ -88,11 +88,12 @@ const (
 	LoginProviderUnavailable LoginFailure = "provider_unavailable" // it did not answer in time, or could not
 	LoginInvalid             LoginFailure = "invalid"              // the provider's answer: such as an ID token that is not valid
 	LoginStoreUnavailable    LoginFailure = "store_unavailable"    // ErrStoreUnavailable
+	LoginLoop                LoginFailure = "loop"                 // ErrLoginLoop
 )
 
 var loginFailures = []LoginFailure{
 	LoginUnknown, LoginDenied, LoginInteractionRequired, LoginRefused, LoginProgramFailed, LoginNotReauthenticated,
-	LoginProviderRefused, LoginProviderUnavailable, LoginInvalid, LoginStoreUnavailable,
+	LoginProviderRefused, LoginProviderUnavailable, LoginInvalid, LoginStoreUnavailable, LoginLoop,
 }
 
 // Event tells Config.OnEvent what happened. It contains no secrets.

@@ -32,6 +32,9 @@ func (p *Passport) refuse(w http.ResponseWriter, r *http.Request, status int, er
 		return
 	}
 	m := pages.Message{Kind: page.Failed, Status: status, Title: what.title, Texts: []pages.Text{what.text}, Links: first}
+	if what.reason != "" {
+		m.Texts = append(m.Texts, pages.Text{Literal: what.reason})
+	}
 	if what.again {
 		m.Links = append(m.Links, pages.Link{URL: p.c.LoginPath, Text: pages.Say(pages.SignInAgain)})
 	}
@@ -49,8 +52,9 @@ func (p *Passport) homeLink() pages.Link {
 // explanation says in a user's words what an error means for them.
 type explanation struct {
 	title, text pages.Text
-	again       bool // a new login may help
-	another     bool // one with another account may
+	reason      string // the provider's, for its user: "Please verify your email". May be empty
+	again       bool   // a new login may help
+	another     bool   // one with another account may
 }
 
 func explain(status int, err error) explanation {
@@ -65,7 +69,11 @@ func explain(status int, err error) explanation {
 		e.title.Literal, e.text.Literal = refused.Title, refused.Text
 		return e.orAnother()
 	case errors.As(err, &provider) && provider.Code == "access_denied":
-		return say(pages.NotSignedIn, pages.CancelledText).orAgain().orAnother()
+		e := say(pages.NotSignedIn, pages.CancelledText)
+		e.reason = provider.Description
+		return e.orAgain().orAnother()
+	case errors.As(err, &provider) && provider.tookTooLong():
+		return say(pages.Expired, pages.ExpiredText).orAgain()
 	case errors.As(err, &provider) && provider.Code == "":
 		return say(pages.SignInFailed, pages.SignInFailedText).orAgain()
 	case errors.As(err, &provider):
@@ -78,6 +86,8 @@ func explain(status int, err error) explanation {
 		return say(pages.Confirm, pages.ConfirmText).orAgain().orAnother()
 	case errors.Is(err, ErrNoLogin):
 		return say(pages.Expired, pages.ExpiredText).orAgain()
+	case errors.Is(err, ErrLoginLoop):
+		return say(pages.SignInFailed, pages.UnavailableText).orAgain()
 	case errors.Is(err, errPrefetch):
 		return say(pages.Prefetched, pages.PrefetchedText)
 	case errors.Is(err, errCrossOrigin):

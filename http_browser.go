@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/passport-go/passport/internal/authdomain"
@@ -24,6 +25,7 @@ type httpDriver struct {
 	login   string // followed by a character of its own for each binding
 	logout  string
 	looked  string // set while SilentLogin leaves the browser alone
+	again   string // counts logins that have led to no session
 	others  string // what all but the session's begin with
 	web.Cookies
 	noSession string // the line that deletes the session's
@@ -53,6 +55,7 @@ func newHTTPDriver(c *config) httpDriver {
 		login:   c.CookieName + "-login",
 		logout:  c.CookieName + "-logout",
 		looked:  c.CookieName + "-looked",
+		again:   c.CookieName + "-again",
 		Cookies: web.NewCookies(scheme),
 
 		place:      c.place,
@@ -61,7 +64,7 @@ func newHTTPDriver(c *config) httpDriver {
 		logoutPath: c.place.LocalOf(c.LogoutPath),
 	}
 	if scheme == "https" {
-		for _, name := range []*string{&d.session, &d.login, &d.logout, &d.looked} {
+		for _, name := range []*string{&d.session, &d.login, &d.logout, &d.looked, &d.again} {
 			*name = "__Host-" + *name
 		}
 	}
@@ -95,6 +98,7 @@ func (p *Passport) BrowserState(r *http.Request) BrowserState {
 		return b
 	}
 	b.Logins = p.http.bindings(r)
+	b.again, _ = strconv.Atoi(p.http.Get(r, p.http.again, 1)) // 0 if there is none
 	if state := p.http.Get(r, p.http.logout, logoutstate.Length); state != "" {
 		b.Logout = Secret(state)
 		return b
@@ -148,6 +152,13 @@ func (p *Passport) SetBrowserState(w http.ResponseWriter, before, after BrowserS
 		lines = append(lines, d.Lasting(d.logout, after.Logout.Reveal()+finishedMark, loginstate.Life))
 	default:
 		lines = append(lines, d.Lasting(d.logout, after.Logout.Reveal(), logoutstate.Life))
+	}
+	switch {
+	case after.again == before.again:
+	case after.again == 0:
+		lines = append(lines, d.Removal(d.again))
+	default:
+		lines = append(lines, d.Lasting(d.again, strconv.Itoa(after.again), againLife))
 	}
 	web.SetCookies(w, lines)
 }
@@ -222,7 +233,7 @@ const hostParam = "passport_host"
 // that name would not come back. It is "" if the host is right, or if the login has
 // been sent on before: then a proxy rewrites Host.
 func (d *httpDriver) elsewhere(r *http.Request) string {
-	if !web.IsNavigation(r) || r.URL.Query().Has(hostParam) || d.host == "" || strings.EqualFold(r.Host, d.host) {
+	if !web.IsNavigation(r) && !web.IsByScript(r) || r.URL.Query().Has(hostParam) || d.host == "" || strings.EqualFold(r.Host, d.host) {
 		return ""
 	}
 	u, err := url.Parse(d.place.Requested(r))

@@ -23,6 +23,8 @@ import (
 //
 // The request's parameter prompt may be login or select_account, for links with which
 // users choose another account.
+//
+// A login leaves the page, which a script's request cannot: see [Passport.StartLogin].
 func (p *Passport) Login(w http.ResponseWriter, r *http.Request) {
 	if web.IsForeignNavigation(r) && p.isSignedIn(r) {
 		web.NoStore(w)
@@ -50,6 +52,12 @@ func (p *Passport) isSignedIn(r *http.Request) bool {
 // button for one login method. If o has no ReturnTo, the request's return_to
 // parameter is used. It is BeginLogin over HTTP.
 //
+// Browsers do not let a script follow a redirect to the auth domain (CORS). So an htmx
+// request gets HX-Redirect instead, and a fetch gets JSON with the URL that the page has
+// to go to:
+//
+//	const { url } = await (await fetch("/login")).json(); location.assign(url);
+//
 // From other sites it accepts navigations only (403), because any other request could
 // do nothing but fill the browser with cookies.
 func (p *Passport) StartLogin(w http.ResponseWriter, r *http.Request, o LoginOptions) {
@@ -63,7 +71,7 @@ func (p *Passport) StartLogin(w http.ResponseWriter, r *http.Request, o LoginOpt
 		return
 	}
 	if to := p.http.elsewhere(r); to != "" {
-		http.Redirect(w, r, to, http.StatusSeeOther)
+		leaveFor(w, r, to)
 		return
 	}
 	o.ReturnTo = cmp.Or(o.ReturnTo, r.URL.Query().Get("return_to"))
@@ -74,7 +82,25 @@ func (p *Passport) StartLogin(w http.ResponseWriter, r *http.Request, o LoginOpt
 		p.refuse(w, r, loginStatus(err), err)
 		return
 	}
-	http.Redirect(w, r, address, http.StatusSeeOther)
+	leaveFor(w, r, address)
+}
+
+// startedLogin is what a script is told that begins a login.
+type startedLogin struct {
+	URL string `json:"url"`
+}
+
+// leaveFor has the browser leave the page for an address of another origin.
+func leaveFor(w http.ResponseWriter, r *http.Request, to string) {
+	switch {
+	case web.IsHTMX(r):
+		w.Header().Set("HX-Redirect", to)
+		w.WriteHeader(http.StatusOK)
+	case web.WantsJSON(r):
+		web.WriteJSON(w, http.StatusOK, startedLogin{to})
+	default:
+		http.Redirect(w, r, to, http.StatusSeeOther)
+	}
 }
 
 // LoginCallback is what the app serves at RedirectURI: it finishes the login, gives
@@ -146,7 +172,7 @@ func loginStatus(err error) int {
 		return http.StatusForbidden
 	case errors.Is(err, ErrStoreUnavailable):
 		return http.StatusServiceUnavailable
-	case errors.Is(err, errNoRedirectURI):
+	case errors.Is(err, errNoRedirectURI), errors.Is(err, ErrLoginLoop):
 		return http.StatusInternalServerError
 	case errors.As(err, &refused):
 		return providerStatus(refused)
@@ -159,6 +185,8 @@ func loginStatus(err error) int {
 // what the user, or the program's owner, can do.
 func providerStatus(refused *ProviderError) int {
 	switch code := refused.Code; {
+	case refused.tookTooLong():
+		return http.StatusBadRequest
 	case refused.Status >= 500 || code == "server_error":
 		return http.StatusBadGateway
 	case refused.Status == http.StatusTooManyRequests || code == "temporarily_unavailable":

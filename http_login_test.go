@@ -1,9 +1,11 @@
 package passport_test
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/passporttest"
+	"github.com/passport-go/passport/storage"
 )
 
 // TestALinkOfAnotherSiteReplacesNoSession follows one to the login.
@@ -127,10 +130,152 @@ func TestOnlyTheProvidersOwnFaultsAreA502(t *testing.T) {
 	}
 }
 
+// A browser lets no script follow a redirect to the auth domain: links that htmx boosts,
+// routers that fetch pages (https://github.com/auth0/nextjs-auth0/issues/2450).
+func TestALoginThatAScriptAsksForLeavesThePage(t *testing.T) {
+	user := passporttest.DefaultUser().Subject
+	fetched := []string{"Sec-Fetch-Mode", "cors", "Sec-Fetch-Site", "same-origin", "Sec-Fetch-Dest", "empty", "Accept", "*/*"}
+	byHTMX := append([]string{"HX-Request", "true", "HX-Boosted", "true"}, fetched...)
+	goes := func(t *testing.T, s *site, a answer) string {
+		t.Helper()
+		assert.Equal(t, http.StatusOK, a.StatusCode)
+		assert.Empty(t, a.Header.Get("Location"))
+		assert.Equal(t, "no-store", a.Header.Get("Cache-Control"))
+		if to := a.Header.Get("HX-Redirect"); to != "" {
+			return to
+		}
+		to, _ := s.json(a)["url"].(string)
+		return to
+	}
+	for name, script := range map[string][]string{"htmx": byHTMX, "fetch": fetched} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			b := s.browser()
+			to := goes(t, s, b.stay().get("/login?return_to=/page", script...))
+			require.True(t, strings.HasPrefix(to, s.auth.URL+"/authorize?"), to)
+			a := b.get(to)
+			assert.Equal(t, user, a.body)
+			assert.Equal(t, "/page", a.Request.URL.Path)
+		})
+		t.Run(name+" at another name of the host", func(t *testing.T) {
+			s := newSite(t)
+			b := s.browser()
+			there := strings.Replace(s.server.URL, "127.0.0.1", "localhost", 1)
+			to := goes(t, s, b.stay().get(there+"/login?return_to=/page", script...))
+			require.True(t, strings.HasPrefix(to, s.server.URL+"/login?"), to)
+			assert.Equal(t, user, b.get(to).body)
+		})
+	}
+}
+
 func TestPrefetchBeginsNoLogin(t *testing.T) {
 	s := newSite(t)
 	a := s.browser().stay().get("/login", "Sec-Purpose", "prefetch;prerender")
 	assert.Equal(t, http.StatusServiceUnavailable, a.StatusCode)
 	assert.NotContains(t, a.body, "cannot be reached", "the sessions of this site can")
 	assert.Empty(t, a.Cookies())
+}
+
+// aroundPages serves a program whose pages are for users alone, with something around it.
+func (s *site) aroundPages(p *passport.Passport, wrap func(http.Handler) http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /login", p.Login)
+	mux.HandleFunc("GET /redirect", p.LoginCallback)
+	mux.HandleFunc("POST /logout", p.Logout)
+	mux.Handle("GET /page", p.RequireLogin(http.HandlerFunc(who)))
+	return wrap(p.Handler(mux))
+}
+
+// withoutCookie is a program whose session cookie does not come back: other code of the
+// host uses the same name, or takes it away.
+func withoutCookie(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		cookies := r.Cookies()
+		r.Header.Del("Cookie")
+		for _, c := range cookies {
+			if c.Name != "passport" {
+				r.AddCookie(c)
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// A loop of logins that succeed is what users of several instances with a store each see,
+// of all such libraries: https://github.com/auth0/passport-auth0/issues/86
+func TestALoginWhoseSessionIsLostEachTimeEnds(t *testing.T) {
+	forgetful := func(s *site) http.Handler {
+		return s.aroundPages(s.p, func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				next.ServeHTTP(w, r)
+				_, err := s.p.EndSessions(r.Context(), storage.Match{Subject: passporttest.DefaultUser().Subject})
+				assert.NoError(t, err)
+			})
+		})
+	}
+	inTurn := func(count int) func(*site) http.Handler {
+		return func(s *site) http.Handler {
+			var instances []http.Handler
+			for range count {
+				instances = append(instances, s.aroundPages(newPassport(s.t, s.c), func(next http.Handler) http.Handler { return next }))
+			}
+			var n atomic.Int64
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				instances[int(n.Add(1))%count].ServeHTTP(w, r)
+			})
+		}
+	}
+	for name, row := range map[string]struct {
+		app    func(*site) http.Handler
+		logins int
+		want   string
+	}{
+		"the cookie does not come back":     {func(s *site) http.Handler { return s.aroundPages(s.p, withoutCookie) }, 3, passport.ErrLoginLoop.Error()},
+		"the store forgets":                 {forgetful, 3, passport.ErrLoginLoop.Error()},
+		"three instances with a store each": {inTurn(3), 3, passport.ErrLoginLoop.Error()},
+		"two, of which one sees that":       {inTurn(2), 1, "or is in another instance's store"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, func(c *passport.Config) { c.EncryptionKeys = someKey() })
+			s.app = row.app(s)
+			b := s.browser()
+			hops := 0
+			b.CheckRedirect = func(*http.Request, []*http.Request) error {
+				if hops++; hops >= 20 { // as browsers have it
+					return errors.New("too many redirects")
+				}
+				return nil
+			}
+			a := b.get("/page", "Accept", "text/html")
+			assert.GreaterOrEqual(t, a.StatusCode, 400)
+			assert.Contains(t, a.body, "Sign in again")
+			failed := s.events.named(passport.EventLoginFailed)
+			require.Len(t, failed, 1)
+			assert.ErrorContains(t, failed[0].Err, row.want)
+			assert.Len(t, s.events.named(passport.EventLogin), row.logins)
+			if errors.Is(failed[0].Err, passport.ErrLoginLoop) {
+				assert.Equal(t, passport.LoginLoop, failed[0].Reason)
+				assert.Equal(t, http.StatusInternalServerError, a.StatusCode)
+			}
+
+			b.logout()
+			assert.Empty(t, b.cookie("passport-again"), "a logout is a new beginning")
+			require.Equal(t, http.StatusSeeOther, b.stay().get("/login").StatusCode)
+		})
+	}
+}
+
+func TestALoginThatEndsInASessionIsNotCounted(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	b.stay().get("/login") // and back, without having signed in
+	for range 5 {
+		b.get("/login")
+		require.Equal(t, passporttest.DefaultUser().Subject, b.get("/").body)
+	}
+	assert.Empty(t, s.events.named(passport.EventLoginFailed))
+
+	b = s.browser()
+	callback := b.stay().get(b.stay().get(b.stay().get("/login").Header.Get("Location")).Header.Get("Location"))
+	assert.Len(t, callback.Header["Set-Cookie"], 1, "the session's alone: there are gateways that pass on but one")
 }

@@ -235,7 +235,7 @@ func (p *Passport) endsLogout(r *http.Request) bool {
 		return false
 	}
 	logout := logoutstate.Time(p.BrowserState(r).Logout.Reveal())
-	return !logout.IsZero() && p.c.Now().Sub(logout) < loginstate.Life
+	return !logout.IsZero() && p.c.Now().Sub(logout).Abs() < loginstate.Life
 }
 
 // serveSignedOut is in the place of a page for users alone, which would send a user

@@ -110,7 +110,8 @@ const beginTimeout = 3 * time.Second
 // signed straight back in. With Prompt none it does not ask the provider: the error
 // is the *ProviderError login_required.
 //
-// Other errors: o is invalid, Config.RedirectURI is empty or, with Config.Discover, the
+// ErrLoginLoop: this browser loses each session at once, which its cookies say. Other
+// errors: o is invalid, Config.RedirectURI is empty or, with Config.Discover, the
 // discovery failed or the provider refused a pushed request (RFC 9126), which is a
 // *ProviderError.
 func (p *Passport) BeginLogin(ctx context.Context, b BrowserState, o LoginOptions) (string, BrowserState, error) {
@@ -136,6 +137,10 @@ func (p *Passport) beginLogin(ctx context.Context, b BrowserState, o LoginOption
 	}
 	binding := p.bindingFor(look, b)
 	l := p.newLogin(look, b, binding, o.ReturnTo)
+	if l.Again && b.again >= mostAgain {
+		p.failLogin(ctx, ErrLoginLoop)
+		return "", b, ErrLoginLoop
+	}
 	l.MaxAge, l.Remember = o.maxAge(), int64(o.Remember/time.Second)
 	if o.RequireACR {
 		l.ACR = o.ACRValues
@@ -240,15 +245,12 @@ func (o LoginOptions) maxAge() int64 {
 	return int64((o.MaxAge + time.Second - 1) / time.Second)
 }
 
-// errLoginRequired is what a provider without a session says to a login that must
-// not ask (OpenID Connect Core 1.0 §3.1.2.6).
-var errLoginRequired = &ProviderError{Code: "login_required", Description: "the last logout of this browser is unfinished"}
-
 // newLogin is the state of a login by the browser b, to which binding binds it.
 func (p *Passport) newLogin(ctx context.Context, b BrowserState, binding Secret, returnTo string) loginstate.State {
 	l := loginstate.New(binding.Reveal(), p.c.Now())
 	l.Logout = b.Logout.Reveal()
 	l.Session, l.SessionEnd = p.presentSession(ctx, b.Session)
+	l.Again = l.Session == "" && slices.Contains(b.Logins, binding)
 	l.ReturnTo = web.LocalPath(returnTo, p.c.HomePath)
 	if len(l.ReturnTo) > loginstate.LongestReturnTo {
 		l.ReturnTo, l.Stored = p.c.HomePath, p.storeReturnTo(ctx, l, returnTo)
@@ -328,7 +330,7 @@ func (b BrowserState) withLogin(binding Secret) BrowserState {
 func (p *Passport) FinishLogin(ctx context.Context, b BrowserState, query url.Values) (LoginResult, BrowserState, error) {
 	p.revoker.Begin()
 	ctx, span := p.within(ctx, OperationFinishLogin)
-	l, err := p.openLogin(query.Get("state"), b)
+	l, err := p.openLogin(query, b)
 	var in LoginResult
 	if err == nil {
 		if l.Stored {
@@ -344,6 +346,7 @@ func (p *Passport) FinishLogin(ctx context.Context, b BrowserState, query url.Va
 	defer span.Ended(nil)
 	b.Session, b.begun, b.begunState, b.endsWithBrowser = in.SessionID, "", "", l.EndsWithBrowser
 	b.remember = time.Duration(l.Remember) * time.Second
+	b = b.finishedAgain(l.Again)
 	if in.Reauthentication == OutcomeDone || !p.logoutUnfinished(ctx, b) {
 		p.dropHint(ctx, b)
 		b = b.finished()
@@ -351,15 +354,16 @@ func (p *Passport) FinishLogin(ctx context.Context, b BrowserState, query url.Va
 	return in, b, nil
 }
 
-// openLogin reads a state that came back to the browser b, or returns ErrNoLogin.
-func (p *Passport) openLogin(state string, b BrowserState) (loginstate.State, error) {
+// openLogin reads the state of a response that came back to the browser b, or returns
+// ErrNoLogin.
+func (p *Passport) openLogin(query url.Values, b BrowserState) (loginstate.State, error) {
 	bindings := make([]string, len(b.Logins))
 	for i, binding := range b.Logins {
 		bindings[i] = binding.Reveal()
 	}
-	l, ok := p.logins.Open(state, bindings, p.c.Now())
+	l, ok := p.logins.Open(query.Get("state"), bindings, p.c.Now())
 	if !ok {
-		return loginstate.State{}, ErrNoLogin
+		return loginstate.State{}, noLogin(query)
 	}
 	return l, nil
 }
@@ -470,6 +474,8 @@ func loginFailure(err error) LoginFailure {
 		return LoginStoreUnavailable
 	case errors.Is(err, ErrNoLogin):
 		return LoginUnknown
+	case errors.Is(err, ErrLoginLoop):
+		return LoginLoop
 	case errors.Is(err, ErrNotReauthenticated), errors.Is(err, ErrNotRecent), errors.Is(err, ErrInsufficientACR):
 		return LoginNotReauthenticated
 	case errors.As(err, &refused):
@@ -482,6 +488,8 @@ func loginFailure(err error) LoginFailure {
 
 func providerFailure(refused *ProviderError) LoginFailure {
 	switch {
+	case refused.tookTooLong():
+		return LoginUnknown
 	case refused.Status >= 500, refused.Status == http.StatusTooManyRequests, refused.Code == "server_error", refused.Code == "temporarily_unavailable":
 		return LoginProviderUnavailable
 	case refused.Code == "access_denied":

@@ -28,6 +28,10 @@ func TestAFailedLoginSaysWhy(t *testing.T) {
 	}{
 		"a login of nobody's": {do: func(_ *site, b *browser) { b.get("/redirect?state=x&code=y") }, want: passport.LoginUnknown},
 		"the user declines":   {do: back(url.Values{"error": {"access_denied"}}), want: passport.LoginDenied},
+		"too long at Keycloak's page": {
+			do:   back(url.Values{"error": {"temporarily_unavailable"}, "error_description": {"authentication_expired"}}),
+			want: passport.LoginUnknown,
+		},
 		"nobody is signed in": {do: back(url.Values{"error": {"login_required"}}), want: passport.LoginInteractionRequired},
 		"the program refuses": {
 			edit: func(c *passport.Config) { deny(c, &passport.SignInRefused{}) },
@@ -85,6 +89,50 @@ func TestAFailedLoginSaysWhy(t *testing.T) {
 			assert.Contains(t, s.log.String(), "reason="+string(row.want)+" remote_addr=127.0.0.1")
 		})
 	}
+}
+
+// Providers that refuse a request may leave out the state, so that nobody can be told
+// but the log.
+func TestAnErrorOfNoLoginIsInTheLogAlone(t *testing.T) {
+	s := newSite(t)
+	a := s.browser().get("/redirect?error=unauthorized_client&error_description=buy+at+evil.example")
+	assert.Equal(t, http.StatusBadRequest, a.StatusCode)
+	assert.NotContains(t, a.body, "unauthorized_client")
+	assert.NotContains(t, a.body, "evil.example")
+	failed := s.events.named(passport.EventLoginFailed)
+	require.Len(t, failed, 1)
+	assert.ErrorIs(t, failed[0].Err, passport.ErrNoLogin)
+	assert.Equal(t, passport.LoginUnknown, failed[0].Reason)
+	assert.Contains(t, s.log.String(), "the callback has the error unauthorized_client")
+	assert.NotContains(t, s.log.String(), "evil.example")
+
+	s.browser().get("/redirect?error=" + url.QueryEscape("a\nforged=line"))
+	assert.NotContains(t, s.log.String(), "forged")
+}
+
+// What a provider's rule says is for its user: "Please verify your e-mail address".
+func TestARefusalSaysWhyToItsUser(t *testing.T) {
+	s := newSite(t)
+	denied := func(b *browser, state string) answer {
+		query := url.Values{"error": {"access_denied"}, "error_description": {"Please verify <b>your</b> e-mail"}, "state": {state}}
+		return b.get("/redirect?" + query.Encode())
+	}
+	b := s.browser()
+	to, err := url.Parse(b.stay().get("/login").Header.Get("Location"))
+	require.NoError(t, err)
+	a := denied(b, to.Query().Get("state"))
+	assert.Equal(t, http.StatusForbidden, a.StatusCode)
+	assert.Contains(t, a.body, "Please verify &lt;b&gt;your&lt;/b&gt; e-mail")
+	assert.Contains(t, a.body, "/login?prompt=login")
+	assert.NotContains(t, denied(s.browser(), to.Query().Get("state")).body, "verify", "another browser's")
+}
+
+func TestAUserWhoTookTooLongAtTheProviderBeginsAgain(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	back(url.Values{"error": {"temporarily_unavailable"}, "error_description": {"authentication_expired"}})(s, b)
+	assert.Contains(t, s.log.String(), "status=400")
+	assert.NotContains(t, s.log.String(), "status=503")
 }
 
 func login(_ *site, b *browser) { b.get("/login") }

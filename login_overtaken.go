@@ -201,7 +201,7 @@ func (p *Passport) presentSession(ctx context.Context, secret Secret) (id string
 // login was in progress.
 const longestSuccession = 16
 
-// checkSessionThen returns errLoggedOut if the session that the browser had when the
+// checkSessionThen returns errSessionEnded if the session that the browser had when the
 // login began has ended, unless it expired or a login replaced it.
 func (p *Passport) checkSessionThen(ctx context.Context, l loginstate.State) error {
 	if l.Session == "" || p.c.Now().Unix() >= l.SessionEnd {
@@ -210,7 +210,7 @@ func (p *Passport) checkSessionThen(ctx context.Context, l loginstate.State) err
 	id := l.Session
 	for range longestSuccession {
 		if p.retries.Waits(id) {
-			return errLoggedOut
+			return errSessionEnded
 		}
 		switch ended, err := p.hasEnded(ctx, id); {
 		case err != nil:
@@ -220,18 +220,18 @@ func (p *Passport) checkSessionThen(ctx context.Context, l loginstate.State) err
 		}
 		rec, err := p.records.Load(ctx, p.records.ID(storage.KindSuccessor, id))
 		if errors.Is(err, storage.ErrNotFound) {
-			return errLoggedOut
+			return errSessionEnded
 		}
 		if err != nil {
 			return storeError(err)
 		}
 		next, err := p.records.Open(rec)
 		if err != nil {
-			return errLoggedOut
+			return errSessionEnded
 		}
 		id = string(next)
 	}
-	return errLoggedOut
+	return errSessionEnded
 }
 
 // hasEnded reports whether a session has ended otherwise than by its expiry. One that
@@ -272,6 +272,11 @@ type loginEntry struct {
 var (
 	// errLoggedOut ends a login whose browser logged out after it was begun.
 	errLoggedOut = fmt.Errorf("%w: the browser logged out before the login was finished", ErrNoLogin)
+
+	// errSessionEnded ends a login whose browser had a session when it was begun, which
+	// has ended since: by a logout that was sent before the browser had the binding. To
+	// an instance with a store of its own, it looks the same.
+	errSessionEnded = fmt.Errorf("%w: the session that the browser had when it began the login has ended, or is in another instance's store", ErrNoLogin)
 
 	// errOtherCode is for a state that comes back with another code than before.
 	errOtherCode = fmt.Errorf("%w: the login was finished with another code", ErrNoLogin)

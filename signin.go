@@ -155,8 +155,10 @@ func checkACR(l loginstate.State, t tokens) error {
 
 // reauthentication decides whether the user gave credentials after the logout that
 // was unfinished when the login began. Their age is measured by the provider's
-// clock, in whole seconds; the time since the logout by ours. OutcomeFailed:
-// certainly not.
+// clock, in whole seconds; the time since the logout by ours. A logout that is later than
+// the login that came after it was noted by a clock that has been put right since, or by
+// another instance's: then the time since the login began counts, which is less.
+// OutcomeFailed: certainly not.
 func (p *Passport) reauthentication(l loginstate.State, id *provider.IDToken) Outcome {
 	if !l.Asked {
 		return OutcomeSkipped
@@ -164,9 +166,9 @@ func (p *Passport) reauthentication(l loginstate.State, id *provider.IDToken) Ou
 	if id.AuthTime.IsZero() || id.Issued.IsZero() {
 		return OutcomeUnconfirmed
 	}
-	logout := logoutstate.Time(l.Logout)
-	if logout.IsZero() {
-		logout = time.Unix(l.Begun, 0)
+	logout, begun := logoutstate.Time(l.Logout), time.Unix(l.Begun, 0)
+	if logout.IsZero() || logout.After(begun.Add(time.Second)) { // begun is a whole second
+		logout = begun
 	}
 	age, since := id.Issued.Sub(id.AuthTime), p.c.Now().Sub(logout)
 	switch {

@@ -214,6 +214,35 @@ func TestOnlyAuthTimeFinishesALogout(t *testing.T) {
 	}
 }
 
+// The clock of a machine is put right, or the logout was another instance's.
+func TestALogoutByAClockThatWasAheadLocksNobodyOut(t *testing.T) {
+	for name, row := range map[string]struct {
+		age     time.Duration
+		refused bool
+	}{
+		"asked":           {age: 5 * time.Second},
+		"not asked again": {age: 75 * time.Second, refused: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachCarrier(t, func(t *testing.T, s *site, c carrier) {
+				b := s.browser()
+				b.signInWith(c)
+				s.clock.add(2 * time.Hour)
+				delivered(c.logout())
+				s.revoked(1)
+				s.clock.add(-2 * time.Hour)
+				link := b.link(delivered(c.login(plain)))
+				s.clock.add(time.Minute)
+				s.authTimes(row.age, 0)
+				r := delivered(c.callback(link))
+				assert.Equal(t, row.refused, r.failed, r.text)
+				assert.Equal(t, !row.refused, c.signedIn())
+				assert.Equal(t, row.refused, c.unfinished())
+			}, silent)
+		})
+	}
+}
+
 func TestALoginResultSaysWhetherTheUserProvedWhoTheyAre(t *testing.T) {
 	s := newSite(t, silent)
 	b := s.browser()

@@ -161,6 +161,7 @@ func errorType(err error) string {
 		{passport.ErrStoreUnavailable, "store_unavailable"},
 		{passport.ErrNoSession, "no_session"},
 		{passport.ErrNoLogin, "no_login"},
+		{passport.ErrLoginLoop, "login_loop"},
 		{passport.ErrNotReauthenticated, "not_reauthenticated"},
 		{passport.ErrNotRecent, "not_recent"},
 		{passport.ErrSignIn, "sign_in"},

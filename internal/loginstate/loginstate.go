@@ -48,6 +48,10 @@ type State struct {
 	Session    string `json:"session,omitempty"`
 	SessionEnd int64  `json:"session_end,omitempty"`
 
+	// Again says that the browser had begun a login within the last ten minutes, had not
+	// logged out since, and had no session.
+	Again bool `json:"again,omitempty"`
+
 	MaxAge int64 `json:"max_age,omitempty"` // LoginOptions.MaxAge, in seconds
 
 	ACR string `json:"acr,omitempty"` // the values of which the login has to have one

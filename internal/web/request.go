@@ -76,6 +76,11 @@ func WantsJSON(r *http.Request) bool {
 	return accepts(r, "application/json") || value(r, "Sec-Fetch-Dest") == "empty" && !IsHTMX(r)
 }
 
+// IsByScript reports whether a script asks for something that it may show as a page.
+func IsByScript(r *http.Request) bool {
+	return r.Method == http.MethodGet && (IsHTMX(r) || WantsJSON(r))
+}
+
 // accepts reports whether the Accept header names a media type itself.
 func accepts(r *http.Request, mediaType string) bool {
 	for _, accept := range r.Header["Accept"] {
