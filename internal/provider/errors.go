@@ -1,9 +1,11 @@
 package provider
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"mime"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -103,6 +105,16 @@ func InvalidGrant(err error) bool {
 		return false
 	}
 	return e.Code == "invalid_grant" || e.Status == http.StatusBadRequest && (e.Code == "invalid_request" || e.empty)
+}
+
+// broken reports whether a call failed after it may have arrived, and not because it
+// took too long.
+func broken(err error) bool {
+	var unreachable *UnreachableError
+	var never *net.OpError
+	return errors.As(err, &unreachable) &&
+		!(errors.As(err, &never) && never.Op == "dial") &&
+		!errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled)
 }
 
 // temporary reports whether a provider that did not answer, or that is unwell,

@@ -92,7 +92,7 @@ func (c *Client) Refresh(ctx context.Context, subject string, old Tokens) (Token
 	if err := c.RefreshDelayed(old.RefreshToken); err != nil {
 		return Tokens{}, err
 	}
-	t, err := c.grant(ctx, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {old.RefreshToken}})
+	t, err := c.refreshGrant(ctx, old.RefreshToken)
 	c.backOff.note(old.RefreshToken, err)
 	if err != nil {
 		return t, err
@@ -118,6 +118,20 @@ func (c *Client) Refresh(ctx context.Context, subject string, old Tokens) (Token
 		t.IDToken = old.IDToken
 	}
 	return t, nil
+}
+
+// refreshGrant asks once more, at once, if the connection broke: the response may have got
+// lost, and with it the refresh token that replaces this one. Providers that allow for
+// that (a reuse interval, a grace period) do so for some seconds only.
+func (c *Client) refreshGrant(ctx context.Context, refreshToken string) (Tokens, error) {
+	form := func() url.Values { // a call adds to it
+		return url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refreshToken}}
+	}
+	t, err := c.grant(ctx, form())
+	if broken(err) && ctx.Err() == nil {
+		return c.grant(ctx, form())
+	}
+	return t, err
 }
 
 // saysLess reports whether a refreshed ID token lacks a claim of the login's, or

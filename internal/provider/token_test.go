@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -256,6 +257,46 @@ func TestRefreshesBackOffWhateverTheFailure(t *testing.T) {
 			assert.Equal(t, 2, o.count("/token"))
 		})
 	}
+}
+
+// The response to a refresh gets lost, and the token in it. A provider with a reuse
+// interval answers the same again, but not for long.
+// https://github.com/advplyr/audiobookshelf/issues/5281
+func TestARefreshWhoseResponseIsLostIsAskedForAgainAtOnce(t *testing.T) {
+	o := newOP(t)
+	c := o.client()
+	var calls atomic.Int64
+	o.serve("/token", func(w http.ResponseWriter, r *http.Request) {
+		if calls.Add(1) == 1 {
+			panic(http.ErrAbortHandler)
+		}
+		assert.Equal(t, []string{"r"}, r.Form["refresh_token"])
+		writeJSON(w, o.tokenResponse(map[string]any{"refresh_token": "next"}))
+	})
+	got, err := c.Refresh(t.Context(), "alice", provider.Tokens{RefreshToken: "r"})
+	require.NoError(t, err)
+	assert.Equal(t, "next", got.RefreshToken)
+	assert.EqualValues(t, 2, calls.Load())
+
+	o.serve("/token", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	before := o.count("/token")
+	_, err = c.Refresh(t.Context(), "alice", provider.Tokens{RefreshToken: "r"})
+	require.Error(t, err)
+	assert.Equal(t, 2, o.count("/token")-before, "and not for a third time")
+
+	hang := make(chan struct{})
+	o.serve("/token", func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-hang:
+		case <-r.Context().Done():
+		}
+	})
+	before = o.count("/token")
+	_, err = o.client(func(c *provider.Config) { c.HTTPClient = &http.Client{Timeout: 50 * time.Millisecond} }).
+		Refresh(t.Context(), "alice", provider.Tokens{RefreshToken: "r"})
+	close(hang)
+	require.Error(t, err)
+	assert.Equal(t, 1, o.count("/token")-before, "what takes too long once does so again")
 }
 
 func TestADeadRefreshTokenIsNotRemembered(t *testing.T) {
