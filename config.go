@@ -344,7 +344,8 @@ type Config struct {
 	Logger *slog.Logger `json:"-" yaml:"-"`
 
 	// OnEvent is told what happens to sessions; see [Event]. It is called from
-	// many goroutines at once and must not block. Default: none.
+	// many goroutines at once and must not block. A panic in it stops nothing, and is
+	// in the log, or in slog.Default's if there is no Logger. Default: none.
 	OnEvent func(Event) `json:"-" yaml:"-"`
 
 	// Trace is called when an operation begins, with the context of its caller, and

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -172,8 +173,23 @@ func (to *events) emit(e Event) {
 		to.logger.LogAttrs(ctx, level, "passport: "+string(e.Name), attrs...)
 	}
 	if to.tell != nil {
-		to.tell(e)
+		to.tellProgram(e)
 	}
+}
+
+// tellProgram calls Config.OnEvent. What it does wrong must not keep a logout from its
+// end, nor a token from being revoked.
+func (to *events) tellProgram(e Event) {
+	defer func() {
+		if v := recover(); v != nil {
+			logger := to.logger
+			if !logger.Enabled(context.Background(), slog.LevelError) { // there is none
+				logger = slog.Default()
+			}
+			logger.Error("passport: Config.OnEvent panicked", "event", string(e.Name), "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+		}
+	}()
+	to.tell(e)
 }
 
 type remoteAddrKey struct{}

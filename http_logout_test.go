@@ -1,8 +1,11 @@
 package passport_test
 
 import (
+	"log"
+	"log/slog"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -345,5 +348,36 @@ func TestALogoutBehindAProxyThatRewritesHost(t *testing.T) {
 	} {
 		res := record(s.p.Logout, "POST", "/logout", "Origin", origin, "Accept", "application/json")
 		assert.Equal(t, status, res.Code, origin)
+	}
+}
+
+// A hook that notes logouts down must not be what keeps one from its end. In a goroutine of
+// this package, it would take the program with it.
+func TestAPanicInOnEventStopsNoLogout(t *testing.T) {
+	for name, logger := range map[string]bool{"with a Logger": true, "without": false} {
+		t.Run(name, func(t *testing.T) {
+			before := slog.Default()
+			t.Cleanup(func() {
+				slog.SetDefault(before)
+				log.SetOutput(os.Stderr) // which SetDefault has changed, too
+				log.SetFlags(log.LstdFlags)
+			})
+			s := newSite(t, func(c *passport.Config) {
+				c.OnEvent = func(passport.Event) { panic("no database") }
+				if !logger {
+					slog.SetDefault(c.Logger)
+					c.Logger = nil
+				}
+			})
+			b := s.signedIn()
+			a := b.logout()
+			assert.Equal(t, http.StatusSeeOther, a.StatusCode)
+			assert.Contains(t, a.Header.Get("Location"), "/v2/logout?")
+			assert.Empty(t, b.cookie("passport"))
+			s.revoked(1)
+			for _, event := range []passport.EventName{passport.EventLogin, passport.EventLogout} {
+				assert.Contains(t, s.log.String(), `Config.OnEvent panicked" event=`+string(event)+` panic="no database" stack=`)
+			}
+		})
 	}
 }
