@@ -111,6 +111,12 @@ func (e *ProviderError) Error() string {
 // Unwrap returns the underlying error, or nil.
 func (e *ProviderError) Unwrap() error { return e.cause }
 
+// denied reports whether the user declined, or the provider does not let this user in:
+// unauthorized is what Auth0 says of a user who is blocked.
+func (e *ProviderError) denied() bool {
+	return e.Status == 0 && (e.Code == "access_denied" || e.Code == "unauthorized")
+}
+
 // tookTooLong reports whether the user was at the provider's page for too long. Keycloak
 // says so in this way (its guide to OpenID Connect, "Authentication errors").
 func (e *ProviderError) tookTooLong() bool {

@@ -80,7 +80,7 @@ type LoginFailure string
 // The reasons.
 const (
 	LoginUnknown             LoginFailure = "unknown"              // ErrNoLogin: too late, used before, from elsewhere, or logged out since
-	LoginDenied              LoginFailure = "denied"               // by the user at the provider, or by its rules (access_denied)
+	LoginDenied              LoginFailure = "denied"               // by the user at the provider, or by its rules (access_denied, unauthorized)
 	LoginInteractionRequired LoginFailure = "interaction_required" // a login with Prompt none, of a user who is not signed in there
 	LoginRefused             LoginFailure = "refused"              // by Config.OnSignIn
 	LoginProgramFailed       LoginFailure = "program_failed"       // ErrSignIn: an error of Config.OnSignIn

@@ -68,7 +68,7 @@ func explain(status int, err error) explanation {
 		e := say(pages.Refused, pages.RefusedText)
 		e.title.Literal, e.text.Literal = refused.Title, refused.Text
 		return e.orAnother()
-	case errors.As(err, &provider) && provider.Code == "access_denied":
+	case errors.As(err, &provider) && provider.denied():
 		e := say(pages.NotSignedIn, pages.CancelledText)
 		e.reason = provider.Description
 		return e.orAgain().orAnother()

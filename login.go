@@ -492,7 +492,7 @@ func providerFailure(refused *ProviderError) LoginFailure {
 		return LoginUnknown
 	case refused.Status >= 500, refused.Status == http.StatusTooManyRequests, refused.Code == "server_error", refused.Code == "temporarily_unavailable":
 		return LoginProviderUnavailable
-	case refused.Code == "access_denied":
+	case refused.denied():
 		return LoginDenied
 	case refused.Status == 0 && strings.HasSuffix(refused.Code, "_required"):
 		return LoginInteractionRequired

@@ -28,6 +28,10 @@ func TestAFailedLoginSaysWhy(t *testing.T) {
 	}{
 		"a login of nobody's": {do: func(_ *site, b *browser) { b.get("/redirect?state=x&code=y") }, want: passport.LoginUnknown},
 		"the user declines":   {do: back(url.Values{"error": {"access_denied"}}), want: passport.LoginDenied},
+		"a user who is blocked at Auth0": {
+			do:   back(url.Values{"error": {"unauthorized"}, "error_description": {"user is blocked"}}),
+			want: passport.LoginDenied,
+		},
 		"too long at Keycloak's page": {
 			do:   back(url.Values{"error": {"temporarily_unavailable"}, "error_description": {"authentication_expired"}}),
 			want: passport.LoginUnknown,
@@ -113,18 +117,20 @@ func TestAnErrorOfNoLoginIsInTheLogAlone(t *testing.T) {
 // What a provider's rule says is for its user: "Please verify your e-mail address".
 func TestARefusalSaysWhyToItsUser(t *testing.T) {
 	s := newSite(t)
-	denied := func(b *browser, state string) answer {
-		query := url.Values{"error": {"access_denied"}, "error_description": {"Please verify <b>your</b> e-mail"}, "state": {state}}
+	denied := func(b *browser, code, state string) answer {
+		query := url.Values{"error": {code}, "error_description": {"Please verify <b>your</b> e-mail"}, "state": {state}}
 		return b.get("/redirect?" + query.Encode())
 	}
 	b := s.browser()
-	to, err := url.Parse(b.stay().get("/login").Header.Get("Location"))
-	require.NoError(t, err)
-	a := denied(b, to.Query().Get("state"))
-	assert.Equal(t, http.StatusForbidden, a.StatusCode)
-	assert.Contains(t, a.body, "Please verify &lt;b&gt;your&lt;/b&gt; e-mail")
-	assert.Contains(t, a.body, "/login?prompt=login")
-	assert.NotContains(t, denied(s.browser(), to.Query().Get("state")).body, "verify", "another browser's")
+	for _, code := range []string{"access_denied", "unauthorized"} {
+		to, err := url.Parse(b.stay().get("/login").Header.Get("Location"))
+		require.NoError(t, err)
+		a := denied(b, code, to.Query().Get("state"))
+		assert.Equal(t, http.StatusForbidden, a.StatusCode)
+		assert.Contains(t, a.body, "Please verify &lt;b&gt;your&lt;/b&gt; e-mail")
+		assert.Contains(t, a.body, "/login?prompt=login")
+		assert.NotContains(t, denied(s.browser(), code, to.Query().Get("state")).body, "verify", "another browser's")
+	}
 }
 
 func TestAUserWhoTookTooLongAtTheProviderBeginsAgain(t *testing.T) {
