@@ -14,7 +14,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/passport-go/passport/internal/answer"
+	"github.com/passport-go/passport/internal/storeanswer"
 	"github.com/passport-go/passport/storage"
 )
 
@@ -135,10 +135,10 @@ func (c *Circuit) leave(ctx context.Context, began time.Time, err error, slow fu
 	c.inFlight--
 	closes := false
 	switch {
-	case !answer.Is(err) && (errors.Is(ctx.Err(), context.Canceled) || ctx.Err() != nil && inTime):
-	case answer.Is(err) && (inTime || errors.Is(err, storage.ErrNotReplicated)):
+	case !storeanswer.Is(err) && (errors.Is(ctx.Err(), context.Canceled) || ctx.Err() != nil && inTime):
+	case storeanswer.Is(err) && (inTime || errors.Is(err, storage.ErrNotReplicated)):
 		c.failures, closes, c.open = 0, c.open, false
-	case answer.Is(err):
+	case storeanswer.Is(err):
 		slow(c, began, err)
 	default:
 		c.failed(began, err)

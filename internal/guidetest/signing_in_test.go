@@ -154,3 +154,89 @@ func TestASecondFactorIsAskedForOnce(t *testing.T) {
 	assert.Equal(t, http.StatusOK, get(t, browser, s.URL+"/wallet").StatusCode)
 	assert.Equal(t, http.StatusOK, post(t, browser, s.URL+"/wallet").StatusCode)
 }
+
+// respond answers what concerns logins and logouts. to is where the browser goes, and w
+// collects the cookies that it gets, also with an error.
+func respond(ctx context.Context, p *passport.Passport, r *http.Request, w headers) (to string, err error) {
+	before, query := p.BrowserState(r), r.URL.Query()
+	after := before
+	switch r.Method + " " + r.URL.Path {
+	case "GET /login":
+		to, after, err = p.BeginLogin(ctx, before, passport.LoginOptions{ReturnTo: query.Get("return_to")})
+	case "GET /redirect":
+		var in passport.LoginResult
+		in, after, err = p.FinishLogin(ctx, before, query)
+		to = in.ReturnTo
+	case "POST /logout":
+		if err := http.NewCrossOriginProtection().Check(r); err != nil {
+			return "", err // another site's page: answer 403
+		}
+		var l passport.Logout
+		l, after, err = p.EndBrowserSession(ctx, before)
+		to = l.URL // send the browser there even if err says that the store is down
+	case "GET /signed-out": // LogoutRedirectURI
+		_, after = p.CheckLogoutReturn(ctx, before, passport.LogoutReturn{Query: query, Way: returnWay(r.Header)})
+		to = "/"
+	}
+	p.SetBrowserState(w, before, after)
+	return to, err
+}
+
+// returnWay says whether the browser was redirected here, at top level.
+func returnWay(h http.Header) passport.ReturnWay {
+	site := h.Get("Sec-Fetch-Site")
+	redirected := site == "cross-site" || site == "same-site"
+	if redirected && h.Get("Sec-Fetch-Mode") == "navigate" && h.Get("Sec-Fetch-Dest") == "document" {
+		return passport.ReturnTopLevel
+	}
+	return passport.ReturnUnknown
+}
+
+// headers is an http.ResponseWriter that has nothing but headers.
+type headers http.Header
+
+func (h headers) Header() http.Header         { return http.Header(h) }
+func (h headers) Write(b []byte) (int, error) { return len(b), nil }
+func (h headers) WriteHeader(int)             {}
+
+// withoutHTTP is a framework that tells a program of a request no more than respond needs.
+func withoutHTTP(t *testing.T, p *passport.Passport) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		bare, set := &http.Request{Method: r.Method, Host: r.Host, URL: r.URL, Header: r.Header}, headers{}
+		if r.URL.Path == "/" {
+			session, err := p.Session(r.Context(), p.BrowserState(bare).Session)
+			if err == nil {
+				fmt.Fprint(w, session.Subject())
+			}
+			return
+		}
+		to, err := respond(r.Context(), p, bare, set)
+		for _, cookie := range http.Header(set)["Set-Cookie"] {
+			w.Header().Add("Set-Cookie", cookie)
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusForbidden)
+			return
+		}
+		http.Redirect(w, r, to, http.StatusSeeOther)
+	})
+}
+
+func TestAProgramWithoutNetHTTP(t *testing.T) {
+	var finished atomic.Bool
+	s := serve(t, func(c passport.Config) (*passport.Passport, http.Handler) {
+		c.LogoutRedirectURI += "signed-out"
+		c.OnEvent = func(e passport.Event) { finished.Store(finished.Load() || e.Name == passport.EventPassportDone) }
+		p := newPassport(t, c)
+		return p, withoutHTTP(t, p)
+	})
+	browser := s.auth.Browser()
+	assert.Equal(t, passporttest.DefaultUser().Subject, get(t, browser, s.URL+"/login?return_to=/").body)
+	foreign := post(t, browser, s.URL+"/logout", "Sec-Fetch-Site", "cross-site")
+	assert.Equal(t, http.StatusForbidden, foreign.StatusCode)
+	assert.NotEmpty(t, get(t, browser, s.URL+"/").body, "another site has signed nobody out")
+
+	assert.Empty(t, post(t, browser, s.URL+"/logout").body)
+	assert.Empty(t, s.auth.Sessions())
+	assert.True(t, finished.Load(), "the browser was seen to come back")
+}

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/passport-go/passport/internal/answer"
+	"github.com/passport-go/passport/internal/storeanswer"
 )
 
 // Span is an operation that is being traced. Either function may be nil.
@@ -108,7 +108,7 @@ func measure[T any](ctx context.Context, m *Meter, c call, do func(context.Conte
 	of.nanoseconds.Add(int64(time.Since(begun)))
 	of.calls.Add(1)
 	failed := err
-	if answer.Is(err) {
+	if storeanswer.Is(err) {
 		failed = nil
 	}
 	if failed != nil && !errors.Is(failed, context.Canceled) { // by the caller

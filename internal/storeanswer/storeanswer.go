@@ -1,5 +1,5 @@
-// Package answer tells a store that says no from one that could not answer.
-package answer
+// Package storeanswer tells a store that says no from one that could not answer.
+package storeanswer
 
 import (
 	"errors"
