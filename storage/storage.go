@@ -10,6 +10,31 @@
 //
 // The suite in storage/storagetest checks what the comments below promise.
 //
+// # Writing a store
+//
+// These are easy to get wrong:
+//
+//   - Text is compared byte by byte. Databases whose text ignores case, or spaces at its
+//     end, or refuses some bytes, need a binary column for every name.
+//   - Anything may be asked for: an ID, or a name in a Match, that no record can have is
+//     not there. That is no error of the store.
+//   - A check and the write that depends on it are one atomic step: a conditional write, or
+//     a transaction whose isolation prevents lost updates.
+//   - A call that was cut off has found out nothing. Return the error of ctx, or the
+//     database's: never a sentinel of this package in its place, nor half of a list
+//     without an error. With database/sql, look at Rows.Err, and return the error of ctx for
+//     the sql.ErrTxDone of a transaction that ctx has ended.
+//   - A write whose answer was lost may have taken place. Return the error. A store that
+//     sends the write again by itself has to recognise its own: otherwise it answers
+//     ErrConflict to a Save that succeeded.
+//   - Times have a precision: hand out what is stored, not what it was computed from.
+//   - Remove what has expired whenever you like, but nothing earlier, and no revocation.
+//     Clocks differ, so a time to live on the server should be longer; Expiry decides.
+//
+// Without transactions (DynamoDB, etcd), keep a record and its revocation in one item, so
+// that DeleteAndEnqueue is one conditional write. Write an index entry before the record
+// that needs it, remove it afterwards, and check each record that an index leads to.
+//
 // # Wrapping a store
 //
 // A store that wraps another, to count calls or to cache, must have the optional
@@ -104,11 +129,13 @@ const (
 
 // Record is one stored entry. ID, Subject and SID are UTF-8 text of at most 1 KB
 // without NUL, Tenant and Kind the same within [MaxTenant] and [MaxKind]; two
-// texts that differ in any byte are different.
+// texts that differ in any byte are different. A store keeps every such record, with
+// Data of up to 1 MB. It may keep or refuse others.
 type Record struct {
-	// ID is the key, whatever the Tenant and Kind. Package passport derives it
-	// from the tenant, the kind and a random value, and uses it for one entry
-	// only. It must not be empty.
+	// ID is the key, whatever the Tenant and Kind. It must not be empty. Package
+	// passport derives it from the tenant, the kind and a secret. That of a session,
+	// or of a token to be revoked, is used once; that of another kind may be created
+	// anew when the record is gone.
 	ID string
 
 	// Tenant is whose record this is. Tenants share a store and nothing else:
@@ -135,11 +162,11 @@ type Record struct {
 	// when it creates the record and adds 1 with each Save.
 	Revision uint64
 
-	// Expiry is absolute, and kept at least to the millisecond. A record is
+	// Expiry is absolute, and kept to the millisecond at least. A record is
 	// absent from that moment on, whether or not it has been swept.
 	Expiry time.Time
 
-	// Data is opaque to the store. The bytes that a store hands out are shared
+	// Data is opaque to the store; nil is the same as empty. The bytes that a store hands out are shared
 	// and must not be modified; the bytes that it is handed stay the caller's,
 	// so it copies what it keeps in memory.
 	Data []byte
@@ -196,7 +223,7 @@ func checkText(field, text string, most int) error {
 
 // Match selects records by what they are indexed by. Tenant and Kind must be
 // equal, empty or not; so must Subject and SID, unless they are empty. At least
-// one of Subject and SID must be set.
+// one of Subject and SID must be set. A text that no record can have selects nothing.
 type Match struct {
 	Tenant string
 	Kind   Kind
@@ -210,7 +237,11 @@ type Match struct {
 
 // TokenStore keeps records. All methods may be called from many goroutines at
 // once. They honour ctx: one that is done before the call has an effect makes
-// the call return its error and leave no half-written record behind.
+// the call return its error, and none of the sentinels, and leave no half-written
+// record behind.
+//
+// With an error, a method returns the zero value otherwise. The exceptions are
+// [ErrNotReplicated], and what DeleteMatching had removed before its error.
 //
 // A store that waits for replicas may return [ErrNotReplicated] from every method
 // that writes; see there.
@@ -266,7 +297,8 @@ type Revocation struct {
 
 	// Due is the next moment at which the revocation may be claimed. Whoever
 	// enqueued or claimed it has it leased until then, and ends the lease with
-	// Complete or Retry; Due is the proof that the lease is still theirs.
+	// Complete or Retry, which may come later, as long as nobody else has claimed the
+	// revocation. Due is the proof, and so it is exactly what is stored.
 	Due time.Time
 }
 
@@ -279,26 +311,32 @@ type Revocation struct {
 // The others have nothing that a fail-over could undo with any harm: a token is
 // revoked twice then.
 //
-// Record IDs are random and not used again, so a queue has at most one entry per
-// ID, whatever the tenant. Each tenant has a queue of its own otherwise: a claim
-// is for one tenant, and a bound holds for each. Times are kept at least to the millisecond. A lease is positive. A bounded
-// queue that is full returns ErrFull, enqueues nothing, and leaves the record.
+// The IDs of what is enqueued are random and not used again, so a queue has at most one
+// entry per ID, whatever the tenant. Each tenant has a queue of its own otherwise: a
+// claim is for one tenant, and a bound holds for each. Times are kept to the millisecond
+// at least. A lease is positive. A bounded queue that is full returns ErrFull, enqueues
+// nothing, and leaves the record.
 type RevocationQueue interface {
 	// DeleteAndEnqueue is Delete and, in the same atomic step, enqueues the
-	// record as a revocation that is leased to the caller.
+	// record as a revocation that is leased to the caller. ErrNotFound, and nothing
+	// enqueued, if the record is absent or has expired.
 	DeleteAndEnqueue(ctx context.Context, id string, lease time.Duration) (Revocation, error)
 
 	// DeleteMatchingAndEnqueue is DeleteMatching and, in the same atomic step
-	// for each record, enqueues it as a revocation that is leased to the caller.
+	// for each record, enqueues it as a revocation that is leased to the caller. As
+	// there, an error may come with what had been enqueued before it.
 	DeleteMatchingAndEnqueue(ctx context.Context, m Match, lease time.Duration) ([]Revocation, error)
 
 	// Enqueue adds r, which need not have been stored, as a revocation that is
-	// leased to the caller. ErrConflict if there is one under that ID already.
+	// leased to the caller. A record that is stored under the same ID stays.
+	// ErrConflict if there is a revocation under that ID already. A record without an
+	// ID, or whose Tenant or Kind is out of bounds, is refused as by Save; its Revision
+	// and Expiry are kept as they are, zero or not.
 	Enqueue(ctx context.Context, r Record, lease time.Duration) (Revocation, error)
 
 	// Claim leases at most n revocations of tenant whose Due has come to the
-	// caller, the oldest Due first. No revocation is claimed by two callers at
-	// once. None due is not an error.
+	// caller, the oldest Due first, and returns them with their new Due. No
+	// revocation is claimed by two callers at once. None due is not an error.
 	Claim(ctx context.Context, tenant string, n int, lease time.Duration) ([]Revocation, error)
 
 	// Retry ends the lease of r and makes it due again at due: Attempts grows

@@ -16,6 +16,7 @@ var queueConcurrentChecks = []check{
 	{"a revocation is there once the record is not", enqueuedBeforeGone},
 	{"every revocation is completed once", completedOnce},
 	{"a revocation is completed or claimed anew, not both", resolvedOrClaimed},
+	{"a lease is good once", oneResolver},
 }
 
 func oneClaimant(f *fixture) {
@@ -198,6 +199,39 @@ func resolvedOrClaimed(f *fixture) {
 		}
 		if err := f.queue().Complete(f.ctx, lost); err != nil {
 			f.Fatalf("Complete by the one who has the revocation: %v", err)
+		}
+	}
+	f.revocationsAre(0)
+}
+
+// oneResolver completes and retries a revocation several times at once, with one lease.
+func oneResolver(f *fixture) {
+	for round := range atLeast(40) {
+		d := f.enqueues(f.record(fmt.Sprint("revocation ", round)))
+		due := f.clock.Now().Add(time.Hour)
+		var retried, completed atomic.Int64
+		parallel(6, func(i int) {
+			queue := f.at(i).(storage.RevocationQueue)
+			done, resolve := &retried, func() error { return queue.Retry(f.ctx, d, due) }
+			if round%2 == 0 && i%2 == 0 {
+				done, resolve = &completed, func() error { return queue.Complete(f.ctx, d) }
+			}
+			switch err := resolve(); {
+			case err == nil:
+				done.Add(1)
+			case !errors.Is(err, storage.ErrConflict) && !errors.Is(err, storage.ErrNotFound):
+				f.Errorf("Complete or Retry: %v", err)
+			}
+		})
+		if retried.Load()+completed.Load() != 1 {
+			f.Fatalf("with one lease, a revocation was completed %d times and retried %d times; want one of them, once", completed.Load(), retried.Load())
+		}
+		if completed.Load() == 1 {
+			continue
+		}
+		d.Attempts, d.Due = 1, due
+		if err := f.queue().Complete(f.ctx, d); err != nil {
+			f.Fatalf("Complete after Retry, with the Due that it was given: %v", err)
 		}
 	}
 	f.revocationsAre(0)

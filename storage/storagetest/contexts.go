@@ -14,6 +14,7 @@ var contextChecks = []check{
 	{"a cancelled context has no effect", cancelledBefore},
 	{"a passed deadline has no effect", deadlineBefore},
 	{"a context cancelled meanwhile leaves nothing half done", cancelledMeanwhile},
+	{"a context cancelled meanwhile gives no wrong answer", cancelledAnswers},
 }
 
 func cancelledBefore(f *fixture) {
@@ -113,6 +114,96 @@ func cancelledMeanwhile(f *fixture) {
 			f.removeMatching(storage.Match{SID: r.SID})
 		}
 		f.absent(before.ID)
+	}
+}
+
+// cancelledAnswers cancels calls at moments spread over the time that they take. What
+// comes back must be an error of the context, or the whole answer: half a list that ends
+// without an error loses sessions, and ErrNotFound signs a user out.
+func cancelledAnswers(f *fixture) {
+	var alices []storage.Record
+	for i := range 40 {
+		alices = append(alices, f.owned(fmt.Sprint("record ", i), "alice", "s1"))
+	}
+	f.cancelled("Load", func() func(context.Context) error {
+		return func(ctx context.Context) error {
+			r, err := f.store.Load(ctx, alices[0].ID)
+			if err == nil {
+				f.same(r, alices[0], "Load whose context is cancelled meanwhile")
+			}
+			return err
+		}
+	})
+	if lister, ok := f.store.(storage.Lister); ok {
+		f.cancelled("List", func() func(context.Context) error {
+			return func(ctx context.Context) error {
+				listed, err := lister.List(ctx, storage.Match{Subject: "alice"})
+				if err == nil {
+					f.sameSet(listed, alices, "List whose context is cancelled meanwhile")
+				}
+				return err
+			}
+		})
+	}
+	users := 0
+	f.cancelled("DeleteMatching", func() func(context.Context) error {
+		users++ // a user of its own for each call: one that was cancelled may still run
+		subject := fmt.Sprint("user ", users)
+		var theirs []storage.Record
+		for i := range 8 {
+			theirs = append(theirs, f.owned(fmt.Sprint("record ", i, " of ", subject), subject, ""))
+		}
+		return func(ctx context.Context) error {
+			removed, err := f.store.DeleteMatching(ctx, storage.Match{Subject: subject})
+			if err == nil {
+				f.sameSet(removed, theirs, "DeleteMatching whose context is cancelled meanwhile")
+			}
+			return err
+		}
+	})
+	if queue, ok := f.store.(storage.RevocationQueue); ok {
+		f.enqueues(f.record("revocation"))
+		f.cancelled("Claim", func() func(context.Context) error {
+			f.clock.advance(lease)
+			return func(ctx context.Context) error {
+				_, err := queue.Claim(ctx, "", 1, lease)
+				return err
+			}
+		})
+	}
+}
+
+// cancelled makes calls with contexts that are cancelled each a little later than the
+// last, until the call is over first. prepare returns the next call.
+func (f *fixture) cancelled(name string, prepare func() (call func(context.Context) error)) {
+	f.Helper()
+	call := prepare()
+	start := time.Now()
+	if err := call(f.ctx); err != nil {
+		f.Fatalf("%s: %v", name, err)
+	}
+	const moments = 40
+	step := min(time.Since(start), 100*time.Millisecond) / moments
+	for i := range upTo(moments) {
+		call := prepare()
+		ctx, cancel := context.WithCancel(f.ctx)
+		timer := time.AfterFunc(time.Duration(i)*step, cancel)
+		f.noWrongAnswer(call(ctx), name)
+		timer.Stop()
+		cancel()
+	}
+	for look := range 6 {
+		call := prepare()
+		ctx := cancelAtLook(f.ctx, look)
+		f.noWrongAnswer(call(ctx), name)
+		ctx.cancel()
+	}
+}
+
+func (f *fixture) noWrongAnswer(err error, name string) {
+	f.Helper()
+	if err != nil && !errors.Is(err, storage.ErrNotReplicated) {
+		f.noAnswer(err, context.Canceled, name+" whose context is cancelled meanwhile")
 	}
 }
 

@@ -16,6 +16,7 @@ var dataChecks = []check{
 	{"appending to the bytes handed out is safe", appendStable},
 	{"what was decoded belongs to one version", decodedOfOneVersion},
 	{"any text is an ID, a subject and a sid", anyText},
+	{"a name that no record can have is not there", strangeNames},
 	{"keys are not taken apart or joined", keysApart},
 	{"Delete leaves the neighbours of an ID", deleteNeighbours},
 }
@@ -163,6 +164,37 @@ func anyText(f *fixture) {
 		}
 		f.absent(r.ID)
 	}
+}
+
+// strangeNames asks for what no record has: anybody may send such a text as a sid, and a
+// store that fails then, instead of finding nothing, lets strangers disturb everybody.
+func strangeNames(f *fixture) {
+	a := f.of("a", "a")
+	for _, text := range []string{"\x00", "a\x00", "a\x00b", "\xff", "a\xff", "\xc3", strings.Repeat("a", 10_000)} {
+		f.absent(text)
+		_, err := f.store.Delete(f.ctx, text)
+		f.failed(err, storage.ErrNotFound, fmt.Sprintf("Delete(%s)", brief(text)))
+		for _, m := range []storage.Match{
+			{Tenant: "a", Kind: "a", Subject: text},
+			{Tenant: "a", Kind: "a", SID: text},
+			{Tenant: "a", Kind: storage.Kind(text), Subject: "alice"},
+			{Tenant: text, Kind: "a", SID: "s1"},
+		} {
+			f.removeMatching(m)
+			if is[storage.Lister](f.store) {
+				f.list(m)
+			}
+			if is[storage.RevocationQueue](f.store) {
+				f.enqueued(m)
+			}
+		}
+		if is[storage.RevocationQueue](f.store) {
+			f.claimsOf(text, 1, lease)
+			none := storage.Revocation{Record: storage.Record{ID: text}, Due: f.clock.Now()}
+			f.failed(f.queue().Complete(f.ctx, none), storage.ErrNotFound, fmt.Sprintf("Complete(%s)", brief(text)))
+		}
+	}
+	f.removeMatching(storage.Match{Tenant: "a", Kind: "a", Subject: "alice", Except: "a\xff"}, a)
 }
 
 // keysApart uses pairs that collide if a store concatenates subject and sid, or a key

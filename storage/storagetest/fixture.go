@@ -38,8 +38,10 @@ type fixture struct {
 }
 
 func newFixture(t tester, clock *clock, stores ...storage.TokenStore) *fixture {
-	return &fixture{tester: t, ctx: t.Context(), clock: clock, store: stores[0], stores: stores, patience: 10 * time.Second}
+	return &fixture{tester: t, ctx: t.Context(), clock: clock, store: stores[0], stores: stores, patience: patience}
 }
+
+const patience = 10 * time.Second
 
 // lifetime is how long the records of the checks live. It is so long that a server's own
 // clock does not interfere.

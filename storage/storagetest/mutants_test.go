@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/passport-go/passport/storage"
 )
@@ -119,7 +120,16 @@ var recordMutants = []mutant{
 			r.Expiry = r.Expiry.Truncate(time.Second)
 			return b.sound.Save(ctx, r)
 		}
-	}, "a record comes back as it was saved", "a record is absent from its expiry on"),
+	}, "a record comes back as it was saved", "a record is absent from its expiry on", "times between two milliseconds"),
+
+	faulty("cleans up by whole seconds", func(b *broken) {
+		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
+			b.sound.mu.Lock()
+			maps.DeleteFunc(b.sound.records, func(_ string, old storage.Record) bool { return old.Expiry.Unix() <= b.sound.now().Unix() })
+			b.sound.mu.Unlock()
+			return b.sound.Save(ctx, r)
+		}
+	}, "writes leave alone what still lives"),
 
 	faulty("keeps the first sid", func(b *broken) {
 		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
@@ -201,6 +211,16 @@ var recordMutants = []mutant{
 		}
 	}, "a deleted ID can be created anew"),
 
+	faulty("returns what it was given beside its error", func(b *broken) {
+		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
+			saved, err := b.sound.Save(ctx, r)
+			if err != nil {
+				return r, err
+			}
+			return saved, nil
+		}
+	}, "an error comes without a record"),
+
 	faulty("mistakes bad input for a missing record", func(b *broken) {
 		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
 			saved, err := b.sound.Save(ctx, r)
@@ -253,7 +273,7 @@ func (b *broken) rewrite(r storage.Record, err error, change func(*storage.Recor
 	b.sound.mu.Lock()
 	defer b.sound.mu.Unlock()
 	change(&r)
-	b.sound.records[r.ID] = r
+	b.sound.put(r)
 	return r, nil
 }
 
@@ -331,6 +351,18 @@ var matchMutants = []mutant{
 	selecting("finds the expired", func(_ *broken, m storage.Match, r storage.Record) bool {
 		return selects(m, r)
 	}, "DeleteMatching leaves out what has expired", "List leaves out what has expired or is gone"),
+
+	selecting("cuts names at NUL", func(b *broken, m storage.Match, r storage.Record) bool {
+		m.Subject, _, _ = strings.Cut(m.Subject, "\x00")
+		m.SID, _, _ = strings.Cut(m.SID, "\x00")
+		kind, _, _ := strings.Cut(string(m.Kind), "\x00")
+		m.Kind = storage.Kind(kind)
+		return b.isLive(r) && selects(m, r)
+	}, "a name that no record can have is not there"),
+
+	selecting("looks through all records", func(b *broken, m storage.Match, r storage.Record) bool {
+		return b.isLive(r) && selects(m, r)
+	}, "DeleteMatching goes through an index"),
 
 	selecting("joins subject and sid", func(b *broken, m storage.Match, r storage.Record) bool {
 		if m.Subject != "" && m.SID != "" {
@@ -427,6 +459,15 @@ var dataMutants = []mutant{
 			return b.sound.Enqueue(ctx, text(r), lease)
 		}
 	}, "Data of any size and content", "revocations of any size and content"),
+
+	faulty("fails for an ID that is not UTF-8", func(b *broken) {
+		b.load = func(ctx context.Context, id string) (storage.Record, error) {
+			if !utf8.ValidString(id) {
+				return storage.Record{}, errors.New("invalid byte sequence")
+			}
+			return b.sound.Load(ctx, id)
+		}
+	}, "a name that no record can have is not there"),
 
 	faulty("keeps what was decoded from the version before", func(b *broken) {
 		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
@@ -583,6 +624,31 @@ var contextMutants = []mutant{
 		}
 	}, "a cancelled context has no effect", "a passed deadline has no effect"),
 
+	faulty("takes a look-up that was cancelled for one that found nothing", func(b *broken) {
+		b.load = func(ctx context.Context, id string) (storage.Record, error) {
+			if err := ctx.Err(); err != nil {
+				return storage.Record{}, err
+			}
+			r, err := b.sound.Load(ctx, id)
+			if err != nil {
+				err = storage.ErrNotFound
+			}
+			return r, err
+		}
+	}, "a context cancelled meanwhile gives no wrong answer"),
+
+	faulty("ends a list where the context is cancelled", func(b *broken) {
+		b.delMatching = func(ctx context.Context, m storage.Match) (removed []storage.Record, err error) {
+			found, err := b.sound.List(ctx, m)
+			for _, r := range found {
+				if r, err = b.sound.Delete(ctx, r.ID); err == nil {
+					removed = append(removed, r)
+				}
+			}
+			return removed, nil
+		}
+	}, "a context cancelled meanwhile gives no wrong answer"),
+
 	faulty("stops in the middle of a save", func(b *broken) {
 		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
 			old, err := b.sound.Load(ctx, r.ID)
@@ -657,7 +723,7 @@ var racyMutants = []mutant{
 			defer b.sound.mu.Unlock()
 			if now, ok := b.sound.records[r.ID]; err == nil && ok && now.Revision == saved.Revision {
 				now.Subject, now.SID = r.Subject, r.SID
-				b.sound.records[r.ID] = now
+				b.sound.put(now)
 			}
 			saved.Subject, saved.SID = r.Subject, r.SID
 			return saved, err
@@ -834,7 +900,21 @@ var queueMutants = []mutant{
 			delete(b.sound.revocations, d.Record.ID)
 			return nil
 		}
-	}, "a revocation is completed or claimed anew, not both"),
+	}, "a revocation is completed or claimed anew, not both", "a lease is good once"),
+
+	faulty("keeps a Due less exactly than it hands it out", func(b *broken) {
+		b.enqueue = func(ctx context.Context, r storage.Record, lease time.Duration) (storage.Revocation, error) {
+			d, err := b.sound.Enqueue(ctx, r, lease)
+			if err == nil {
+				kept := d
+				kept.Due = d.Due.Truncate(time.Millisecond)
+				b.sound.mu.Lock()
+				b.sound.revocations[r.ID] = kept
+				b.sound.mu.Unlock()
+			}
+			return d, err
+		}
+	}, "a lease that ends between two milliseconds"),
 
 	faulty("takes the record from whoever retries", func(b *broken) {
 		b.retry = func(ctx context.Context, d storage.Revocation, due time.Time) error {

@@ -24,6 +24,7 @@ var queueChecks = []check{
 	{"Retry makes a revocation due again", retry},
 	{"a retried revocation can come due at once", retryAtOnce},
 	{"Complete ends a revocation", complete},
+	{"a lease that ends between two milliseconds", fractionalLease},
 	{"a lost lease changes nothing", fencing},
 	{"a revocation outlives its record's expiry", revocationOutlives},
 	{"revocations and records do not mix", revocationsApart},
@@ -293,6 +294,43 @@ func complete(f *fixture) {
 	f.clock.advance(lease)
 	f.claims(10, lease, b)
 	f.enqueues(f.record("a")) // there is no trace of the first
+}
+
+// fractionalLease completes and retries what a store may keep with a less exact Due than
+// it computes. The Due that it hands out must be the proof all the same.
+func fractionalLease(f *fixture) {
+	f.clock.advance(456_789 * time.Nanosecond)
+	lease := lease + 333_333*time.Nanosecond
+	stored, matched := f.save(f.record("stored")), f.save(f.record("matched"))
+	enqueued, err := f.queue().Enqueue(f.ctx, f.record("enqueued"), lease)
+	if err != nil {
+		f.Fatalf("Enqueue: %v", err)
+	}
+	deleted, err := f.queue().DeleteAndEnqueue(f.ctx, stored.ID, lease)
+	if err != nil {
+		f.Fatalf("DeleteAndEnqueue: %v", err)
+	}
+	removed, err := f.queue().DeleteMatchingAndEnqueue(f.ctx, storage.Match{SID: matched.SID}, lease)
+	if err != nil || len(removed) != 1 {
+		f.Fatalf("DeleteMatchingAndEnqueue: %d revocations, %v", len(removed), err)
+	}
+	due := f.clock.Now().Add(lease)
+	for _, d := range []storage.Revocation{enqueued, deleted, removed[0]} {
+		f.near(d.Due, due, "the Due of "+d.Record.ID)
+		if err := f.queue().Retry(f.ctx, d, due); err != nil {
+			f.Fatalf("Retry with the Due that %q was enqueued with: %v", d.Record.ID, err)
+		}
+	}
+	f.clock.advance(lease + time.Millisecond)
+	claimed, err := f.queue().Claim(f.ctx, "", 10, lease)
+	if err != nil || len(claimed) != 3 {
+		f.Fatalf("Claim: %d revocations, %v; want 3", len(claimed), err)
+	}
+	for _, d := range claimed {
+		if err := f.queue().Complete(f.ctx, d); err != nil {
+			f.Fatalf("Complete with the Due that Claim returned: %v", err)
+		}
+	}
 }
 
 func fencing(f *fixture) {

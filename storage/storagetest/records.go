@@ -1,6 +1,7 @@
 package storagetest
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -17,11 +18,14 @@ var recordChecks = []check{
 	{"a second create is a conflict", createTwice},
 	{"a record is absent from its expiry on", expiryBoundary},
 	{"a record may live for years", longLife},
+	{"writes leave alone what still lives", cleaningSpares},
+	{"times between two milliseconds", fractionalExpiry},
 	{"expiry moves with a save", expiryMoves},
 	{"an expired record can only be created anew", afterExpiry},
 	{"a deleted record does not come back", noResurrection},
 	{"a deleted ID can be created anew", createAfterDelete},
 	{"bad records are refused", badRecords},
+	{"an error comes without a record", errorsAlone},
 }
 
 func emptyStore(f *fixture) {
@@ -135,6 +139,47 @@ func longLife(f *fixture) {
 	f.removeMatching(storage.Match{Subject: r.Subject, SID: r.SID}, r)
 }
 
+// cleaningSpares is for stores that remove what has expired whenever they write.
+func cleaningSpares(f *fixture) {
+	r := f.save(f.record("a"))
+	f.clock.advance(lifetime - time.Millisecond)
+	other := f.save(f.save(f.record("other")))
+	f.remove(other)
+	f.removeMatching(storage.Match{Subject: other.Subject})
+	f.present(r)
+	f.removeMatching(storage.Match{Subject: r.Subject, SID: r.SID}, r)
+}
+
+// fractionalExpiry uses times that a store may keep less exactly than it is given them.
+func fractionalExpiry(f *fixture) {
+	f.clock.advance(456_789 * time.Nanosecond)
+	r := f.record("a")
+	for i := range 3 {
+		r.Expiry = f.clock.Now().Add(lifetime + time.Duration(i)*333_333)
+		saved, err := f.store.Save(f.ctx, r)
+		if err != nil {
+			f.Fatalf("Save(%s): %v", show(r), err)
+		}
+		loaded, err := f.store.Load(f.ctx, "a")
+		if err != nil {
+			f.Fatalf("Load: %v", err)
+		}
+		f.near(saved.Expiry, r.Expiry, "the Expiry that Save returns")
+		f.near(loaded.Expiry, r.Expiry, "the Expiry that Load returns")
+		r = loaded
+	}
+	f.clock.advance(lifetime + 2*time.Millisecond)
+	f.expired("a")
+}
+
+// near checks that a time has been kept to the millisecond, however it was rounded.
+func (f *fixture) near(got, want time.Time, what string) {
+	f.Helper()
+	if got.Sub(want).Abs() >= time.Millisecond {
+		f.Fatalf("%s is %s; want %s, to the millisecond", what, got.UTC().Format(time.RFC3339Nano), want.UTC().Format(time.RFC3339Nano))
+	}
+}
+
 func expiryMoves(f *fixture) {
 	longer := f.save(f.record("longer"))
 	shorter := f.save(f.record("shorter"))
@@ -216,6 +261,53 @@ func badRecords(f *fixture) {
 		f.absent(id)
 	}
 	f.removeMatching(storage.Match{Subject: now.Subject})
+	f.present(stored)
+}
+
+// errorsAlone is for callers that go by the record: with storage.ErrNotReplicated there is
+// one beside the error.
+func errorsAlone(f *fixture) {
+	stored := f.save(f.record("a"))
+	ended, end := context.WithCancel(f.ctx)
+	end()
+	later := stored
+	later.Revision = 7
+	absent := f.record("absent")
+	absent.Revision = 1
+	calls := []func() (storage.Record, error){
+		func() (storage.Record, error) { return f.store.Load(f.ctx, "absent") },
+		func() (storage.Record, error) { return f.store.Load(ended, "a") },
+		func() (storage.Record, error) { return f.store.Save(f.ctx, f.record("a")) },
+		func() (storage.Record, error) { return f.store.Save(f.ctx, f.record("")) },
+		func() (storage.Record, error) { return f.store.Save(f.ctx, later) },
+		func() (storage.Record, error) { return f.store.Save(f.ctx, absent) },
+		func() (storage.Record, error) { return f.store.Save(ended, stored) },
+		func() (storage.Record, error) { return f.store.Delete(f.ctx, "absent") },
+		func() (storage.Record, error) { return f.store.Delete(ended, "a") },
+	}
+	if is[storage.RevocationQueue](f.store) {
+		f.enqueues(f.record("revocation"))
+		enqueue := func(ctx context.Context, id string) (storage.Record, error) {
+			d, err := f.queue().Enqueue(ctx, f.record(id), lease)
+			return d.Record, err
+		}
+		remove := func(ctx context.Context, id string) (storage.Record, error) {
+			d, err := f.queue().DeleteAndEnqueue(ctx, id, lease)
+			return d.Record, err
+		}
+		calls = append(calls,
+			func() (storage.Record, error) { return enqueue(f.ctx, "revocation") },
+			func() (storage.Record, error) { return enqueue(f.ctx, "") },
+			func() (storage.Record, error) { return enqueue(ended, "another") },
+			func() (storage.Record, error) { return remove(f.ctx, "absent") },
+			func() (storage.Record, error) { return remove(ended, "a") },
+		)
+	}
+	for i, call := range calls {
+		if r, err := call(); err == nil || !equal(r, storage.Record{}) {
+			f.Errorf("call %d returned %s beside the error %v; want an error alone", i, show(r), err)
+		}
+	}
 	f.present(stored)
 }
 

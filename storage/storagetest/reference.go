@@ -13,17 +13,33 @@ import (
 )
 
 // reference is the simplest possible implementation of the contract: two maps, one lock,
-// and a scan for everything. Random calls compare a store with it.
+// and an index in which a record may still stand under the names that it had. Random calls
+// compare a store with it.
 type reference struct {
 	now func() time.Time
 
 	mu          sync.Mutex
 	records     map[string]storage.Record
+	names       map[name]map[string]bool // the IDs of the records that have, or had, a name
 	revocations map[string]storage.Revocation
 }
 
+// name is what a record is indexed by.
+type name struct{ of, text string }
+
 func newReference(now func() time.Time) *reference {
-	return &reference{now: now, records: map[string]storage.Record{}, revocations: map[string]storage.Revocation{}}
+	return &reference{now: now, records: map[string]storage.Record{}, names: map[name]map[string]bool{}, revocations: map[string]storage.Revocation{}}
+}
+
+// put stores r and indexes it.
+func (s *reference) put(r storage.Record) {
+	s.records[r.ID] = r
+	for _, n := range []name{{"subject", r.Subject}, {"sid", r.SID}} {
+		if s.names[n] == nil {
+			s.names[n] = map[string]bool{}
+		}
+		s.names[n][r.ID] = true
+	}
 }
 
 func (s *reference) Load(ctx context.Context, id string) (storage.Record, error) {
@@ -65,7 +81,7 @@ func (s *reference) Save(ctx context.Context, r storage.Record) (storage.Record,
 	r.Revision++
 	r.Data = slices.Clip(bytes.Clone(r.Data))
 	r.KeepDecoded()
-	s.records[r.ID] = r
+	s.put(r)
 	return r, nil
 }
 
@@ -103,8 +119,16 @@ func (s *reference) matching(ctx context.Context, m storage.Match) (found []stor
 	if m.Subject == "" && m.SID == "" {
 		return nil, storage.ErrEmptyMatch
 	}
-	for id := range s.records {
-		if r, err := s.live(id); err == nil && selects(m, r) {
+	n := name{"subject", m.Subject}
+	if m.Subject == "" {
+		n = name{"sid", m.SID}
+	}
+	for id := range s.names[n] {
+		r, err := s.live(id)
+		switch {
+		case err != nil:
+			delete(s.names[n], id)
+		case selects(m, r):
 			found = append(found, r)
 		}
 	}

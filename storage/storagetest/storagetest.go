@@ -25,7 +25,7 @@ import (
 // storage.Notifier if it implements them.
 //
 // Every call of open must return a new, empty store, and register its close with
-// t.Cleanup. The store must use no other clock than now: the suite moves that clock
+// t.Cleanup, after which no goroutine of the store's package may be left. The store must use no other clock than now: the suite moves that clock
 // forward, by hours. It starts at the present, so that a server with its own clock does
 // not expire records too early.
 func Run(t *testing.T, open func(t *testing.T, now func() time.Time) storage.TokenStore) {
@@ -50,6 +50,7 @@ func RunShared(t *testing.T, open func(t *testing.T, now func() time.Time) (a, b
 
 func runSections(t *testing.T, sections []section, open func(t *testing.T, now func() time.Time) []storage.TokenStore) {
 	sample := open(t, time.Now)[0]
+	leaks := &leaks{patience: patience}
 	for _, s := range sections {
 		if !s.covers(sample) {
 			continue
@@ -57,8 +58,11 @@ func runSections(t *testing.T, sections []section, open func(t *testing.T, now f
 		t.Run(s.name, func(t *testing.T) {
 			for _, c := range s.checks {
 				t.Run(c.name, func(t *testing.T) {
+					var stores []storage.TokenStore
+					leaks.watch(t, func() []storage.TokenStore { return stores })
 					clock := newClock()
-					c.run(newFixture(t, clock, open(t, clock.Now)...))
+					stores = open(t, clock.Now)
+					c.run(newFixture(t, clock, stores...))
 				})
 			}
 		})

@@ -44,6 +44,28 @@ var tenantMutants = []mutant{
 		return b.isLive(r) && selects(m, r)
 	}, "List stays within its tenant and kind"),
 
+	selecting("ignores spaces at the end of a tenant", func(b *broken, m storage.Match, r storage.Record) bool {
+		if strings.TrimRight(m.Tenant, " ") == strings.TrimRight(r.Tenant, " ") {
+			m.Tenant = r.Tenant
+		}
+		return b.isLive(r) && selects(m, r)
+	}, "DeleteMatching stays within its tenant"),
+
+	selecting("ignores the case of a kind", func(b *broken, m storage.Match, r storage.Record) bool {
+		if strings.EqualFold(string(m.Kind), string(r.Kind)) {
+			m.Kind = r.Kind
+		}
+		return b.isLive(r) && selects(m, r)
+	}, "DeleteMatching stays within its kind"),
+
+	faulty("keeps 32 bytes of a kind", func(b *broken) {
+		b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
+			kind := r.Kind
+			saved, err := b.sound.Save(ctx, r)
+			return b.rewrite(saved, err, func(r *storage.Record) { r.Kind = kind[:min(len(kind), 32)] })
+		}
+	}, "DeleteMatching stays within its kind"),
+
 	selecting("joins tenant, kind and subject", func(b *broken, m storage.Match, r storage.Record) bool {
 		if m.Tenant+string(m.Kind)+m.Subject == r.Tenant+string(r.Kind)+r.Subject {
 			m.Tenant, m.Kind, m.Subject = r.Tenant, r.Kind, r.Subject

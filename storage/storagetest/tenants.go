@@ -29,7 +29,7 @@ var tenantQueueChecks = []check{
 // tenantNames are names that a careless store confuses with each other, or with the
 // empty name.
 var tenantNames = []string{
-	"", "a", "ab", "b", "A", "a:", ":a", "a:b", "a/b", "a b", " a", "a{b}", "{a}", "a\x1f", "1:a", "0:", "é", "*", "%", "_",
+	"", "a", "ab", "b", "A", "a:", ":a", "a:b", "a/b", "a b", " a", "a ", "a\t", "a{b}", "{a}", "a\x1f", "1:a", "0:", "é", "*", "%", "_",
 	strings.Repeat("t", storage.MaxTenant), strings.Repeat("t", storage.MaxTenant-1),
 }
 
@@ -63,7 +63,10 @@ func matchTenant(f *fixture) {
 }
 
 func matchKind(f *fixture) {
-	kinds := []storage.Kind{"", storage.KindSession, storage.KindLogin, "sessions", "s", "session:"}
+	kinds := []storage.Kind{
+		"", storage.KindSession, storage.KindLogin, "sessions", "s", "session:", "Session", "session ", " session",
+		storage.Kind(strings.Repeat("k", storage.MaxKind)), storage.Kind(strings.Repeat("k", storage.MaxKind-1)),
+	}
 	stored := map[storage.Kind]storage.Record{}
 	for _, kind := range kinds {
 		stored[kind] = f.of("t", kind)
