@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/passport-go/passport/internal/ended"
-	"github.com/passport-go/passport/internal/envelope"
 	"github.com/passport-go/passport/internal/provider"
 	"github.com/passport-go/passport/internal/records"
 	"github.com/passport-go/passport/internal/retry"
@@ -290,14 +289,14 @@ func (p *Passport) revokeToken(ctx context.Context, r storage.Record) revocation
 	return revocation.Answer{Outcome: revocation.Pending, Err: err, RetryAfter: refused.Err.RetryAfter}
 }
 
-// unreadableToken tells a record that another instance may be able to open from one
-// that nobody can.
+// unreadableToken tells a record that another instance may be able to read, because it
+// has the key or is of a later version, from one that was tampered with.
 func unreadableToken(err error) revocation.Answer {
 	answer := revocation.Answer{
 		Outcome: revocation.Failed,
 		Err:     fmt.Errorf("passport: the refresh token of a pending revocation cannot be read: %w", err),
 	}
-	if errors.Is(err, seal.ErrNoKey) || errors.Is(err, envelope.ErrLater) {
+	if !errors.Is(err, seal.ErrOpen) {
 		answer.Outcome, answer.Unreadable = revocation.Pending, true
 	}
 	return answer

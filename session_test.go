@@ -315,22 +315,6 @@ func waitFor[T any](t *testing.T, c <-chan T) {
 	}
 }
 
-func TestASessionInTheFormOfALaterVersionIsLeftAlone(t *testing.T) {
-	store := memory.New(memory.Options{})
-	s := newSite(t, func(c *passport.Config) { c.Store = store })
-	b := s.signedIn()
-	id := b.session().ID()
-	r, err := store.Load(t.Context(), id)
-	require.NoError(t, err)
-	r.Data = append([]byte{r.Data[0] + 1}, r.Data[1:]...)
-	_, err = store.Save(t.Context(), r)
-	require.NoError(t, err)
-	assert.Equal(t, "nobody", b.get("/").body)
-	_, err = store.Load(t.Context(), id)
-	assert.NoError(t, err)
-	assert.Empty(t, s.events.named("session.lost"))
-}
-
 func TestClaimsOfTheProgramsOwn(t *testing.T) {
 	s := newSite(t)
 	s.auth.Inject(passporttest.Fault{Path: "/oauth/token", EditClaims: func(c map[string]any) {

@@ -116,6 +116,8 @@ func (c *current) load(ctx context.Context) (userState, error) {
 
 // read returns the state and its record. If the record cannot be opened, because its
 // key is gone, neither can the session, and nothing is known of the Passport session.
+// What a later version of the program has written is an error: to replace it would lose
+// its session.
 func (c *current) read(ctx context.Context) (userState, storage.Record, error) {
 	rec, err := c.store.Load(ctx, c.id)
 	if errors.Is(err, storage.ErrNotFound) {
@@ -126,11 +128,16 @@ func (c *current) read(ctx context.Context) (userState, storage.Record, error) {
 	}
 	var s userState
 	body, err := envelope.OpenBody(c.keys, rec)
-	if err != nil || json.Unmarshal(body, &s) != nil {
-		return userState{Logout: unreadable}, rec, nil
+	switch {
+	case err == nil && json.Unmarshal(body, &s) == nil:
+		return s, rec, nil
+	case err == nil, errors.Is(err, seal.ErrLater):
+		return userState{}, rec, storeError(errLater)
 	}
-	return s, rec, nil
+	return userState{Logout: unreadable}, rec, nil
 }
+
+var errLater = fmt.Errorf("a newer version of this program has written who is signed in: run that version: %w", seal.ErrLater)
 
 func storeError(err error) error {
 	return fmt.Errorf("native: %w: %w", passport.ErrStoreUnavailable, err)

@@ -1,7 +1,9 @@
 package native_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"net"
 	"net/http"
@@ -574,6 +576,50 @@ func TestASessionUnderAKeyThatIsGoneIsNone(t *testing.T) {
 	_, err := p.Session(t.Context())
 	require.NoError(t, err)
 	assert.False(t, errors.Is(err, passport.ErrNoSession))
+}
+
+// A launcher and its game may be of two versions, and a newer one may be taken back.
+func TestWhatANewerVersionHasWrittenIsRefusedAndLeftAlone(t *testing.T) {
+	d := newDesktop(t)
+	d.login(d.p)
+	id := native.CurrentID(d.auth.Issuer(), passporttest.ClientID)
+	record := func() storage.Record {
+		r, err := d.store.Load(t.Context(), id)
+		require.NoError(t, err)
+		return r
+	}
+	ours := record()
+	body := 3 + int(binary.BigEndian.Uint16(ours.Data[1:]))
+	for name, at := range map[string]int{"record": 0, "seal": body} {
+		t.Run(name, func(t *testing.T) {
+			later := record()
+			later.Data = bytes.Clone(ours.Data)
+			later.Data[at]++ // the format
+			later, err := d.store.Save(t.Context(), later)
+			require.NoError(t, err)
+
+			p := d.run()
+			_, err = p.Session(t.Context())
+			assert.ErrorIs(t, err, passport.ErrStoreUnavailable)
+			assert.NotErrorIs(t, err, passport.ErrNoSession)
+			assert.ErrorContains(t, err, "run that version")
+			_, err = p.Login(t.Context(), passport.LoginOptions{})
+			assert.ErrorContains(t, err, "run that version")
+			l, err := p.Logout(t.Context())
+			assert.ErrorContains(t, err, "run that version")
+			assert.Equal(t, passport.OutcomeFailed, l.App, "nobody is told that they are signed out")
+			assert.Equal(t, later, record(), "nothing has been written over it")
+			assert.Equal(t, 1, d.live())
+		})
+	}
+	back := record()
+	back.Data = ours.Data
+	_, err := d.store.Save(t.Context(), back)
+	require.NoError(t, err)
+	l, err := d.run().Logout(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, passport.OutcomeDone, l.App)
+	assert.Zero(t, d.live())
 }
 
 // A process that dies between the session and the note that it is the current one.

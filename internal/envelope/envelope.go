@@ -24,7 +24,7 @@ const format = 1
 
 // ErrBroken wraps what is wrong with a record, and with this one alone: it was
 // tampered with (seal.ErrOpen), its key is not configured (seal.ErrNoKey), or it
-// is in a later form (ErrLater).
+// is in the format of a later version (seal.ErrLater).
 var ErrBroken = errors.New("passport: the stored session cannot be read")
 
 func broken(err error) error { return fmt.Errorf("%w: %w", ErrBroken, err) }
@@ -65,7 +65,7 @@ func (h Head) append(dst []byte) []byte {
 
 func parseHead(b []byte) (Head, error) {
 	if len(b) < headTimes*8 {
-		return Head{}, broken(seal.ErrOpen)
+		return Head{}, broken(seal.ErrLater) // for it was sealed with a key of ours
 	}
 	at := func(i int) int64 { return int64(binary.BigEndian.Uint64(b[i*8:])) }
 	end, refreshBy := at(1), at(3)
@@ -142,7 +142,7 @@ func appendBody(dst []byte, keys *seal.Keys, r storage.Record, at []byte) ([]byt
 
 func split(data []byte) (head, body []byte, err error) {
 	if len(data) > 0 && data[0] > format {
-		return nil, nil, broken(ErrLater)
+		return nil, nil, broken(seal.ErrLater)
 	}
 	if len(data) < 3 || data[0] != format {
 		return nil, nil, broken(seal.ErrOpen)

@@ -42,11 +42,9 @@ const (
 	latestFormat = tokensSharedFormat
 )
 
+// errTokens is of a body that makes no sense here. It was sealed with a key of ours, so
+// another version has written it.
 var errTokens = errors.New("the stored tokens are not readable")
-
-// ErrLater is of a session in a form that only a later version reads, which may
-// share the store while instances are replaced one by one.
-var ErrLater = errors.New("the stored session is in the form of a later version")
 
 // strings are those of a format, in order.
 func (t *Tokens) strings(format byte) []*string {
@@ -243,7 +241,7 @@ func isJSON(body []byte) bool { return len(body) > 0 && body[0] == '{' }
 // binaryBody returns the strings of a body that is not JSON.
 func binaryBody(body []byte) (rest []byte, err error) {
 	if len(body) > 0 && body[0] > latestFormat {
-		return nil, ErrLater
+		return nil, seal.ErrLater
 	}
 	if len(body) < 1+8 || body[0] < tokensPlainFormat {
 		return nil, errTokens

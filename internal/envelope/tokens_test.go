@@ -34,7 +34,7 @@ func TestTokensOfEarlierVersionsAreRead(t *testing.T) {
 
 func TestTokensOfLaterVersionsAreKnownAsSuch(t *testing.T) {
 	_, err := ParseTokens([]byte{latestFormat + 1})
-	assert.ErrorIs(t, err, ErrLater)
+	assert.ErrorIs(t, err, seal.ErrLater)
 }
 
 func TestTheAccessTokenIsReadByItself(t *testing.T) {
@@ -67,7 +67,7 @@ func TestTheAccessTokenIsReadByItself(t *testing.T) {
 		assert.ErrorIs(t, err, ErrBroken, name)
 	}
 	_, err := openAccessToken(keys, Seal(keys, aRecord, Head{}, []byte{latestFormat + 1}))
-	assert.ErrorIs(t, err, ErrLater)
+	assert.ErrorIs(t, err, seal.ErrLater)
 	other := Seal(keys, aRecord, Head{}, someTokens.Marshal())
 	other.ID = "another"
 	_, err = openAccessToken(keys, other)
@@ -93,7 +93,7 @@ func TestTheRefreshTokenIsReadByItself(t *testing.T) {
 		assert.ErrorIs(t, err, ErrBroken, name)
 	}
 	_, err := OpenRefreshToken(keys, Seal(keys, aRecord, Head{}, []byte{latestFormat + 1}))
-	assert.ErrorIs(t, err, ErrLater)
+	assert.ErrorIs(t, err, seal.ErrLater)
 }
 
 func TestTheHeadSaysIfThereIsNoRefreshToken(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"math"
 	"slices"
 	"time"
 
@@ -165,9 +164,17 @@ func (b *BearerBook) record(owner Owner) storage.Record {
 }
 
 // Mark stores an owner's marks, or moves those that are there.
+//
+// Marks that cannot be read are replaced by ones that end at least as much, since they
+// are about earlier logouts.
 func (b *BearerBook) Mark(ctx context.Context, owner Owner, by Bearers) error {
 	return b.Records.Upsert(ctx, b.record(owner), func(rec storage.Record) (storage.Record, bool, error) {
-		return b.sealed(rec, b.read(rec).Moved(by))
+		m, ok := b.read(rec)
+		if !ok {
+			all := by.All.moved(by.Bare)
+			m = Bearers{All: all, Bare: all}
+		}
+		return b.sealed(rec, m.Moved(by))
 	})
 }
 
@@ -175,11 +182,11 @@ func (b *BearerBook) Mark(ctx context.Context, owner Owner, by Bearers) error {
 // marked.
 func (b *BearerBook) Lift(ctx context.Context, owner Owner, by Login) error {
 	err := b.Records.Amend(ctx, b.ID(owner), func(rec storage.Record) (storage.Record, bool, error) {
-		m := b.read(rec)
+		m, ok := b.read(rec)
 		var liftsAll, liftsBare bool
 		m.All, liftsAll = m.All.lifted(by)
 		m.Bare, liftsBare = m.Bare.lifted(by)
-		if !liftsAll && !liftsBare {
+		if !ok || !liftsAll && !liftsBare {
 			return rec, false, nil
 		}
 		return b.sealed(rec, m)
@@ -190,14 +197,18 @@ func (b *BearerBook) Lift(ctx context.Context, owner Owner, by Login) error {
 	return err
 }
 
-// Ends reports whether an owner's marks end a token, which was issued at a moment and
-// goes by some names. bare: it has no sid.
+// Ends reports whether an owner's marks end a token. Marks that cannot be read end every
+// token.
 func (b *BearerBook) Ends(ctx context.Context, id string, t Token) (bool, error) {
 	rec, err := b.Records.Load(ctx, id)
 	if err != nil {
 		return false, missing(err)
 	}
-	m, issued := b.read(rec), t.Issued.Unix()
+	m, ok := b.read(rec)
+	if !ok {
+		return true, nil
+	}
+	issued := t.Issued.Unix()
 	names := []string{b.TokenName(t.Hash)}
 	if t.SID != "" {
 		names = append(names, b.SIDName(t.SID))
@@ -221,16 +232,15 @@ func (b *BearerBook) sealed(rec storage.Record, m Bearers) (storage.Record, bool
 	return b.Records.Seal(rec, body), true, nil
 }
 
-// read returns what is marked in a record: nothing if it is new. One that cannot be
-// read ends every token.
-func (b *BearerBook) read(rec storage.Record) (m Bearers) {
+// read returns what is marked in a record: nothing if it is new. It reports false if the
+// record cannot be read.
+func (b *BearerBook) read(rec storage.Record) (m Bearers, ok bool) {
 	if rec.Revision == 0 {
-		return m
+		return m, true
 	}
 	body, err := b.Records.Open(rec)
 	if err != nil || json.Unmarshal(body, &m) != nil {
-		always := Bearer{Time: math.MaxInt64, Order: math.MaxInt64}
-		return Bearers{All: always, Bare: always}
+		return Bearers{}, false
 	}
-	return m
+	return m, true
 }

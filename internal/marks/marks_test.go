@@ -123,3 +123,36 @@ func TestABudgetComesBack(t *testing.T) {
 		assert.Equal(t, mostAtOnce, spend(), "and never more")
 	})
 }
+
+// Instances of two versions share the marks during a deployment.
+func TestMarksOfALaterVersionEndWhatTheyEndedAndNothingAfterTheNextLogout(t *testing.T) {
+	r := newRecords(t)
+	book := &BearerBook{Records: r, Now: time.Now, Life: time.Hour}
+	owner := OfSubject("alice")
+	first := NewLogout(time.Unix(1000, 0))
+	first.User("alice", time.Time{})
+	require.NoError(t, book.Mark(t.Context(), owner, first.Marks[owner]))
+
+	rec, err := r.Load(t.Context(), book.ID(owner))
+	require.NoError(t, err)
+	rec.Data = append([]byte{rec.Data[0] + 1}, rec.Data[1:]...)
+	rec, err = r.Save(t.Context(), rec)
+	require.NoError(t, err)
+	ends := func(issued int64) bool {
+		ends, err := book.Ends(t.Context(), book.ID(owner), Token{Hash: "a token", SID: "s1", Issued: time.Unix(issued, 0)})
+		require.NoError(t, err)
+		return ends
+	}
+	assert.True(t, ends(1001), "what it says is not known")
+	require.NoError(t, book.Lift(t.Context(), owner, Login{Begun: time.Now().UnixNano(), Issued: 1000}))
+	same, err := r.Load(t.Context(), book.ID(owner))
+	require.NoError(t, err)
+	assert.Equal(t, rec.Data, same.Data, "a login takes back nothing that it cannot read")
+
+	second := NewLogout(time.Unix(2000, 0))
+	second.Session("alice", "s2", time.Time{})
+	require.NoError(t, book.Mark(t.Context(), owner, second.Marks[owner]))
+	assert.True(t, ends(1000), "the first logout ended it")
+	assert.True(t, ends(2000), "it may have")
+	assert.False(t, ends(2001), "neither logout did")
+}

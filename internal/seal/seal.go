@@ -22,6 +22,10 @@ var (
 	// ErrNoKey reports bytes that seem whole and were sealed with a key that
 	// is not listed.
 	ErrNoKey = errors.New("sealed data needs an encryption key that is not configured")
+
+	// ErrLater reports bytes in a format that only a later version reads. Such a
+	// version may share the store while instances are replaced one by one.
+	ErrLater = errors.New("sealed data is in the format of a later version")
 )
 
 const (
@@ -96,8 +100,12 @@ func (k *Keys) Seal(dst, plain, place []byte) []byte {
 	return newest.aead.Seal(dst, nonce[:], plain, place)
 }
 
-// Open appends what was sealed for place to dst, or returns ErrOpen or ErrNoKey.
+// Open appends what was sealed for place to dst, or returns ErrOpen, ErrNoKey or
+// ErrLater.
 func (k *Keys) Open(dst, sealed, place []byte) ([]byte, error) {
+	if len(sealed) > 0 && sealed[0] > format {
+		return nil, ErrLater
+	}
 	if len(sealed) < prefix+nonceSize || sealed[0] != format {
 		return nil, ErrOpen
 	}

@@ -43,6 +43,17 @@ func TestOpenRefusesEveryAlteredByteAndEveryCut(t *testing.T) {
 	}
 }
 
+func TestAFormatOfALaterVersionIsNoAlteration(t *testing.T) {
+	k := must(t, keyOf(1))
+	sealed := k.Seal(nil, []byte("tokens"), nil)
+	sealed[0]++
+	_, err := k.Open(nil, sealed, nil)
+	assert.ErrorIs(t, err, ErrLater)
+	assert.NotErrorIs(t, err, ErrOpen)
+	_, err = k.Open(nil, sealed[:1], nil)
+	assert.ErrorIs(t, err, ErrLater, "how long it is depends on the format")
+}
+
 func TestKeysRotateNewestFirst(t *testing.T) {
 	old, both, latest := must(t, keyOf(1)), must(t, keyOf(2), keyOf(1)), must(t, keyOf(2))
 

@@ -17,6 +17,14 @@ var tenantMutants = []mutant{
 	}, "DeleteMatching stays within its tenant", "List stays within its tenant and kind",
 		"DeleteMatchingAndEnqueue stays within its tenant and kind", "random calls are answered as the contract says"),
 
+	selecting("selects by sid in every tenant", func(b *broken, m storage.Match, r storage.Record) bool {
+		if m.Subject == "" {
+			m.Tenant = r.Tenant
+		}
+		return b.isLive(r) && selects(m, r)
+	}, "DeleteMatching stays within its tenant", "List stays within its tenant and kind",
+		"DeleteMatchingAndEnqueue stays within its tenant and kind"),
+
 	selecting("selects every kind", func(b *broken, m storage.Match, r storage.Record) bool {
 		m.Kind = r.Kind
 		return b.isLive(r) && selects(m, r)
