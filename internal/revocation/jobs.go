@@ -16,11 +16,12 @@ const (
 	maxJobs = 10_000
 )
 
-// job is a revocation that waits for a goroutine.
+// job is a revocation that waits for a goroutine, or that one is at.
 type job struct {
 	revocation *storage.Revocation // not to be changed
 	until      time.Time           // when it is left alone; zero: never
 	outcome    chan<- Outcome      // nil if nobody waits for it
+	counted    bool                // among the jobs of a tracked revocation
 }
 
 func (j job) tell(o Outcome) {
@@ -51,7 +52,7 @@ func (w *Worker) maxWait() time.Duration { return Lease - callTimeout - 2*w.c.St
 
 func (w *Worker) revoke(outcomes chan<- Outcome, revocations []storage.Revocation, until time.Time) {
 	for i := range revocations {
-		w.do(job{&revocations[i], until, outcomes})
+		w.do(job{revocation: &revocations[i], until: until, outcome: outcomes})
 	}
 }
 
@@ -62,7 +63,8 @@ func (w *Worker) do(j job) {
 }
 
 // addJob reports whether a goroutine is to be started. It is counted already. While one
-// is starting it starts the next by itself: whoever logs out does not wait for that.
+// is starting it starts the next by itself. Whoever logs out waits neither for that nor
+// for a new revocation to be tracked: the goroutine that takes the job does both.
 func (w *Worker) addJob(j job) (start bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -72,15 +74,34 @@ func (w *Worker) addJob(j job) (start bool) {
 		j.tell(Pending)
 		return false
 	}
-	if !t.unqueued {
+	if known {
+		if !t.unqueued {
+			t.revocation = j.revocation
+		}
+		w.count(&j, t)
+	}
+	w.jobs.push(j)
+	return !w.starting && w.mayStart()
+}
+
+// trackJob tracks the revocation of a job that is about to be done, unless that is
+// tracked, under a later lease maybe. It is for the holder of mu.
+func (w *Worker) trackJob(j *job) {
+	t, known := w.tracked[j.revocation.Record.ID]
+	if !known && !w.mayTrackMore() {
+		return
+	}
+	if !known {
 		t.revocation = j.revocation
 	}
-	t.jobs++
-	if known || w.mayTrackMore() {
-		w.tracked[id] = t
-	}
-	w.jobs = append(w.jobs, j)
-	return !w.starting && w.mayStart()
+	w.count(j, t)
+}
+
+// count counts a job of a tracked revocation, once. It is for the holder of mu.
+func (w *Worker) count(j *job, of trackedRevocation) {
+	of.jobs++
+	w.tracked[j.revocation.Record.ID] = of
+	j.counted = true
 }
 
 // mayStart counts a goroutine that is to be started. It is for the holder of mu.
@@ -94,7 +115,7 @@ func (w *Worker) mayStart() bool {
 }
 
 // jobsAreFull is for the holder of mu.
-func (w *Worker) jobsAreFull() bool { return !w.c.Volatile && len(w.jobs) >= maxJobs }
+func (w *Worker) jobsAreFull() bool { return !w.c.Volatile && w.jobs.len() >= maxJobs }
 
 // work does jobs until none is left. Once ctx is done it leaves the revocations in
 // the queue, or tracked.
@@ -111,7 +132,7 @@ func (w *Worker) work(ctx context.Context) {
 		if ctx.Err() == nil && (j.until.IsZero() || !w.c.Now().After(j.until)) {
 			outcome, event = w.attempt(ctx, *j.revocation)
 		}
-		w.jobDone(j.revocation.Record.ID) // before anybody hears of it, and closes the worker, say
+		w.jobDone(j) // before anybody hears of it, and closes the worker, say
 		if event.Outcome != Skipped {
 			w.c.Report(event)
 		}
@@ -125,14 +146,15 @@ func (w *Worker) nextJob() (next job, more, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.starting = false
-	if len(w.jobs) == 0 {
-		w.jobs = nil
+	if w.jobs.len() == 0 {
 		w.running--
 		return job{}, false, false
 	}
-	next, w.jobs[0] = w.jobs[0], job{}
-	w.jobs = w.jobs[1:]
-	return next, len(w.jobs) > 0 && w.mayStart(), true
+	next = w.jobs.pop()
+	if !next.counted {
+		w.trackJob(&next)
+	}
+	return next, w.jobs.len() > 0 && w.mayStart(), true
 }
 
 // notStarted counts off a goroutine for which the tasks start too late: those that run do
@@ -145,7 +167,8 @@ func (w *Worker) notStarted() {
 }
 
 // jobDone counts a job off its revocation, if that is still tracked.
-func (w *Worker) jobDone(id string) {
+func (w *Worker) jobDone(j job) {
+	id := j.revocation.Record.ID
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	select {
@@ -156,8 +179,10 @@ func (w *Worker) jobDone(id string) {
 	if !tracked {
 		return
 	}
-	t.jobs = max(t.jobs-1, 0)
-	w.tracked[id] = t
+	if j.counted {
+		t.jobs = max(t.jobs-1, 0)
+		w.tracked[id] = t
+	}
 	if t.revocation.Due.Before(w.next) {
 		w.nudge()
 	}

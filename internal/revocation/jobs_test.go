@@ -146,6 +146,57 @@ func TestFinishEndsWithItsContext(t *testing.T) {
 	})
 }
 
+// More waits than there are goroutines, and the process ends.
+func TestWhatNoGoroutineHasTakenYetCountsToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 2 * maxConcurrent
+		p := startVolatile(t, newStore(), &provider{takes: time.Hour})
+		p.endAll(n)
+		time.Sleep(time.Second)
+		assert.Equal(t, n, p.Unrevoked())
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		p.stop(ctx)
+		assert.Equal(t, n, p.Unrevoked(), "after the end")
+	})
+}
+
+// All goroutines are busy, and the provider refuses what waits for one. What has waited
+// is tried again in its own time, and not when the queue is next searched.
+func TestWhatHasWaitedIsRetriedInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		provider := &provider{takes: time.Second, answer: func(n int) Answer {
+			if n > maxConcurrent && n <= 2*maxConcurrent {
+				return unwell
+			}
+			return Answer{Outcome: Done}
+		}}
+		p := startVolatile(t, newStore(), provider)
+		p.Begin()
+		time.Sleep(10*time.Minute + pollInterval/2) // between two searches of the queue
+		p.endAll(2 * maxConcurrent)
+		time.Sleep(2*time.Second + firstRetry + 2*time.Second)
+		provider.revokedOnce(t, 2*maxConcurrent)
+		assert.Zero(t, p.Unrevoked())
+		p.stop(t.Context())
+	})
+}
+
+// A revocation waits for a goroutine, and is tracked for a lease of its own: another job
+// for it has failed. Finish has it revoked once.
+func TestFinishLeavesToAJobWhatWaitsForOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		provider := &provider{takes: time.Second}
+		p := startVolatile(t, newStore(), provider)
+		p.endAll(maxConcurrent) // which keep the goroutines busy
+		r := p.end("waits")
+		p.Revoke(r)
+		p.track(r, false)
+		p.stop(t.Context())
+		provider.revokedOnce(t, maxConcurrent+1)
+	})
+}
+
 func TestAfterTheTasksHaveFinishedRevokeReturnsWhenItIsDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		provider := &provider{takes: time.Second}

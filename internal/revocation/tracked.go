@@ -13,7 +13,7 @@ const maxTracked = 10_000
 type trackedRevocation struct {
 	revocation *storage.Revocation // not to be changed; maybe that of a job
 	unqueued   bool                // in no queue
-	jobs       int                 // for it that wait or are under way
+	jobs       int                 // for it: those under way, and those that were added since it is tracked
 }
 
 // Unrevoked counts the revocations that end with this process.
@@ -22,6 +22,14 @@ func (w *Worker) Unrevoked() (n int) {
 	defer w.mu.Unlock()
 	for _, t := range w.tracked {
 		if t.unqueued || w.c.Volatile {
+			n++
+		}
+	}
+	if !w.c.Volatile {
+		return n
+	}
+	for _, j := range w.jobs.waiting() {
+		if _, tracked := w.tracked[j.revocation.Record.ID]; !tracked {
 			n++
 		}
 	}

@@ -99,6 +99,34 @@ func TestARevocationThatIsClaimedAgainIsNotForgottenForItsOldLease(t *testing.T)
 	assert.Empty(t, w.tracked)
 }
 
+// All goroutines are busy.
+func TestATrackedRevocationIsLeftToTheJobThatWaitsForIt(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	for _, unqueued := range []bool{false, true} {
+		w := New(Config{Now: func() time.Time { return now }})
+		w.running = maxConcurrent
+		r := storage.Revocation{Record: storage.Record{ID: "session"}, Due: now}
+		w.track(r, unqueued)
+		assert.False(t, w.addJob(job{revocation: &r}))
+		assert.Empty(t, w.dueUnqueued(now))
+		w.dropClaimedElsewhere(now)
+		assert.Len(t, w.tracked, 1)
+		assert.Equal(t, pollInterval, w.untilNext(pollInterval))
+	}
+}
+
+func TestAJobDoesNotReplaceALaterLease(t *testing.T) {
+	w := New(Config{})
+	old := storage.Revocation{Record: storage.Record{ID: "session"}, Due: time.Unix(1_000_000, 0)}
+	w.addJob(job{revocation: &old})
+	claimed := old
+	claimed.Due = old.Due.Add(Lease)
+	w.track(claimed, false)
+	w.nextJob()
+	w.forget(old)
+	assert.Len(t, w.tracked, 1)
+}
+
 func TestOnlyWhatADurableQueueHasIsBounded(t *testing.T) {
 	for _, volatile := range []bool{false, true} {
 		w := New(Config{Volatile: volatile})
@@ -106,6 +134,7 @@ func TestOnlyWhatADurableQueueHasIsBounded(t *testing.T) {
 			w.track(storage.Revocation{Record: storage.Record{ID: id}}, false)
 		}
 		w.addJob(job{revocation: &storage.Revocation{Record: storage.Record{ID: "job"}}})
+		w.nextJob()
 		if volatile {
 			assert.Len(t, w.tracked, maxTracked+2)
 			continue

@@ -73,7 +73,7 @@ type Worker struct {
 	tracked       map[string]trackedRevocation // by Record.ID
 	unqueuedCount int                          // of them
 	next          time.Time                    // when the loop will claim again
-	jobs          []job                        // for the next free goroutine
+	jobs          jobQueue                     // for the next free goroutine
 	running       int                          // goroutines; maxConcurrent at most
 	starting      bool                         // one of them has yet to look for a job
 	closing       bool                         // nothing is claimed any more
@@ -249,16 +249,17 @@ func (w *Worker) close() (idle []storage.Revocation, underWay map[string]bool) {
 	w.closing = true
 	w.nudge()
 	waiting := map[string]bool{}
-	for i, j := range w.jobs {
-		waiting[j.revocation.Record.ID] = true
-		if w.c.Volatile || w.tracked[j.revocation.Record.ID].unqueued {
-			w.jobs[i].until = time.Time{}
+	for i, jobs := 0, w.jobs.waiting(); i < len(jobs); i++ {
+		id := jobs[i].revocation.Record.ID
+		waiting[id] = true
+		if w.c.Volatile || w.tracked[id].unqueued {
+			jobs[i].until = time.Time{}
 		}
 	}
 	underWay = map[string]bool{}
 	for id, t := range w.tracked {
 		switch {
-		case t.jobs == 0:
+		case t.jobs == 0 && !waiting[id]:
 			idle = append(idle, *t.revocation)
 		case !waiting[id]:
 			underWay[id] = true
