@@ -35,7 +35,7 @@ func consistent(t *testing.T, s *Store) {
 	assert.Equal(t, len(s.queue.revocations), due)
 	for id, d := range s.queue.revocations {
 		assert.Equal(t, id, d.record.ID)
-		assert.Equal(t, slot[*revocation]{d.due.UnixMilli(), d}, d.tenant.due.slots[d.queued], "revocation %q is queued wrongly", id)
+		assert.Same(t, d, d.tenant.due.slots[d.pending].item, "revocation %q is queued wrongly", id)
 	}
 }
 

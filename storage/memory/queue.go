@@ -19,22 +19,19 @@ type queue struct {
 	revocations map[string]*revocation
 }
 
-// revocation is a storage.Revocation in the queue.
-type revocation struct {
-	record   *storage.Record // as it was when it was removed; nobody changes it any more
-	since    time.Time
-	attempts int
-	due      time.Time
+// revocation is an entry that has been removed, or never was stored, in the queue: it is
+// one already, so that a logout need not make it. Its record is as it was; nobody changes
+// it any more.
+type revocation entry
 
-	tenant *tenant
-	queued int // position in tenant.due
-}
+func (d *revocation) moved(to int) { d.pending = int32(to) }
 
 func (d *revocation) public() storage.Revocation {
-	return storage.Revocation{Record: *d.record, Since: d.since, Attempts: d.attempts, Due: d.due}
+	return storage.Revocation{Record: d.record, Since: time.UnixMilli(d.since), Attempts: int(d.attempts), Due: d.due()}
 }
 
-func (d *revocation) moved(to int) { d.queued = to }
+// due is what the tenant's heap sorts by.
+func (d *revocation) due() time.Time { return time.UnixMilli(d.tenant.due.slots[d.pending].at) }
 
 func (q *queue) init(limit int64) {
 	q.limit = limit
@@ -60,7 +57,7 @@ func (s *Store) DeleteMatchingAndEnqueue(ctx context.Context, m storage.Match, l
 
 func (s *Store) enqueuer(lease time.Duration) taker[storage.Revocation] {
 	return func(e *entry, now time.Time) (storage.Revocation, error) {
-		return s.queue.enqueue(e.tenant, &e.record, now, lease)
+		return s.queue.enqueue(e, now, lease)
 	}
 }
 
@@ -75,7 +72,7 @@ func (s *Store) Enqueue(ctx context.Context, r storage.Record, lease time.Durati
 	}
 	r.Data = clone(r.Data)
 	r.Expiry = r.Expiry.Round(0)
-	return s.queue.enqueue(s.tenants.of(r.Tenant), &r, s.now(), lease)
+	return s.queue.enqueue(&entry{record: r, tenant: s.tenants.of(r.Tenant)}, s.now(), lease)
 }
 
 // Claim implements storage.RevocationQueue.
@@ -128,28 +125,29 @@ func (s *Store) CountRevocations(ctx context.Context, tenant string) (storage.Re
 	defer s.queue.mu.Unlock()
 	n := storage.RevocationCount{Pending: len(of.due.slots)}
 	for _, slot := range of.due.slots {
-		if since := slot.item.since; n.Oldest.IsZero() || since.Before(n.Oldest) {
+		if since := time.UnixMilli(slot.item.since); n.Oldest.IsZero() || since.Before(n.Oldest) {
 			n.Oldest = since
 		}
 	}
 	return n, nil
 }
 
-// enqueue keeps r, which nobody changes from then on.
-func (q *queue) enqueue(t *tenant, r *storage.Record, now time.Time, lease time.Duration) (storage.Revocation, error) {
+// enqueue keeps e, which nobody else changes from then on.
+func (q *queue) enqueue(e *entry, now time.Time, lease time.Duration) (storage.Revocation, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.revocations[r.ID] != nil {
+	if q.revocations[e.record.ID] != nil {
 		return storage.Revocation{}, storage.ErrConflict
 	}
-	if int64(len(t.due.slots)) >= q.limit {
+	if int64(len(e.tenant.due.slots)) >= q.limit {
 		return storage.Revocation{}, fmt.Errorf("storage/memory: %w: %d revocations of the tenant are pending, which is its Options.RevocationLimit", storage.ErrFull, q.limit)
 	}
-	d := &revocation{record: r, since: instant(now), due: leasedUntil(now, lease), tenant: t}
+	d := (*revocation)(e)
+	d.since = now.UnixMilli()
+	q.revocations[d.record.ID] = d
+	d.tenant.due.push(leasedUntil(now, lease), d)
 	removed := d.public()
-	r.KeepDecodedOf(&storage.Record{}) // it may wait for long, and nobody reads the session any more
-	q.revocations[r.ID] = d
-	t.due.push(d.due.UnixMilli(), d)
+	d.record.KeepDecodedOf(&storage.Record{}) // it may wait for long, and nobody reads the session any more
 	return removed, nil
 }
 
@@ -161,8 +159,7 @@ func (q *queue) claim(t *tenant, n int, now time.Time, lease time.Duration) (cla
 		if !ok {
 			break
 		}
-		d.due = leasedUntil(now, lease)
-		t.due.move(d.queued, d.due.UnixMilli())
+		t.due.move(int(d.pending), leasedUntil(now, lease))
 		claimed = append(claimed, d.public())
 	}
 	return claimed
@@ -176,8 +173,7 @@ func (q *queue) retry(claimed storage.Revocation, due time.Time) error {
 		return err
 	}
 	d.attempts++
-	d.due = instant(due)
-	d.tenant.due.move(d.queued, d.due.UnixMilli())
+	d.tenant.due.move(int(d.pending), due.UnixMilli())
 	return nil
 }
 
@@ -188,7 +184,7 @@ func (q *queue) complete(claimed storage.Revocation) error {
 	if err != nil {
 		return err
 	}
-	d.tenant.due.remove(d.queued)
+	d.tenant.due.remove(int(d.pending))
 	delete(q.revocations, d.record.ID)
 	return nil
 }
@@ -199,17 +195,14 @@ func (q *queue) leased(claimed storage.Revocation) (*revocation, error) {
 	if d == nil || d.record.Tenant != claimed.Record.Tenant {
 		return nil, storage.ErrNotFound
 	}
-	if !d.due.Equal(claimed.Due) {
+	if !d.due().Equal(claimed.Due) {
 		return nil, storage.ErrConflict
 	}
 	return d, nil
 }
 
-// leasedUntil is after now, however short the lease: a claimed revocation is not
-// due, and every lease has a Due of its own.
-func leasedUntil(now time.Time, lease time.Duration) time.Time {
-	return instant(now.Add(max(lease, time.Millisecond)))
+// leasedUntil is after now, however short the lease, and as exact as the queue sorts by: a
+// claimed revocation is not due, and every lease has a Due of its own.
+func leasedUntil(now time.Time, lease time.Duration) int64 {
+	return now.Add(max(lease, time.Millisecond)).UnixMilli()
 }
-
-// instant is t by the wall clock, as exact as the queue sorts by.
-func instant(t time.Time) time.Time { return t.Round(0).Truncate(time.Millisecond) }

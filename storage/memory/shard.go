@@ -26,6 +26,11 @@ type entry struct {
 	shard   uint8    // the number of its shard, so that it is not hashed again,
 	indexed [2]uint8 // and of its shards in the indexes, by indexKind
 	links   [2]link  // places in the lists there
+
+	// As a revocation, guarded by the lock of the queue.
+	since    int64 // when it was enqueued, in milliseconds since 1970
+	attempts int32 // how often it was retried
+	pending  int32 // position in tenant.due
 }
 
 func (e *entry) moved(to int) { e.queued = int32(to) }
