@@ -28,7 +28,8 @@ type httpDriver struct {
 	again   string // counts logins that have led to no session
 	others  string // what all but the session's begin with
 	web.Cookies
-	noSession string // the line that deletes the session's
+	noSession  string // the line that deletes the session's
+	unfinished string // what follows the value of the logout's, until it is finished
 
 	web.Origins
 	callbackOrigin string // of LogoutRedirectURI
@@ -68,7 +69,7 @@ func newHTTPDriver(c *config) httpDriver {
 			*name = "__Host-" + *name
 		}
 	}
-	d.others, d.noSession = d.session+"-", d.Removal(d.session)
+	d.others, d.noSession, d.unfinished = d.session+"-", d.Removal(d.session), d.Life(logoutstate.Life)
 	d.paths = []string{c.place.LocalOf(c.LoginPath), d.logoutPath}
 	if u, err := url.Parse(c.RedirectURI); err == nil && c.RedirectURI != "" {
 		d.loginReturn = c.place.Local(u.Path)
@@ -151,7 +152,7 @@ func (p *Passport) SetBrowserState(w http.ResponseWriter, before, after BrowserS
 	case after.LogoutFinished:
 		lines = append(lines, d.Lasting(d.logout, after.Logout.Reveal()+finishedMark, loginstate.Life))
 	default:
-		lines = append(lines, d.Lasting(d.logout, after.Logout.Reveal(), logoutstate.Life))
+		lines = append(lines, d.logout+"="+after.Logout.Reveal()+d.unfinished)
 	}
 	switch {
 	case after.again == before.again:

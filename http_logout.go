@@ -51,20 +51,6 @@ func (p *Passport) Logout(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Passport) answerLogout(w http.ResponseWriter, r *http.Request, l Logout) {
-	a := pages.Answer{
-		Mode:       string(l.Mode),
-		URL:        l.URL,
-		App:        string(l.App),
-		Revocation: string(l.Revocation),
-		Passport:   string(l.Passport),
-
-		OtherProvider: p.c.Discover,
-	}
-	if l.Mode == LogoutSilent {
-		a.Callback = p.http.callbackOrigin
-		a.Timeout = p.c.SilentTimeout.Milliseconds()
-		a.Fallback = string(p.c.SilentFallback)
-	}
 	status := http.StatusOK
 	if l.App == OutcomeFailed {
 		status = http.StatusServiceUnavailable
@@ -84,6 +70,7 @@ func (p *Passport) answerLogout(w http.ResponseWriter, r *http.Request, l Logout
 		web.SeeOther(w, r, l.URL)
 		return
 	}
+	a := p.logoutAnswer(l)
 	a.ReturnTo = p.afterLogout(w, r)
 	if forScript {
 		web.WriteJSON(w, status, a)
@@ -94,6 +81,25 @@ func (p *Passport) answerLogout(w http.ResponseWriter, r *http.Request, l Logout
 		p.c.Logger.ErrorContext(r.Context(), "passport: a silent logout goes on at top level", "error", err)
 		http.Redirect(w, r, l.URL, http.StatusSeeOther)
 	}
+}
+
+// logoutAnswer is what passport.js has to know of a logout.
+func (p *Passport) logoutAnswer(l Logout) pages.Answer {
+	a := pages.Answer{
+		Mode:       string(l.Mode),
+		URL:        l.URL,
+		App:        string(l.App),
+		Revocation: string(l.Revocation),
+		Passport:   string(l.Passport),
+
+		OtherProvider: p.c.Discover,
+	}
+	if l.Mode == LogoutSilent {
+		a.Callback = p.http.callbackOrigin
+		a.Timeout = p.c.SilentTimeout.Milliseconds()
+		a.Fallback = string(p.c.SilentFallback)
+	}
+	return a
 }
 
 // afterLogout is where the user goes after a logout by form: the form's return_to,

@@ -27,7 +27,7 @@ func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
 	}
 	ctx, span := p.within(ctx, OperationLogout)
 	l, removed, err := p.endSession(ctx, id, EventLogout)
-	hint, state := p.hintOf(removed.Record), p.newLogoutState(removed.Record.SID)
+	hint, state := p.hintOf(&removed.Record), p.newLogoutState(removed.Record.SID)
 	p.keepHint(ctx, state, hint)
 	p.sendTo(ctx, &l, hint, state)
 	if l.gone() {
@@ -78,7 +78,7 @@ func (p *Passport) EndBrowserSession(ctx context.Context, b BrowserState) (Logou
 	if l.App == OutcomeDone {
 		l.App = appOutcome(err)
 	}
-	state, hint := p.stateOfLogout(ctx, b, l, removed.Record)
+	state, hint := p.stateOfLogout(ctx, &b, &l, &removed.Record)
 	p.sendTo(ctx, &l, hint, state)
 	span.Ended(err)
 	return l, BrowserState{Logout: l.State}, err

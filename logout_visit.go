@@ -184,12 +184,12 @@ type storedHint struct {
 
 // hintOf is the hint for the provider's session of an app session, which may be the
 // zero Record. The Passport auth domain takes none.
-func (p *Passport) hintOf(rec storage.Record) logoutHint {
+func (p *Passport) hintOf(rec *storage.Record) logoutHint {
 	if !p.c.Discover {
 		return logoutHint{}
 	}
 	hint := logoutHint{SID: rec.SID}
-	if t, err := openTokens(p.records, rec); err == nil && !p.c.OmitIDTokenHint {
+	if t, err := openTokens(p.records, *rec); err == nil && !p.c.OmitIDTokenHint {
 		hint.IDToken = t.IDToken
 	}
 	return hint
@@ -238,13 +238,13 @@ func (p *Passport) keptHint(ctx context.Context, state Secret) logoutHint {
 // stateOfLogout is the state of a logout of the browser b, whose session was removed if
 // there was one, and the hint that goes with it. A browser that was not signed in may
 // log out once more, to finish the same logout.
-func (p *Passport) stateOfLogout(ctx context.Context, b BrowserState, l Logout, removed storage.Record) (Secret, logoutHint) {
+func (p *Passport) stateOfLogout(ctx context.Context, b *BrowserState, l *Logout, removed *storage.Record) (Secret, logoutHint) {
 	if !l.gone() && b.lastLogout().Unfinished() {
 		return b.Logout, p.keptHint(ctx, b.Logout)
 	}
 	state, hint := p.newLogoutState(removed.SID), p.hintOf(removed)
 	p.keepHint(ctx, state, hint)
-	p.dropHint(ctx, b)
+	p.dropHint(ctx, *b)
 	return state, hint
 }
 
@@ -285,7 +285,7 @@ func (p *Passport) hintFor(ctx context.Context, b BrowserState) (logoutHint, Sec
 	if records.Plausible(b.Session.Reveal()) {
 		id := p.records.SessionID(b.Session.Reveal())
 		if rec, err := p.records.Load(ctx, id); err == nil {
-			return p.hintOf(rec), p.newLogoutState(rec.SID)
+			return p.hintOf(&rec), p.newLogoutState(rec.SID)
 		}
 	}
 	if b.lastLogout().Unfinished() {

@@ -22,7 +22,7 @@ import (
 func (p *Passport) endSession(ctx context.Context, id string, event EventName) (Logout, *storage.Revocation, error) {
 	p.revoker.Begin()
 	l := newLogout(p.c.LogoutMode)
-	call, cancel := p.records.Bound(ctx)
+	call, cancel := p.records.BoundCalls(ctx)
 	defer cancel()
 	removed, err := p.deleteSession(call, id)
 	switch {
@@ -58,12 +58,14 @@ func (p *Passport) endAny(ctx context.Context, secret Secret) (Logout, *storage.
 
 // deleteSession removes a session for a request that waits, and enqueues its revocation,
 // as [revocation.Worker.Delete] does. What it returns is never nil.
-func (p *Passport) deleteSession(ctx context.Context, id string) (*storage.Revocation, error) {
-	removed := new(storage.Revocation)
-	err := p.records.Write(ctx, func() (err error) {
-		*removed, err = p.revoker.Delete(ctx, id)
+func (p *Passport) deleteSession(ctx context.Context, id string) (removed *storage.Revocation, err error) {
+	err = p.records.Write(ctx, func() error {
+		removed, err = p.revoker.Delete(ctx, id)
 		return err
 	})
+	if removed == nil { // the store was not asked
+		removed = new(storage.Revocation)
+	}
 	return removed, err
 }
 
@@ -153,7 +155,7 @@ func (u *unendedSession) Do(ctx context.Context) error {
 		about = Event{Name: EventSessionReturned, Err: errReturned}
 	}
 	u.p.ended(about, removed.Record)
-	u.p.revoker.Revoke(removed)
+	u.p.revoker.RevokeOne(removed)
 	return nil
 }
 

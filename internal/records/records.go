@@ -113,6 +113,15 @@ func (r *Records) Bound(ctx context.Context) (context.Context, context.CancelFun
 	return r.within(context.WithoutCancel(ctx))
 }
 
+// BoundCalls is Bound for what calls the store and does nothing else with the context: a
+// store in this process does not look at what is in it.
+func (r *Records) BoundCalls(ctx context.Context) (context.Context, context.CancelFunc) {
+	if r.inProcess {
+		return context.Background(), func() {}
+	}
+	return r.Bound(ctx)
+}
+
 func (r *Records) within(ctx context.Context) (context.Context, context.CancelFunc) {
 	if r.inProcess {
 		return ctx, func() {}

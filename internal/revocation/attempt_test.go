@@ -145,7 +145,7 @@ func TestRetryAfterIsHonouredForWhatIsNotSafelyQueuedToo(t *testing.T) {
 		_, err := s.Save(t.Context(), record("a"))
 		require.NoError(t, err)
 		r, _ := p.Delete(t.Context(), "a")
-		p.Revoke(r)
+		p.RevokeOne(r)
 		time.Sleep(50 * time.Minute)
 		assert.Len(t, provider.called(), 1)
 		p.kill()

@@ -12,21 +12,22 @@ import (
 // removed all the same, and this process keeps the revocation. The error is
 // storage.ErrNotFound if there is no such record. With storage.ErrNotReplicated alone
 // the record was removed; a fail-over may bring it back, but this process keeps the
-// revocation too.
-func (w *Worker) Delete(ctx context.Context, id string) (storage.Revocation, error) {
-	r, err := w.c.Queue.DeleteAndEnqueue(ctx, id, Lease)
-	if err == nil {
-		return r, nil
+// revocation too. What it returns is never nil.
+func (w *Worker) Delete(ctx context.Context, id string) (*storage.Revocation, error) {
+	var err error
+	removed := new(storage.Revocation)
+	if *removed, err = w.c.Queue.DeleteAndEnqueue(ctx, id, Lease); err == nil {
+		return removed, nil
 	}
 	if !errors.Is(err, storage.ErrFull) {
-		w.keepUnsafe(err, r)
-		return r, err
+		w.keepUnsafe(err, *removed)
+		return removed, err
 	}
 	record, err := w.c.Store.Delete(ctx, id)
-	if record.ID == "" {
-		return storage.Revocation{}, err
+	if record.ID != "" {
+		*removed = w.keep(record)
 	}
-	return w.keep(record), err
+	return removed, err
 }
 
 // keepUnsafe has this process keep revocations that the queue has, but may lose in a

@@ -34,8 +34,8 @@ func TestARevocationThatAFailOverTakesAwayIsDone(t *testing.T) {
 		require.NoError(t, err)
 		r, err := p.Delete(t.Context(), "a")
 		require.ErrorIs(t, err, storage.ErrNotReplicated)
-		require.NoError(t, s.Complete(t.Context(), r)) // as if it had never been there
-		p.Revoke(r)
+		require.NoError(t, s.Complete(t.Context(), *r)) // as if it had never been there
+		p.RevokeOne(r)
 		time.Sleep(time.Minute)
 		assert.Equal(t, 1, provider.times("a"))
 		p.stop(t.Context())

@@ -161,7 +161,7 @@ func (p *process) end(id string) storage.Revocation {
 	require.NoError(p.t, err)
 	r, err := p.Delete(p.t.Context(), id)
 	require.NoError(p.t, err)
-	return r
+	return *r
 }
 
 // logOut ends sessions in turn and waits for each outcome for a moment.

@@ -63,15 +63,12 @@ func isBlank(c byte) bool { return c == ' ' || c == '\t' }
 
 // Lasting is the line that sets a cookie for a time.
 func (c Cookies) Lasting(name, value string, life time.Duration) string {
-	// Without http.SetCookie, which takes longer than the removal of a session from
-	// the store, for it checks each time what a name and an id of ours always are.
-	var buf [256]byte
-	b := append(buf[:0], name...)
-	b = append(b, '=')
-	b = append(b, value...)
-	b = append(b, "; Max-Age="...)
-	b = strconv.AppendInt(b, int64(life/time.Second), 10)
-	return string(append(b, c.attributes...))
+	return name + "=" + value + c.Life(life)
+}
+
+// Life is all that follows the value in the line of a cookie that lasts for a time.
+func (c Cookies) Life(life time.Duration) string {
+	return "; Max-Age=" + strconv.FormatInt(int64(life/time.Second), 10) + c.attributes
 }
 
 // Transient is the line that sets a cookie until the browser is closed.
