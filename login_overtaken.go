@@ -111,8 +111,8 @@ func (p *Passport) stopLogin(ctx context.Context, binding Secret, app Outcome, e
 		if id == ended {
 			continue
 		}
-		l, removed, endErr := p.endSession(ctx, id, EventLogout)
-		if l.gone() {
+		app, removed, endErr := p.endSession(ctx, id, EventLogout)
+		if app.gone() {
 			p.revoker.RevokeOne(removed)
 			sessions++
 		}

@@ -26,11 +26,12 @@ func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
 		id = ""
 	}
 	ctx, span := p.within(ctx, OperationLogout)
-	l, removed, err := p.endSession(ctx, id, EventLogout)
+	app, removed, err := p.endSession(ctx, id, EventLogout)
+	l := logoutOf(p.c.LogoutMode, app)
 	hint, state := p.hintOf(&removed.Record), p.newLogoutState(removed.Record.SID)
 	p.keepHint(ctx, state, hint)
 	p.sendTo(ctx, &l, hint, state)
-	if l.gone() {
+	if l.App.gone() {
 		l.Revocation = p.revokeAndWait(ctx, *removed)
 	}
 	span.Ended(err)
@@ -58,8 +59,9 @@ func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
 // your own, or other sites can sign your users out.
 func (p *Passport) EndBrowserSession(ctx context.Context, b BrowserState) (Logout, BrowserState, error) {
 	ctx, span := p.within(ctx, OperationLogout)
-	l, removed, err := p.endAny(ctx, b.Session)
-	if l.gone() {
+	app, removed, err := p.endAny(ctx, b.Session)
+	l := logoutOf(p.c.LogoutMode, app)
+	if l.App.gone() {
 		l.Revocation = p.expectedRevocation(&removed.Record)
 		p.revoker.RevokeOne(removed)
 		tellRemoved(ctx, b.Session, &removed.Record)

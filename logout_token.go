@@ -224,8 +224,8 @@ func (p *Passport) endFramed(ctx context.Context, b BrowserState) (BrowserState,
 	if b.Session == "" {
 		return b, nil
 	}
-	l, removed, err := p.endOwn(ctx, b.Session, EventLogout)
-	if l.gone() {
+	app, removed, err := p.endOwn(ctx, b.Session, EventLogout)
+	if app.gone() {
 		p.revoker.RevokeOne(removed)
 	}
 	b.Session = ""

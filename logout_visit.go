@@ -239,7 +239,7 @@ func (p *Passport) keptHint(ctx context.Context, state Secret) logoutHint {
 // there was one, and the hint that goes with it. A browser that was not signed in may
 // log out once more, to finish the same logout.
 func (p *Passport) stateOfLogout(ctx context.Context, b *BrowserState, l *Logout, removed *storage.Record) (Secret, logoutHint) {
-	if !l.gone() && b.lastLogout().Unfinished() {
+	if !l.App.gone() && b.lastLogout().Unfinished() {
 		return b.Logout, p.keptHint(ctx, b.Logout)
 	}
 	state, hint := p.newLogoutState(removed.SID), p.hintOf(removed)

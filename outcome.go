@@ -84,8 +84,22 @@ func newLogout(mode LogoutMode) Logout {
 	return Logout{Mode: mode, App: OutcomeSkipped, Revocation: OutcomeSkipped, Passport: OutcomePending}
 }
 
+// logoutOf is the result of a logout of one session, before its token is revoked. It
+// lacks the URL.
+func logoutOf(mode LogoutMode, app Outcome) Logout {
+	l := newLogout(mode)
+	l.App = app
+	if app != OutcomeSkipped {
+		l.Revocation = OutcomePending
+	}
+	if app.gone() {
+		l.Ended = 1
+	}
+	return l
+}
+
 // gone reports whether the app session has been removed.
-func (l Logout) gone() bool { return l.App == OutcomeDone || l.App == OutcomePending }
+func (o Outcome) gone() bool { return o == OutcomeDone || o == OutcomePending }
 
 // worse returns the worse of two outcomes.
 func worse(a, b Outcome) Outcome {

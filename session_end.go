@@ -17,21 +17,19 @@ import (
 	"github.com/passport-go/passport/storage/memory"
 )
 
-// endSession removes a session from the store. If it was there, App is OutcomeDone, and
-// the caller has its refresh token revoked.
-func (p *Passport) endSession(ctx context.Context, id string, event EventName) (Logout, *storage.Revocation, error) {
+// endSession removes a session from the store, and returns what becomes of the app
+// session: see [Logout.App]. If it is gone, the caller has its refresh token revoked.
+func (p *Passport) endSession(ctx context.Context, id string, event EventName) (Outcome, *storage.Revocation, error) {
 	p.revoker.Begin()
-	l := newLogout(p.c.LogoutMode)
 	call, cancel := p.records.BoundCalls(ctx)
 	defer cancel()
 	removed, err := p.deleteSession(call, id)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
-		return l, removed, p.absenceSafe(err, id, event)
+		return OutcomeSkipped, removed, p.absenceSafe(err, id, event)
 	case err != nil && !notSafe(err):
-		l.App, l.Revocation = OutcomeFailed, OutcomePending
 		p.retries.Add(id, &unendedSession{p: p, id: id, event: event})
-		return l, removed, storeError(err)
+		return OutcomeFailed, removed, storeError(err)
 	}
 	gone := []storage.Record{removed.Record}
 	err = p.makeSafe(err, event, gone...)
@@ -39,19 +37,18 @@ func (p *Passport) endSession(ctx context.Context, id string, event EventName) (
 		err = errors.Join(err, p.endBearersOf(call, gone...))
 	}
 	p.ended(Event{Name: event, Context: ctx}, gone...)
-	l.App, l.Revocation, l.Ended = appOutcome(err), OutcomePending, 1
-	return l, removed, err
+	return appOutcome(err), removed, err
 }
 
 // endOwn is endSession for the browser that holds the session's secret.
-func (p *Passport) endOwn(ctx context.Context, secret Secret, event EventName) (Logout, *storage.Revocation, error) {
+func (p *Passport) endOwn(ctx context.Context, secret Secret, event EventName) (Outcome, *storage.Revocation, error) {
 	return p.endSession(ctx, p.records.SessionID(string(secret)), event)
 }
 
 // endAny is endOwn for a browser that may have no session.
-func (p *Passport) endAny(ctx context.Context, secret Secret) (Logout, *storage.Revocation, error) {
+func (p *Passport) endAny(ctx context.Context, secret Secret) (Outcome, *storage.Revocation, error) {
 	if !records.Plausible(secret.Reveal()) {
-		return newLogout(p.c.LogoutMode), new(storage.Revocation), nil
+		return OutcomeSkipped, new(storage.Revocation), nil
 	}
 	return p.endOwn(ctx, secret, EventLogout)
 }

@@ -189,8 +189,8 @@ func (p *Passport) endOldest(ctx context.Context, subject, latest string) {
 }
 
 func (p *Passport) evict(ctx context.Context, id string) {
-	l, removed, err := p.endSession(ctx, id, EventSessionEvicted)
-	if l.gone() {
+	app, removed, err := p.endSession(ctx, id, EventSessionEvicted)
+	if app.gone() {
 		p.revoker.RevokeOne(removed)
 	}
 	if err != nil {

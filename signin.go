@@ -319,11 +319,11 @@ func (p *Passport) replace(ctx context.Context, old Secret, next string) {
 	if _, err := p.records.Put(ctx, note, []byte(next)); err != nil && !errors.Is(err, storage.ErrConflict) {
 		p.c.Logger.WarnContext(ctx, "passport: the logins in other tabs of a browser have to be begun again", "error", err)
 	}
-	l, removed, err := p.endSession(ctx, id, EventSessionReplaced)
+	app, removed, err := p.endSession(ctx, id, EventSessionReplaced)
 	if err != nil {
 		p.c.Logger.WarnContext(ctx, "passport: the session before this login could not be ended", "error", err)
 	}
-	if l.gone() {
+	if app.gone() {
 		p.revoker.RevokeOne(removed)
 	}
 }
