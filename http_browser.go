@@ -118,7 +118,8 @@ const finishedMark = "."
 
 // SetBrowserState writes cookies for what has changed between the BrowserState that
 // a browser sent and the one that a method returned. Call it before the response's
-// header is written, even if the method returned an error.
+// header is written, even if the method returned an error. If there are any, it sets
+// Cache-Control: no-store, because no other browser may get this response.
 //
 //	before := p.BrowserState(r)
 //	in, after, err := p.FinishLogin(r.Context(), before, r.URL.Query())

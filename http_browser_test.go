@@ -97,3 +97,19 @@ func TestCookiesOfAnHTTPSSiteAreSecureWithTheHostPrefix(t *testing.T) {
 		}
 	}
 }
+
+// A callback of the program's own, inside of something that lets its pages be cached.
+func TestNoCacheKeepsWhatSetBrowserStateHasSet(t *testing.T) {
+	s := newSite(t)
+	s.mux.HandleFunc("GET /begin", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "public, max-age=60")
+		before := s.p.BrowserState(r)
+		to, after, err := s.p.BeginLogin(r.Context(), before, passport.LoginOptions{})
+		s.p.SetBrowserState(w, before, after)
+		assert.NoError(t, err)
+		http.Redirect(w, r, to, http.StatusSeeOther)
+	})
+	a := s.browser().stay().get("/begin")
+	require.NotEmpty(t, a.Header["Set-Cookie"])
+	assert.Equal(t, "no-store", a.Header.Get("Cache-Control"))
+}

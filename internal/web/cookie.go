@@ -78,7 +78,9 @@ func (c Cookies) Transient(name, value string) string { return name + "=" + valu
 // set with.
 func (c Cookies) Removal(name string) string { return name + c.removal }
 
-// SetCookies adds lines to a response, which keeps the slice.
+// SetCookies adds lines to a response, which keeps the slice. The response is for one
+// browser alone: a cache that served it to others would give them its session. It
+// replaces what code further out has said of all responses.
 func SetCookies(w http.ResponseWriter, lines []string) {
 	h := w.Header()
 	if before := h["Set-Cookie"]; len(before) > 0 {
@@ -86,5 +88,6 @@ func SetCookies(w http.ResponseWriter, lines []string) {
 	}
 	if len(lines) > 0 {
 		h["Set-Cookie"] = lines
+		NoStore(w)
 	}
 }

@@ -43,6 +43,16 @@ func FuzzCookiesAreFoundAsByNetHTTP(f *testing.F) {
 	})
 }
 
+// https://github.com/auth0/nextjs-auth0/issues/2100
+func TestNoCacheKeepsAResponseWithCookies(t *testing.T) {
+	w := httptest.NewRecorder()
+	w.Header().Set("Cache-Control", "public, max-age=60")
+	SetCookies(w, nil)
+	assert.Equal(t, "public, max-age=60", w.Header().Get("Cache-Control"), "it sets none")
+	SetCookies(w, []string{NewCookies("https").Removal("session")})
+	assert.Equal(t, []string{"no-store"}, w.Header()["Cache-Control"])
+}
+
 // A cookie is written without net/http, for speed; what its parser reads is what
 // counts.
 func TestCookiesAreWrittenAsByNetHTTP(t *testing.T) {
