@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 
 	"github.com/passport-go/passport/internal/provider"
 	"github.com/passport-go/passport/internal/records"
@@ -115,6 +116,12 @@ func (e *ProviderError) Unwrap() error { return e.cause }
 // unauthorized is what Auth0 says of a user who is blocked.
 func (e *ProviderError) denied() bool {
 	return e.Status == 0 && (e.Code == "access_denied" || e.Code == "unauthorized")
+}
+
+// mustAsk reports whether the provider would have to ask the user, of a login that must not
+// (OpenID Connect Core 1.0 §3.1.2.6).
+func (e *ProviderError) mustAsk() bool {
+	return e.Status == 0 && strings.HasSuffix(e.Code, "_required")
 }
 
 // tookTooLong reports whether the user was at the provider's page for too long. Keycloak

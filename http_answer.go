@@ -76,6 +76,8 @@ func explain(status int, err error) explanation {
 		return say(pages.Expired, pages.ExpiredText).orAgain()
 	case errors.As(err, &provider) && provider.Code == "":
 		return say(pages.SignInFailed, pages.SignInFailedText).orAgain()
+	case errors.As(err, &provider) && provider.mustAsk():
+		return say(pages.NotSignedIn, pages.NotSignedInText).orAgain()
 	case errors.As(err, &provider):
 		e := say(pages.SignInFailed, pages.SignInFailedCode)
 		e.text.Code = provider.Code

@@ -274,5 +274,5 @@ func (p *Passport) mayLook(r *http.Request) bool {
 func (p *Passport) endsSilently(r *http.Request, in LoginResult, err error) bool {
 	var refused *ProviderError
 	return in.ReturnTo != "" && p.http.Get(r, p.http.looked, len(lookedMark)) != "" &&
-		errors.As(err, &refused) && refused.Status == 0 && strings.HasSuffix(refused.Code, "_required")
+		errors.As(err, &refused) && refused.mustAsk()
 }

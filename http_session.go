@@ -115,6 +115,10 @@ func (c *sessionContext) String() string { return "passport.sessionContext" }
 // that made the request; any other request gets a 401. It works inside
 // [Passport.Handler] or by itself.
 //
+// In a frame of another page, providers do not show their login. There the login uses
+// Prompt none: a user who is not signed in at the provider gets a page (401) whose links
+// open in the whole window.
+//
 // A CORS preflight, which never has cookies, gets a 204 that allows nothing, and is not
 // passed on: put CORS middleware around RequireLogin, not inside it.
 //
@@ -148,6 +152,10 @@ func (p *Passport) RequireLogin(next http.Handler) http.Handler {
 		}
 		if p.endsLogout(r) {
 			p.serveSignedOut(w, r)
+			return
+		}
+		if web.IsFramed(r) {
+			p.StartLogin(w, r, LoginOptions{Prompt: "none", ReturnTo: p.http.place.Requested(r)})
 			return
 		}
 		http.Redirect(w, r, p.http.loginFor(p.http.place.Requested(r)), http.StatusSeeOther)

@@ -15,6 +15,7 @@ import (
 	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/internal/web"
 	"github.com/passport-go/passport/passporttest"
+	"github.com/passport-go/passport/storage"
 	"github.com/passport-go/passport/storage/memory"
 )
 
@@ -229,4 +230,42 @@ func TestMiddlewareAroundHandlerSeesThePattern(t *testing.T) {
 	assert.Equal(t, "GET /items/{id}", seen(b, http.MethodGet, "/items/1"))
 	assert.Equal(t, "GET /broken", seen(b, http.MethodGet, "/broken"), "after a panic too")
 	assert.Equal(t, "/logout", seen(b, http.MethodPost, "/logout"))
+}
+
+// Providers forbid the framing of their pages, so the frame stayed empty.
+func TestALoginInAFrameShowsNoPageOfTheProviders(t *testing.T) {
+	framed := []string{"Sec-Fetch-Dest", "iframe", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Site", "same-origin"}
+	s := newSite(t)
+	s.mux.Handle("GET /widget", s.p.RequireLogin(http.HandlerFunc(who)))
+
+	b := s.browser()
+	a := b.get("/widget?of=page", framed...)
+	assert.Equal(t, http.StatusUnauthorized, a.StatusCode)
+	assert.Contains(t, a.body, "You are not signed in")
+	assert.NotContains(t, a.body, "login_required")
+	assert.Contains(t, a.body, `href="/login" target="_top"`)
+	assert.Contains(t, a.Header.Get("Content-Security-Policy"), "frame-ancestors 'self'")
+	asked := s.auth.Requests("/authorize")
+	require.Len(t, asked, 1)
+	assert.Equal(t, "none", asked[0].Query.Get("prompt"))
+
+	require.Equal(t, passporttest.DefaultUser().Subject, b.get("/login").body, "at top level")
+	ended, err := s.p.EndSessions(t.Context(), storage.Match{Subject: passporttest.DefaultUser().Subject})
+	require.NoError(t, err)
+	require.Equal(t, 1, ended.Ended)
+	a = b.get("/widget?of=page", framed...)
+	assert.Equal(t, passporttest.DefaultUser().Subject, a.body, "who is signed in at the provider")
+	assert.Equal(t, "/widget?of=page", a.Request.URL.RequestURI())
+}
+
+// A clock that has been put back makes no logout of an hour ago a recent one.
+func TestALogoutInTheFutureIsNotARecentOne(t *testing.T) {
+	s := newSite(t)
+	s.app = s.p.Handler(s.p.RequireLogin(s.mux))
+	b := s.signedIn()
+	s.clock.add(2 * time.Hour)
+	b.logout()
+	assert.Equal(t, http.StatusOK, b.stay().get("/", "Accept", "text/html").StatusCode, "signed out")
+	s.clock.add(-2 * time.Hour)
+	assert.Equal(t, http.StatusSeeOther, b.stay().get("/", "Accept", "text/html").StatusCode, "to the login")
 }

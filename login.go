@@ -494,7 +494,7 @@ func providerFailure(refused *ProviderError) LoginFailure {
 		return LoginProviderUnavailable
 	case refused.denied():
 		return LoginDenied
-	case refused.Status == 0 && strings.HasSuffix(refused.Code, "_required"):
+	case refused.mustAsk():
 		return LoginInteractionRequired
 	}
 	return LoginProviderRefused

@@ -76,6 +76,15 @@ func WantsJSON(r *http.Request) bool {
 	return accepts(r, "application/json") || value(r, "Sec-Fetch-Dest") == "empty" && !IsHTMX(r)
 }
 
+// IsFramed reports whether the browser says that it loads a page into another one.
+func IsFramed(r *http.Request) bool {
+	switch value(r, "Sec-Fetch-Dest") {
+	case "iframe", "frame", "embed", "object":
+		return true
+	}
+	return false
+}
+
 // IsByScript reports whether a script asks for something that it may show as a page.
 func IsByScript(r *http.Request) bool {
 	return r.Method == http.MethodGet && (IsHTMX(r) || WantsJSON(r))
