@@ -211,8 +211,10 @@ func ExamplePassport_SilentLogin() {
 	mux.HandleFunc("GET /{$}", home)
 	site := p.Handler(p.SilentLogin(mux))
 
+	first := navigation("http://localhost:3000/")
+	first.AddCookie(&http.Cookie{Name: "theme", Value: "dark"}) // the browser keeps cookies
 	w := httptest.NewRecorder()
-	site.ServeHTTP(w, navigation("http://localhost:3000/"))
+	site.ServeHTTP(w, first)
 	to, err := w.Result().Location()
 	if err != nil {
 		fmt.Println(err)

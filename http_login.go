@@ -221,7 +221,13 @@ const (
 	// first: to be discovered, or to take the request (RFC 9126).
 	silentLoginWait = 2 * time.Second
 
-	lookedMark = "1" // what the cookie says
+	lookedMark = "1"  // what the cookie says
+	probeMark  = "00" // what it says before, of another length, so that it is not taken for the other
+
+	// What is in the address of a page to which SilentLogin has sent a browser once more,
+	// with a cookie: to be at the right host, and to see whether cookies come back.
+	probedHost    = "passport_probe=host"
+	probedCookies = "passport_probe=cookies"
 )
 
 // SilentLogin is middleware that signs in visitors who are already signed in at the
@@ -234,19 +240,31 @@ const (
 //
 // If the provider is down, the visitor sees the browser's own error page instead of
 // yours. Where the SDK has to call a discovered provider first, it waits for at most
-// 2 s, and then passes the request on. A visitor whose browser keeps no cookies gets the
-// error page for an expired login. It works inside [Passport.Handler] or by
-// itself.
+// 2 s, and then passes the request on.
+//
+// A browser that brings no cookie, or is at another name of the host than RedirectURI's,
+// such as www., is first sent to the same page at RedirectURI's host, with the parameter
+// passport_probe. If it keeps no cookies, it then gets the page: its login could not
+// finish. SilentLogin works inside [Passport.Handler] or by itself.
 func (p *Passport) SilentLogin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !p.mayLook(r) {
 			next.ServeHTTP(w, r)
 			return
 		}
+		page, probed := withoutProbe(p.http.place.Requested(r))
+		if probe := p.http.nextProbe(r, probed); probe != "" {
+			p.http.probe(w, r, page, probe)
+			return
+		}
+		if len(r.Header["Cookie"]) == 0 { // it keeps none, and its login could not finish
+			next.ServeHTTP(w, r)
+			return
+		}
 		before := p.BrowserState(r)
 		ctx, cancel := context.WithTimeout(addressed(r), silentLoginWait)
 		defer cancel()
-		address, after, err := p.BeginLogin(ctx, before, LoginOptions{Prompt: "none", ReturnTo: p.http.place.Requested(r)})
+		address, after, err := p.BeginLogin(ctx, before, LoginOptions{Prompt: "none", ReturnTo: page})
 		if errors.Is(err, errLoginRequired) {
 			next.ServeHTTP(w, r)
 			return
@@ -260,6 +278,45 @@ func (p *Passport) SilentLogin(next http.Handler) http.Handler {
 		web.NoStore(w)
 		http.Redirect(w, r, address, http.StatusSeeOther)
 	})
+}
+
+// nextProbe is how a browser has to be sent to its page once more before it is known that
+// it will bring the cookies of a login back to RedirectURI, after the last probe: "" if
+// nothing is left to find out. A proxy may rewrite Host, so that is tried once.
+func (d *httpDriver) nextProbe(r *http.Request, last string) string {
+	switch {
+	case d.host == "" || last == probedCookies:
+		return ""
+	case last == "" && !strings.EqualFold(r.Host, d.host):
+		return probedHost
+	case len(r.Header["Cookie"]) == 0:
+		return probedCookies
+	}
+	return ""
+}
+
+// probe sends a browser to a page at RedirectURI's host, with a cookie.
+func (d *httpDriver) probe(w http.ResponseWriter, r *http.Request, page, probe string) {
+	web.SetCookies(w, []string{d.Transient(d.looked, probeMark)})
+	web.NoStore(w)
+	separator := "?"
+	if strings.Contains(page, "?") {
+		separator = "&"
+	}
+	http.Redirect(w, r, d.origin+page+separator+probe, http.StatusSeeOther)
+}
+
+// withoutProbe returns the address of a page without the parameter of a probe, and the
+// probe: "" if there was none.
+func withoutProbe(address string) (page, probed string) {
+	for _, probe := range []string{probedHost, probedCookies} {
+		for _, separator := range []string{"?", "&"} {
+			if page, found := strings.CutSuffix(address, separator+probe); found {
+				return page, probe
+			}
+		}
+	}
+	return address, ""
 }
 
 // mayLook reports whether a request is the loading of a page by a visitor who is

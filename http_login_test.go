@@ -66,6 +66,53 @@ func TestSilentLoginBringsAStrangerBackOnce(t *testing.T) {
 	}
 }
 
+// A login needs the browser's cookies when it comes back. A visitor whose browser does not
+// bring them would get an error page instead of each page of the site.
+func TestSilentLoginLeavesABrowserAloneThatKeepsNoCookies(t *testing.T) {
+	s := newSite(t)
+	s.app = s.p.Handler(s.p.SilentLogin(s.mux))
+	page := []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "none"}
+	b := s.browser()
+	b.Jar = nil
+	for _, address := range []string{"/page", "/page?tab=2"} {
+		res := b.get(address, page...)
+		assert.Equal(t, http.StatusOK, res.StatusCode, address)
+		assert.Equal(t, "nobody", res.body, address)
+		assert.Equal(t, "/page", res.Request.URL.Path)
+	}
+	assert.Empty(t, s.auth.Requests("/authorize"))
+}
+
+// The cookies of another name of the host do not come back to RedirectURI either.
+func TestSilentLoginHappensAtTheHostOfRedirectURI(t *testing.T) {
+	s := newSite(t)
+	s.app = s.p.Handler(s.p.SilentLogin(s.mux))
+	page := []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "none"}
+	alias := strings.Replace(s.server.URL, "127.0.0.1", "localhost", 1)
+	res := s.knownToProvider().get(alias+"/page?tab=2", page...)
+	assert.Equal(t, alice, res.body)
+	assert.Equal(t, s.server.URL+"/page?tab=2", res.Request.URL.String())
+
+	s.app = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Host = "internal.example" // a proxy
+		s.p.Handler(s.p.SilentLogin(s.mux)).ServeHTTP(w, r)
+	})
+	res = s.knownToProvider().get("/page?tab=2", page...)
+	assert.Equal(t, alice, res.body)
+	assert.Equal(t, s.server.URL+"/page?tab=2", res.Request.URL.String())
+}
+
+// knownToProvider returns a browser with a Passport session and no session here.
+func (s *site) knownToProvider() *browser {
+	s.t.Helper()
+	app := s.app
+	s.app = s.p.Handler(s.mux)
+	b := s.signedIn()
+	s.app = app
+	b.Jar.SetCookies(must(url.Parse(s.server.URL)), []*http.Cookie{{Name: "passport", Path: "/", MaxAge: -1}})
+	return b
+}
+
 // Where the program has to ask the provider first, one that does not answer must not
 // hold up each page.
 func TestSilentLoginAsksAProviderThatDoesNotAnswerOnce(t *testing.T) {

@@ -124,7 +124,8 @@ func (c *sessionContext) String() string { return "passport.sessionContext" }
 //
 // It may wrap a whole program: requests for Config.LoginPath and LogoutPath, returns to
 // RedirectURI and, in silent mode, LogoutRedirectURI are passed on without a session,
-// because otherwise nobody could sign in or out.
+// because otherwise nobody could sign in or out. Serve BackChannelLogout,
+// FrontChannelLogout and BearerLogout outside it: whoever calls those has no session.
 //
 // If it protects Config.HomePath or the page at LogoutRedirectURI, a user who has just
 // signed out there is not sent to the login: for ten minutes, RequireLogin shows a page
