@@ -137,7 +137,7 @@ func (p *Passport) RequireLogin(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		w.Header().Set("Cache-Control", "no-store")
+		web.NoStore(w)
 		if web.IsPreflight(r) {
 			w.WriteHeader(http.StatusNoContent)
 			return

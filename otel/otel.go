@@ -151,24 +151,30 @@ func (i *Instrumentation) trace(ctx context.Context, o passport.Operation) passp
 
 func isStore(o passport.Operation) bool { return strings.HasPrefix(string(o), "store.") }
 
+// errorTypes are what error.type says of the errors of operations. docs/operations.md lists
+// them.
+var errorTypes = []struct {
+	err  error
+	name string
+}{
+	{passport.ErrStoreUnavailable, "store_unavailable"},
+	{passport.ErrKeysUnavailable, "keys_unavailable"},
+	{passport.ErrNoSession, "no_session"},
+	{passport.ErrNoLogin, "no_login"},
+	{passport.ErrLoginLoop, "login_loop"},
+	{passport.ErrNotReauthenticated, "not_reauthenticated"},
+	{passport.ErrNotRecent, "not_recent"},
+	{passport.ErrInsufficientACR, "insufficient_acr"},
+	{passport.ErrSignIn, "sign_in"},
+	{passport.ErrClosed, "closed"},
+	{context.DeadlineExceeded, "timeout"},
+	{context.Canceled, "canceled"},
+}
+
 // errorType is the error.type of the semantic conventions: one of a few. The error's own
 // text is left to logs.
 func errorType(err error) string {
-	for _, known := range []struct {
-		err  error
-		name string
-	}{
-		{passport.ErrStoreUnavailable, "store_unavailable"},
-		{passport.ErrNoSession, "no_session"},
-		{passport.ErrNoLogin, "no_login"},
-		{passport.ErrLoginLoop, "login_loop"},
-		{passport.ErrNotReauthenticated, "not_reauthenticated"},
-		{passport.ErrNotRecent, "not_recent"},
-		{passport.ErrSignIn, "sign_in"},
-		{passport.ErrClosed, "closed"},
-		{context.DeadlineExceeded, "timeout"},
-		{context.Canceled, "canceled"},
-	} {
+	for _, known := range errorTypes {
 		if errors.Is(err, known.err) {
 			return known.name
 		}

@@ -3,10 +3,8 @@
 package web
 
 import (
-	"encoding/json"
 	"net/http"
 	"strings"
-	"unicode/utf8"
 )
 
 // IsNavigation reports whether a person is about to see the response as a page.
@@ -101,39 +99,4 @@ func accepts(r *http.Request, mediaType string) bool {
 		}
 	}
 	return false
-}
-
-var noStore = []string{"no-store"}
-
-// NoStore keeps a response out of caches.
-func NoStore(w http.ResponseWriter) { w.Header()["Cache-Control"] = noStore }
-
-// WriteJSON writes v as a response that is not stored.
-func WriteJSON(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	NoStore(w)
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // the connection is gone if this fails
-}
-
-// SeeOther is http.Redirect with a 303, which takes longer than the removal of a session
-// from the store, for it parses every URL: where there is nothing to resolve or to
-// escape, and the response has no body, it goes without.
-func SeeOther(w http.ResponseWriter, r *http.Request, to string) {
-	if r.Method != http.MethodPost || !strings.HasPrefix(to, "https://") || !isASCII(to) {
-		http.Redirect(w, r, to, http.StatusSeeOther)
-		return
-	}
-	w.Header()["Location"] = []string{to}
-	w.WriteHeader(http.StatusSeeOther)
-}
-
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
 }
