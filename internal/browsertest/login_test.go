@@ -31,3 +31,18 @@ func TestTabsThatAreOpenedAtOnceAllSignIn(t *testing.T) {
 		assert.Equal(t, "alice@example.com", who(tab), name)
 	}
 }
+
+// A frame of the site's own, such as a widget, whose user is signed in nowhere any more.
+func TestAFrameWithoutASessionLeadsOutOfItself(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	s.mux.Handle("GET /widget", s.p.RequireLogin(http.HandlerFunc(s.home)))
+	s.policy += "; frame-ancestors 'self'"
+	tab := Open(t, Blocked).Tab()
+	tab.Go(s.at("/"))
+	tab.Run(`document.body.insertAdjacentHTML("beforeend", '<iframe id="widget" src="/widget"></iframe>')`)
+	const inside = `document.getElementById("widget").contentDocument?.querySelector("a")`
+	tab.Wait(inside + `?.textContent === "Sign in again"`)
+	tab.Run(inside + `.click()`)
+	tab.WaitURL(s.at("/"))
+	tab.Wait(`document.getElementById("who")?.textContent === "alice@example.com"`)
+}
