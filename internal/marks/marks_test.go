@@ -2,6 +2,7 @@ package marks
 
 import (
 	"bytes"
+	"encoding/json"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -122,6 +123,27 @@ func TestABudgetComesBack(t *testing.T) {
 		time.Sleep(time.Hour)
 		assert.Equal(t, mostAtOnce, spend(), "and never more")
 	})
+}
+
+// Version 0.1 stores these. Marks may be a day old when the next version reads them.
+func TestMarksAreReadableInEveryVersion(t *testing.T) {
+	const bearers = `{"all":{"time":1,"order":2,"spared":["a"]},"bare":{"time":3,"order":4}}`
+	var b Bearers
+	require.NoError(t, json.Unmarshal([]byte(bearers), &b))
+	assert.Equal(t, Bearers{All: Bearer{Time: 1, Order: 2, Spared: []string{"a"}}, Bare: Bearer{Time: 3, Order: 4}}, b)
+	text, err := json.Marshal(b)
+	require.NoError(t, err)
+	assert.Equal(t, bearers, string(text))
+
+	const login = `{"order":1,"time":2}`
+	var m moment
+	require.NoError(t, json.Unmarshal([]byte(login), &m))
+	assert.Equal(t, moment{Order: 1, Time: 2}, m)
+	text, err = json.Marshal(m)
+	require.NoError(t, err)
+	assert.Equal(t, login, string(text))
+
+	assert.Equal(t, []Owner{"sid a", "sub a"}, []Owner{OfSID("a"), OfSubject("a")}, "their IDs follow from these")
 }
 
 // Instances of two versions share the marks during a deployment.

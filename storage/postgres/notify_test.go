@@ -162,3 +162,23 @@ func TestSilenceIsQuestioned(t *testing.T) {
 	cut.Store(true)
 	assert.ErrorContains(t, receive(t, result), "no sign of life")
 }
+
+// Instances of two versions hear each other: the channel, and what is said on it, stay.
+func TestTheNoticesStay(t *testing.T) {
+	pool := newPool(t)
+	s := newStore(t, pool, Options{Schema: "public", Prefix: "stay_"})
+	conn, err := pool.Acquire(t.Context())
+	require.NoError(t, err)
+	defer conn.Release()
+	_, err = conn.Exec(t.Context(), `LISTEN "public.stay_ended"`)
+	require.NoError(t, err)
+	require.NoError(t, s.Notify(t.Context(), "an id"))
+	notice, err := conn.Conn().WaitForNotification(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "YW4gaWQ", notice.Payload)
+
+	l := listen(t, s)
+	_, err = pool.Exec(t.Context(), `SELECT pg_notify('public.stay_ended', said) FROM unnest(ARRAY['of a later kind!', 'YW5vdGhlcg']) AS said`)
+	require.NoError(t, err)
+	assert.Equal(t, "another", receive(t, l.heard))
+}

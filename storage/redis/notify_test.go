@@ -103,3 +103,20 @@ func TestListenWithoutAServerReturns(t *testing.T) {
 	assert.ErrorContains(t, err, "storage/redis: listen: ")
 	assert.False(t, errors.Is(err, context.Canceled))
 }
+
+// Instances of two versions hear each other: the channel, and what is said on it, stay.
+func TestTheNoticesStay(t *testing.T) {
+	client := theServer(t).client(t)
+	s := newStore(t, client, Options{})
+	channel := string(s.spaces[0]) + "ended"
+	heard := client.Subscribe(t.Context(), channel)
+	t.Cleanup(func() { _ = heard.Close() })
+	_, err := heard.Receive(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, s.Notify(t.Context(), "an id"))
+	assert.Equal(t, "an id", wait(t, heard.Channel(), "a notice").Payload)
+
+	l := listen(t, s)
+	require.NoError(t, client.Publish(t.Context(), channel, "another").Err())
+	assert.Equal(t, "another", wait(t, l.heard, "a notice"))
+}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -47,6 +48,24 @@ func TestRecordsOfFormat2StayReadable(t *testing.T) {
 	d := deleteAndEnqueue(t, s, "a")
 	assert.EqualValues(t, 7, d.Record.Revision)
 	assert.Equal(t, "s1", d.Record.SID)
+}
+
+func TestRevocationsOfFormat2StayReadable(t *testing.T) {
+	value, err := hex.DecodeString("000001d1a94a2000" + "00000003" + format2) // since, attempts, record
+	require.NoError(t, err)
+	client := theServer(t).client(t)
+	s := newStore(t, client, Options{})
+	ctx, prefix := t.Context(), string(s.spaces[0])
+	require.NoError(t, client.Set(ctx, prefix+"revocation:a", value, time.Hour).Err())
+	require.NoError(t, client.ZAdd(ctx, prefix+"due:t", redis.Z{Score: 1_000, Member: "a"}).Err())
+	claimed, err := s.Claim(ctx, "t", 1, time.Minute)
+	require.NoError(t, err)
+	require.Len(t, claimed, 1)
+	assert.Equal(t, time.UnixMilli(2_000_000_000_000), claimed[0].Since)
+	assert.Equal(t, 3, claimed[0].Attempts)
+	assert.Equal(t, "data\x00\xff", string(claimed[0].Record.Data))
+	require.NoError(t, s.Complete(ctx, claimed[0]))
+	assert.Zero(t, client.Exists(ctx, prefix+"revocation:a", prefix+"due:t").Val())
 }
 
 // A record that was tampered with ends its own session, and can be cleared away.
