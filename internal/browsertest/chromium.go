@@ -58,6 +58,10 @@ const (
 	optimized engineFlags = ""
 )
 
+// unused are features that the tests do without. Chromium fills each of its windows with
+// two pages for the address bar, which take twice as long as the page of the test.
+const unused = "Translate,BlinkGenPropertyTrees,WebUIOmniboxPopup,WebUIOmniboxAimPopup"
+
 // patience is how long a test waits for what should come at once.
 const patience = 60 * time.Second
 
@@ -134,6 +138,7 @@ func launch(p program, cookies Cookies, flags engineFlags) (*chromium, error) {
 		chromedp.DisableGPU,
 		chromedp.IgnoreCertErrors,
 		chromedp.Flag("enable-features", features),
+		chromedp.Flag("disable-features", unused),
 		chromedp.Flag("js-flags", string(flags)),
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true),
