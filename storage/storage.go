@@ -1,7 +1,7 @@
 // Package storage is the contract between package passport and the places
-// where sessions are kept. A backend implements [TokenStore]; the smaller
-// interfaces beside it ([RevocationQueue], [RevocationCounter], [Lister], [Notifier]) are
-// optional, and package passport looks for them once, in passport.New. [Inspector] is for package
+// where sessions are kept. A backend implements [TokenStore]. The smaller interfaces
+// ([RevocationQueue], [RevocationCounter], [Lister], [Notifier]) are optional, and
+// package passport looks for them once, in passport.New. [Inspector] is for package
 // storage/inspect.
 //
 // A store sees no secret: the ID is a hash of the session id, and Data is
@@ -14,22 +14,25 @@
 //
 // These are easy to get wrong:
 //
-//   - Text is compared byte by byte. Databases whose text ignores case, or spaces at its
-//     end, or refuses some bytes, need a binary column for every name.
-//   - Anything may be asked for: an ID, or a name in a Match, that no record can have is
-//     not there. That is no error of the store.
-//   - A check and the write that depends on it are one atomic step: a conditional write, or
-//     a transaction whose isolation prevents lost updates.
-//   - A call that was cut off has found out nothing. Return the error of ctx, or the
-//     database's: never a sentinel of this package in its place, nor half of a list
-//     without an error. With database/sql, look at Rows.Err, and return the error of ctx for
-//     the sql.ErrTxDone of a transaction that ctx has ended.
-//   - A write whose answer was lost may have taken place. Return the error. A store that
-//     sends the write again by itself has to recognise its own: otherwise it answers
-//     ErrConflict to a Save that succeeded.
-//   - Times have a precision: hand out what is stored, not what it was computed from.
-//   - Remove what has expired whenever you like, but nothing earlier, and no revocation.
-//     Clocks differ, so a time to live on the server should be longer; Expiry decides.
+//   - Text is compared byte by byte. If your database ignores case or trailing spaces, or
+//     rejects some bytes, use a binary column for every name.
+//   - A caller may ask for an ID, or for a name in a Match, that no record can have. Such a
+//     record does not exist, which is not an error of the store: the answer is ErrNotFound
+//     or an empty list.
+//   - A check and the write that depends on it must be one atomic step: a conditional
+//     write, or a transaction whose isolation prevents lost updates.
+//   - A call that was interrupted knows nothing about the record. Return the error of ctx,
+//     or the database's, but never a sentinel of this package, and never part of a list
+//     without an error. With database/sql, check Rows.Err, and if ctx has ended a
+//     transaction, return the error of ctx instead of sql.ErrTxDone.
+//   - A write whose response was lost may have taken effect. Return the error. A store that
+//     repeats the write by itself must recognise its own first attempt: otherwise it
+//     returns ErrConflict for a Save that succeeded.
+//   - A stored time may be less precise than the one that was passed. Return what is
+//     stored.
+//   - You may remove expired records at any time, but nothing earlier, and never a
+//     revocation. Clocks differ, so a time to live on the server should be longer than
+//     Expiry, which alone decides.
 //
 // Without transactions (DynamoDB, etcd), keep a record and its revocation in one item, so
 // that DeleteAndEnqueue is one conditional write. Write an index entry before the record
@@ -39,7 +42,7 @@
 //
 // A store that wraps another, to count calls or to cache, must have the optional
 // interfaces of the inner store too. This wrapper hides them, because embedding an
-// interface promotes its methods alone:
+// interface promotes only the methods of that interface:
 //
 //	type counting struct{ storage.TokenStore } // hides RevocationQueue, RevocationCounter, Lister and Notifier
 //
@@ -129,8 +132,8 @@ const (
 
 // Record is one stored entry. ID, Subject and SID are UTF-8 text of at most 1 KB
 // without NUL, Tenant and Kind the same within [MaxTenant] and [MaxKind]; two
-// texts that differ in any byte are different. A store keeps every such record, with
-// Data of up to 1 MB. It may keep or refuse others.
+// texts that differ in any byte are different. A store must accept every such record with
+// Data of up to 1 MB, and may accept or refuse others.
 type Record struct {
 	// ID is the key, whatever the Tenant and Kind. It must not be empty. Package
 	// passport derives it from the tenant, the kind and a secret. That of a session,
@@ -166,9 +169,9 @@ type Record struct {
 	// absent from that moment on, whether or not it has been swept.
 	Expiry time.Time
 
-	// Data is opaque to the store; nil is the same as empty. The bytes that a store hands out are shared
-	// and must not be modified; the bytes that it is handed stay the caller's,
-	// so it copies what it keeps in memory.
+	// Data is opaque to the store; nil is the same as empty. The bytes that a store
+	// returns are shared and must not be modified. The bytes that it is given belong to
+	// the caller, so a store that keeps them in memory must copy them.
 	Data []byte
 
 	decoded *atomic.Value // see KeepDecoded
@@ -308,8 +311,7 @@ type Revocation struct {
 // keeps the queue in memory.
 //
 // The methods that enqueue may return [ErrNotReplicated], as those of [TokenStore].
-// The others have nothing that a fail-over could undo with any harm: a token is
-// revoked twice then.
+// For the others a fail-over does no harm: at worst, a token is revoked twice.
 //
 // The IDs of what is enqueued are random and not used again, so a queue has at most one
 // entry per ID, whatever the tenant. Each tenant has a queue of its own otherwise: a
@@ -364,7 +366,7 @@ type RevocationCount struct {
 type RevocationCounter interface {
 	// CountRevocations counts the revocations of tenant. It changes nothing. The cost
 	// may grow with the length of the queue, so call it a few times a minute at most.
-	// A store may look for the Oldest among the ten thousand that are due first alone.
+	// A store may look for the Oldest only among the ten thousand that are due first.
 	CountRevocations(ctx context.Context, tenant string) (RevocationCount, error)
 }
 
