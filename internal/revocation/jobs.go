@@ -85,13 +85,13 @@ func (w *Worker) addJob(j job) (start bool) {
 }
 
 // trackJob tracks the revocation of a job that is about to be done, unless that is
-// tracked, under a later lease maybe. It is for the holder of mu.
+// tracked under a later lease. It is for the holder of mu.
 func (w *Worker) trackJob(j *job) {
 	t, known := w.tracked[j.revocation.Record.ID]
 	if !known && !w.mayTrackMore() {
 		return
 	}
-	if !known {
+	if !known || !t.unqueued && t.revocation.Due.Before(j.revocation.Due) {
 		t.revocation = j.revocation
 	}
 	w.count(j, t)

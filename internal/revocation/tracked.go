@@ -28,12 +28,14 @@ func (w *Worker) Unrevoked() (n int) {
 	if !w.c.Volatile {
 		return n
 	}
+	waiting := map[string]bool{} // one may have a job for each of its leases
 	for _, j := range w.jobs.waiting() {
-		if _, tracked := w.tracked[j.revocation.Record.ID]; !tracked {
-			n++
+		id := j.revocation.Record.ID
+		if _, tracked := w.tracked[id]; !tracked {
+			waiting[id] = true
 		}
 	}
-	return n
+	return n + len(waiting)
 }
 
 // WithUnqueued is a count of the queue, and of the revocations that are in no queue.

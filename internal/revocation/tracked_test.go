@@ -127,6 +127,27 @@ func TestAJobDoesNotReplaceALaterLease(t *testing.T) {
 	assert.Len(t, w.tracked, 1)
 }
 
+// The queue has handed the revocation out again, because it waited for longer than its
+// lease. Both jobs still wait.
+func TestTheJobOfTheLatestLeaseCounts(t *testing.T) {
+	w := New(Config{Volatile: true})
+	old := storage.Revocation{Record: storage.Record{ID: "session"}, Due: time.Unix(1_000_000, 0)}
+	claimed := old
+	claimed.Due = old.Due.Add(Lease)
+	for _, r := range []storage.Revocation{old, claimed} {
+		w.addJob(job{revocation: &r})
+	}
+	assert.Equal(t, 1, w.Unrevoked(), "it is one revocation")
+	first, _, _ := w.nextJob()
+	w.jobDone(first) // it was left alone
+	second, _, _ := w.nextJob()
+	w.forget(claimed) // it was revoked
+	w.jobDone(second)
+	assert.Empty(t, w.tracked)
+	idle, _ := w.close()
+	assert.Empty(t, idle, "Finish would revoke it again")
+}
+
 func TestOnlyWhatADurableQueueHasIsBounded(t *testing.T) {
 	for _, volatile := range []bool{false, true} {
 		w := New(Config{Volatile: volatile})
