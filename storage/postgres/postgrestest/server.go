@@ -27,8 +27,9 @@ import (
 
 var errEnded = errors.New("it ended")
 
-// startTime bounds a start, with the recovery that a killed server begins with.
-const startTime = 30 * time.Second
+// startTime bounds a start, with the recovery that a killed server begins with: with the
+// writes of some minutes to do again on a busy disk it takes longer than half a minute.
+const startTime = 5 * time.Minute
 
 // Server is one PostgreSQL server. Its methods are not for concurrent use.
 type Server struct {
