@@ -6,7 +6,9 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -18,6 +20,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/passport-go/passport/internal/authdomain"
 	"github.com/passport-go/passport/internal/provider"
 )
 
@@ -283,20 +286,26 @@ func TestARefreshWhoseResponseIsLostIsAskedForAgainAtOnce(t *testing.T) {
 	_, err = c.Refresh(t.Context(), "alice", provider.Tokens{RefreshToken: "r"})
 	require.Error(t, err)
 	assert.Equal(t, 2, o.count("/token")-before, "and not for a third time")
+}
 
-	hang := make(chan struct{})
-	o.serve("/token", func(_ http.ResponseWriter, r *http.Request) {
-		select {
-		case <-hang:
-		case <-r.Context().Done():
-		}
-	})
-	before = o.count("/token")
-	_, err = o.client(func(c *provider.Config) { c.HTTPClient = &http.Client{Timeout: 50 * time.Millisecond} }).
-		Refresh(t.Context(), "alice", provider.Tokens{RefreshToken: "r"})
-	close(hang)
-	require.Error(t, err)
-	assert.Equal(t, 1, o.count("/token")-before, "what takes too long once does so again")
+// What cannot have arrived is not asked for again at once, nor what took too long.
+func TestARefreshThatDidNotArriveIsNotAskedForAgainAtOnce(t *testing.T) {
+	for name, fail := range map[string]func(*http.Request) error{
+		"refused":  func(*http.Request) error { return &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")} },
+		"too long": func(r *http.Request) error { <-r.Context().Done(); return r.Context().Err() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			calls := 0
+			transport := roundTripper(func(r *http.Request) (*http.Response, error) { calls++; return nil, fail(r) })
+			c := newOP(t).client(func(c *provider.Config) {
+				c.Endpoints = &authdomain.Endpoints{Token: "https://auth.example/token"}
+				c.HTTPClient = &http.Client{Transport: transport, Timeout: 20 * time.Millisecond}
+			})
+			_, err := c.Refresh(t.Context(), "alice", provider.Tokens{RefreshToken: "r"})
+			require.Error(t, err)
+			assert.Equal(t, 1, calls)
+		})
+	}
 }
 
 func TestADeadRefreshTokenIsNotRemembered(t *testing.T) {
