@@ -291,7 +291,9 @@ func TestARefreshWhoseResponseIsLostIsAskedForAgainAtOnce(t *testing.T) {
 // What cannot have arrived is not asked for again at once, nor what took too long.
 func TestARefreshThatDidNotArriveIsNotAskedForAgainAtOnce(t *testing.T) {
 	for name, fail := range map[string]func(*http.Request) error{
-		"refused":  func(*http.Request) error { return &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")} },
+		"refused": func(*http.Request) error {
+			return &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
+		},
 		"too long": func(r *http.Request) error { <-r.Context().Done(); return r.Context().Err() },
 	} {
 		t.Run(name, func(t *testing.T) {
