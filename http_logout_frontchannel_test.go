@@ -72,3 +72,19 @@ func TestJunkFrontChannelRequestsDoNothing(t *testing.T) {
 	s.signedIn()
 	assert.Empty(t, s.events.named(passport.EventProviderLogout), "nothing ended")
 }
+
+// Anybody can make one up, and a store may fail for a text that no record can have.
+func TestASIDThatNoSessionHasDoesNotReachTheStore(t *testing.T) {
+	store := &faultyStore{Store: memory.New(memory.Options{})}
+	var calls []string
+	store.hook(func(method, id string) { calls = append(calls, method) })
+	s := provided(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = store, someKey() })
+	for _, sid := range []string{"a\x00", "\xff", "a\nb", strings.Repeat("s", 256)} {
+		uri := s.server.URL + "/frontchannel?" + url.Values{"iss": {s.auth.URL + "/"}, "sid": {sid}}.Encode()
+		assert.Equal(t, http.StatusOK, s.browser().get(uri, s.framed()...).StatusCode, "%q", sid)
+	}
+	assert.Empty(t, calls)
+	uri := s.server.URL + "/frontchannel?" + url.Values{"iss": {s.auth.URL + "/"}, "sid": {"of nobody"}}.Encode()
+	assert.Equal(t, http.StatusOK, s.browser().get(uri, s.framed()...).StatusCode)
+	assert.NotEmpty(t, calls)
+}

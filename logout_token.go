@@ -185,6 +185,9 @@ func (p *Passport) endByProvider(ctx context.Context, subject, sid string) (Logo
 // logout page. Anybody can send such requests, so one that ends nothing emits no
 // event.
 func (p *Passport) endByFrame(ctx context.Context, sid string) error {
+	if !provider.PlausibleName(sid) { // no session has it, and a store need not take such a text
+		return nil
+	}
 	now := p.c.Now()
 	l, err := p.endByProvider(circuit.Insist(ctx), "", sid)
 	if notSafe(err) {

@@ -78,10 +78,10 @@ func (c *Client) checkIDToken(claims jwt.Object) (*IDToken, error) {
 func readIdentity(claims jwt.Object) (*IDToken, error) {
 	id := &IDToken{claims: claims}
 	id.Subject, _ = claims.Text("sub")
-	if !plausibleName(id.Subject) {
+	if !PlausibleName(id.Subject) {
 		return nil, errors.New("its sub is missing, longer than 255 characters, or has control characters")
 	}
-	if sid, _ := claims.Text("sid"); plausibleName(sid) {
+	if sid, _ := claims.Text("sid"); PlausibleName(sid) {
 		id.SID = sid
 	}
 	id.Issued, _ = claims.Time("iat")
@@ -89,10 +89,10 @@ func readIdentity(claims jwt.Object) (*IDToken, error) {
 	return id, nil
 }
 
-// plausibleName bounds what a provider may call a user or a session. A sub has at
+// PlausibleName bounds what a provider may call a user or a session. A sub has at
 // most 255 ASCII characters (OpenID Connect Core 1.0 §2). Some providers use
 // letters beyond ASCII, which do no harm; control characters do, in logs.
-func plausibleName(name string) bool {
+func PlausibleName(name string) bool {
 	return name != "" && utf8.RuneCountInString(name) <= 255 && !strings.ContainsFunc(name, control)
 }
 

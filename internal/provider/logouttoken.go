@@ -94,7 +94,7 @@ func (c *Client) checkLogoutClaims(claims jwt.Object) (LogoutToken, error) {
 		if *claim.to, ok = claims.Text(claim.name); !ok || claim.required && *claim.to == "" {
 			return LogoutToken{}, fmt.Errorf("its %s is missing, or no string", claim.name)
 		}
-		if *claim.to != "" && !plausibleName(*claim.to) {
+		if *claim.to != "" && !PlausibleName(*claim.to) {
 			return LogoutToken{}, fmt.Errorf("its %s is longer than 255 characters, or has control characters", claim.name)
 		}
 	}
