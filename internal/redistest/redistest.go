@@ -25,7 +25,7 @@ import (
 var errEnded = errors.New("it ended")
 
 // startTime bounds a start, with the data that a killed server loads first.
-const startTime = 30 * time.Second
+const startTime = 5 * time.Minute
 
 // Server is one Redis server. Its methods are not for concurrent use.
 type Server struct {
