@@ -340,6 +340,13 @@ var matchMutants = []mutant{
 		return b.isLive(r) && selects(m, r)
 	}, "DeleteMatching spares Except", "List selects as DeleteMatching does", "DeleteMatchingAndEnqueue turns what it selects into revocations"),
 
+	selecting("spares by prefix", func(b *broken, m storage.Match, r storage.Record) bool {
+		if m.Except != "" && strings.HasPrefix(r.ID, m.Except) {
+			return false
+		}
+		return b.isLive(r) && selects(m, r)
+	}, "DeleteMatching spares Except"),
+
 	selecting("takes an empty match for all", func(b *broken, m storage.Match, r storage.Record) bool {
 		return b.isLive(r) && selects(m, r)
 	}, "an empty match is refused", "List refuses an empty match"),
