@@ -1,6 +1,7 @@
 package browsertest
 
 import (
+	"io"
 	"net/http"
 	"sync"
 	"testing"
@@ -45,4 +46,27 @@ func TestAFrameWithoutASessionLeadsOutOfItself(t *testing.T) {
 	tab.Run(inside + `.click()`)
 	tab.WaitURL(s.at("/"))
 	tab.Wait(`document.getElementById("who")?.textContent === "alice@example.com"`)
+}
+
+// A service worker that answers from the network, as many do, asks for a page without
+// saying that it is a document. So do all three engines.
+func TestALoginAndALogoutThroughAServiceWorker(t *testing.T) {
+	s := newSite(t, "auth.localhost", redirect)
+	s.policy += "; worker-src 'self'"
+	s.mux.HandleFunc("GET /worker.js", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/javascript")
+		_, _ = io.WriteString(w, `
+			addEventListener("activate", (e) => e.waitUntil(clients.claim()));
+			addEventListener("fetch", (e) => e.respondWith(fetch(e.request)));`)
+	})
+	tab := Open(t, Blocked).Tab()
+	tab.Go(s.at("/"))
+	tab.Run(`navigator.serviceWorker.register("/worker.js")`)
+	tab.Wait(`navigator.serviceWorker.controller !== null`)
+	tab.Run(`setTimeout(() => location.href = "/login")`)
+	tab.Wait(`document.getElementById("who")?.textContent === "alice@example.com"`)
+	tab.Run(`document.querySelector("form").removeAttribute("data-passport-logout")`)
+	tab.Click("button")
+	tab.Wait(`document.getElementById("who")?.textContent === "nobody"`)
+	assert.Len(t, s.auth.Requests("/v2/logout"), 1)
 }

@@ -69,9 +69,11 @@ func value(r *http.Request, name string) string {
 func IsHTMX(r *http.Request) bool { return value(r, "Hx-Request") == "true" }
 
 // WantsJSON reports whether a program asks: it says so, or the browser says that
-// it is a script's fetch and not the loading of a page.
+// it is a script's fetch and not the loading of a page. A page that a service worker loads
+// has no destination either, but the mode of a navigation.
 func WantsJSON(r *http.Request) bool {
-	return accepts(r, "application/json") || value(r, "Sec-Fetch-Dest") == "empty" && !IsHTMX(r)
+	return accepts(r, "application/json") ||
+		value(r, "Sec-Fetch-Dest") == "empty" && value(r, "Sec-Fetch-Mode") != "navigate" && !IsHTMX(r)
 }
 
 // IsFramed reports whether the browser says that it loads a page into another one.

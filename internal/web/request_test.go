@@ -72,6 +72,7 @@ func TestAProgramWantsJSON(t *testing.T) {
 	}{
 		"it accepts JSON":             {get("POST", "Accept", "application/json, text/plain"), true},
 		"a script's fetch":            {get("POST", "Sec-Fetch-Dest", "empty"), true},
+		"a service worker's page":     {get("POST", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Mode", "navigate", "Accept", "text/html"), false},
 		"htmx takes fragments":        {get("POST", "Sec-Fetch-Dest", "empty", "HX-Request", "true"), false},
 		"htmx that asks for JSON":     {get("POST", "Sec-Fetch-Dest", "empty", "HX-Request", "true", "Accept", "application/json"), true},
 		"a form":                      {get("POST", "Sec-Fetch-Dest", "document", "Accept", "text/html"), false},
