@@ -47,8 +47,9 @@ type BrowserState struct {
 	remember        time.Duration // 0: for Config.SessionLifetime
 
 	// How many logins in a row have been finished by a browser that had begun one before
-	// and had no session all the same.
-	again int
+	// and had no session all the same, and when the last was.
+	again   int
+	againAt time.Time
 }
 
 // A browser that loses its session as soon as it has it is sent to sign in again and
@@ -63,15 +64,25 @@ const (
 	againLife = 20 * time.Second
 )
 
-// finishedAgain is b after a login that began when the browser had begun one before, but
-// had no session; or after any other.
-func (b BrowserState) finishedAgain(again bool) BrowserState {
-	if !again {
+// finishedAgain is b after a login, at a time, that began when the browser had begun one
+// before, but had no session; or after any other.
+func (b BrowserState) finishedAgain(again bool, at time.Time) BrowserState {
+	switch {
+	case !again:
 		b.again = 0
-		return b
+	case !b.remembersAgain(at):
+		b.again = 1
+	default:
+		b.again = min(b.again+1, mostAgain)
 	}
-	b.again = min(b.again+1, mostAgain)
+	b.againAt = at
 	return b
+}
+
+// remembersAgain reports whether b.again still counts. Cookies expire by themselves, but a
+// program may keep a BrowserState as it is.
+func (b BrowserState) remembersAgain(now time.Time) bool {
+	return now.Sub(b.againAt).Abs() < againLife
 }
 
 // IsLoginReturn reports whether query is the response to the login for which

@@ -100,6 +100,7 @@ func (p *Passport) BrowserState(r *http.Request) BrowserState {
 	}
 	b.Logins = p.http.bindings(r)
 	b.again, _ = strconv.Atoi(p.http.Get(r, p.http.again, 1)) // 0 if there is none
+	b.againAt = p.c.Now()                                     // or earlier; the cookie is there for as long as it counts
 	if state := p.http.Get(r, p.http.logout, logoutstate.Length); state != "" {
 		b.Logout = Secret(state)
 		return b

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -310,6 +311,36 @@ func TestALoginWhoseSessionIsLostEachTimeEnds(t *testing.T) {
 			require.Equal(t, http.StatusSeeOther, b.stay().get("/login").StatusCode)
 		})
 	}
+}
+
+// A program without cookies may keep a BrowserState as it is, for longer than cookies last.
+func TestLoginsFarApartAreNoLoop(t *testing.T) {
+	s := newSite(t)
+	b, state := s.browser(), passport.BrowserState{}
+	signIn := func() error {
+		t.Helper()
+		to, after, err := s.p.BeginLogin(t.Context(), state, passport.LoginOptions{})
+		if err != nil {
+			return err
+		}
+		back := must(b.stay().get(to).Location())
+		in, after, err := s.p.FinishLogin(t.Context(), after, back.Query())
+		require.NoError(t, err)
+		_, err = s.p.EndSession(t.Context(), in.Session.ID())
+		require.NoError(t, err)
+		state = after
+		return nil
+	}
+	for range 5 {
+		require.NoError(t, signIn())
+		s.clock.add(time.Hour)
+	}
+	for range 2 {
+		require.NoError(t, signIn())
+	}
+	require.ErrorIs(t, signIn(), passport.ErrLoginLoop)
+	s.clock.add(20 * time.Second)
+	require.NoError(t, signIn())
 }
 
 func TestALoginThatEndsInASessionIsNotCounted(t *testing.T) {

@@ -137,7 +137,7 @@ func (p *Passport) beginLogin(ctx context.Context, b BrowserState, o LoginOption
 	}
 	binding := p.bindingFor(look, b)
 	l := p.newLogin(look, b, binding, o.ReturnTo)
-	if l.Again && b.again >= mostAgain {
+	if l.Again && b.again >= mostAgain && b.remembersAgain(p.c.Now()) {
 		p.failLogin(ctx, ErrLoginLoop)
 		return "", b, ErrLoginLoop
 	}
@@ -346,7 +346,7 @@ func (p *Passport) FinishLogin(ctx context.Context, b BrowserState, query url.Va
 	defer span.Ended(nil)
 	b.Session, b.begun, b.begunState, b.endsWithBrowser = in.SessionID, "", "", l.EndsWithBrowser
 	b.remember = time.Duration(l.Remember) * time.Second
-	b = b.finishedAgain(l.Again)
+	b = b.finishedAgain(l.Again, p.c.Now())
 	if in.Reauthentication == OutcomeDone || !p.logoutUnfinished(ctx, b) {
 		p.dropHint(ctx, b)
 		b = b.finished()
