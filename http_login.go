@@ -245,7 +245,9 @@ const (
 // A browser that brings no cookie, or is at another name of the host than RedirectURI's,
 // such as www., is first sent to the same page at RedirectURI's host, with the parameter
 // passport_probe. If it keeps no cookies, it then gets the page: its login could not
-// finish. SilentLogin works inside [Passport.Handler] or by itself.
+// finish. A browser that returns to the other host is left alone there for ten minutes,
+// but do not wrap pages that exist at that host alone. SilentLogin works inside
+// [Passport.Handler] or by itself.
 func (p *Passport) SilentLogin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !p.mayLook(r) {
@@ -253,12 +255,15 @@ func (p *Passport) SilentLogin(next http.Handler) http.Handler {
 			return
 		}
 		page, probed := withoutProbe(p.http.place.Requested(r))
-		if probe := p.http.nextProbe(r, probed); probe != "" {
-			p.http.probe(w, r, page, probe)
-			return
-		}
-		if len(r.Header["Cookie"]) == 0 { // it keeps none, and its login could not finish
+		probe := p.http.nextProbe(r, probed)
+		wasProbed := p.http.Get(r, p.http.looked, len(probeMark)) != ""
+		switch {
+		case probe == "" && len(r.Header["Cookie"]) == 0, // it keeps none, and its login could not finish
+			probe == probedHost && wasProbed: // its user is back at a host where no login can
 			next.ServeHTTP(w, r)
+			return
+		case probe != "":
+			p.http.probe(w, r, page, probe)
 			return
 		}
 		before := p.BrowserState(r)
@@ -297,7 +302,7 @@ func (d *httpDriver) nextProbe(r *http.Request, last string) string {
 
 // probe sends a browser to a page at RedirectURI's host, with a cookie.
 func (d *httpDriver) probe(w http.ResponseWriter, r *http.Request, page, probe string) {
-	web.SetCookies(w, []string{d.Transient(d.looked, probeMark)})
+	web.SetCookies(w, []string{d.Lasting(d.looked, probeMark, silentLoginPause)})
 	web.NoStore(w)
 	separator := "?"
 	if strings.Contains(page, "?") {

@@ -103,6 +103,20 @@ func TestSilentLoginHappensAtTheHostOfRedirectURI(t *testing.T) {
 	assert.Equal(t, s.server.URL+"/page?tab=2", res.Request.URL.String())
 }
 
+// Pages that exist at the other host alone are not out of reach for good.
+func TestSilentLoginLeavesABrowserAloneThatReturnsToAnotherHost(t *testing.T) {
+	s := newSite(t)
+	s.app = s.p.Handler(s.p.SilentLogin(s.mux))
+	page := []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "none"}
+	alias := strings.Replace(s.server.URL, "127.0.0.1", "localhost", 1)
+	b := s.browser()
+	require.Equal(t, s.server.URL+"/page", b.get(alias+"/page", page...).Request.URL.String())
+	for range 2 {
+		assert.Equal(t, alias+"/page", b.get(alias+"/page", page...).Request.URL.String())
+	}
+	assert.Len(t, s.auth.Requests("/authorize"), 1)
+}
+
 // knownToProvider returns a browser with a Passport session and no session here.
 func (s *site) knownToProvider() *browser {
 	s.t.Helper()
