@@ -332,9 +332,10 @@ func (p *Passport) mayLook(r *http.Request) bool {
 }
 
 // endsSilently reports whether a login that failed must go on to the page where it
-// began: SilentLogin has looked, and found nobody signed in.
+// began: SilentLogin has looked, and found nobody signed in. RequireLogin looks likewise
+// from frames, and would do so again.
 func (p *Passport) endsSilently(r *http.Request, in LoginResult, err error) bool {
 	var refused *ProviderError
-	return in.ReturnTo != "" && p.http.Get(r, p.http.looked, len(lookedMark)) != "" &&
+	return in.ReturnTo != "" && p.http.Get(r, p.http.looked, len(lookedMark)) != "" && !web.IsFramed(r) &&
 		errors.As(err, &refused) && refused.mustAsk()
 }

@@ -173,8 +173,9 @@ func (p *Passport) RequireLogin(next http.Handler) http.Handler {
 // RequireRecent is RequireLogin for pages that need a user who gave credentials within
 // maxAge, such as a change of the e-mail address. Of a user who signed in longer ago, a
 // navigation is sent to the provider, which asks for credentials, and comes back; any
-// other request gets a 401 with ErrNotRecent. If the provider does not say when it asked
-// (auth_time), the login ends in an error page, not in a loop.
+// other request gets a 401 with ErrNotRecent, in a frame with a link that opens the page
+// in the whole window. If the provider does not say when it asked (auth_time), the login
+// ends in an error page, not in a loop.
 //
 // The login begins a new session, which replaces the old one. If that was remembered
 // (LoginOptions.Remember), the new one lives for the rest of its time.
@@ -191,8 +192,8 @@ func (p *Passport) RequireRecent(maxAge time.Duration, next http.Handler) http.H
 			next.ServeHTTP(w, r)
 			return
 		}
-		if !web.IsNavigation(r) {
-			p.refuse(w, r, http.StatusUnauthorized, ErrNotRecent)
+		if !canAsk(r) {
+			p.refuseToAsk(w, r, ErrNotRecent)
 			return
 		}
 		p.StartLogin(w, r, LoginOptions{MaxAge: maxAge, ReturnTo: p.http.place.Requested(r), Remember: s.remembered()})
@@ -224,8 +225,10 @@ func (p *Passport) RequireStepUp(s StepUp, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		case !missing && !errors.Is(err, ErrNoSession):
 			p.refuse(w, r, http.StatusServiceUnavailable, err)
-		case !missing || !web.IsNavigation(r):
+		case !missing:
 			p.refuse(w, r, http.StatusUnauthorized, err)
+		case !canAsk(r):
+			p.refuseToAsk(w, r, err)
 		default:
 			p.StartLogin(w, r, LoginOptions{
 				ACRValues: s.ACRValues, RequireACR: s.ACRValues != "", MaxAge: s.MaxAge,
@@ -233,6 +236,20 @@ func (p *Passport) RequireStepUp(s StepUp, next http.Handler) http.Handler {
 			})
 		}
 	}))
+}
+
+// canAsk reports whether the provider could ask the user if a request were sent there: its
+// pages are not shown in frames.
+func canAsk(r *http.Request) bool { return web.IsNavigation(r) && !web.IsFramed(r) }
+
+// refuseToAsk refuses a page whose user would have to be asked. In a frame, a link opens
+// it in the whole window, where the provider can.
+func (p *Passport) refuseToAsk(w http.ResponseWriter, r *http.Request, err error) {
+	var links []pages.Link
+	if web.IsNavigation(r) {
+		links = []pages.Link{{URL: p.http.place.Requested(r), Text: pages.Say(pages.Continue)}}
+	}
+	p.refuse(w, r, http.StatusUnauthorized, err, links...)
 }
 
 // endsLogout reports whether a logout of this browser has just ended at the page that

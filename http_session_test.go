@@ -258,6 +258,36 @@ func TestALoginInAFrameShowsNoPageOfTheProviders(t *testing.T) {
 	assert.Equal(t, "/widget?of=page", a.Request.URL.RequestURI())
 }
 
+// Both are for who is signed in at the provider, and the callback cannot tell one's login
+// from the other's but by the frame.
+func TestALoginInAFrameInsideSilentLoginDoesNotLoop(t *testing.T) {
+	s := newSite(t)
+	s.app = s.p.Handler(s.p.SilentLogin(s.mux))
+	s.mux.Handle("GET /widget", s.p.RequireLogin(http.HandlerFunc(who)))
+	b := s.browser()
+	require.Equal(t, "nobody", b.get("/page", "Sec-Fetch-Dest", "document", "Sec-Fetch-Mode", "navigate").body)
+	a := b.get("/widget", "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Mode", "navigate")
+	assert.Equal(t, http.StatusUnauthorized, a.StatusCode)
+	assert.Contains(t, a.body, "You are not signed in")
+	assert.Len(t, s.auth.Requests("/authorize"), 2)
+}
+
+func TestAFrameIsNotSentToBeAskedAgain(t *testing.T) {
+	framed := []string{"Sec-Fetch-Dest", "iframe", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Site", "same-origin"}
+	s := newSite(t)
+	s.mux.Handle("GET /recent", s.p.RequireRecent(10*time.Minute, http.HandlerFunc(who)))
+	s.mux.Handle("GET /strong", s.p.RequireStepUp(passport.StepUp{ACRValues: "mfa"}, http.HandlerFunc(who)))
+	b := s.signedIn()
+	require.Equal(t, alice, b.get("/recent", framed...).body)
+	s.clock.add(11 * time.Minute)
+	for _, path := range []string{"/recent", "/strong"} {
+		a := b.stay().get(path+"?tab=2", framed...)
+		assert.Equal(t, http.StatusUnauthorized, a.StatusCode, path)
+		assert.Contains(t, a.body, `href="`+path+`?tab=2" target="_top"`)
+		assert.Contains(t, a.body, "confirm")
+	}
+}
+
 // A clock that has been put back makes no logout of an hour ago a recent one.
 func TestALogoutInTheFutureIsNotARecentOne(t *testing.T) {
 	s := newSite(t)
