@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"reflect"
@@ -156,7 +157,7 @@ func TestASecondFactorIsAskedForOnce(t *testing.T) {
 }
 
 // respond answers what concerns logins and logouts. to is where the browser goes, and w
-// collects the cookies that it gets, also with an error.
+// collects the headers that it gets, also with an error.
 func respond(ctx context.Context, p *passport.Passport, r *http.Request, w headers) (to string, err error) {
 	before, query := p.BrowserState(r), r.URL.Query()
 	after := before
@@ -211,9 +212,7 @@ func withoutHTTP(t *testing.T, p *passport.Passport) http.Handler {
 			return
 		}
 		to, err := respond(r.Context(), p, bare, set)
-		for _, cookie := range http.Header(set)["Set-Cookie"] {
-			w.Header().Add("Set-Cookie", cookie)
-		}
+		maps.Copy(w.Header(), http.Header(set))
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusForbidden)
 			return

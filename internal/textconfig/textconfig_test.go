@@ -68,7 +68,8 @@ func TestMapsFromTextAndFromJSON(t *testing.T) {
 	assert.ErrorContains(t, FromJSON(&c, []byte(`{"params": {"n": 1}}`)), `"n"`)
 }
 
-// docker run --env-file, systemd and Kubernetes do not read a file as a shell does.
+// docker run --env-file and kubectl create --from-env-file do not read a file as a shell
+// does.
 func TestQuotesThatNoShellHasTakenOff(t *testing.T) {
 	for _, value := range []string{`"k"`, `'k'`, ` "k" `, `""`} {
 		c := config{}
