@@ -82,9 +82,9 @@ func BenchmarkLogoutRequest(b *testing.B) {
 }
 
 // mostObjects is what a logout allocates: its request and the contexts of that, what is
-// removed, here and in the queue, its ID, its state, and what the response has to say. One
-// more is for maps that grow, and one for the race detector.
-const mostObjects = 12
+// removed, its ID, its state, and what the response has to say. One more is for the race
+// detector.
+const mostObjects = 10
 
 // TestALogoutIsAnsweredWithoutTheTokens: to open them, and to copy them, was half of
 // what a user waited for.

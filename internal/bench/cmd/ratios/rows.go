@@ -54,7 +54,7 @@ var rows = []row{
 		},
 	},
 	{
-		path: "logout request, in memory, 303", unit: time, rule: atMost(3),
+		path: "logout request, in memory, 303", unit: time, rule: atMost(5),
 		limit: "LogoutRequest/limit", ours: "LogoutRequest/passport",
 		peers: []peer{
 			{"with revocations on the same cores", "LogoutRequest/passport-revoking", "LogoutRequest/limit"},
