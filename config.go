@@ -351,7 +351,8 @@ type Config struct {
 	// Trace is called when an operation begins, with the context of its caller, and
 	// returns a [Span] that is told of the end: for traces, or measurements of your own.
 	// Package otel has one for OpenTelemetry. It is called from many goroutines at once
-	// and must not block. Default: nothing is traced.
+	// and must not block. A panic in it stops nothing, as in OnEvent. Default: nothing is
+	// traced.
 	Trace func(ctx context.Context, o Operation) Span `json:"-" yaml:"-"`
 
 	// OnSignIn is called for each login, after its ID token is verified and before

@@ -180,16 +180,46 @@ func (to *events) emit(e Event) {
 // tellProgram calls Config.OnEvent. What it does wrong must not keep a logout from its
 // end, nor a token from being revoked.
 func (to *events) tellProgram(e Event) {
-	defer func() {
-		if v := recover(); v != nil {
-			logger := to.logger
-			if !logger.Enabled(context.Background(), slog.LevelError) { // there is none
-				logger = slog.Default()
-			}
-			logger.Error("passport: Config.OnEvent panicked", "event", string(e.Name), "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
-		}
-	}()
+	defer to.contain("OnEvent", "event", string(e.Name))
 	to.tell(e)
+}
+
+// contain is deferred around what a hook of the program's does: a panic ends up in the log.
+func (to *events) contain(hook, key, value string) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	logger := to.logger
+	if !logger.Enabled(context.Background(), slog.LevelError) { // there is none
+		logger = slog.Default()
+	}
+	logger.Error("passport: Config."+hook+" panicked", key, value, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+}
+
+// guard is trace, which may be nil, or one whose panics stop nothing either.
+func (to *events) guard(trace func(context.Context, Operation) Span) func(context.Context, Operation) Span {
+	if trace == nil {
+		return nil
+	}
+	return func(ctx context.Context, o Operation) (safe Span) {
+		defer to.contain("Trace", "operation", string(o))
+		span := trace(ctx, o)
+		if span.Context != nil {
+			safe.Context = func(ctx context.Context) (within context.Context) {
+				within = ctx
+				defer to.contain("Trace", "operation", string(o))
+				return span.Context(ctx)
+			}
+		}
+		if span.End != nil {
+			safe.End = func(err error) {
+				defer to.contain("Trace", "operation", string(o))
+				span.End(err)
+			}
+		}
+		return safe
+	}
 }
 
 type remoteAddrKey struct{}

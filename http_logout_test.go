@@ -1,6 +1,7 @@
 package passport_test
 
 import (
+	"context"
 	"log"
 	"log/slog"
 	"net/http"
@@ -377,6 +378,29 @@ func TestAPanicInOnEventStopsNoLogout(t *testing.T) {
 			s.revoked(1)
 			for _, event := range []passport.EventName{passport.EventLogin, passport.EventLogout} {
 				assert.Contains(t, s.log.String(), `Config.OnEvent panicked" event=`+string(event)+` panic="no database" stack=`)
+			}
+		})
+	}
+}
+
+func TestAPanicInTraceStopsNoLogout(t *testing.T) {
+	for name, trace := range map[string]func(context.Context, passport.Operation) passport.Span{
+		"at the beginning": func(context.Context, passport.Operation) passport.Span { panic("no collector") },
+		"in the context": func(context.Context, passport.Operation) passport.Span {
+			return passport.Span{Context: func(context.Context) context.Context { panic("no collector") }}
+		},
+		"at the end": func(context.Context, passport.Operation) passport.Span {
+			return passport.Span{End: func(error) { panic("no collector") }}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, func(c *passport.Config) { c.Trace = trace })
+			b := s.signedIn()
+			assert.Equal(t, http.StatusSeeOther, b.logout().StatusCode)
+			assert.Empty(t, b.cookie("passport"))
+			s.revoked(1)
+			for _, o := range []passport.Operation{passport.OperationLogout, passport.OperationRevocation} {
+				assert.Contains(t, s.log.String(), `Config.Trace panicked" operation=`+string(o)+` panic="no collector" stack=`)
 			}
 		})
 	}

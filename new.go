@@ -33,9 +33,11 @@ func New(c Config) (*Passport, error) {
 	if err != nil {
 		return nil, err
 	}
+	told := events{now: s.Now, logger: s.Logger, tell: s.OnEvent, counts: newCounts()}
+	s.Trace = told.guard(s.Trace)
 	p := &Passport{
 		c:       s,
-		events:  events{now: s.Now, logger: s.Logger, tell: s.OnEvent, counts: newCounts()},
+		events:  told,
 		tasks:   tasks.New(),
 		meter:   newMeter(s.Trace),
 		flights: &singleflight.Group{},
