@@ -183,6 +183,7 @@ func TestADeleteThatAFailOverUndoesCanBeDoneAgain(t *testing.T) {
 	require.NoError(t, p.standby.Restart())
 	require.NoError(t, p.standby.Promote(t.Context()))
 
+	opts.SyncTimeout = 20 * time.Second // nothing is waited for
 	after, err := New(openPool(t, hearing(t, p.standby.URL())), opts)
 	require.NoError(t, err)
 	_, err = after.Load(t.Context(), "a")
