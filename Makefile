@@ -88,11 +88,12 @@ quick:
 	$(GO) vet work
 	$(GO) test -short -vet=off -skip '^(TestALifeInTheSecretService|TestAnOutsiderCanHave)$$' $(filter-out $(SERVERS),$(shell $(GO) list work))
 
-# make modules vets this platform.
+# make modules vets this platform. What it and staticcheck look at compiles with -race, as
+# it does for make test: most of what the tests alone import is not compiled twice so.
 lint: platforms modules
 	@unformatted=$$(gofmt -l .); \
 	if [ -n "$$unformatted" ]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
-	GOGC=400 $(GO) run $(STATICCHECK) work
+	GOGC=400 $(GO) run -exec "env 'GOFLAGS=$(GOFLAGS) -race'" $(STATICCHECK) work
 	$(GO) run -exec 'env $(WASM_ENV)' $(STATICCHECK) $(WASM)
 	$(GO) run $(ACTIONLINT) -shellcheck= -pyflakes=
 
@@ -130,7 +131,7 @@ modules:
 		echo "module $$dir"; \
 		cd "$$dir"; \
 		GOWORK=off $(GO) mod tidy -diff; \
-		GOWORK=off $(GO) vet ./...; \
+		GOWORK=off $(GO) vet -race ./...; \
 	done
 	$(WASM_ENV) GOWORK=off $(GO) vet ./...
 
