@@ -126,10 +126,6 @@ const finishedMark = "."
 //	in, after, err := p.FinishLogin(r.Context(), before, r.URL.Query())
 //	p.SetBrowserState(w, before, after)
 func (p *Passport) SetBrowserState(w http.ResponseWriter, before, after BrowserState) {
-	p.setBrowserState(w, &before, &after)
-}
-
-func (p *Passport) setBrowserState(w http.ResponseWriter, before, after *BrowserState) {
 	d := &p.http
 	lines := make([]string, 0, 2) // of a logout
 	switch {

@@ -46,11 +46,11 @@ func (p *Passport) Logout(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		p.c.Logger.ErrorContext(r.Context(), "passport: a logout could not end the app session yet", "error", err)
 	}
-	p.setBrowserState(w, &before, &after)
-	p.answerLogout(w, r, &l)
+	p.SetBrowserState(w, before, after)
+	p.answerLogout(w, r, l)
 }
 
-func (p *Passport) answerLogout(w http.ResponseWriter, r *http.Request, l *Logout) {
+func (p *Passport) answerLogout(w http.ResponseWriter, r *http.Request, l Logout) {
 	status := http.StatusOK
 	if l.App == OutcomeFailed {
 		status = http.StatusServiceUnavailable
@@ -84,7 +84,7 @@ func (p *Passport) answerLogout(w http.ResponseWriter, r *http.Request, l *Logou
 }
 
 // logoutAnswer is what passport.js has to know of a logout.
-func (p *Passport) logoutAnswer(l *Logout) pages.Answer {
+func (p *Passport) logoutAnswer(l Logout) pages.Answer {
 	a := pages.Answer{
 		Mode:       string(l.Mode),
 		URL:        l.URL,

@@ -70,14 +70,14 @@ func (p *Passport) markRetired(ctx context.Context, binding Secret) error {
 // More come from nobody but those who make them up.
 const mostRetired = 8
 
-// stopLogins stops the logins in progress of a browser. app is what has become of its
-// session, and ended the session's ID. It returns how many sessions it has ended besides,
-// and asks the store only if a login was begun there within the last ten minutes.
-func (p *Passport) stopLogins(ctx context.Context, logins []Secret, app Outcome, ended string) (sessions int, err error) {
-	if len(logins) == 0 {
+// stopLogins stops the logins of a browser, with what has become of its session: the
+// one with the ID ended has. It returns how many sessions it has ended besides. It
+// asks the store only if a login was begun there within the last ten minutes.
+func (p *Passport) stopLogins(ctx context.Context, b BrowserState, app Outcome, ended string) (sessions int, err error) {
+	if len(b.Logins) == 0 {
 		return 0, nil
 	}
-	bindings := logins[:min(len(logins), mostRetired)]
+	bindings := b.Logins[:min(len(b.Logins), mostRetired)]
 	if app == OutcomeFailed { // the store has been waited for long enough
 		p.retryBindings(bindings, app)
 		return 0, nil

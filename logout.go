@@ -66,7 +66,7 @@ func (p *Passport) EndBrowserSession(ctx context.Context, b BrowserState) (Logou
 		p.revoker.RevokeOne(removed)
 		tellRemoved(ctx, b.Session, &removed.Record)
 	}
-	stopped, stopErr := p.stopLogins(ctx, b.Logins, l.App, removed.Record.ID)
+	stopped, stopErr := p.stopLogins(ctx, b, l.App, removed.Record.ID)
 	if stopErr != nil && !notSafe(stopErr) {
 		l.App, stopErr = OutcomeFailed, storeError(stopErr)
 	}

@@ -242,11 +242,7 @@ func (p *Passport) stateOfLogout(ctx context.Context, b *BrowserState, l *Logout
 	if !l.App.gone() && b.lastLogout().Unfinished() {
 		return b.Logout, p.keptHint(ctx, b.Logout)
 	}
-	state := p.newLogoutStateOf(removed)
-	if !p.c.Discover {
-		return state, logoutHint{}
-	}
-	hint := p.hintOf(removed)
+	state, hint := p.newLogoutState(removed.SID), p.hintOf(removed)
 	p.keepHint(ctx, state, hint)
 	p.dropHint(ctx, *b)
 	return state, hint
@@ -342,6 +338,9 @@ func (p *Passport) finishRequest(ctx context.Context, state Secret) (string, url
 // whose query /v2/logout does not compare, from the Passport auth domain. So a
 // visit to LogoutRedirectURI by any other way proves nothing.
 
+// kindLogoutSession is what a sid is known by in the state of a logout.
+const kindLogoutSession = "logout-session"
+
 // kindLogoutReturn is what the state parameter is derived with.
 const kindLogoutReturn = "logout-return"
 
@@ -351,17 +350,7 @@ func (p *Passport) newLogoutState(sid string) Secret {
 	if sid == "" {
 		return Secret(logoutstate.New("", p.c.Now()))
 	}
-	session := p.records.LogoutSession(sid)
-	return Secret(logoutstate.New(string(session[:logoutstate.SessionLength]), p.c.Now()))
-}
-
-// newLogoutStateOf is newLogoutState for the Passport session of an app session that has
-// been removed, or was not there.
-func (p *Passport) newLogoutStateOf(removed *storage.Record) Secret {
-	if removed.SID == "" {
-		return p.newLogoutState("")
-	}
-	session := p.records.LogoutSessionOf(removed)
+	session := p.records.IDBytes(kindLogoutSession, sid)
 	return Secret(logoutstate.New(string(session[:logoutstate.SessionLength]), p.c.Now()))
 }
 
@@ -378,8 +367,7 @@ func (p *Passport) confirmation(session Secret) storage.Record {
 }
 
 func (p *Passport) confirmationOf(sid string) storage.Record {
-	session := p.records.LogoutSession(sid)
-	return p.confirmation(Secret(session[:logoutstate.SessionLength]))
+	return p.confirmation(Secret(p.records.ID(kindLogoutSession, sid)[:logoutstate.SessionLength]))
 }
 
 // confirm notes that the provider has ended a Passport session, for browsers that

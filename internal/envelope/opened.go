@@ -21,13 +21,12 @@ type opened struct {
 	kind         storage.Kind
 	subject, sid string
 	head         Head
-	logout       [IDLength]byte // Tenant.LogoutSession of sid
 	access       atomic.Pointer[AccessToken]
 }
 
 // OpenHeadOnce is OpenHead, and as strict, for a session that is looked up with every
-// request. What it returns is shared, and must not be changed. t is the tenant of r.
-func OpenHeadOnce(t *Tenant, keys *seal.Keys, r *storage.Record) (*Head, error) {
+// request. What it returns is shared, and must not be changed.
+func OpenHeadOnce(keys *seal.Keys, r *storage.Record) (*Head, error) {
 	if o := openedOf(keys, r); o != nil {
 		return &o.head, nil
 	}
@@ -38,7 +37,7 @@ func OpenHeadOnce(t *Tenant, keys *seal.Keys, r *storage.Record) (*Head, error) 
 	o := &opened{
 		keys: keys, first: &r.Data[0], length: len(r.Data),
 		id: r.ID, tenant: r.Tenant, kind: r.Kind, subject: r.Subject, sid: r.SID,
-		head: h, logout: t.LogoutSession(r.SID),
+		head: h,
 	}
 	r.SetDecoded(o)
 	return &o.head, nil
@@ -50,15 +49,6 @@ func OpenHeadLast(keys *seal.Keys, r *storage.Record) (Head, error) {
 		return o.head, nil
 	}
 	return OpenHead(keys, *r)
-}
-
-// LogoutSessionOf is [Tenant.LogoutSession] for the session r of t, whose user waits for
-// the logout. It was derived when the head was opened.
-func LogoutSessionOf(t *Tenant, keys *seal.Keys, r *storage.Record) [IDLength]byte {
-	if o := openedOf(keys, r); o != nil && o.tenant == t.name {
-		return o.logout
-	}
-	return t.LogoutSession(r.SID)
 }
 
 // OpenAccessTokenOnce opens the access token of a session alone, once if the head has

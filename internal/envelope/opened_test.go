@@ -31,20 +31,20 @@ func kept(r storage.Record) storage.Record {
 func TestAHeadIsOpenedOnceForEachVersion(t *testing.T) {
 	keys := keysOf(t, 1)
 	r := kept(Seal(keys, aRecord, Head{Begun: 1, Label: "first"}, nil))
-	first, err := OpenHeadOnce(aTenant, keys, &r)
+	first, err := OpenHeadOnce(keys, &r)
 	require.NoError(t, err)
 	assert.Equal(t, Head{Begun: 1, Label: "first"}, *first)
 	copied := r
-	again, err := OpenHeadOnce(aTenant, keys, &copied)
+	again, err := OpenHeadOnce(keys, &copied)
 	require.NoError(t, err)
 	assert.Same(t, first, again)
 
 	next, err := SealHead(keys, r, Head{Begun: 1, Label: "second"})
 	require.NoError(t, err)
-	h, err := OpenHeadOnce(aTenant, keys, &next) // with the place of the version before it
+	h, err := OpenHeadOnce(keys, &next) // with the place of the version before it
 	require.NoError(t, err)
 	assert.Equal(t, "second", h.Label, "what was written since is what counts")
-	h, err = OpenHeadOnce(aTenant, keys, &r)
+	h, err = OpenHeadOnce(keys, &r)
 	require.NoError(t, err)
 	assert.Equal(t, "first", h.Label)
 }
@@ -54,7 +54,7 @@ func TestAHeadIsReadALastTime(t *testing.T) {
 	for _, known := range []bool{true, false} {
 		r := kept(Seal(keys, aRecord, Head{Begun: 1}, nil))
 		if known {
-			_, err := OpenHeadOnce(aTenant, keys, &r)
+			_, err := OpenHeadOnce(keys, &r)
 			require.NoError(t, err)
 			r.Data[len(r.Data)/2] ^= 1 // it is not opened again
 		}
@@ -71,7 +71,7 @@ func TestAHeadIsReadALastTime(t *testing.T) {
 func TestAnAccessTokenIsOpenedOnceForEachVersion(t *testing.T) {
 	keys := keysOf(t, 1)
 	r := kept(Seal(keys, aRecord, Head{Begun: 1}, Tokens{AccessToken: "first", ExpiresAt: 5}.Marshal()))
-	_, err := OpenHeadOnce(aTenant, keys, &r)
+	_, err := OpenHeadOnce(keys, &r)
 	require.NoError(t, err)
 	first, err := OpenAccessTokenOnce(keys, &r)
 	require.NoError(t, err)
@@ -107,7 +107,7 @@ func TestAnAccessTokenWithoutAnOpenHeadIsOpenedEachTime(t *testing.T) {
 func TestWhatIsOpenIsInNoDump(t *testing.T) {
 	keys := keysOf(t, 1)
 	r := kept(Seal(keys, aRecord, Head{Begun: 1}, Tokens{AccessToken: "an-access-token"}.Marshal()))
-	_, err := OpenHeadOnce(aTenant, keys, &r)
+	_, err := OpenHeadOnce(keys, &r)
 	require.NoError(t, err)
 	_, err = OpenAccessTokenOnce(keys, &r)
 	require.NoError(t, err)
@@ -119,9 +119,9 @@ func TestWhatIsOpenIsInNoDump(t *testing.T) {
 func TestAHeadWithoutAPlaceIsOpenedEachTime(t *testing.T) {
 	keys := keysOf(t, 1)
 	r := Seal(keys, aRecord, Head{Begun: 1}, nil)
-	first, err := OpenHeadOnce(aTenant, keys, &r)
+	first, err := OpenHeadOnce(keys, &r)
 	require.NoError(t, err)
-	second, err := OpenHeadOnce(aTenant, keys, &r)
+	second, err := OpenHeadOnce(keys, &r)
 	require.NoError(t, err)
 	assert.Equal(t, *first, *second)
 	assert.NotSame(t, first, second)
@@ -130,7 +130,7 @@ func TestAHeadWithoutAPlaceIsOpenedEachTime(t *testing.T) {
 func TestAnOpenHeadIsAsStrictAsTheSeal(t *testing.T) {
 	keys := keysOf(t, 1)
 	r := kept(Seal(keys, aRecord, Head{Begun: 1}, Tokens{AccessToken: "token"}.Marshal()))
-	_, err := OpenHeadOnce(aTenant, keys, &r)
+	_, err := OpenHeadOnce(keys, &r)
 	require.NoError(t, err)
 	_, err = OpenAccessTokenOnce(keys, &r)
 	require.NoError(t, err)
@@ -150,12 +150,12 @@ func TestAnOpenHeadIsAsStrictAsTheSeal(t *testing.T) {
 	} {
 		altered := r
 		alter(&altered)
-		_, err := OpenHeadOnce(aTenant, keys, &altered)
+		_, err := OpenHeadOnce(keys, &altered)
 		assert.ErrorIs(t, err, ErrBroken, name)
 		_, err = OpenAccessTokenOnce(keys, &altered)
 		assert.ErrorIs(t, err, ErrBroken, name)
 	}
-	_, err = OpenHeadOnce(aTenant, keysOf(t, 2), &r)
+	_, err = OpenHeadOnce(keysOf(t, 2), &r)
 	assert.ErrorIs(t, err, seal.ErrNoKey, "whoever shares the store without the key")
 	_, err = OpenAccessTokenOnce(keysOf(t, 2), &r)
 	assert.ErrorIs(t, err, seal.ErrNoKey, "whoever shares the store without the key")
@@ -172,7 +172,7 @@ func TestAPlaceIsForManyAtOnce(t *testing.T) {
 				if i%2 > 0 {
 					with = others
 				}
-				h, err := OpenHeadOnce(aTenant, with, &r)
+				h, err := OpenHeadOnce(with, &r)
 				assert.NoError(t, err)
 				assert.Equal(t, int64(1), h.Begun)
 				access, err := OpenAccessTokenOnce(with, &r)
@@ -180,7 +180,7 @@ func TestAPlaceIsForManyAtOnce(t *testing.T) {
 				assert.Equal(t, "token", access.Token)
 				next, err := SealHead(with, r, Head{Seen: int64(n)})
 				assert.NoError(t, err)
-				h, err = OpenHeadOnce(aTenant, with, &next)
+				h, err = OpenHeadOnce(with, &next)
 				assert.NoError(t, err)
 				assert.Equal(t, int64(n), h.Seen)
 			}
@@ -199,26 +199,10 @@ func BenchmarkOpenHead(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := OpenHeadOnce(aTenant, keys, &c.record); err != nil {
+				if _, err := OpenHeadOnce(keys, &c.record); err != nil {
 					b.Fatal(err)
 				}
 			}
 		})
 	}
-}
-
-func TestWhatALogoutDerivesFromASIDIsOfThatSIDAndTenant(t *testing.T) {
-	keys, other := keysOf(t, 1), NewTenant("https://other.example.com", "client")
-	inStore := aTenant.Record(storage.KindSession, "secret")
-	inStore.SID = "a sid"
-	r := kept(Seal(keys, inStore, Head{Begun: 1}, nil))
-	want := aTenant.LogoutSession("a sid")
-	assert.EqualValues(t, aTenant.ID(kindLogoutSession, "a sid"), want[:], "as it is in browsers since earlier versions")
-	assert.Equal(t, want, LogoutSessionOf(aTenant, keys, &r), "before it is opened")
-	_, err := OpenHeadOnce(aTenant, keys, &r)
-	require.NoError(t, err)
-	assert.Equal(t, want, LogoutSessionOf(aTenant, keys, &r))
-	assert.Equal(t, other.LogoutSession("a sid"), LogoutSessionOf(other, keys, &r))
-	r.SID = "another"
-	assert.Equal(t, aTenant.LogoutSession("another"), LogoutSessionOf(aTenant, keys, &r))
 }

@@ -31,7 +31,6 @@ type Tenant struct {
 	name    string
 	digest  [sha256.Size]byte
 	session [prefixLength]byte // for it is needed with each request
-	logout  [prefixLength]byte // and with each logout
 
 	adding sync.Mutex
 	others atomic.Pointer[map[storage.Kind][prefixLength]byte] // of the other kinds that have been used
@@ -41,7 +40,7 @@ type Tenant struct {
 func NewTenant(issuer, clientID string) *Tenant {
 	t := &Tenant{digest: digest("passport tenant", issuer, clientID)}
 	t.name = base64.RawURLEncoding.EncodeToString(t.digest[:prefixLength])
-	t.session, t.logout = t.prefix(storage.KindSession), t.prefix(kindLogoutSession)
+	t.session = t.prefix(storage.KindSession)
 	t.others.Store(&map[storage.Kind][prefixLength]byte{})
 	return t
 }
@@ -90,22 +89,11 @@ func (t *Tenant) ID(kind storage.Kind, secret string) string {
 }
 
 // IDBytes is ID for those who need no string of it.
-func (t *Tenant) IDBytes(kind storage.Kind, secret string) [IDLength]byte {
-	if kind == storage.KindSession {
-		return t.derive(&t.session, secret)
+func (t *Tenant) IDBytes(kind storage.Kind, secret string) (text [IDLength]byte) {
+	prefix := t.session
+	if kind != storage.KindSession {
+		prefix = t.prefixOf(kind)
 	}
-	prefix := t.prefixOf(kind)
-	return t.derive(&prefix, secret)
-}
-
-// kindLogoutSession is what a sid is known by in the state of a logout.
-const kindLogoutSession = "logout-session"
-
-// LogoutSession derives what a Passport session is known by in the state of a logout from
-// its sid.
-func (t *Tenant) LogoutSession(sid string) [IDLength]byte { return t.derive(&t.logout, sid) }
-
-func (t *Tenant) derive(prefix *[prefixLength]byte, secret string) (text [IDLength]byte) {
 	var buf [64]byte
 	sum := sha256.Sum256(append(append(buf[:0], prefix[:]...), secret...))
 	base64.RawURLEncoding.Encode(text[:], sum[:])

@@ -76,6 +76,11 @@ func (r *Records) Owns(id string) bool { return r.tenant.Owns(id) }
 // is derived from secrets has kinds of its own, so that none passes for another.
 func (r *Records) ID(kind storage.Kind, secret string) string { return r.tenant.ID(kind, secret) }
 
+// IDBytes is ID for those who need no string of it.
+func (r *Records) IDBytes(kind storage.Kind, secret string) [IDLength]byte {
+	return r.tenant.IDBytes(kind, secret)
+}
+
 // New returns a record to be filled in and stored.
 func (r *Records) New(kind storage.Kind, secret string) storage.Record {
 	return r.tenant.Record(kind, secret)

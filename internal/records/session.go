@@ -35,7 +35,7 @@ func (r *Records) OpenRefreshToken(rec storage.Record) (string, error) {
 // OpenHeadOnce is OpenHead for a session that is looked up with each request. The head
 // is shared, and must not be changed.
 func (r *Records) OpenHeadOnce(rec *storage.Record) (*Head, error) {
-	return envelope.OpenHeadOnce(r.tenant, r.keys, rec)
+	return envelope.OpenHeadOnce(r.keys, rec)
 }
 
 // OpenAccessTokenOnce opens the access token of a session, which many requests may ask
@@ -60,12 +60,3 @@ func (r *Records) OpenHeadLast(rec *storage.Record) (Head, error) {
 // SessionID returns the ID of the session whose secret a browser holds. It is derived
 // anew each time: no secret is kept, and the cost is the same however many there are.
 func (r *Records) SessionID(secret string) string { return r.tenant.ID(storage.KindSession, secret) }
-
-// LogoutSession returns what a Passport session is known by in the state of a logout,
-// derived from its sid.
-func (r *Records) LogoutSession(sid string) [IDLength]byte { return r.tenant.LogoutSession(sid) }
-
-// LogoutSessionOf is LogoutSession for a session that has been removed.
-func (r *Records) LogoutSessionOf(rec *storage.Record) [IDLength]byte {
-	return envelope.LogoutSessionOf(r.tenant, r.keys, rec)
-}
