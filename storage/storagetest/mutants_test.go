@@ -645,11 +645,11 @@ var contextMutants = []mutant{
 	}, "a context cancelled meanwhile gives no wrong answer"),
 
 	faulty("ends a list where the context is cancelled", func(b *broken) {
-		b.delMatching = func(ctx context.Context, m storage.Match) (removed []storage.Record, err error) {
-			found, err := b.sound.List(ctx, m)
+		b.delMatching = func(ctx context.Context, m storage.Match) (removed []storage.Record, _ error) {
+			found, _ := b.sound.List(ctx, m)
 			for _, r := range found {
-				if r, err = b.sound.Delete(ctx, r.ID); err == nil {
-					removed = append(removed, r)
+				if gone, err := b.sound.Delete(ctx, r.ID); err == nil {
+					removed = append(removed, gone)
 				}
 			}
 			return removed, nil
