@@ -29,8 +29,7 @@ type webKit struct {
 	session webDriver
 	scripts bool // are on
 
-	mu    sync.Mutex // held while a window is the current one
-	shown string     // that window
+	mu sync.Mutex // held while a window is the current one
 }
 
 var displayReady = regexp.MustCompile(`^(\d+)$`)
@@ -150,7 +149,6 @@ func (w *webKit) newWindow(ctx context.Context) (page, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var opened struct{ Handle string }
-	w.shown = ""
 	err := w.session.call(ctx, http.MethodPost, "/window/new", map[string]any{"type": "tab"}, &opened)
 	return &webKitPage{w: w, handle: opened.Handle}, err
 }
@@ -159,25 +157,6 @@ func (w *webKit) windows(ctx context.Context) (handles []string, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return handles, w.session.call(ctx, http.MethodGet, "/window/handles", nil, &handles)
-}
-
-// show makes a window the current one, unless it is.
-func (w *webKit) show(ctx context.Context, handle string) error {
-	if w.shown == handle {
-		return nil
-	}
-	err := w.session.call(ctx, http.MethodPost, "/window", map[string]any{"handle": handle}, nil)
-	if err == nil {
-		w.shown = handle
-	}
-	return err
-}
-
-// forget says that another window may have come to the front.
-func (w *webKit) forget() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.shown = ""
 }
 
 // webKitPage is a tab of MiniBrowser.
@@ -192,7 +171,8 @@ func (p *webKitPage) console() []string { return nil }
 func (p *webKitPage) call(ctx context.Context, method, path string, params, into any) error {
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
-	if err := p.w.show(ctx, p.handle); err != nil {
+	err := p.w.session.call(ctx, http.MethodPost, "/window", map[string]any{"handle": p.handle}, nil)
+	if err != nil {
 		return err
 	}
 	return p.w.session.call(ctx, method, path, params, into)
@@ -248,7 +228,6 @@ func (p *webKitPage) evaluate(ctx context.Context, expression string, how evalua
 }
 
 func (p *webKitPage) click(ctx context.Context, x, y float64) error {
-	defer p.w.forget()
 	return p.call(ctx, http.MethodPost, "/actions", map[string]any{"actions": mouseClick(x, y)}, nil)
 }
 
