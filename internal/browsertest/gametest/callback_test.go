@@ -25,7 +25,7 @@ func TestCallbackThatIsCancelledAndComesAgainSignsIn(t *testing.T) {
 	assert.Equal(t, "/inventory", browsertest.Eval[callback](g.Tab, `game.callback()`).ReturnTo)
 	assert.Equal(t, "/", browsertest.Eval[callback](g.Tab, `game.callback()`).ReturnTo)
 	assert.Empty(t, s.auth.Incidents())
-	assert.Eventually(t, func() bool { return len(s.auth.RefreshTokens(passporttest.Live)) == 1 }, patience, pollEvery)
+	assert.Eventually(t, func() bool { return len(s.auth.RefreshTokens(passporttest.Live)) == 1 }, revokedWithin, pollEvery)
 }
 
 // As with the link in a mail.

@@ -244,5 +244,5 @@ func TestLogoutThatIsMadeUpForEndsNoLaterSession(t *testing.T) {
 	g.Run(`IDBObjectStore.prototype.get = get`)
 	g.who()
 	assert.Equal(t, "alice@example.com", other.who())
-	assert.Eventually(t, func() bool { return len(s.auth.RefreshTokens(passporttest.Live)) == 1 }, patience, pollEvery)
+	assert.Eventually(t, func() bool { return len(s.auth.RefreshTokens(passporttest.Live)) == 1 }, revokedWithin, pollEvery)
 }

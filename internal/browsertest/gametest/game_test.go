@@ -33,6 +33,10 @@ const (
 
 	// patience is how long a test waits for what should come at once.
 	patience = 60 * time.Second
+
+	// revokedWithin is how long it waits for a revocation: a page that is left in the
+	// middle of one has it to itself for a minute.
+	revokedWithin = 3 * time.Minute
 )
 
 // program is compiled once for all tests.
@@ -269,7 +273,7 @@ func (g game) stored() []string {
 func (s *site) revoked() {
 	s.t.Helper()
 	assert.Eventually(s.t, func() bool { return len(s.auth.RefreshTokens(passporttest.Live)) == 0 },
-		patience, 5*time.Millisecond, "the refresh token is revoked")
+		revokedWithin, pollEvery, "the refresh token is revoked")
 }
 
 // awaits waits for the nth request to a path of the auth domain.

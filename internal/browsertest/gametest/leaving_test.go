@@ -162,7 +162,7 @@ func TestLogoutThatIsNotNotedIsMadeUpForByTheNextLogin(t *testing.T) {
 			g.signIn()
 			assert.Equal(t, []string{"", "login"}, s.prompts())
 			assert.Eventually(t, func() bool { return len(s.auth.RefreshTokens(passporttest.Live)) == 1 },
-				patience, pollEvery, "only the new session's is left")
+				revokedWithin, pollEvery, "only the new session's is left")
 		})
 	}
 }

@@ -57,7 +57,7 @@ func TestTwoTabsSignInAtOnce(t *testing.T) {
 	assert.Equal(t, "alice@example.com", a.who())
 	b.home() // which sees to what an earlier page has left pending
 	assert.Equal(t, "alice@example.com", b.who())
-	assert.Eventually(t, func() bool { return len(s.auth.RefreshTokens(passporttest.Live)) == 1 }, patience, pollEvery,
+	assert.Eventually(t, func() bool { return len(s.auth.RefreshTokens(passporttest.Live)) == 1 }, revokedWithin, pollEvery,
 		"the session that the second has replaced is revoked")
 }
 
