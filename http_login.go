@@ -105,7 +105,9 @@ func leaveFor(w http.ResponseWriter, r *http.Request, to string) {
 
 // LoginCallback is what the app serves at RedirectURI: it finishes the login, gives
 // the browser its new session and sends the user on. Reloading the page is
-// harmless. Errors go to Config.OnError. It is FinishLogin and PostedLogout over HTTP.
+// harmless. Errors go to Config.OnError, but for those of a login that SilentLogin has
+// begun: its visitor sees the page that they wanted. It is FinishLogin and PostedLogout
+// over HTTP.
 func (p *Passport) LoginCallback(w http.ResponseWriter, r *http.Request) {
 	web.NoStore(w)
 	w.Header().Set("Referrer-Policy", "no-referrer") // the URL holds the code
@@ -116,7 +118,7 @@ func (p *Passport) LoginCallback(w http.ResponseWriter, r *http.Request) {
 	}
 	in, after, err := p.FinishLogin(addressed(r), before, query)
 	p.SetBrowserState(w, before, after)
-	if err != nil && !p.endsSilently(r, in, err) {
+	if err != nil && !in.unasked {
 		p.refuse(w, r, loginStatus(err), err, p.waysOut(r, before, err)...)
 		return
 	}
@@ -269,7 +271,7 @@ func (p *Passport) SilentLogin(next http.Handler) http.Handler {
 		before := p.BrowserState(r)
 		ctx, cancel := context.WithTimeout(addressed(r), silentLoginWait)
 		defer cancel()
-		address, after, err := p.BeginLogin(ctx, before, LoginOptions{Prompt: "none", ReturnTo: page})
+		address, after, err := p.BeginLogin(ctx, before, LoginOptions{Prompt: "none", ReturnTo: page, unasked: true})
 		if errors.Is(err, errLoginRequired) {
 			next.ServeHTTP(w, r)
 			return
@@ -329,13 +331,4 @@ func withoutProbe(address string) (page, probed string) {
 func (p *Passport) mayLook(r *http.Request) bool {
 	return r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Dest") == "document" && web.IsNavigation(r) &&
 		!web.IsPrefetch(r) && !p.http.isOwn(r) && p.http.Get(r, p.http.looked, len(lookedMark)) == "" && !p.isSignedIn(r)
-}
-
-// endsSilently reports whether a login that failed must go on to the page where it
-// began: SilentLogin has looked, and found nobody signed in. RequireLogin looks likewise
-// from frames, and would do so again.
-func (p *Passport) endsSilently(r *http.Request, in LoginResult, err error) bool {
-	var refused *ProviderError
-	return in.ReturnTo != "" && p.http.Get(r, p.http.looked, len(lookedMark)) != "" && !web.IsFramed(r) &&
-		errors.As(err, &refused) && refused.mustAsk()
 }

@@ -1,6 +1,7 @@
 package passport_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -64,6 +65,35 @@ func TestSilentLoginBringsAStrangerBackOnce(t *testing.T) {
 		"a prefetch": append([]string{"Sec-Purpose", "prefetch"}, page...),
 	} {
 		assert.Equal(t, http.StatusOK, s.browser().stay().get("/page", header...).StatusCode, name)
+	}
+}
+
+// A visitor who has not asked for a login sees the page, whatever keeps them from being
+// signed in.
+func TestASilentLoginThatFailsShowsThePage(t *testing.T) {
+	page := []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "none"}
+	keep := func(*passport.Config) {}
+	refuse := func(context.Context, *passport.SignInAttempt) error { return &passport.SignInRefused{} }
+	for name, row := range map[string]struct {
+		edit  func(*passport.Config)
+		fault passporttest.Fault
+	}{
+		"the provider's rules":   {keep, passporttest.Fault{Path: "/authorize", Error: "access_denied"}},
+		"the provider is unwell": {keep, passporttest.Fault{Path: "/oauth/token", Status: http.StatusServiceUnavailable}},
+		"the program's rules":    {func(c *passport.Config) { c.OnSignIn = refuse }, passporttest.Fault{Path: "/none"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, row.edit)
+			s.app = s.p.Handler(s.p.SilentLogin(s.mux))
+			s.auth.Inject(row.fault)
+			b := s.browser()
+			res := b.get("/page?tab=2", page...)
+			assert.Equal(t, "nobody", res.body)
+			assert.Equal(t, "/page?tab=2", res.Request.URL.RequestURI())
+			assert.Len(t, s.auth.Requests("/authorize"), 1)
+			assert.NotEqual(t, http.StatusOK, b.get("/login", page...).StatusCode, "who asks for one is told")
+			assert.Len(t, s.events.named(passport.EventLoginFailed), 2)
+		})
 	}
 }
 

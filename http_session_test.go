@@ -258,8 +258,8 @@ func TestALoginInAFrameShowsNoPageOfTheProviders(t *testing.T) {
 	assert.Equal(t, "/widget?of=page", a.Request.URL.RequestURI())
 }
 
-// Both are for who is signed in at the provider, and the callback cannot tell one's login
-// from the other's but by the frame.
+// Both look for who is signed in at the provider. SilentLogin's page is for everybody, and
+// that in the frame is not: it would begin another login.
 func TestALoginInAFrameInsideSilentLoginDoesNotLoop(t *testing.T) {
 	s := newSite(t)
 	s.app = s.p.Handler(s.p.SilentLogin(s.mux))

@@ -89,6 +89,8 @@ type LoginOptions struct {
 	// Config.IdleTimeout, counts in whole seconds, and excludes EndsWithBrowser. At most
 	// 400 days, because browsers keep no cookie for longer. Default: as Config says.
 	Remember time.Duration
+
+	unasked bool // SilentLogin's
 }
 
 // longestACRValues bounds what goes into the state of a login.
@@ -146,6 +148,7 @@ func (p *Passport) beginLogin(ctx context.Context, b BrowserState, o LoginOption
 		l.ACR = o.ACRValues
 	}
 	l.EndsWithBrowser = o.EndsWithBrowser || p.c.EndsWithBrowser && o.Remember == 0
+	l.Unasked = o.unasked
 	params["ui_locales"] = p.c.UILocales
 	if unfinished {
 		l.Asked = true
@@ -341,7 +344,7 @@ func (p *Passport) FinishLogin(ctx context.Context, b BrowserState, query url.Va
 	if err != nil {
 		p.failLogin(ctx, err)
 		span.Ended(err)
-		return LoginResult{ReturnTo: l.ReturnTo}, b, err
+		return LoginResult{ReturnTo: l.ReturnTo, unasked: l.Unasked}, b, err
 	}
 	defer span.Ended(nil)
 	b.Session, b.begun, b.begunState, b.endsWithBrowser = in.SessionID, "", "", l.EndsWithBrowser

@@ -36,6 +36,8 @@ type LoginResult struct {
 	// stays unfinished; or OutcomeSkipped, if the login did not ask for
 	// credentials.
 	Reauthentication Outcome
+
+	unasked bool // the login was SilentLogin's; also if it failed
 }
 
 // SignInAttempt is a login whose ID token is verified, and which has no session yet.

@@ -52,6 +52,10 @@ type State struct {
 	// logged out since, and had no session.
 	Again bool `json:"again,omitempty"`
 
+	// Unasked says that the user has not asked for the login, and is at their page again
+	// if it fails.
+	Unasked bool `json:"unasked,omitempty"`
+
 	MaxAge int64 `json:"max_age,omitempty"` // LoginOptions.MaxAge, in seconds
 
 	ACR string `json:"acr,omitempty"` // the values of which the login has to have one
