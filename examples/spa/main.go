@@ -4,7 +4,8 @@
 //	(cd examples/spa/web && npm ci && npm run build)
 //	go run ./examples/spa
 //
-// Vite needs Node.js 20.19 or 22.12 and later, which is newer than that of Debian 12.
+// Vite needs Node.js 20.19 or 22.12 and later, which is newer than that of Debian 12: npm
+// says so, and installs nothing.
 // Open http://localhost:3000, or set PORT to another port. With -silent, a logout does
 // not leave the page. With -dev the files come from Vite: run npm run dev in
 // examples/spa/web too, and open http://localhost:5173.
