@@ -351,7 +351,7 @@ func (p *Passport) FinishLogin(ctx context.Context, b BrowserState, query url.Va
 	b.remember = time.Duration(l.Remember) * time.Second
 	b = b.finishedAgain(l.Again, p.c.Now())
 	if in.Reauthentication == OutcomeDone || !p.logoutUnfinished(ctx, b) {
-		p.dropHint(ctx, b)
+		p.dropHint(ctx, &b)
 		b = b.finished()
 	}
 	return in, b, nil

@@ -244,13 +244,13 @@ func (p *Passport) stateOfLogout(ctx context.Context, b *BrowserState, l *Logout
 	}
 	state, hint := p.newLogoutState(removed.SID), p.hintOf(removed)
 	p.keepHint(ctx, state, hint)
-	p.dropHint(ctx, *b)
+	p.dropHint(ctx, b)
 	return state, hint
 }
 
 // dropHint forgets the hint of a browser's last logout, which is finished or has been
 // replaced.
-func (p *Passport) dropHint(ctx context.Context, b BrowserState) {
+func (p *Passport) dropHint(ctx context.Context, b *BrowserState) {
 	if !p.c.Discover || !b.lastLogout().Unfinished() {
 		return
 	}
