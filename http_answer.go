@@ -13,13 +13,17 @@ import (
 // status is the suggested HTTP status, and err is the reason, without secrets.
 type ErrorHandler func(w http.ResponseWriter, r *http.Request, status int, err error)
 
+// retryAfter is when a client may ask again that the Store or the provider has kept from
+// being served, in seconds.
+const retryAfter = "5"
+
 // refuse answers a request that cannot be served. first are links of the page that
 // come before the usual ones.
 func (p *Passport) refuse(w http.ResponseWriter, r *http.Request, status int, err error, first ...pages.Link) {
 	p.c.Logger.WarnContext(r.Context(), "passport: request refused", "path", r.URL.Path, "status", status, "error", err)
 	web.NoStore(w)
 	if status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "5")
+		w.Header().Set("Retry-After", retryAfter)
 	}
 	if p.c.OnError != nil {
 		p.c.OnError(w, r, status, err)

@@ -134,7 +134,7 @@ func (p *Passport) refuseBearer(w http.ResponseWriter, r *http.Request, err erro
 	status, body := bearerAnswer(err)
 	switch {
 	case status == http.StatusServiceUnavailable:
-		w.Header().Set("Retry-After", "5")
+		w.Header().Set("Retry-After", retryAfter)
 		p.c.Logger.WarnContext(r.Context(), "passport: a bearer token could not be verified", "path", r.URL.Path, "error", err)
 	case status >= 500:
 		p.c.Logger.ErrorContext(r.Context(), "passport: bearer tokens cannot be verified", "path", r.URL.Path, "error", err)

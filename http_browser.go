@@ -27,11 +27,12 @@ type httpDriver struct {
 	looked  string // set while SilentLogin leaves the browser alone
 	again   string // counts logins that have led to no session
 	others  string // what all but the session's begin with
-	web.Cookies
-	noSession  string // the line that deletes the session's
-	unfinished string // what follows the value of the logout's, until it is finished
 
-	web.Origins
+	web.Cookies             // Get, Lasting, Transient, Removal, Life
+	noSession        string // the line that deletes the session's
+	logoutAttributes string // what follows the value of the logout's, until it is finished
+
+	web.Origins           // Admit, Allow, AnswerPreflight, CheckOwn, IsForeign
 	callbackOrigin string // of LogoutRedirectURI
 
 	place  web.Place
@@ -69,7 +70,7 @@ func newHTTPDriver(c *config) httpDriver {
 			*name = "__Host-" + *name
 		}
 	}
-	d.others, d.noSession, d.unfinished = d.session+"-", d.Removal(d.session), d.Life(logoutstate.Life)
+	d.others, d.noSession, d.logoutAttributes = d.session+"-", d.Removal(d.session), d.Life(logoutstate.Life)
 	d.paths = []string{c.place.LocalOf(c.LoginPath), d.logoutPath}
 	if u, err := url.Parse(c.RedirectURI); err == nil && c.RedirectURI != "" {
 		d.loginReturn = c.place.Local(u.Path)
@@ -154,7 +155,7 @@ func (p *Passport) SetBrowserState(w http.ResponseWriter, before, after BrowserS
 	case after.LogoutFinished:
 		lines = append(lines, d.Lasting(d.logout, after.Logout.Reveal()+finishedMark, loginstate.Life))
 	default:
-		lines = append(lines, d.logout+"="+after.Logout.Reveal()+d.unfinished)
+		lines = append(lines, d.logout+"="+after.Logout.Reveal()+d.logoutAttributes)
 	}
 	switch {
 	case after.again == before.again:

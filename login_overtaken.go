@@ -111,8 +111,8 @@ func (p *Passport) stopLogin(ctx context.Context, binding Secret, app Outcome, e
 		if id == ended {
 			continue
 		}
-		app, removed, endErr := p.endSession(ctx, id, EventLogout)
-		if app.gone() {
+		outcome, removed, endErr := p.endSession(ctx, id, EventLogout)
+		if outcome.gone() {
 			p.revoker.RevokeOne(removed)
 			sessions++
 		}

@@ -3,13 +3,6 @@ package passport
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
-	"sync"
-	"sync/atomic"
-
-	"github.com/passport-go/passport/internal/logoutstate"
-	"github.com/passport-go/passport/storage"
 )
 
 // EndSession logs out one session, by its [Session.ID]: it removes the app session
@@ -30,7 +23,7 @@ func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
 	l := logoutOf(p.c.LogoutMode, app)
 	hint, state := p.hintOf(&removed.Record), p.newLogoutState(removed.Record.SID)
 	p.keepHint(ctx, state, hint)
-	p.sendTo(ctx, &l, hint, state)
+	p.planVisit(ctx, &l, hint, state)
 	if l.App.gone() {
 		l.Revocation = p.revokeAndWait(ctx, *removed)
 	}
@@ -59,7 +52,7 @@ func (p *Passport) EndSession(ctx context.Context, id string) (Logout, error) {
 // your own, or other sites can sign your users out.
 func (p *Passport) EndBrowserSession(ctx context.Context, b BrowserState) (Logout, BrowserState, error) {
 	ctx, span := p.within(ctx, OperationLogout)
-	app, removed, err := p.endAny(ctx, b.Session)
+	app, removed, err := p.endHeld(ctx, b.Session)
 	l := logoutOf(p.c.LogoutMode, app)
 	if l.App.gone() {
 		l.Revocation = p.expectedRevocation(&removed.Record)
@@ -80,29 +73,10 @@ func (p *Passport) EndBrowserSession(ctx context.Context, b BrowserState) (Logou
 	if l.App == OutcomeDone {
 		l.App = appOutcome(err)
 	}
-	state, hint := p.stateOfLogout(ctx, &b, &l, &removed.Record)
-	p.sendTo(ctx, &l, hint, state)
+	state, hint := p.keepLogoutState(ctx, &b, &l, &removed.Record)
+	p.planVisit(ctx, &l, hint, state)
 	span.Ended(err)
 	return l, BrowserState{Logout: l.State}, err
-}
-
-// logoutUnfinished reports whether this browser has a logout behind it that is not
-// known to be complete: a store that does not answer finishes no logout, and of a
-// discovered provider only the next login shows whether its session has ended.
-func (p *Passport) logoutUnfinished(ctx context.Context, b BrowserState) bool {
-	return b.lastLogout().Unfinished() && (p.c.Discover || !p.confirmed(ctx, b))
-}
-
-// confirmed reports whether a logout token came for the session of the browser's last
-// logout. A discovered provider may have asked the user, who may have declined, and
-// sends one even so: for this client the session has ended.
-func (p *Passport) confirmed(ctx context.Context, b BrowserState) bool {
-	session := logoutstate.Session(b.Logout.Reveal())
-	if session == "" {
-		return false
-	}
-	_, err := p.records.Load(ctx, p.confirmation(Secret(session)).ID)
-	return err == nil
 }
 
 // UnfinishedLogout returns a browser's last logout if it is not known to have ended
@@ -121,77 +95,8 @@ func (p *Passport) UnfinishedLogout(ctx context.Context, b BrowserState) (Logout
 	if p.c.Discover {
 		l.State, l.URL = b.Logout, p.finishURL(ctx, b.Logout)
 	} else {
-		p.sendTo(ctx, &l, logoutHint{}, b.Logout)
+		p.planVisit(ctx, &l, logoutHint{}, b.Logout)
 	}
 	l.Mode, l.Passport = LogoutRedirect, OutcomeUnconfirmed
 	return l, true
-}
-
-// unreadSession is the context of a logout. The logout takes the session out of
-// the store in one round trip, without having looked for it before. Whoever asks
-// for the session all the same finds it: before the logout in the store, and
-// afterwards as it was when it was removed, as code around the handler does
-// that notes down who it was.
-type unreadSession struct {
-	context.Context
-	p      *Passport
-	secret Secret
-
-	removed atomic.Pointer[storage.Record] // by the logout
-
-	mu      sync.Mutex
-	session *Session // nil until somebody asks
-	none    bool     // it was asked for, and there is none
-}
-
-type unreadKey struct{}
-
-// tellRemoved tells the context of a logout what the logout has removed. It
-// waits for nobody. A request may go through several Passports, or several times
-// through one, each of which has a context of its own in it.
-func tellRemoved(ctx context.Context, secret Secret, rec *storage.Record) {
-	c, _ := ctx.Value(unreadKey{}).(*unreadSession)
-	for c != nil {
-		if c.secret == secret {
-			c.removed.Store(rec)
-		}
-		c, _ = c.Context.Value(unreadKey{}).(*unreadSession)
-	}
-}
-
-func (c *unreadSession) Value(key any) any {
-	switch key.(type) {
-	case unreadKey:
-		return c
-	case sessionKey:
-		return c.look()
-	}
-	return c.Context.Value(key)
-}
-
-func (c *unreadSession) look() *Session {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	removed := c.removed.Load()
-	if c.session != nil || c.none && removed == nil {
-		return c.session
-	}
-	s := &Session{p: c.p}
-	var err error
-	if removed != nil {
-		s.rec = *removed
-		s.head, err = c.p.records.OpenHeadOnce(&s.rec)
-	} else {
-		err = c.p.find(c.Context, c.secret, s)
-	}
-	if err == nil {
-		c.session = s
-	}
-	c.none = errors.Is(err, ErrNoSession)
-	return c.session
-}
-
-// Format keeps the secret out of what prints a context, whatever the verb.
-func (c *unreadSession) Format(f fmt.State, _ rune) {
-	_, _ = io.WriteString(f, "passport.unreadSession")
 }

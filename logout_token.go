@@ -204,7 +204,7 @@ func (p *Passport) endMatching(ctx context.Context, m storage.Match) (ended int,
 	if !p.c.RevokeOnProviderLogout {
 		records, err := p.records.DeleteMatching(ctx, p.records.OwnSessions(m))
 		err = errors.Join(p.makeSafe(err, EventLogout, records...), p.endBearersOf(ctx, records...))
-		p.ended(Event{Name: EventLogout, Context: ctx}, records...)
+		p.announceEnd(Event{Name: EventLogout, Context: ctx}, records...)
 		return len(records), OutcomeSkipped, err
 	}
 	revocations, err := p.deleteSessions(ctx, m)
@@ -216,7 +216,7 @@ func (p *Passport) endMatching(ctx context.Context, m storage.Match) (ended int,
 		records[i] = d.Record
 	}
 	err = errors.Join(p.makeSafe(err, EventLogout, records...), p.endBearersOf(ctx, records...))
-	p.ended(Event{Name: EventLogout, Context: ctx}, records...)
+	p.announceEnd(Event{Name: EventLogout, Context: ctx}, records...)
 	p.revoker.Revoke(revocations...)
 	return len(revocations), OutcomePending, err
 }
@@ -227,7 +227,7 @@ func (p *Passport) endFramed(ctx context.Context, b BrowserState) (BrowserState,
 	if b.Session == "" {
 		return b, nil
 	}
-	app, removed, err := p.endOwn(ctx, b.Session, EventLogout)
+	app, removed, err := p.endHeld(ctx, b.Session)
 	if app.gone() {
 		p.revoker.RevokeOne(removed)
 	}

@@ -45,9 +45,10 @@ func (p *Passport) LogoutURL() string {
 	return request.URL
 }
 
-// sendTo fills in where the browser must go to end the session that hint names, if it
-// does. state comes back with the browser.
-func (p *Passport) sendTo(ctx context.Context, l *Logout, hint logoutHint, state Secret) {
+// planVisit writes into l where the browser must go to end the session that hint names,
+// and the state that comes back with it. If the provider says nowhere, it writes that the
+// Passport session goes on.
+func (p *Passport) planVisit(ctx context.Context, l *Logout, hint logoutHint, state Secret) {
 	l.State = state
 	if !p.c.Discover {
 		l.URL = p.logoutURL
@@ -235,10 +236,11 @@ func (p *Passport) keptHint(ctx context.Context, state Secret) logoutHint {
 	return logoutHint{Secret(stored.IDToken), stored.SID}
 }
 
-// stateOfLogout is the state of a logout of the browser b, whose session was removed if
-// there was one, and the hint that goes with it. A browser that was not signed in may
-// log out once more, to finish the same logout.
-func (p *Passport) stateOfLogout(ctx context.Context, b *BrowserState, l *Logout, removed *storage.Record) (Secret, logoutHint) {
+// keepLogoutState returns the state of a logout of the browser b, whose session was removed
+// if there was one, and the hint that goes with it, which is kept in place of the hint of
+// b's last logout. A browser that was not signed in may log out once more, to finish the
+// same logout.
+func (p *Passport) keepLogoutState(ctx context.Context, b *BrowserState, l *Logout, removed *storage.Record) (Secret, logoutHint) {
 	if !l.App.gone() && b.lastLogout().Unfinished() {
 		return b.Logout, p.keptHint(ctx, b.Logout)
 	}
@@ -385,6 +387,25 @@ func (p *Passport) unconfirm(ctx context.Context, sid string) error {
 		return nil
 	}
 	return p.records.Drop(ctx, p.confirmationOf(sid).ID)
+}
+
+// logoutUnfinished reports whether this browser has a logout behind it that is not
+// known to be complete: a store that does not answer finishes no logout, and of a
+// discovered provider only the next login shows whether its session has ended.
+func (p *Passport) logoutUnfinished(ctx context.Context, b BrowserState) bool {
+	return b.lastLogout().Unfinished() && (p.c.Discover || !p.confirmed(ctx, b))
+}
+
+// confirmed reports whether a logout token came for the session of the browser's last
+// logout. A discovered provider may have asked the user, who may have declined, and
+// sends one even so: for this client the session has ended.
+func (p *Passport) confirmed(ctx context.Context, b BrowserState) bool {
+	session := logoutstate.Session(b.Logout.Reveal())
+	if session == "" {
+		return false
+	}
+	_, err := p.records.Load(ctx, p.confirmation(Secret(session)).ID)
+	return err == nil
 }
 
 // LogoutReturn is a request to LogoutRedirectURI, for [Passport.CheckLogoutReturn].

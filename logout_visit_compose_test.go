@@ -19,7 +19,7 @@ func TestTheLogoutURLIsComposedAsAWhole(t *testing.T) {
 			p := benchPassport(t, func(c *Config) { c.LogoutRedirectURI, c.Federated = uri, federated })
 			state := Secret(records.NewSecret())
 			var l Logout
-			p.sendTo(t.Context(), &l, logoutHint{}, state)
+			p.planVisit(t.Context(), &l, logoutHint{}, state)
 			assert.Equal(t, p.c.endpoints.LogoutURL(p.c.ClientID, authdomain.ReturnTo(uri, state.Reveal()), federated), l.URL)
 			assert.Equal(t, uri != "", strings.Contains(l.URL, state.Reveal()), l.URL)
 		}

@@ -383,8 +383,7 @@ func (p *Passport) lose(ctx context.Context, rec storage.Record, old tokens, rea
 	_, err = p.records.Delete(call, rec.ID)
 	switch {
 	case err == nil:
-		p.notices.Announce(rec.ID)
-		p.emit(Event{Name: EventSessionLost, Session: rec.ID, Subject: rec.Subject, SID: rec.SID, Err: reason})
+		p.announceEnd(Event{Name: EventSessionLost, Err: reason}, rec)
 	case !errors.Is(err, storage.ErrNotFound):
 		return errors.Join(storeError(err), reason)
 	}

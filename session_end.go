@@ -2,19 +2,14 @@ package passport
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/passport-go/passport/internal/ended"
-	"github.com/passport-go/passport/internal/provider"
 	"github.com/passport-go/passport/internal/records"
 	"github.com/passport-go/passport/internal/retry"
-	"github.com/passport-go/passport/internal/revocation"
-	"github.com/passport-go/passport/internal/seal"
 	"github.com/passport-go/passport/storage"
-	"github.com/passport-go/passport/storage/memory"
 )
 
 // endSession removes a session from the store, and returns what becomes of the app
@@ -36,21 +31,17 @@ func (p *Passport) endSession(ctx context.Context, id string, event EventName) (
 	if event == EventLogout {
 		err = errors.Join(err, p.endBearersOf(call, gone...))
 	}
-	p.ended(Event{Name: event, Context: ctx}, gone...)
+	p.announceEnd(Event{Name: event, Context: ctx}, gone...)
 	return appOutcome(err), removed, err
 }
 
-// endOwn is endSession for the browser that holds the session's secret.
-func (p *Passport) endOwn(ctx context.Context, secret Secret, event EventName) (Outcome, *storage.Revocation, error) {
-	return p.endSession(ctx, p.records.SessionID(string(secret)), event)
-}
-
-// endAny is endOwn for a browser that may have no session.
-func (p *Passport) endAny(ctx context.Context, secret Secret) (Outcome, *storage.Revocation, error) {
+// endHeld is endSession at the logout of a browser that holds the session's secret, if it
+// holds any.
+func (p *Passport) endHeld(ctx context.Context, secret Secret) (Outcome, *storage.Revocation, error) {
 	if !records.Plausible(secret.Reveal()) {
 		return OutcomeSkipped, new(storage.Revocation), nil
 	}
-	return p.endOwn(ctx, secret, EventLogout)
+	return p.endSession(ctx, p.records.SessionID(secret.Reveal()), EventLogout)
 }
 
 // deleteSession removes a session for a request that waits, and enqueues its revocation,
@@ -75,9 +66,9 @@ func (p *Passport) deleteSessions(ctx context.Context, m storage.Match) (removed
 	return removed, err
 }
 
-// ended tells everybody that sessions have ended: about has what their events have
-// in common.
-func (p *Passport) ended(about Event, records ...storage.Record) {
+// announceEnd tells everybody that sessions have ended, and has this process remember it.
+// about has what their events have in common.
+func (p *Passport) announceEnd(about Event, records ...storage.Record) {
 	var few [1]string
 	ids := few[:0]
 	for i := range records {
@@ -151,7 +142,7 @@ func (u *unendedSession) Do(ctx context.Context) error {
 	if u.p.records.Ended().HasSession(u.id) {
 		about = Event{Name: EventSessionReturned, Err: errReturned}
 	}
-	u.p.ended(about, removed.Record)
+	u.p.announceEnd(about, removed.Record)
 	u.p.revoker.RevokeOne(removed)
 	return nil
 }
@@ -202,138 +193,4 @@ func (p *Passport) rememberEnded(m storage.Match, at time.Time) {
 	default:
 		p.records.Ended().Owner(ended.OfSubject(m.Subject), at)
 	}
-}
-
-// revokeAndWait revokes, waits for the outcomes for up to Config.RevocationWait, and
-// returns the worst.
-func (p *Passport) revokeAndWait(ctx context.Context, revocations ...storage.Revocation) Outcome {
-	revoked := make(chan revocation.Outcome, len(revocations))
-	p.revoker.RevokeTo(revoked, revocations...)
-	timer := time.NewTimer(p.c.RevocationWait)
-	defer timer.Stop()
-	sum := OutcomeSkipped
-	for range revocations {
-		select {
-		case o := <-revoked:
-			sum = worse(sum, revocationOutcome(o))
-		case <-timer.C:
-			return worse(sum, OutcomePending)
-		case <-ctx.Done():
-			return worse(sum, OutcomePending)
-		}
-	}
-	return sum
-}
-
-// expectedRevocation is the expected outcome for the refresh token of a removed
-// session. A session of an earlier version does not say that it has none.
-func (p *Passport) expectedRevocation(rec *storage.Record) Outcome {
-	if h, err := p.records.OpenHeadLast(rec); err == nil && h.NoRefreshToken {
-		return OutcomeSkipped
-	}
-	return OutcomePending
-}
-
-// newRevoker returns the worker of the store's queue, or of one in memory if the
-// store has none.
-func newRevoker(p *Passport) *revocation.Worker {
-	store := p.measured(p.c.Store)
-	queue, durable := p.c.Store.(storage.RevocationQueue)
-	p.counter, _ = p.c.Store.(storage.RevocationCounter)
-	switch {
-	case !durable:
-		beside := memory.New(memory.Options{Now: p.c.Now, RevocationLimit: -1})
-		queue, p.counter = revocation.WithQueue(store, beside), beside
-	case !p.records.InProcess():
-		queue = p.meter.Queue(queue)
-	}
-	return revocation.New(revocation.Config{
-		Store:        store,
-		Queue:        queue,
-		Volatile:     !durable || p.records.InProcess(),
-		Tenant:       p.records.Tenant(),
-		StoreTimeout: records.Timeout,
-		Revoke:       p.revokeToken,
-		Report:       p.reportRevocation,
-		Tasks:        p.tasks,
-		Now:          p.c.Now,
-		Logger:       p.c.Logger,
-	})
-}
-
-// revokeToken has the refresh token in a removed record revoked.
-func (p *Passport) revokeToken(ctx context.Context, r storage.Record) revocation.Answer {
-	token, err := p.records.OpenRefreshToken(r)
-	if err != nil {
-		return unreadableToken(err)
-	}
-	if token == "" {
-		return revocation.Answer{Outcome: revocation.Skipped}
-	}
-	p.counts.revocations.Add(1)
-	ctx, span := p.within(ctx, OperationRevocation)
-	err = providerError(p.provider.Revoke(ctx, token))
-	span.Ended(err)
-	var refused *provider.RevocationError
-	switch {
-	case err == nil:
-		return revocation.Answer{Outcome: revocation.Done}
-	case errors.Is(err, provider.ErrNoRevocation):
-		return revocation.Answer{Outcome: revocation.Unsupported}
-	case !errors.As(err, &refused):
-		return revocation.Answer{Outcome: revocation.Pending, Err: err}
-	case refused.Final:
-		return revocation.Answer{Outcome: revocation.Failed, Err: err}
-	}
-	return revocation.Answer{Outcome: revocation.Pending, Err: err, RetryAfter: refused.Err.RetryAfter}
-}
-
-// unreadableToken tells a record that another instance may be able to read, because it
-// has the key or is of a later version, from one that was tampered with.
-func unreadableToken(err error) revocation.Answer {
-	answer := revocation.Answer{
-		Outcome: revocation.Failed,
-		Err:     fmt.Errorf("passport: the refresh token of a pending revocation cannot be read: %w", err),
-	}
-	if !errors.Is(err, seal.ErrOpen) {
-		answer.Outcome, answer.Unreadable = revocation.Pending, true
-	}
-	return answer
-}
-
-func (p *Passport) reportRevocation(e revocation.Event) {
-	name := EventRevocationRetry
-	switch e.Outcome {
-	case revocation.Done:
-		name = EventRevocationDone
-	case revocation.Failed:
-		name = EventRevocationFailed
-	}
-	p.emit(Event{Name: name, Session: e.Record.ID, Subject: e.Record.Subject, SID: e.Record.SID, Err: e.Err})
-}
-
-// revocationOutcome is the [Outcome] of a revocation.
-func revocationOutcome(o revocation.Outcome) Outcome {
-	switch o {
-	case revocation.Skipped:
-		return OutcomeSkipped
-	case revocation.Done:
-		return OutcomeDone
-	case revocation.Unsupported:
-		return OutcomeUnsupported
-	case revocation.Failed:
-		return OutcomeFailed
-	}
-	return OutcomePending
-}
-
-// enqueueToken enqueues the refresh token of t, which belongs to no stored session,
-// and begins to revoke it.
-func (p *Passport) enqueueToken(from storage.Record, t tokens) {
-	if t.RefreshToken == "" {
-		return
-	}
-	r := p.records.New(storage.KindToken, rand.Text())
-	r.Subject, r.SID, r.Expiry = from.Subject, from.SID, p.c.Now().Add(revocation.MaxAge)
-	p.revoker.Enqueue(p.records.Seal(r, tokens{RefreshToken: t.RefreshToken}.marshal()))
 }

@@ -129,12 +129,12 @@ func (p *Passport) endSessions(ctx context.Context, m storage.Match) (Logout, er
 	}
 	err = errors.Join(err, p.endBearersMatching(call, m, records))
 	p.rememberEnded(m, now)
-	p.ended(Event{Name: EventLogout, Context: ctx}, records...)
+	p.announceEnd(Event{Name: EventLogout, Context: ctx}, records...)
 	l.Ended = len(revocations)
 	if l.App != OutcomeFailed && (l.Ended > 0 || notSafe(err)) {
 		l.App = appOutcome(err)
 	}
-	p.sendTo(ctx, &l, logoutHint{}, p.newLogoutState(""))
+	p.planVisit(ctx, &l, logoutHint{}, p.newLogoutState(""))
 	l.Revocation = p.revokeAndWait(ctx, revocations...)
 	return l, err
 }

@@ -86,10 +86,12 @@
 // # Tabs
 //
 // All tabs share the session. Tabs that need a fresh access token at the same time
-// share one refresh. A logout in one tab closes [passport.Session.Done] in the
-// others, and a login in one ends [Passport.AwaitSession] there. A login that
-// started in one tab may finish in another, for example through a link in a mail.
-// After a logout in any tab, no earlier refresh or login brings a session back.
+// share one refresh: the tab that makes it leaves a mark in the session's record for as
+// long as it takes, as an instance of a server does. A logout in one tab closes
+// [passport.Session.Done] in the others, and a login in one ends [Passport.AwaitSession]
+// there. A login that started in one tab may finish in another, for example through a
+// link in a mail. After a logout in any tab, no earlier refresh or login brings a session
+// back.
 //
 // # What survives
 //

@@ -17,8 +17,8 @@ import (
 )
 
 // loopback is the server on a loopback port (RFC 8252 §7.3) for one login or one
-// logout. The browser starts at the launch's URL and comes back to the same port. If it comes back more than once, the first request counts, and all get the
-// same page.
+// logout. The browser starts at the launch's URL and comes back to the same port. If it
+// comes back more than once, the first request counts, and all get the same page.
 type loopback struct {
 	port      int
 	host      string // the only Host header that is accepted

@@ -71,7 +71,8 @@ func (w *Watcher) Watch(ctx context.Context, id string) *Listener {
 }
 
 // Announce tells those who watch these sessions, here and on other instances, that
-// they have ended.
+// they have ended. It also notes them in Config.Ended, so that no fail-over brings them
+// back for this process: every end of a session has to come through here.
 func (w *Watcher) Announce(ids ...string) {
 	w.end(ids...)
 	if w.notifier == nil || len(ids) == 0 {

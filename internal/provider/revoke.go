@@ -12,7 +12,7 @@ import (
 var ErrNoRevocation = errors.New("passport: the provider has no revocation endpoint")
 
 // Revoke asks the provider to revoke a refresh token (RFC 7009 §2.1). A response
-// other than 200 is an [Error], and see [Client.FinalRevocation].
+// other than 200 is a [RevocationError].
 func (c *Client) Revoke(ctx context.Context, refreshToken string) error {
 	m, err := c.Metadata(ctx)
 	if err != nil {

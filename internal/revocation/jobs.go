@@ -7,15 +7,6 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-const (
-	// maxConcurrent bounds the calls to the provider that one process has under way.
-	maxConcurrent = 32
-
-	// maxJobs bounds the revocations of a durable queue that wait here. The rest is
-	// left to the queue, which hands them out again when their lease ends.
-	maxJobs = 10_000
-)
-
 // job is a revocation that waits for a goroutine, or that one is at.
 type job struct {
 	revocation *storage.Revocation // not to be changed

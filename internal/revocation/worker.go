@@ -1,6 +1,6 @@
 // Package revocation works off the queue of pending revocations: refresh tokens of
 // sessions that have ended, which the provider has yet to revoke. attempt.go has the
-// back-off and the outcomes of one attempt.
+// back-off and the outcomes of one attempt, jobs.go the goroutines.
 package revocation
 
 import (
@@ -31,6 +31,13 @@ const (
 
 	// claimBatch is how many revocations are claimed at a time.
 	claimBatch = 16
+
+	// maxConcurrent bounds the calls to the provider that one process has under way.
+	maxConcurrent = 32
+
+	// maxJobs bounds the revocations of a durable queue that wait here. The rest is
+	// left to the queue, which hands them out again when their lease ends.
+	maxJobs = 10_000
 
 	// minPause separates two claims, and firstRetry those from a queue that does not
 	// answer: a tracked revocation stays due for as long as that lasts.
