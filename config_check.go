@@ -18,6 +18,7 @@ import (
 	"github.com/passport-go/passport/internal/pages"
 	"github.com/passport-go/passport/internal/provider"
 	"github.com/passport-go/passport/internal/seal"
+	"github.com/passport-go/passport/internal/transport"
 	"github.com/passport-go/passport/internal/web"
 	"github.com/passport-go/passport/storage/memory"
 )
@@ -89,6 +90,7 @@ func (c Config) check() (*config, error) {
 		own := *c.HTTPClient
 		s.HTTPClient = &own
 	}
+	s.HTTPClient.Transport = transport.Checked(s.HTTPClient.Transport)
 	return s, p.join()
 }
 

@@ -62,6 +62,7 @@ var walls = map[string][]string{
 	},
 	"internal/marks":        {module + "/storage", module + "/internal/records"},
 	"internal/apiclient":    {module + "/internal/authdomain"},
+	"internal/transport":    {},
 	"internal/loginstate":   {module + "/internal/records", module + "/internal/seal", module + "/internal/strictbase64"},
 	"internal/strictbase64": {},
 	"internal/tasks":        {},

@@ -177,6 +177,7 @@ func (p *Passport) Close(ctx context.Context) error {
 	}
 	p.tasks.Finish(ctx)
 	p.provider.Close()
+	p.c.HTTPClient.CloseIdleConnections() // those to the API
 	var errs []error
 	if n := p.retries.Losses(); n > 0 {
 		errs = append(errs, fmt.Errorf("passport: %d sessions could not be ended, and live until they expire", n))

@@ -1,7 +1,6 @@
 package passport
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -138,7 +137,7 @@ func (s *Session) Client() *http.Client {
 		Origin: s.p.c.apiDomain,
 		Key:    s.p.c.PublishableKey,
 		Token:  func(ctx context.Context) (string, error) { return s.p.accessTokenOf(ctx, s.ID()) },
-		Base:   cmp.Or(client.Transport, http.DefaultTransport),
+		Base:   client.Transport,
 	}
 	return &client
 }
