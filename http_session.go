@@ -86,10 +86,14 @@ type loggingOut struct {
 	context unreadSession
 }
 
-// serve passes a request on. Code around the handlers, which logs or measures, gets to
-// know which pattern of a mux has matched: mux writes that into its own copy.
+// serve passes on a copy of a request, and writes back what belongs to the request itself:
+// code around the handlers, which logs or measures, gets to know which pattern of a mux
+// has matched, and net/http which files of an upload it has to remove (Go issue 58809).
 func serve(w http.ResponseWriter, outer, in *http.Request, next http.Handler) {
-	defer func() { outer.Pattern = in.Pattern }()
+	defer func() {
+		outer.Pattern = in.Pattern
+		outer.Form, outer.PostForm, outer.MultipartForm = in.Form, in.PostForm, in.MultipartForm
+	}()
 	next.ServeHTTP(w, in)
 }
 

@@ -1,10 +1,13 @@
 package passport_test
 
 import (
+	"bytes"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -230,6 +233,50 @@ func TestMiddlewareAroundHandlerSeesThePattern(t *testing.T) {
 	assert.Equal(t, "GET /items/{id}", seen(b, http.MethodGet, "/items/1"))
 	assert.Equal(t, "GET /broken", seen(b, http.MethodGet, "/broken"), "after a panic too")
 	assert.Equal(t, "/logout", seen(b, http.MethodPost, "/logout"))
+}
+
+// net/http removes the files of an upload when it has answered, if it finds them in the
+// request that it has passed on itself. They filled the disk.
+// https://github.com/golang/go/issues/58809
+func TestTheFilesOfAnUploadAreRemoved(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	t.Setenv("TMP", dir) // of Windows
+	files := func() []string {
+		all, err := filepath.Glob(filepath.Join(dir, "multipart-*"))
+		require.NoError(t, err)
+		return all
+	}
+	s := newSite(t, verifies)
+	upload := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		assert.NoError(t, r.ParseMultipartForm(0)) // nothing in memory
+		assert.Len(t, files(), 1)
+	})
+	s.mux.Handle("POST /upload", upload)
+	s.mux.Handle("POST /user/upload", s.p.RequireLogin(upload))
+	s.mux.Handle("POST /api/upload", s.p.RequireBearer(upload))
+	user := s.signedIn()
+	token, err := user.session().IDToken(t.Context())
+	require.NoError(t, err)
+	inHandler, below := s.app, s.mux
+	post := func(app http.Handler, b *browser, path string, header ...string) {
+		t.Helper()
+		s.app = app
+		var body bytes.Buffer
+		form := multipart.NewWriter(&body)
+		part, err := form.CreateFormFile("picture", "picture.png")
+		require.NoError(t, err)
+		_, err = part.Write(make([]byte, 1<<10))
+		require.NoError(t, err)
+		require.NoError(t, form.Close())
+		a := b.do(b.request(http.MethodPost, path, &body, append(header, "Content-Type", form.FormDataContentType())...))
+		require.Equal(t, http.StatusOK, a.StatusCode, path)
+		assert.Eventually(t, func() bool { return len(files()) == 0 }, 10*time.Second, time.Millisecond, path)
+	}
+	post(inHandler, s.browser(), "/upload")
+	post(inHandler, user, "/upload")
+	post(below, user, "/user/upload")
+	post(below, s.browser(), "/api/upload", "Authorization", "Bearer "+token.Reveal())
 }
 
 // Providers forbid the framing of their pages, so the frame stayed empty.

@@ -42,8 +42,9 @@ func TestOperatorsSeeHealthAndNumbers(t *testing.T) {
 // behindProxy believes the header that the program's proxy sets.
 func behindProxy(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx := passport.WithRemoteAddr(r.Context(), r.Header.Get("X-Real-IP")) // which the proxy replaces
-		next.ServeHTTP(w, r.WithContext(ctx))
+		in := r.WithContext(passport.WithRemoteAddr(r.Context(), r.Header.Get("X-Real-IP"))) // which the proxy replaces
+		next.ServeHTTP(w, in)
+		r.MultipartForm = in.MultipartForm // net/http removes its files
 	})
 }
 
