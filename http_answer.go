@@ -1,7 +1,9 @@
 package passport
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 
 	"github.com/passport-go/passport/internal/pages"
@@ -20,7 +22,7 @@ const retryAfter = "5"
 // refuse answers a request that cannot be served. first are links of the page that
 // come before the usual ones.
 func (p *Passport) refuse(w http.ResponseWriter, r *http.Request, status int, err error, first ...pages.Link) {
-	p.c.Logger.WarnContext(r.Context(), "passport: request refused", "path", r.URL.Path, "status", status, "error", err)
+	p.c.Logger.Log(r.Context(), refusalLevel(r, status), "passport: request refused", "path", r.URL.Path, "status", status, "error", err)
 	web.NoStore(w)
 	if status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", retryAfter)
@@ -47,6 +49,15 @@ func (p *Passport) refuse(w http.ResponseWriter, r *http.Request, status int, er
 	}
 	m.Links = append(m.Links, p.homeLink())
 	p.c.pages.Serve(w, r, m)
+}
+
+// refusalLevel keeps out of the log what nobody has to look at: a script whose user is not
+// signed in, and a browser that has not waited for the store's answer.
+func refusalLevel(r *http.Request, status int) slog.Level {
+	if status == http.StatusUnauthorized || errors.Is(r.Context().Err(), context.Canceled) {
+		return slog.LevelDebug
+	}
+	return slog.LevelWarn
 }
 
 func (p *Passport) homeLink() pages.Link {

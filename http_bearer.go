@@ -32,7 +32,7 @@ func (p *Passport) RequireBearer(next http.Handler) http.Handler {
 			p.refuseBearer(w, r, err)
 			return
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), bearerKey{}, b)))
+		serve(w, r, r.WithContext(context.WithValue(r.Context(), bearerKey{}, b)), next)
 	})
 }
 
@@ -135,7 +135,7 @@ func (p *Passport) refuseBearer(w http.ResponseWriter, r *http.Request, err erro
 	switch {
 	case status == http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", retryAfter)
-		p.c.Logger.WarnContext(r.Context(), "passport: a bearer token could not be verified", "path", r.URL.Path, "error", err)
+		p.c.Logger.Log(r.Context(), refusalLevel(r, status), "passport: a bearer token could not be verified", "path", r.URL.Path, "error", err)
 	case status >= 500:
 		p.c.Logger.ErrorContext(r.Context(), "passport: bearer tokens cannot be verified", "path", r.URL.Path, "error", err)
 	case body.Error == "":

@@ -82,7 +82,7 @@ func (p *Passport) touch(ctx context.Context, s *Session, now int64) error {
 		s.rec, s.head = saved, &h
 	case errors.Is(err, storage.ErrNotFound):
 		return ErrNoSession
-	case !errors.Is(err, storage.ErrConflict):
+	case !errors.Is(err, storage.ErrConflict) && ctx.Err() == nil:
 		p.c.Logger.Warn("passport: a session's last use could not be written down", "error", err)
 	}
 	return nil

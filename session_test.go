@@ -3,7 +3,9 @@ package passport_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -250,6 +252,40 @@ func TestAStoreThatHangsHoldsNoRequestUp(t *testing.T) {
 			assert.Equal(t, http.StatusServiceUnavailable, res.Code)
 			assert.Equal(t, records.RequestTimeout, time.Since(began))
 		}
+	})
+}
+
+// Operators are told to look at each 503. They are not woken by users who close a tab.
+func TestTheLogWarnsOfWhatSomebodyHasToLookAt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log syncBuffer
+		p, err := passport.New(passport.Config{
+			ClientID:       passporttest.ClientID,
+			RedirectURI:    "http://localhost:3000/redirect",
+			Store:          &hangingStore{Store: memory.New(memory.Options{})},
+			EncryptionKeys: someKey(),
+			Logger:         slog.New(slog.NewTextHandler(&log, nil)),
+		})
+		require.NoError(t, err)
+		defer p.Close(t.Context())
+		handler := p.RequireLogin(http.NotFoundHandler())
+		ask := func(ctx context.Context, header ...string) int {
+			w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, "/api", nil)
+			for i := 0; i < len(header); i += 2 {
+				r.Header.Set(header[i], header[i+1])
+			}
+			handler.ServeHTTP(w, r)
+			return w.Code
+		}
+		cookie := []string{"Cookie", "passport=" + strings.Repeat("A", 43)}
+		assert.Equal(t, http.StatusUnauthorized, ask(t.Context(), "Accept", "application/json"))
+		closed, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Millisecond, cancel)
+		assert.Equal(t, http.StatusServiceUnavailable, ask(closed, cookie...))
+		assert.NotContains(t, log.String(), "request refused")
+
+		assert.Equal(t, http.StatusServiceUnavailable, ask(t.Context(), cookie...))
+		assert.Contains(t, log.String(), `level=WARN msg="passport: request refused" path=/api status=503`)
 	})
 }
 
