@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/passport-go/passport/internal/privatefile"
 )
 
 // errHeld is what lock returns while another has the lock.
@@ -79,12 +81,10 @@ func (l *Lock) wait(ctx context.Context) (*os.File, error) {
 // try makes a directory that is missing: while the program runs, somebody may
 // have cleaned up where it is, in a cache for example.
 func (l *Lock) try() (*os.File, error) {
-	file, err := lock(l.path)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return file, err
-	}
-	if err := os.MkdirAll(filepath.Dir(l.path), 0o700); err != nil {
-		return nil, err
+	if _, err := os.Lstat(l.path); errors.Is(err, fs.ErrNotExist) {
+		if err := privatefile.MakeDir(filepath.Dir(l.path)); err != nil {
+			return nil, err
+		}
 	}
 	return lock(l.path)
 }

@@ -4,6 +4,8 @@ package filelock
 
 import (
 	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -29,4 +31,20 @@ func TestAFileSystemWithoutLocksIsSaid(t *testing.T) {
 	release, err := New(path, time.Minute).Acquire(t.Context())
 	require.NoError(t, err)
 	release()
+}
+
+// Otherwise a program that runs once under sudo would lock the user out of its lock.
+func TestRootMakesNoLockInAUsersDirectory(t *testing.T) {
+	dir := t.TempDir()
+	if os.Geteuid() != 0 {
+		dir = "/" // where the system refuses
+	} else if err := os.Chown(dir, 1000, 1000); err != nil {
+		require.NoError(t, err)
+	}
+	for _, path := range []string{filepath.Join(dir, "passport-test", "lock"), filepath.Join(dir, "passport-test.lock")} {
+		_, err := New(path, time.Minute).Acquire(t.Context())
+		require.ErrorIs(t, err, fs.ErrPermission)
+		assert.NoFileExists(t, path)
+		assert.NoDirExists(t, filepath.Join(dir, "passport-test"))
+	}
 }

@@ -1,6 +1,7 @@
 package privatefile
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -12,7 +13,7 @@ import (
 // root: nobody but the user and root may be able to put another file in the
 // place of one of its own. dir has no symbolic links; see [Resolve].
 func PrepareDir(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := MakeDir(dir); err != nil {
 		return err
 	}
 	if OnWindows {
@@ -29,6 +30,68 @@ func PrepareDir(dir string) error {
 		}
 		dir = parent
 	}
+}
+
+// MakeDir makes a directory for the user alone, and the missing ones above it. As root
+// it makes nothing in another user's directory: a program that runs once under sudo,
+// which may keep HOME, would lock that user out of what it makes there.
+func MakeDir(dir string) error {
+	if isRoot() {
+		if err := checkNearest(dir); err != nil {
+			return err
+		}
+	}
+	return explainDenied(dir, os.MkdirAll(dir, 0o700))
+}
+
+// checkNearest checks the owner of dir or, if it is missing, of the next directory above
+// it that is there.
+func checkNearest(dir string) error {
+	for {
+		info, err := os.Lstat(dir)
+		if err == nil {
+			return checkOwner("directory", dir, info)
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return err
+		}
+		dir = parent
+	}
+}
+
+// explainDenied says so if name may not be used because it, or a directory above it,
+// belongs to another user.
+func explainDenied(name string, err error) error {
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	for {
+		info, statErr := os.Lstat(name)
+		if statErr == nil {
+			return withReason(err, checkOwn(kindOf(info), name, info))
+		}
+		parent := filepath.Dir(name)
+		if parent == name {
+			return err
+		}
+		name = parent
+	}
+}
+
+// withReason adds why to err, unless that is nil.
+func withReason(err, why error) error {
+	if why == nil {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, why)
+}
+
+func kindOf(info fs.FileInfo) string {
+	if info.IsDir() {
+		return "directory"
+	}
+	return "file"
 }
 
 func homeDir() string {

@@ -24,7 +24,7 @@ const OnWindows = runtime.GOOS == "windows"
 func Open(name string, flag int) (*os.File, error) {
 	file, err := os.OpenFile(name, flag|noFollow, 0o600)
 	if err != nil {
-		return nil, explainLink(name, err)
+		return nil, explainDenied(name, explainLink(name, err))
 	}
 	if err := check(file); err != nil {
 		return nil, errors.Join(err, file.Close())
@@ -96,7 +96,7 @@ func Resolve(name string) (string, error) {
 	for range mostLinks {
 		dir, err := resolveDir(filepath.Dir(name))
 		if err != nil {
-			return "", err
+			return "", explainDenied(filepath.Dir(name), err)
 		}
 		name = filepath.Join(dir, filepath.Base(name))
 		to, err := os.Readlink(name)
