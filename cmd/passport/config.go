@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,12 +19,12 @@ configuration comes from the environment (PASSPORT_CLIENT_ID, ...).
 const longestConfig = 1 << 20
 
 // readConfig reads a JSON file, or the environment if it has no name.
-func readConfig(file string) (passport.Config, error) {
+func readConfig(ctx context.Context, file string) (passport.Config, error) {
 	if file == "" {
 		return passport.ConfigFromEnv()
 	}
 	var c passport.Config
-	data, err := readFile(file, longestConfig)
+	data, err := readFile(ctx, file, longestConfig)
 	if err == nil {
 		err = json.Unmarshal(data, &c)
 	}
@@ -34,14 +35,16 @@ func readConfig(file string) (passport.Config, error) {
 }
 
 // readFile reads a file of at most n bytes. The error does not repeat its name.
-func readFile(name string, n int64) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, withoutPath(err)
-	}
-	defer f.Close()
-	data, err := readAtMost(f, n)
-	return data, withoutPath(err)
+func readFile(ctx context.Context, name string, n int64) ([]byte, error) {
+	return untilDone(ctx, func() ([]byte, error) {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, withoutPath(err)
+		}
+		defer f.Close()
+		data, err := readAtMost(f, n)
+		return data, withoutPath(err)
+	})
 }
 
 func readAtMost(r io.Reader, n int64) ([]byte, error) {
@@ -53,4 +56,24 @@ func readAtMost(r io.Reader, n int64) ([]byte, error) {
 		return nil, errors.New("is too large")
 	}
 	return data, nil
+}
+
+// untilDone returns what read does, or gives up: nothing else ends a read from a terminal
+// or a pipe at Ctrl-C. The goroutine ends with the program, which is about to.
+func untilDone(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
+	type result struct {
+		data []byte
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		data, err := read()
+		done <- result{data, err}
+	}()
+	select {
+	case r := <-done:
+		return r.data, r.err
+	case <-ctx.Done():
+		return nil, errors.New("interrupted")
+	}
 }

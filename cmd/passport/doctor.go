@@ -45,12 +45,12 @@ func examine(ctx context.Context, t terminal, args []string) int {
 		return exitBadUsage
 	}
 	var err error
-	if o.Transport, err = trusting(*ca); err != nil {
+	if o.Transport, err = trusting(ctx, *ca); err != nil {
 		fmt.Fprintln(t.err, "passport doctor: -ca:", err)
 		return exitBadUsage
 	}
 	var report doctor.Report
-	if o.Config, err = readConfig(flags.Arg(0)); err != nil {
+	if o.Config, err = readConfig(ctx, flags.Arg(0)); err != nil {
 		report = doctor.Unreadable(err)
 	} else {
 		report = doctor.Run(ctx, o)
@@ -76,11 +76,11 @@ func codeOf(r doctor.Report) int {
 const longestCertificates = 16 << 20
 
 // trusting is the default transport, with more certificates to trust.
-func trusting(file string) (*http.Transport, error) {
+func trusting(ctx context.Context, file string) (*http.Transport, error) {
 	if file == "" {
 		return nil, nil
 	}
-	data, err := readFile(file, longestCertificates)
+	data, err := readFile(ctx, file, longestCertificates)
 	if err != nil {
 		return nil, err
 	}

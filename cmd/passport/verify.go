@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -41,12 +42,12 @@ func verify(ctx context.Context, t terminal, args []string) int {
 		fmt.Fprintln(t.err, "passport verify: a token on the command line is visible to others, and in the shell's history: pass it on standard input or in a file")
 		return exitBadUsage
 	}
-	token, err := readToken(t, flags.Arg(0))
+	token, err := readToken(ctx, t, flags.Arg(0))
 	if err != nil {
 		fmt.Fprintln(t.err, "passport verify:", err)
 		return exitFailed
 	}
-	config, err := readConfig(*file)
+	config, err := readConfig(ctx, *file)
 	if err != nil {
 		fmt.Fprintln(t.err, "passport verify:", err)
 		return exitFailed
@@ -74,13 +75,16 @@ func withoutScheme(value string) string {
 // longestToken is more than any token that is accepted.
 const longestToken = 64 << 10
 
-func readToken(t terminal, name string) (passport.Secret, error) {
+func readToken(ctx context.Context, t terminal, name string) (passport.Secret, error) {
 	var data []byte
 	var err error
 	if name == "" || name == "-" {
-		data, err = readAtMost(t.in, longestToken)
+		if isTerminal(t.in) {
+			fmt.Fprintln(t.err, "passport verify: paste the token, press Enter and then Ctrl-D")
+		}
+		data, err = untilDone(ctx, func() ([]byte, error) { return readAtMost(t.in, longestToken) })
 	} else {
-		data, err = readFile(name, longestToken)
+		data, err = readFile(ctx, name, longestToken)
 	}
 	if err != nil {
 		return "", fmt.Errorf("the token: %w", err)
@@ -90,6 +94,16 @@ func readToken(t terminal, name string) (passport.Secret, error) {
 		return "", errors.New("there is no token")
 	}
 	return passport.Secret(token), nil
+}
+
+// isTerminal reports whether somebody may be typing.
+func isTerminal(r io.Reader) bool {
+	f, ok := r.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // judge prints the claims to standard output and the verdict to standard error.

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
@@ -107,4 +109,14 @@ func TestVerifyThatCannotKnow(t *testing.T) {
 	assert.Equal(t, exitFailed, call(t, "", "verify", "-config", newFile(t, config)).code)
 	assert.Equal(t, exitFailed, call(t, strings.Repeat("x", longestToken+1), "verify", "-config", newFile(t, config)).code)
 	assert.Equal(t, exitRefused, call(t, "no token", "verify", "-config", newFile(t, config)).code)
+}
+
+func TestWhoTypesATokenIsToldHow(t *testing.T) {
+	device, err := os.Open(os.DevNull)
+	require.NoError(t, err)
+	defer device.Close()
+	var out, errs bytes.Buffer
+	assert.Equal(t, exitFailed, run(t.Context(), terminal{in: device, out: &out, err: &errs}, []string{"verify"}))
+	assert.Contains(t, errs.String(), "paste the token")
+	assert.NotContains(t, call(t, "", "verify").err, "paste", "it comes from a program")
 }
