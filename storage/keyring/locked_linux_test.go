@@ -29,6 +29,8 @@ var children = map[string]func() error{
 	"no service":  useNoService,
 	"logging out": useKeyringUntilLogout,
 	"frozen":      useFrozenKeyring,
+	"no keyring":  useServiceWithoutKeyring,
+	"forbidden":   useForbiddenService,
 }
 
 // A GNOME Keyring that is locked, and a user who does not type the password.
@@ -288,4 +290,69 @@ func unlock(bus *dbus.Conn) error {
 	return svc.Conn.Object("org.freedesktop.secrets", "/org/freedesktop/secrets").
 		Call("org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface.UnlockWithMasterPassword", 0, collection,
 			ss.NewSecret(session.Path(), "password")).Err
+}
+
+// A machine without a desktop: gnome-keyring is installed, and nobody has ever made a
+// keyring in it.
+func TestAServiceWithoutAKeyringIsNone(t *testing.T) {
+	inSession(t, childVariable+"=no keyring")
+}
+
+func useServiceWithoutKeyring() error {
+	daemon := exec.Command("gnome-keyring-daemon", "--foreground", "--components=secrets")
+	if err := daemon.Start(); err != nil {
+		return err
+	}
+	defer end(daemon)
+	if err := awaitService(); err != nil {
+		return err
+	}
+	return useNoService()
+}
+
+// A sandbox, such as a snap, whose policy does not let it talk to the Secret Service.
+func TestAServiceThatIsForbiddenIsNone(t *testing.T) {
+	inSession(t, childVariable+"=forbidden")
+}
+
+func useForbiddenService() error {
+	config := filepath.Join(os.Getenv("HOME"), "bus.conf")
+	forbidding := strings.Replace(busConfig, "</policy>", `<deny send_destination="org.freedesktop.secrets"/></policy>`, 1)
+	if err := os.WriteFile(config, []byte(forbidding), 0o600); err != nil {
+		return err
+	}
+	endSession, err := startSession()
+	if err != nil {
+		return err
+	}
+	defer endSession()
+	daemon := exec.Command("gnome-keyring-daemon", "--foreground", "--unlock", "--components=secrets")
+	daemon.Stdin = strings.NewReader("password")
+	if err := daemon.Start(); err != nil {
+		return err
+	}
+	defer end(daemon)
+	if err := awaitService(); err != nil {
+		return err
+	}
+	return useNoService()
+}
+
+// awaitService waits until there is a Secret Service.
+func awaitService() error {
+	bus, err := dbus.ConnectSessionBus()
+	if err != nil {
+		return err
+	}
+	defer bus.Close()
+	for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		var there bool
+		err := bus.BusObject().Call("org.freedesktop.DBus.NameHasOwner", 0, "org.freedesktop.secrets").Store(&there)
+		if err != nil || there {
+			return err
+		}
+		if time.Since(begun) > 20*time.Second {
+			return errors.New("the Secret Service does not start")
+		}
+	}
 }

@@ -1,11 +1,6 @@
-//go:build !(linux || freebsd || netbsd || openbsd || dragonfly)
+//go:build !(darwin || windows || linux || freebsd || netbsd || openbsd || dragonfly)
 
 package keyring
 
-import "context"
-
-// system is a keyring that is part of the system and always available.
-var system = state{
-	reachable: func() error { return nil },
-	probe:     func(context.Context) error { return nil },
-}
+// system is unknown to the library, which says so at each call.
+var system = state{reachable: available, probe: answers}

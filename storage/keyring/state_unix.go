@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -15,9 +17,19 @@ const (
 	secretService   = "org.freedesktop.secrets"
 	loginCollection = "/org/freedesktop/secrets/collection/login"
 	defaultAlias    = "/org/freedesktop/secrets/aliases/default"
-	errorNoService  = "org.freedesktop.DBus.Error.ServiceUnknown"
-	errorNoOwner    = "org.freedesktop.DBus.Error.NameHasNoOwner"
+
+	// spawnErrors is how the errors of a service begin that does not start.
+	spawnErrors = "org.freedesktop.DBus.Error.Spawn."
 )
+
+// noKeyring are the errors of a bus without the service, or whose policy, as that of a
+// snap, forbids it to this program, and of a service that has no such keyring. Nobody has
+// ever made one on a machine without a desktop.
+var noKeyring = []string{
+	"org.freedesktop.DBus.Error.ServiceUnknown", "org.freedesktop.DBus.Error.NameHasNoOwner", "org.freedesktop.DBus.Error.AccessDenied",
+	"org.freedesktop.DBus.Error.UnknownObject", "org.freedesktop.DBus.Error.UnknownMethod", "org.freedesktop.DBus.Error.UnknownInterface",
+	"org.freedesktop.Secret.Error.NoSuchObject",
+}
 
 var system = state{reachable: reachable, probe: probe, concurrent: true}
 
@@ -54,7 +66,7 @@ func probe(ctx context.Context) error {
 		}
 	}
 	var refused dbus.Error
-	if errors.As(err, &refused) && (refused.Name == errorNoService || refused.Name == errorNoOwner) {
+	if errors.As(err, &refused) && (slices.Contains(noKeyring, refused.Name) || strings.HasPrefix(refused.Name, spawnErrors)) {
 		return ErrNoKeyring
 	}
 	return errNoAnswer

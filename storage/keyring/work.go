@@ -17,12 +17,14 @@ import (
 
 var (
 	// ErrLocked reports that the keyring is locked, and the user did not unlock it
-	// in time, or declined.
+	// in time, declined, or cannot be asked, as on macOS over ssh.
 	ErrLocked = errors.New("storage/keyring: the keyring is locked: unlock it and try again")
 
-	// ErrNoKeyring reports that there is no keyring: no D-Bus session, or no Secret
-	// Service in it. Use storage/file instead.
-	ErrNoKeyring = errors.New("storage/keyring: there is no keyring: start one, or use storage/file")
+	// ErrNoKeyring reports that there is no keyring, or none that this program may use:
+	// no D-Bus session, no Secret Service in it, or no keyring in that, as on a machine
+	// without a desktop; a sandbox that forbids it; on Windows, a session over ssh or of
+	// a scheduled task. Use storage/file instead.
+	ErrNoKeyring = errors.New("storage/keyring: there is no keyring that this program may use: start one, allow it to the program, or use storage/file")
 )
 
 // errNoAnswer reports that the keyring does not answer when asked for its state.
@@ -149,6 +151,10 @@ type state struct {
 	// nothing to call.
 	reachable func() error
 
+	// meaning returns ErrLocked or ErrNoKeyring if an error of the library says so.
+	// Nil if none does.
+	meaning func(error) error
+
 	// probe returns ErrLocked, ErrNoKeyring, errNoAnswer, or nil if all is well.
 	// It never prompts the user. Call it through check.
 	probe func(context.Context) error
@@ -162,7 +168,14 @@ func explain(err error) error {
 	if err == nil || errors.Is(err, ErrLocked) || errors.Is(err, ErrNoKeyring) || errors.Is(err, errNoAnswer) {
 		return err
 	}
-	if state := check(context.Background()); state != nil {
+	var state error
+	if system.meaning != nil {
+		state = system.meaning(err)
+	}
+	if state == nil {
+		state = check(context.Background())
+	}
+	if state != nil {
 		return fmt.Errorf("%w (%w)", state, err)
 	}
 	return err
@@ -174,3 +187,8 @@ func check(ctx context.Context) error {
 	defer cancel()
 	return system.probe(ctx)
 }
+
+// available and answers are of a keyring that is part of the system.
+func available() error { return nil }
+
+func answers(context.Context) error { return nil }

@@ -1,0 +1,3 @@
+package keyring
+
+var system = state{reachable: available, meaning: meaningOfExit, probe: answers}
