@@ -152,13 +152,43 @@ func start(ctx context.Context, command []string) (ended <-chan error, err error
 // openBrowser opens the user's browser at l. It is watched unless the program opens it.
 func (p *Passport) openBrowser(ctx context.Context, l *loopback, address string) error {
 	if p.c.OpenBrowser != nil {
-		return p.c.OpenBrowser(ctx, address)
+		return l.openBy(ctx, func(ctx context.Context) error { return p.c.OpenBrowser(ctx, address) })
 	}
 	ended, err := openBrowser(ctx, address)
 	if err == nil {
 		l.serving.Go(func() { l.watch(ended) })
 	}
 	return err
+}
+
+// openBy calls open, and waits until it returns or the browser has opened the page: what
+// starts a browser often waits for its end, and the browser for an answer of ours. The
+// context of open does not end with the login, since it may be the browser's, unless the
+// login ends before the browser has opened the page.
+func (l *loopback) openBy(ctx context.Context, open func(context.Context) error) error {
+	opening, giveUp := context.WithCancel(context.WithoutCancel(ctx))
+	opened := make(chan error, 1)
+	go func() { opened <- open(opening) }() // ends when open does
+	gaveUp := false
+	defer func() {
+		if gaveUp {
+			giveUp()
+		}
+	}()
+	select {
+	case err := <-opened:
+		if l.hasLaunched() {
+			return nil
+		}
+		return err
+	case <-l.launched:
+	case err := <-l.failed:
+		l.fail(err) // for wait
+		gaveUp = true
+	case <-ctx.Done():
+		gaveUp = true
+	}
+	return nil
 }
 
 // watch ends the wait for a browser whose command fails late, as snaps and desktop

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 
 	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/internal/provider"
 )
 
 // Login signs the user in: it opens the browser, waits until it comes back, and
@@ -18,8 +20,9 @@ import (
 //
 // passport.ErrNoLogin: the user was signed out in the meantime, here or in another
 // process, or a browser other than the one that was opened interfered.
-// ErrNoBrowser: no browser could be opened, or none opened the page that leads to the
-// login in time; use LoginWithDevice. A *passport.ProviderError, whose Code is
+// ErrNoBrowser: no browser could be opened, none opened the page that leads to the login
+// in time, or it came by another address, as where a port is forwarded under another
+// number; use LoginWithDevice. A *passport.ProviderError, whose Code is
 // access_denied if the user declined: the auth domain refused.
 // context.DeadlineExceeded: the browser did not come back within
 // Config.LoginTimeout. The error of ctx: it was done first. Other errors are as for
@@ -48,7 +51,7 @@ func (p *Passport) Login(ctx context.Context, o passport.LoginOptions) (*passpor
 	if err := a.start(ctx, before.browserState()); err != nil {
 		return nil, err
 	}
-	address := l.start(a.address, a.isReturn, l.showUnexpected)
+	address := l.start(a.address, a.isReturn, p.serveOther(l))
 	wait, cancel := context.WithTimeout(ctx, p.c.LoginTimeout)
 	defer cancel()
 	if err := p.openBrowser(wait, l, address); err != nil {
@@ -99,6 +102,21 @@ func (p *Passport) doubt(ctx context.Context, begun passport.Secret) error {
 	return err
 }
 
+// serveOther serves what is not the return from the login at l. There are providers that
+// leave out the state when they refuse a request, so their error is remembered: it may be
+// anybody's, and does not end the login.
+func (p *Passport) serveOther(l *loopback) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if refused := provider.Refusal(r.URL.Query()); refused != nil && refused.Code != "" && r.URL.Path == p.login.Path && l.launch.isFrom(r) {
+			l.stateless.Store(refused)
+			if p.c.Logger != nil {
+				p.c.Logger.WarnContext(r.Context(), "native: the browser came back with an error, and without the login's state", "error", refused.Code)
+			}
+		}
+		l.showUnexpected(w, r)
+	}
+}
+
 // explainWait explains why the browser has not come back from a login at l.
 func explainWait(l *loopback, err error) error {
 	switch {
@@ -107,6 +125,9 @@ func explainWait(l *loopback, err error) error {
 	case errors.Is(err, context.DeadlineExceeded) && !l.hasLaunched():
 		return fmt.Errorf("%w: the one that was to start did not open the login's page, or it keeps no cookies: %w", ErrNoBrowser, err)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		if refused := l.stateless.Load(); refused != nil {
+			return fmt.Errorf("native: the browser did not come back from the login, but with the error %s and without the login's state: check the registration: %w", refused.Code, err)
+		}
 		return fmt.Errorf("native: the browser did not come back from the login: %w", err)
 	}
 	return errors.Join(err, passport.ErrNoLogin)
@@ -114,8 +135,9 @@ func explainWait(l *loopback, err error) error {
 
 // LoginWithDevice signs the user in where there is no browser: it calls show with a
 // code and the page where the user enters it, in a browser on any device, and waits
-// until they have done so. The new session replaces the previous one. An error of
-// show ends the login.
+// until they have done so. The new session replaces the previous one. It calls show in a
+// goroutine of its own, and waits meanwhile: show may return at once, or when the user
+// presses a key or closes a window. An error of show ends the login.
 //
 // Nothing is known of the browser that they use, so a logout from such a session is
 // at best passport.OutcomeUnconfirmed. Errors are those of BeginDeviceLogin and
@@ -129,10 +151,7 @@ func (p *Passport) LoginWithDevice(ctx context.Context, show func(passport.Devic
 	if err != nil {
 		return nil, err
 	}
-	if err := show(d); err != nil {
-		return nil, err
-	}
-	in, err := p.engine.FinishDeviceLogin(ctx, d)
+	in, err := p.finishShown(ctx, d, show)
 	if err != nil {
 		return nil, err
 	}
@@ -146,6 +165,23 @@ func (p *Passport) LoginWithDevice(ctx context.Context, show func(passport.Devic
 
 // errLoggedOut is returned for a login that a logout has overtaken.
 var errLoggedOut = fmt.Errorf("native: the user was signed out before the login was finished: %w", passport.ErrNoLogin)
+
+// finishShown finishes d while show shows it. Who has allowed the login is signed in,
+// whatever becomes of show.
+func (p *Passport) finishShown(ctx context.Context, d passport.DeviceLogin, show func(passport.DeviceLogin) error) (passport.LoginResult, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() { // ends when show does
+		if err := show(d); err != nil {
+			cancel(err)
+		}
+	}()
+	in, err := p.engine.FinishDeviceLogin(ctx, d)
+	if cause := context.Cause(ctx); errors.Is(err, context.Canceled) && !errors.Is(cause, context.Canceled) {
+		err = cause // of show
+	}
+	return in, err
+}
 
 // adopt makes a new session the current one, unless there has been a logout since the
 // last one in b, the result of the login. It ends a session that cannot become the

@@ -2,6 +2,7 @@ package native
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -10,9 +11,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/passport-go/passport/internal/pages"
+	"github.com/passport-go/passport/internal/provider"
+	"github.com/passport-go/passport/internal/text"
 	"github.com/passport-go/passport/internal/web"
 )
 
@@ -37,13 +41,17 @@ type loopback struct {
 	leave    sync.Once
 	launched chan struct{}      // closed when the browser goes to the auth domain
 	returned chan *http.Request // the first
-	failed   chan error         // the launch cannot be trusted
+	failed   chan error         // the launch cannot be trusted, or reached
 	answered chan struct{}      // closed by answer
-	pages    *pages.Set
-	page     message       // valid once answered is closed
-	closing  chan struct{} // closed by close: there will be no answer
-	closed   sync.Once
-	end      *time.Timer // calls close; nil unless the server lingers
+
+	// stateless is an error that the provider has sent without the state of the login.
+	stateless atomic.Pointer[provider.Error]
+
+	pages   *pages.Set
+	page    message       // valid once answered is closed
+	closing chan struct{} // closed by close: there will be no answer
+	closed  sync.Once
+	end     *time.Timer // calls close; nil unless the server lingers
 
 	mu     sync.Mutex
 	unused map[net.Conn]bool // connections that have not sent a request yet
@@ -61,8 +69,9 @@ const (
 	// browsers request a page twice.
 	lingerTime = 2 * time.Second
 
-	// longestHeader is more than a browser sends with a code and a state.
-	longestHeader = 64 << 10
+	// longestHeader is more than a browser sends: it may keep 180 cookies of 4 KB for this
+	// address, of all that has ever been developed on this machine.
+	longestHeader = 1 << 20
 )
 
 // openLoopback listens on the host of u, with its port or a free one. It shows the
@@ -125,18 +134,19 @@ func (l *loopback) hasLaunched() bool {
 // launch cannot be trusted, or is that of ctx.
 func (l *loopback) wait(ctx context.Context) (*http.Request, error) {
 	var back *http.Request
+	var ended error
 	select {
 	case back = <-l.returned:
 	case err := <-l.failed:
 		return nil, err
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		ended = ctx.Err()
 	}
 	select {
-	case err := <-l.failed:
+	case err := <-l.failed: // which says more
 		return nil, err
 	default:
-		return back, nil
+		return back, ended
 	}
 }
 
@@ -180,7 +190,7 @@ func (l *loopback) fail(err error) {
 func (l *loopback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !strings.EqualFold(r.Host, l.host):
-		http.Error(w, "wrong host", http.StatusMisdirectedRequest)
+		l.refuseHost(w, r)
 	case r.Method != http.MethodGet:
 		w.Header().Set("Allow", http.MethodGet)
 		http.Error(w, "GET only", http.StatusMethodNotAllowed)
@@ -198,6 +208,16 @@ func (l *loopback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		l.other(w, r)
 	}
+}
+
+// refuseHost answers a request for another host. If it knows the path of the launch, it is
+// of the user's browser, which reached the port by way of another one.
+func (l *loopback) refuseHost(w http.ResponseWriter, r *http.Request) {
+	if l.launch.isAt(r) && !l.hasLaunched() {
+		l.fail(fmt.Errorf("%w: it asked for the page at %s, which is at %s: a port that is forwarded has to keep its number",
+			ErrNoBrowser, text.Line(r.Host, 255), l.host))
+	}
+	http.Error(w, "wrong host: this is "+l.host+", and a port that is forwarded has to keep its number", http.StatusMisdirectedRequest)
 }
 
 // refuse shows p and fails the login or logout.

@@ -37,10 +37,13 @@ type Config struct {
 	// iframe.
 	passport.Config
 
-	// OpenBrowser opens a URL in the user's browser, and returns as soon as the
-	// browser starts. Show the URL only to that user: it works for one login or
-	// logout. Default: the function [OpenBrowser]; if its command fails later, before
-	// the browser has opened the page, the login or logout ends with ErrNoBrowser.
+	// OpenBrowser opens a URL in the user's browser. Show the URL only to that user: it
+	// works for one login or logout. It is called in a goroutine of its own, and may
+	// return as soon as the browser starts, or when the user closes it: once the browser
+	// has opened the page, nobody waits for it, and its error does not count. ctx is done
+	// if the login or logout gives up before that. Default: the function [OpenBrowser];
+	// if its command fails later, before the browser has opened the page, the login or
+	// logout ends with ErrNoBrowser.
 	OpenBrowser func(ctx context.Context, url string) error
 
 	// LoginTimeout is how long Login waits for the browser, while the user types.
