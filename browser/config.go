@@ -2,6 +2,7 @@ package browser
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -60,14 +61,42 @@ type Config struct {
 
 	// Discover supports any OpenID provider as the Issuer. It must allow calls from
 	// this origin (CORS) to its discovery document, keys and token endpoint and, if it
-	// requires pushed requests (RFC 9126), to the endpoint for those. Default: the
-	// endpoints of the Passport auth domain.
+	// has them, to its revocation endpoint and the one for pushed requests (RFC 9126).
+	// Default: the endpoints of the Passport auth domain.
 	Discover bool
+
+	// DiscoveryURL is the address of the discovery document if it is not below the
+	// issuer, as with Azure AD B2C. The issuer in the document must still be Issuer. A
+	// page also calls it to find out whether the provider can be reached. It requires
+	// Discover. Default: Issuer and /.well-known/openid-configuration.
+	DiscoveryURL string
 
 	// PushedRequests sends each login's request to the Issuer first (RFC 9126), for a
 	// client that is registered so that it must. It requires Discover. Default: only if
 	// the provider requires it of all clients.
 	PushedRequests bool
+
+	// LoginParams and LogoutParams are additional parameters for each login and
+	// logout, such as identity_provider or logout_uri for Amazon Cognito. Names that
+	// the protocol or another field uses are refused. Default: none.
+	LoginParams  map[string]string
+	LogoutParams map[string]string
+
+	// UserInfo makes each login also read the provider's UserInfo endpoint, for
+	// providers whose ID tokens lack the e-mail address or the profile. The endpoint
+	// must allow calls from this origin with an Authorization header (CORS), for which
+	// the browser sends a preflight; no other call needs one. A login fails if the
+	// endpoint cannot be read, or is about another user. A session that a page with the
+	// JavaScript SDK has begun has the claims of its ID token alone. Default: the ID
+	// token alone.
+	UserInfo bool
+
+	// ClockLeeway is by how much the provider's clock may differ from this device's
+	// when the exp and nbf of an ID token are checked. Only a clock that is ahead by
+	// more than ClockLeeway and the lifetime of the ID token (ten hours, by Auth0's
+	// default), or behind an nbf by more than ClockLeeway, keeps its user out. Default: 1
+	// minute. Negative: none. At most 10 minutes.
+	ClockLeeway time.Duration
 
 	// APIDomain is the origin of Immutable's API. Default: that of Environment.
 	APIDomain string
@@ -118,6 +147,12 @@ type Config struct {
 	// goroutines at once and must not block. Default: none.
 	OnEvent func(passport.Event)
 
+	// Trace is called when an operation begins, with the context of its caller, and
+	// returns a passport.Span that is told of the end. The calls to the Store are those
+	// to the browser's storage. It is called from many goroutines at once and must not
+	// block. Default: nothing is traced.
+	Trace func(context.Context, passport.Operation) passport.Span
+
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 }
@@ -156,7 +191,12 @@ func (c Config) engine(store storage.TokenStore, keys ...[]byte) passport.Config
 		AuthDomain:        c.AuthDomain,
 		Issuer:            c.Issuer,
 		Discover:          c.Discover,
+		DiscoveryURL:      c.DiscoveryURL,
 		PushedRequests:    c.PushedRequests,
+		LoginParams:       c.LoginParams,
+		LogoutParams:      c.LogoutParams,
+		UserInfo:          c.UserInfo,
+		ClockLeeway:       c.ClockLeeway,
 		APIDomain:         c.APIDomain,
 		Store:             store,
 		EncryptionKeys:    keys,
@@ -171,6 +211,7 @@ func (c Config) engine(store storage.TokenStore, keys ...[]byte) passport.Config
 		HTTPClient:        c.HTTPClient,
 		Logger:            c.Logger,
 		OnEvent:           c.OnEvent,
+		Trace:             c.Trace,
 		Now:               c.Now,
 	}
 }

@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"reflect"
@@ -13,10 +14,7 @@ import (
 	"github.com/passport-go/passport"
 )
 
-const (
-	onServers = "it is about the handlers and cookies of a server, or who may use one"
-	notNeeded = "no program has needed it in a browser yet"
-)
+const onServers = "it is about the handlers and cookies of a server, or who may use one"
 
 // leftOut are the fields of passport.Config that a program in the browser cannot set,
 // each with the reason.
@@ -44,13 +42,7 @@ var leftOut = map[string]string{
 	"LogoutByGET":            onServers,
 	"CookieName":             onServers,
 	"Pages":                  "the program draws its own",
-	"DiscoveryURL":           notNeeded,
-	"InsecureProviderHTTP":   notNeeded,
-	"LoginParams":            "LoginOptions.Params of each login",
-	"LogoutParams":           notNeeded,
-	"UserInfo":               notNeeded,
-	"ClockLeeway":            notNeeded,
-	"Trace":                  notNeeded,
+	"InsecureProviderHTTP":   "browsers let no page on https call plain http, and a page on a loopback host needs no leave to call one",
 }
 
 // A new field of passport.Config is offered here too, or is left out for a reason.
@@ -75,12 +67,16 @@ func TestEachFieldReachesTheEngine(t *testing.T) {
 		switch v := field.Addr().Interface().(type) {
 		case *[]string:
 			*v = []string{name}
+		case *map[string]string:
+			*v = map[string]string{name: name}
 		case **http.Client:
 			*v = &http.Client{}
 		case **slog.Logger:
 			*v = slog.New(slog.DiscardHandler)
 		case *func(passport.Event):
 			*v = func(passport.Event) {}
+		case *func(context.Context, passport.Operation) passport.Span:
+			*v = func(context.Context, passport.Operation) passport.Span { return passport.Span{} }
 		case *func() time.Time:
 			*v = time.Now
 		default:

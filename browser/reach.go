@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,7 +48,7 @@ func noNetwork() bool { return window.Get("navigator", "onLine").IsFalse() }
 func (p *Passport) probe(ctx context.Context, mode string) dom.Value {
 	address := p.c.authenticationDomain()
 	if p.c.Discover {
-		address = strings.TrimSuffix(address, "/") + "/.well-known/openid-configuration"
+		address = cmp.Or(p.c.DiscoveryURL, strings.TrimSuffix(address, "/")+"/.well-known/openid-configuration")
 	} else if origin, err := authdomain.Origin(address); err == nil {
 		address = authdomain.At(origin).Keys
 	}

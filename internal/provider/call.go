@@ -126,7 +126,16 @@ func (e *UnreachableError) Error() string {
 	if strings.Contains(reason, "malformed") { // net/http repeats what it could not read
 		reason, _, _ = strings.Cut(reason, `"`)
 	}
-	return "passport: the provider could not be reached at " + text.Line(e.host, 255) + ": " + text.Line(reason, maxReason)
+	return "passport: the provider could not be reached at " + text.Line(e.host, 255) + ": " + text.Line(reason, maxReason) + fetchHint(reason)
+}
+
+// fetchHint says what else a browser's fetch may mean when it fails: it does not tell a
+// page which it was.
+func fetchHint(reason string) string {
+	if !strings.HasPrefix(reason, "net/http: fetch() failed") {
+		return ""
+	}
+	return " (there is no network, or the provider does not allow calls from this page's origin (CORS), or the page's Content-Security-Policy forbids them: the browser's console says which)"
 }
 
 func (e *UnreachableError) Unwrap() error { return e.cause }
@@ -140,8 +149,11 @@ func (c *Client) compareClocks(date string) {
 }
 
 // clocksDiffer says by how much they do, if it is enough to matter. The Date of a
-// response is exact to the second.
+// response is exact to the second. Browsers do not show it to pages of other origins.
 func (c *Client) clocksDiffer() string {
+	if runtime.GOOS == "js" && !c.compared.Load() {
+		return "; this device's clock may be wrong"
+	}
 	skew := time.Duration(c.skew.Load()).Round(time.Second)
 	switch {
 	case skew > 2*time.Second:

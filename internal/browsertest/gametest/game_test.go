@@ -63,7 +63,8 @@ type site struct {
 	mux    *http.ServeMux
 	serve  func(http.Handler) *httptest.Server
 	config map[string]any
-	policy string // the pages' Content-Security-Policy
+	policy string        // the pages' Content-Security-Policy
+	ahead  time.Duration // the clock of the device; negative: behind
 
 	headers      map[string]string // other headers of theirs
 	embedders    []string          // of the callback page
@@ -138,9 +139,17 @@ func (s *site) page(w http.ResponseWriter, config any) {
 	for name, value := range s.headers {
 		w.Header().Set(name, value)
 	}
-	fmt.Fprintf(w, `<!doctype html><title>game</title><script>window.config = %s</script><script>%s</script>
-		<script src="/wasm/wasm_exec.js"></script><script src="/wasm/run.js"></script>`, text, pageScript)
+	fmt.Fprintf(w, `<!doctype html><title>game</title><script>window.config = %s; window.ahead = %d</script><script>%s</script>
+		<script src="/wasm/wasm_exec.js"></script><script src="/wasm/run.js"></script>`, text, s.ahead.Milliseconds(), clockScript+pageScript)
 }
+
+// clockScript sets the clock of the device: what scripts and the Go program take for the
+// time is ahead by window.ahead milliseconds.
+const clockScript = `
+	window.Date = class extends Date {
+		constructor(...given) { given.length ? super(...given) : super(Date.now()) }
+		static now() { return super.now() + ahead }
+	};`
 
 // pageScript answers the page around the game, and does in a popup what a program
 // does on the page at RedirectURI.

@@ -19,6 +19,7 @@ func main() {
 		browser.Config
 		Parent string        // this is the callback page, and this the page around it
 		Ahead  time.Duration // how far the clock is ahead
+		Traced bool          // game.spans says what has ended
 	}
 	text := js.Global().Get("JSON").Call("stringify", js.Global().Get("config")).String()
 	if err := json.Unmarshal([]byte(text), &config); err != nil {
@@ -35,6 +36,9 @@ func main() {
 	events := js.Global().Get("Array").New()
 	config.OnEvent = func(e passport.Event) { events.Call("push", string(e.Name)) }
 	game.Set("events", events)
+	if config.Traced {
+		config.Trace = trace(game)
+	}
 	p, err := browser.New(config.Config)
 	if err != nil {
 		game.Set("refused", err.Error())
@@ -77,6 +81,15 @@ func main() {
 			}
 			return map[string]any{"subject": s.Subject(), "returnTo": returnTo}, nil
 		},
+		"claims": func(ctx context.Context, _ string) (any, error) {
+			s, err := p.Session(ctx)
+			if err != nil {
+				return nil, err
+			}
+			var claims map[string]any
+			err = s.Claims(ctx, &claims)
+			return claims, err
+		},
 		"email": func(ctx context.Context, _ string) (any, error) {
 			profile, err := p.Profile(ctx)
 			return profile.Email, err
@@ -110,6 +123,24 @@ func main() {
 	}
 	js.Global().Set("game", game)
 	select {} // until the page goes
+}
+
+// trace puts the name of each operation that has ended into game.spans.
+func trace(game js.Value) func(context.Context, passport.Operation) passport.Span {
+	spans := js.Global().Get("Array").New()
+	game.Set("spans", spans)
+	return func(_ context.Context, o passport.Operation) passport.Span {
+		return passport.Span{
+			Context: func(ctx context.Context) context.Context { return ctx },
+			End: func(err error) {
+				name := string(o)
+				if err != nil {
+					name += " failed"
+				}
+				spans.Call("push", name)
+			},
+		}
+	}
 }
 
 func account(l passport.Logout, err error) map[string]any {
