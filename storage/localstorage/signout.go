@@ -95,7 +95,8 @@ func (s *Store) completeSignOut(u User, pending signOut, record func(User) (stor
 	if n.Ended != nil && n.Ended.At.Equal(instant(pending.at)) {
 		return storage.Revocation{}, storage.ErrNotFound
 	}
-	later := n.User != nil && n.User.Revision > firstRevision(pending.at) // another has begun since
+	// Another has begun since. If the clock was put back, so has this one, by its Revision.
+	later := n.User != nil && n.User.Digest != digest(pending.item) && n.User.Revision > firstRevision(pending.at)
 	if !later {
 		u = n.complete(u, pending.item, s.options.Now(), s.options.Lifetime)
 	}

@@ -205,6 +205,27 @@ func TestASignOutEndsNoLaterSession(t *testing.T) {
 
 // Another tab has yet to hear that the item has gone, and puts refreshed tokens in
 // its place.
+// By the clock, which was put back, the session has begun after its end.
+func TestASignOutEndsASessionOfAClockThatWasAhead(t *testing.T) {
+	f := newFake()
+	u := save(t, f.open(t, options()), alice(now))
+	o := options()
+	o.Now = func() time.Time { return now.Add(-2 * time.Hour) }
+	s := f.open(t, o)
+	item := f.items[userItem]
+	require.NoError(t, s.SignOut("first"))
+	var got User
+	_, err := s.CompleteSignOut(t.Context(), func(u User) (storage.Record, error) { got = u; return byToken(u) }, time.Minute)
+	require.NoError(t, err)
+	assert.True(t, equal(u, got), "with what stood beside it")
+	require.NoError(t, s.ForgetSignOut("first"))
+
+	f.items[userItem] = item // by a page that was waiting for a refresh
+	_, err = s.LoadUser(t.Context())
+	require.ErrorIs(t, err, storage.ErrNotFound)
+	assert.Empty(t, f.items)
+}
+
 func TestASignOutEndsWhatATabThatLagsBehindWrites(t *testing.T) {
 	clock := now.Add(-time.Hour)
 	o := options()
