@@ -32,7 +32,7 @@ func LogoutSilentCallback(parentURL string) error {
 	if !atParent() {
 		return complete(window.Get("parent"), parent)
 	}
-	if isLogoutReturn(query(), true) && handOver(context.Background()) != nil { // the provider may have been discovered
+	if (isLogoutReturn(query(), true) || isLogoutPopup()) && handOver(context.Background()) != nil { // the provider may have been discovered
 		return nil
 	}
 	if guard := query().Get(authdomain.ReturnParam); guard != "" { // for New on that page

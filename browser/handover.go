@@ -28,6 +28,12 @@ func isPopup() bool {
 	return strings.HasPrefix(window.Get("name").Text(), popupName) && atTop()
 }
 
+// isLogoutPopup reports whether this window is one of LogoutPopup. Some providers, such as
+// Amazon Cognito, return from a logout without a state.
+func isLogoutPopup() bool {
+	return isPopup() && strings.HasSuffix(window.Get("name").Text(), "-"+logoutPurpose)
+}
+
 // handOver passes the parameters in the page's address to the page that opened this
 // window, closes the window and returns ErrPopup, or why it does not wait for an answer:
 // ctx is done. Without an error the caller goes on by itself. Either this window is no

@@ -65,7 +65,7 @@ func New(c Config) (*Passport, error) {
 	if _, err := passport.New(c.engine(nil)); err != nil {
 		return nil, err
 	}
-	if isLogoutReturn(query(), c.Discover) {
+	if isLogoutReturn(query(), c.Discover) || c.Discover && isLogoutPopup() {
 		if err := handOver(context.Background()); err != nil {
 			return nil, err
 		}

@@ -23,6 +23,10 @@ const (
 	// popupMessage is the source of that message, and of the answer to it.
 	popupMessage = "passport-popup"
 
+	// loginPurpose and logoutPurpose end the name.
+	loginPurpose  = "login"
+	logoutPurpose = "logout"
+
 	popupFeatures = "popup,width=480,height=720"
 
 	// closedPoll is how often to check whether the window is closed, and closedGrace
@@ -49,7 +53,7 @@ const (
 // Close, and those of Login and of LoginCallback. If the user has signed in by then in
 // another way, such as in another tab, a window that was closed is not an error.
 func (p *Passport) LoginPopup(ctx context.Context, o passport.LoginOptions) (*passport.Session, error) {
-	opened, err := p.openPopup("login", p.c.RedirectURI)
+	opened, err := p.openPopup(loginPurpose, p.c.RedirectURI)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +117,7 @@ func (p *Passport) hasOtherSession(ctx context.Context, before passport.Secret) 
 // Concurrent calls are one logout, unless somebody has signed in between them. If one
 // call's ctx is done while others still wait, it returns that error and no more.
 func (p *Passport) LogoutPopup(ctx context.Context) (passport.Logout, error) {
-	opened, blocked := p.openPopup("logout", p.c.LogoutRedirectURI)
+	opened, blocked := p.openPopup(logoutPurpose, p.c.LogoutRedirectURI)
 	name := p.newLogout()
 	var taken bool
 	var left string
@@ -163,6 +167,9 @@ func (p *Passport) visitLogout(ctx context.Context, w *popup, l passport.Logout)
 	var unstored error
 	_, err = w.visit(ctx, l.URL, func(values url.Values) bool {
 		returned, err := p.checkReturn(context.WithoutCancel(ctx), state{Logout: l.State.Reveal()}, values)
+		if returned == passport.OutcomePending && p.c.Discover && !values.Has("state") { // not every provider returns it
+			returned = passport.OutcomeUnconfirmed
+		}
 		if returned == passport.OutcomePending {
 			return false
 		}

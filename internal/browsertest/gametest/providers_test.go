@@ -145,6 +145,23 @@ func TestAPageLogsOutWithParametersOfTheProviders(t *testing.T) {
 	})
 }
 
+// Nothing tells the window that it has come back from the logout but its name.
+func TestPopupLogoutComesBackFromAProviderThatReturnsNoState(t *testing.T) {
+	for _, callback := range []string{"/callback", "/wasm-callback", "/"} {
+		t.Run(callback, func(t *testing.T) {
+			s := newCognitoSite(t)
+			s.register(s.origin + callback)
+			g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
+			g.Gesture(`void (window.popup = game.logoutPopup())`)
+			got := browsertest.Eval[account](g.Tab, `popup`)
+			assert.Equal(t, "done", got.App)
+			assert.Equal(t, "unconfirmed", got.Passport)
+			assert.Empty(t, got.Error)
+			assert.Empty(t, s.auth.Sessions())
+		})
+	}
+}
+
 // bare makes ID tokens lack the user's profile.
 func (s *site) bare() {
 	s.auth.Inject(passporttest.Fault{EditClaims: func(claims map[string]any) {
