@@ -120,7 +120,8 @@ func (s *Session) UserInfo(ctx context.Context, v any) error {
 // Client returns an HTTP client for calls to Immutable's API on behalf of the
 // user: each request carries the session's access token, refreshed when needed,
 // and Config.PublishableKey. A request to any origin but Config.APIDomain fails
-// before anything is sent, and so does a redirect to one.
+// before anything is sent, and so does a redirect to one. In a browser (js/wasm) every
+// redirect fails, because the page does not learn where it leads.
 //
 // The client is based on Config.HTTPClient, without its cookies. It looks the
 // session up for each request, so it works for as long as the session lives and

@@ -35,7 +35,8 @@ type logins struct {
 //
 // Errors are those of FinishLogin of package passport, or of Session.
 // passport.ErrNoLogin may also mean that the user was signed out, in another tab,
-// since the login was begun.
+// since the login was begun. With an error, the path is empty unless the login is known:
+// after a login with Prompt none that found nobody signed in, go on there.
 func (p *Passport) LoginCallback(ctx context.Context) (*passport.Session, string, error) {
 	values := query()
 	answered := values.Has("code") || values.Has("error")
@@ -59,7 +60,7 @@ func (p *Passport) LoginCallback(ctx context.Context) (*passport.Session, string
 	select {
 	case r := <-done:
 		if r.Err != nil {
-			return nil, "", explainAlone(r.Err)
+			return nil, r.Val.(string), explainAlone(r.Err)
 		}
 		p.logins.take("")
 		s, err := p.Session(ctx)
@@ -74,12 +75,12 @@ func (p *Passport) LoginCallback(ctx context.Context) (*passport.Session, string
 var responseParams = []string{"code", "state", "iss", "session_state", "error", "error_description", "error_uri"}
 
 // finishHere finishes the login whose response is in the page's address, and returns
-// where the user wanted to go.
+// where the user wanted to go, also with an error if the login is known.
 func (p *Passport) finishHere(ctx context.Context, values url.Values) (returnTo string, err error) {
 	in, err := p.finishLogin(ctx, values)
 	tidied := tidy(responseParams...)
 	if err != nil {
-		return "", err
+		return in.ReturnTo, err
 	}
 	if tidied != nil {
 		p.c.Logger.WarnContext(ctx, "browser: the code is used, but stays in the page's address", "error", tidied)

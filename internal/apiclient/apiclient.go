@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"runtime"
 
 	"github.com/passport-go/passport/internal/authdomain"
 )
@@ -43,5 +44,14 @@ func (t *Transport) roundTrip(r *http.Request) (*http.Response, error) {
 	if t.Key != "" {
 		own.Header.Set("x-immutable-publishable-key", t.Key)
 	}
-	return t.Base.RoundTrip(own)
+	if runtime.GOOS != "js" {
+		return t.Base.RoundTrip(own)
+	}
+	own.Header.Set("js.fetch:redirect", "manual") // else the browser would follow, and nobody would look where to
+	res, err := t.Base.RoundTrip(own)
+	if err == nil && res.StatusCode == 0 { // an opaque-redirect filtered response (Fetch Standard)
+		_ = res.Body.Close()
+		return nil, fmt.Errorf("passport: %s redirects, and a page does not learn where to: call the address that it leads to", r.URL.Host)
+	}
+	return res, err
 }

@@ -71,6 +71,20 @@ func TestLoginThatIsRefusedLeavesTheSessionAlone(t *testing.T) {
 	assert.Equal(t, "alice@example.com", g.who())
 }
 
+// A game that looks whether its visitor is signed in at the provider shows the page that
+// was asked for all the same.
+func TestLoginThatAsksNothingComesBackToWhereItBegan(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	s.auth.Inject(passporttest.Fault{Path: "/authorize", Error: "login_required"})
+	g := s.open(browsertest.Open(t, browsertest.Blocked))
+	g.Run(`window.old = true; void game.loginUnasked("/inventory")`)
+	g.Wait(`!window.old && location.pathname === "/redirect" && window.game`)
+	got := browsertest.Eval[struct{ ReturnTo, Error string }](g.Tab, `game.failedCallback()`)
+	assert.Contains(t, got.Error, "login_required")
+	assert.Equal(t, "/inventory", got.ReturnTo)
+	assert.Equal(t, []string{"none"}, s.prompts())
+}
+
 // A code that was obtained in another browser, or for another, signs nobody in.
 func TestCallbackOfAnotherTabSignsNobodyIn(t *testing.T) {
 	s := newSite(t, "auth.localhost")

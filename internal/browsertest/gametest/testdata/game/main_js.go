@@ -7,6 +7,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"syscall/js"
 	"time"
 
@@ -50,6 +52,9 @@ func main() {
 		"login": func(ctx context.Context, returnTo string) (any, error) {
 			return nil, p.Login(ctx, passport.LoginOptions{ReturnTo: returnTo})
 		},
+		"loginUnasked": func(ctx context.Context, returnTo string) (any, error) {
+			return nil, p.Login(ctx, passport.LoginOptions{ReturnTo: returnTo, Prompt: "none"})
+		},
 		"loginPopup": func(ctx context.Context, _ string) (any, error) {
 			s, err := p.LoginPopup(ctx, passport.LoginOptions{})
 			if err != nil {
@@ -80,6 +85,17 @@ func main() {
 				return nil, err
 			}
 			return map[string]any{"subject": s.Subject(), "returnTo": returnTo}, nil
+		},
+		"failedCallback": func(ctx context.Context, _ string) (any, error) {
+			_, returnTo, err := p.LoginCallback(ctx)
+			return map[string]any{"returnTo": returnTo, "error": fmt.Sprint(err)}, nil
+		},
+		"api": func(ctx context.Context, address string) (any, error) {
+			s, err := p.Session(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return get(ctx, s.Client(), address)
 		},
 		"claims": func(ctx context.Context, _ string) (any, error) {
 			s, err := p.Session(ctx)
@@ -123,6 +139,20 @@ func main() {
 	}
 	js.Global().Set("game", game)
 	select {} // until the page goes
+}
+
+func get(ctx context.Context, client *http.Client, address string) (any, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := client.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	return string(body), err
 }
 
 // trace puts the name of each operation that has ended into game.spans.
