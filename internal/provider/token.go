@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"mime"
 	"net/http"
@@ -47,18 +48,28 @@ func (g CodeGrant) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "provi
 // not sent.
 func (c *Client) Exchange(ctx context.Context, g CodeGrant) (t Tokens, id *IDToken, err error) {
 	err = forLogin(c.codes, func() (err error) {
-		t, err = c.grant(ctx, url.Values{
-			"grant_type":    {"authorization_code"},
-			"code":          {g.Code},
-			"redirect_uri":  {g.RedirectURI},
-			"code_verifier": {g.Verifier},
-		})
-		if err == nil {
+		if t, err = c.codeGrant(ctx, g); err == nil {
 			t, id, err = c.admit(ctx, t, g.Nonce)
 		}
 		return err
 	})
 	return t, id, err
+}
+
+// codeGrant asks once more if the connection broke: the code may not have arrived. If it
+// has, the provider refuses it, and should revoke the tokens that got lost (RFC 6749
+// §4.1.2). Then the first error is the reason.
+func (c *Client) codeGrant(ctx context.Context, g CodeGrant) (Tokens, error) {
+	t, lost, err := c.grantTwice(ctx, url.Values{
+		"grant_type":    {"authorization_code"},
+		"code":          {g.Code},
+		"redirect_uri":  {g.RedirectURI},
+		"code_verifier": {g.Verifier},
+	})
+	if lost != nil && InvalidGrant(err) {
+		return t, lost
+	}
+	return t, err
 }
 
 // admit verifies the ID token of a login. The nonce is empty if the login sent
@@ -124,14 +135,18 @@ func (c *Client) Refresh(ctx context.Context, subject string, old Tokens) (Token
 // lost, and with it the refresh token that replaces this one. Providers that allow for
 // that (a reuse interval, a grace period) do so for some seconds only.
 func (c *Client) refreshGrant(ctx context.Context, refreshToken string) (Tokens, error) {
-	form := func() url.Values { // a call adds to it
-		return url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refreshToken}}
-	}
-	t, err := c.grant(ctx, form())
-	if broken(err) && ctx.Err() == nil {
-		return c.grant(ctx, form())
-	}
+	t, _, err := c.grantTwice(ctx, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refreshToken}})
 	return t, err
+}
+
+// grantTwice is grant that asks once more if the connection broke, which is lost then.
+func (c *Client) grantTwice(ctx context.Context, form url.Values) (t Tokens, lost, err error) {
+	t, err = c.grant(ctx, maps.Clone(form)) // a call adds to it
+	if broken(err) && ctx.Err() == nil {
+		lost = err
+		t, err = c.grant(ctx, form)
+	}
+	return t, lost, err
 }
 
 // saysLess reports whether a refreshed ID token lacks a claim of the login's, or

@@ -288,6 +288,37 @@ func TestARefreshWhoseResponseIsLostIsAskedForAgainAtOnce(t *testing.T) {
 	assert.Equal(t, 2, o.count("/token")-before, "and not for a third time")
 }
 
+// A server that closes a connection which it takes for idle does not wait for the request
+// that is on its way, and net/http does not send a POST again.
+func TestACodeWhoseConnectionBreaksIsSentOnceMore(t *testing.T) {
+	o := newOP(t)
+	c := o.client()
+	var calls atomic.Int64
+	o.serve("/token", func(w http.ResponseWriter, r *http.Request) {
+		if calls.Add(1) == 1 {
+			panic(http.ErrAbortHandler)
+		}
+		assert.Equal(t, []string{grant.Code}, r.Form["code"])
+		writeJSON(w, o.tokenResponse(nil))
+	})
+	_, id, err := c.Exchange(t.Context(), grant)
+	require.NoError(t, err)
+	assert.Equal(t, "alice", id.Subject)
+
+	calls.Store(0)
+	o.serve("/token", func(w http.ResponseWriter, _ *http.Request) {
+		if calls.Add(1) == 1 { // after it has used the code up
+			panic(http.ErrAbortHandler)
+		}
+		w.WriteHeader(http.StatusBadRequest)
+		writeJSON(w, map[string]any{"error": "invalid_grant"})
+	})
+	_, _, err = c.Exchange(t.Context(), grant)
+	assert.False(t, provider.InvalidGrant(err), "the provider's word is not the reason: %v", err)
+	assert.ErrorAs(t, err, new(*provider.UnreachableError))
+	assert.EqualValues(t, 2, calls.Load())
+}
+
 // What cannot have arrived is not asked for again at once, nor what took too long.
 func TestARefreshThatDidNotArriveIsNotAskedForAgainAtOnce(t *testing.T) {
 	for name, fail := range map[string]func(*http.Request) error{
