@@ -57,7 +57,29 @@ func serve(ctx context.Context, listener net.Listener, base string, c passport.C
 	mux.Handle("GET /passport.js", p.Script())
 	mux.HandleFunc("GET /{$}", home)
 	mux.Handle("GET /inventory", p.RequireLogin(http.HandlerFunc(inventory)))
-	return run.HTTP(ctx, listener, p.Handler(mux), p)
+	mux.HandleFunc("GET /allow", allow)
+	mux.Handle(prefix+"/reports/", p.RequireLogin(http.NotFoundHandler())) // @login of nginx.conf
+
+	outer := http.NewServeMux()
+	outer.Handle("/", p.Handler(mux))
+	outer.HandleFunc("/reports/", reports)
+	return run.HTTP(ctx, listener, outer, p)
+}
+
+// allow tells nginx whether a request may pass, and who makes it.
+func allow(w http.ResponseWriter, r *http.Request) {
+	session := passport.SessionFrom(r.Context())
+	if session == nil {
+		w.WriteHeader(http.StatusUnauthorized) // a redirect would be an error for auth_request
+		return
+	}
+	w.Header().Set("X-User", session.Subject())
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// reports stands for another program. Only nginx reaches it.
+func reports(w http.ResponseWriter, r *http.Request) {
+	fmt.Fprintf(w, "%s of %s, cookies: %q\n", r.URL, r.Header.Get("X-User"), r.Header.Get("Cookie"))
 }
 
 func home(w http.ResponseWriter, r *http.Request) {

@@ -207,6 +207,28 @@ func TestALoginAtAnotherNameOfTheHost(t *testing.T) {
 	assert.Contains(t, home.Body, usertest.Alice)
 }
 
+// nginx asks this program whether a request for another one may pass.
+func TestAnotherProgramIsForUsersAlone(t *testing.T) {
+	s := start(t, asItIs)
+	b := s.Browser()
+	fetched := b.Do(http.MethodPost, "/reports/month", "Accept", "application/json", "X-User", "mallory")
+	assert.Equal(t, http.StatusUnauthorized, fetched.StatusCode)
+
+	page := b.Get("/reports/month?from=1&to=2")
+	assert.Equal(t, s.URL+"/reports/month?from=1&to=2", page.Request.URL.String(), "RequireLogin comes back")
+	of := "/reports/month?from=1&to=2 of " + passporttest.DefaultUser().Subject + `, cookies: ""`
+	assert.Contains(t, page.Body, of)
+	forged := b.Do(http.MethodPost, "/reports/month?from=1&to=2", "X-User", "mallory", "Connection", "X-User")
+	assert.Contains(t, forged.Body, of)
+
+	b.Post("/logout")
+	fetched = b.Do(http.MethodPost, "/reports/month", "Accept", "application/json")
+	assert.Equal(t, http.StatusUnauthorized, fetched.StatusCode)
+	for _, own := range []string{"/allow", "/../allow"} {
+		assert.NotContains(t, b.At(strings.TrimSuffix(s.URL, prefix)).Get(own).Header, "X-User", "it is nginx's alone")
+	}
+}
+
 func TestABaseURLAtAnotherHostIsRefusedWithBoth(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
