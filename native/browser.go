@@ -34,7 +34,7 @@ var (
 // tries the system's own: xdg-open, open or rundll32, preceded by wslview in the
 // Windows Subsystem for Linux.
 //
-// The browser does not inherit variables that a launcher (Steam, an AppImage) set
+// The browser does not inherit variables that a launcher (Steam, an AppImage, a snap) set
 // for the program, such as LD_LIBRARY_PATH, LD_PRELOAD and PYTHONHOME, because it needs
 // other libraries. Any user of the machine can see the command line.
 //

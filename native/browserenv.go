@@ -19,15 +19,20 @@ var forTheProgramAlone = []string{
 	"PYTHONHOME", "PYTHONPATH", // a launcher's own Python; some browsers, and commands that open one, run in the system's
 }
 
-// originals are where launchers (Steam, PyInstaller) save the original values.
+// originals are where launchers (Steam, PyInstaller, Electron) save the original values.
 var originals = map[string]string{
-	"SYSTEM_LD_LIBRARY_PATH": "LD_LIBRARY_PATH",
-	"LD_LIBRARY_PATH_ORIG":   "LD_LIBRARY_PATH",
-	"SYSTEM_PATH":            "PATH",
+	"SYSTEM_LD_LIBRARY_PATH":       "LD_LIBRARY_PATH",
+	"LD_LIBRARY_PATH_ORIG":         "LD_LIBRARY_PATH",
+	"SYSTEM_PATH":                  "PATH",
+	"ORIGINAL_XDG_CURRENT_DESKTOP": "XDG_CURRENT_DESKTOP",
 }
 
+// snapOriginal is how the names end under which the snap of Visual Studio Code saves what
+// it changes in its terminal. The values are empty where there was none.
+const snapOriginal = "_VSCODE_SNAP_ORIG"
+
 // browserEnv returns env without what a launcher has added for the program: those
-// variables, and in any other the paths into an AppImage or the Steam runtime.
+// variables, and in any other the paths into an AppImage, the Steam runtime or a snap.
 func browserEnv(env []string) []string {
 	values := map[string]string{}
 	for _, setting := range env {
@@ -35,7 +40,7 @@ func browserEnv(env []string) []string {
 		values[name] = value
 	}
 	var theirs []string
-	for _, name := range []string{"APPDIR", "STEAM_RUNTIME"} {
+	for _, name := range []string{"APPDIR", "STEAM_RUNTIME", "SNAP"} {
 		if filepath.IsAbs(values[name]) { // STEAM_RUNTIME may be 0 or 1
 			theirs = append(theirs, filepath.Clean(values[name]))
 		}
@@ -44,6 +49,11 @@ func browserEnv(env []string) []string {
 	for original, name := range originals {
 		if value := values[original]; value != "" {
 			before[name] = value
+		}
+	}
+	for name, value := range values {
+		if changed, ok := strings.CutSuffix(name, snapOriginal); ok {
+			before[changed] = value
 		}
 	}
 	var cleaned []string
