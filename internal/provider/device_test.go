@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -81,6 +82,20 @@ func TestADeviceIsPolledUntilItsUserIsDone(t *testing.T) {
 	assert.Equal(t, "access", got.AccessToken)
 	assert.Equal(t, 2, o.count("/token"))
 
+	for _, status := range []int{http.StatusOK, http.StatusForbidden} { // something in between answers once
+		before := o.count("/token")
+		o.serve("/token", func(w http.ResponseWriter, r *http.Request) {
+			if o.count("/token") > before+1 {
+				writeJSON(w, tokens)
+				return
+			}
+			w.WriteHeader(status)
+			_, err := io.WriteString(w, "<html>Are you human?</html>")
+			assert.NoError(t, err)
+		})
+		_, _, err := c.RedeemDevice(t.Context(), d)
+		require.NoError(t, err, status)
+	}
 	for code, want := range map[string]string{"expired_token": "in time", "access_denied": "access_denied"} {
 		o.answer("/token", "application/json", `{"error":"`+code+`"}`, http.StatusBadRequest)
 		_, _, err = c.RedeemDevice(t.Context(), d)

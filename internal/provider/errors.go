@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ type Error struct {
 	RetryAfter  time.Duration // 0 if the provider did not say
 
 	empty    bool // the response had no body at all
+	page     bool // the body was a web page
 	redirect bool
 }
 
@@ -64,8 +66,22 @@ func (r response) err() *Error {
 	description, _ := o.Text("error_description")
 	e := newError(r.status, code, description)
 	e.RetryAfter = retryAfter(r.header)
-	e.empty = len(r.body) == 0
+	e.empty, e.page = len(r.body) == 0, r.isPage()
 	return e
+}
+
+// isPage reports whether a response is for a browser to show, as something in between
+// may answer in the provider's place: a firewall, a company's proxy, the sign-in of a
+// network. None of the provider's own responses is, whatever its Content-Type.
+func (r response) isPage() bool {
+	return bytes.HasPrefix(bytes.TrimSpace(trimBOM(r.body)), []byte("<"))
+}
+
+// pageError reports a page in the place of a response with status 200.
+type pageError struct{ error }
+
+func (r response) notTheirs() error {
+	return &pageError{r.unusable("is a web page, of something in between, such as a company's proxy")}
 }
 
 // unusable says why a response could not be used, without its body.
@@ -117,10 +133,12 @@ func broken(err error) bool {
 		!errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled)
 }
 
-// temporary reports whether a provider that did not answer, or that is unwell,
-// may be asked again.
+// temporary reports whether a provider that did not answer, that is unwell, or in whose
+// place something else has answered may be asked again.
 func temporary(err error) bool {
 	var unreachable *UnreachableError
+	var page *pageError
 	var e *Error
-	return errors.As(err, &unreachable) || errors.As(err, &e) && (e.Status >= 500 || e.Status == http.StatusTooManyRequests)
+	return errors.As(err, &unreachable) || errors.As(err, &page) ||
+		errors.As(err, &e) && (e.Status >= 500 || e.Status == http.StatusTooManyRequests || e.page)
 }

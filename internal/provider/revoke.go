@@ -12,7 +12,7 @@ import (
 var ErrNoRevocation = errors.New("passport: the provider has no revocation endpoint")
 
 // Revoke asks the provider to revoke a refresh token (RFC 7009 §2.1). A response
-// other than 200 is a [RevocationError].
+// other than 200 is a [RevocationError]; a web page is not the provider's.
 func (c *Client) Revoke(ctx context.Context, refreshToken string) error {
 	m, err := c.Metadata(ctx)
 	if err != nil {
@@ -25,6 +25,9 @@ func (c *Client) Revoke(ctx context.Context, refreshToken string) error {
 	res, err := c.post(ctx, m, m.Endpoints.Revoke, form)
 	if err != nil {
 		return err
+	}
+	if res.isPage() && res.status < http.StatusMultipleChoices {
+		return res.notTheirs() // the token lives on
 	}
 	if res.status == http.StatusOK || res.status == http.StatusNoContent {
 		return nil

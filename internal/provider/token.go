@@ -195,6 +195,9 @@ func (c *Client) grant(ctx context.Context, form url.Values) (Tokens, error) {
 // object reads a JSON object or, from providers of before RFC 6749, a form. What
 // counts is what it is, and not what the Content-Type says.
 func (r response) object() (jwt.Object, error) {
+	if r.isPage() {
+		return nil, r.notTheirs()
+	}
 	body := trimBOM(r.body)
 	o, err := jwt.ParseObject(body)
 	if err == nil {

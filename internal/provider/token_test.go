@@ -387,6 +387,29 @@ func TestARevocationIsFinalUnsupportedOrToBeTriedAgain(t *testing.T) {
 	assert.ErrorIs(t, o.client().Revoke(t.Context(), "token"), provider.ErrNoRevocation)
 }
 
+// A company's proxy, whose certificates the machine trusts, may answer with a page of its
+// own and 200. The provider has not seen the token then.
+func TestAPageIsNoRevocation(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind, body string
+		revoked    bool
+	}{
+		"empty":                  {"", "", true},
+		"empty, by a PHP server": {"text/html; charset=utf-8", "", true},
+		"JSON":                   {"application/json", "{}", true},
+		"text":                   {"text/plain", "OK", true},
+		"a page":                 {"text/html; charset=utf-8", "<html>Sign in to the network</html>", false},
+		"a page of no type":      {"", "\n<!DOCTYPE html>", false},
+	} {
+		o := newOP(t)
+		o.answer("/revoke", c.kind, c.body, http.StatusOK)
+		err := o.client().Revoke(t.Context(), "token")
+		assert.Equal(t, c.revoked, err == nil, "%s: %v", name, err)
+		var final *provider.RevocationError
+		assert.False(t, errors.As(err, &final), "%s: it is tried again", name)
+	}
+}
+
 func isUnsupported(err error) bool {
 	return err != nil && strings.Contains(err.Error(), provider.ErrNoRevocation.Error())
 }
