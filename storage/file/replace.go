@@ -40,7 +40,15 @@ func (f *file) Read(ctx context.Context) ([]byte, error) {
 	return contents, nil
 }
 
-func (f *file) read() ([]byte, error) {
+func (f *file) read() (contents []byte, err error) {
+	err = patiently(func() (err error) {
+		contents, err = f.readOnce()
+		return err
+	})
+	return contents, err
+}
+
+func (f *file) readOnce() ([]byte, error) {
 	file, err := f.open(f.path, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -84,7 +92,7 @@ func (f *file) Update(ctx context.Context, change func([]byte) ([]byte, error)) 
 
 func (f *file) replace(contents []byte) error {
 	if len(contents) == 0 {
-		return errors.Join(os.Remove(f.path), privatefile.SyncDir(filepath.Dir(f.path)))
+		return errors.Join(remove(f.path), privatefile.SyncDir(filepath.Dir(f.path)))
 	}
 	next := f.path + ".new"
 	if err := f.write(next, contents); err != nil {
@@ -99,10 +107,10 @@ func (f *file) replace(contents []byte) error {
 // write creates a file that is on disk when it returns. The caller holds the lock, so an
 // existing file was left by a process that crashed.
 func (f *file) write(path string, contents []byte) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	file, err := f.open(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
+	file, err := f.openPatiently(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return err
 	}
@@ -117,7 +125,7 @@ func (f *file) write(path string, contents []byte) error {
 // can still log out. It pads contents with spaces, which JSON ignores, to the old
 // length, so that a single write without a new block does it.
 func (f *file) overwrite(contents []byte, length int) error {
-	file, err := f.open(f.path, os.O_WRONLY)
+	file, err := f.openPatiently(f.path, os.O_WRONLY)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,6 @@
+//go:build !windows
+
+package file
+
+// isBusy is replaced by a test.
+var isBusy = func(error) bool { return false }
