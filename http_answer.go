@@ -20,8 +20,17 @@ type ErrorHandler func(w http.ResponseWriter, r *http.Request, status int, err e
 const retryAfter = "5"
 
 // refuse answers a request that cannot be served. first are links of the page that
-// come before the usual ones.
+// come before the usual ones. If a form was posted, a login leads back to its page.
 func (p *Passport) refuse(w http.ResponseWriter, r *http.Request, status int, err error, first ...pages.Link) {
+	var returnTo string
+	if r.Method == http.MethodPost {
+		returnTo = p.http.place.Referrer(r, p.http.host)
+	}
+	p.refuseTo(w, r, status, err, returnTo, first...)
+}
+
+// refuseTo is refuse with the path to which a login leads; "" is home.
+func (p *Passport) refuseTo(w http.ResponseWriter, r *http.Request, status int, err error, returnTo string, first ...pages.Link) {
 	p.c.Logger.Log(r.Context(), refusalLevel(r, status), "passport: request refused", "path", r.URL.Path, "status", status, "error", err)
 	web.NoStore(w)
 	if status == http.StatusServiceUnavailable {
@@ -42,10 +51,10 @@ func (p *Passport) refuse(w http.ResponseWriter, r *http.Request, status int, er
 		m.Texts = append(m.Texts, pages.Text{Literal: what.reason})
 	}
 	if what.again {
-		m.Links = append(m.Links, pages.Link{URL: p.c.LoginPath, Text: pages.Say(pages.SignInAgain)})
+		m.Links = append(m.Links, pages.Link{URL: p.http.loginAgain(returnTo, ""), Text: pages.Say(pages.SignInAgain)})
 	}
 	if what.another {
-		m.Links = append(m.Links, pages.Link{URL: p.c.LoginPath + "?prompt=login", Text: pages.Say(pages.OtherAccount)})
+		m.Links = append(m.Links, pages.Link{URL: p.http.loginAgain(returnTo, "login"), Text: pages.Say(pages.OtherAccount)})
 	}
 	m.Links = append(m.Links, p.homeLink())
 	p.c.pages.Serve(w, r, m)

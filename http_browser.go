@@ -255,6 +255,22 @@ func (d *httpDriver) loginFor(returnTo string) string {
 	return d.loginAt + "?" + url.Values{"return_to": {returnTo}}.Encode()
 }
 
+// loginAgain is the address of another login, with a prompt, which may be empty, that
+// comes back to a path; "" is home.
+func (d *httpDriver) loginAgain(returnTo, prompt string) string {
+	query := url.Values{}
+	if prompt != "" {
+		query.Set("prompt", prompt)
+	}
+	if returnTo != "" && returnTo != d.home {
+		query.Set("return_to", returnTo)
+	}
+	if len(query) == 0 {
+		return d.loginAt
+	}
+	return d.loginAt + "?" + query.Encode()
+}
+
 // htmxPage is the page that an htmx request was made from: a part of a page is no place
 // to come back to.
 func (d *httpDriver) htmxPage(r *http.Request) string {

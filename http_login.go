@@ -79,7 +79,7 @@ func (p *Passport) StartLogin(w http.ResponseWriter, r *http.Request, o LoginOpt
 	address, after, err := p.BeginLogin(addressed(r), before, o)
 	p.SetBrowserState(w, before, after)
 	if err != nil {
-		p.refuse(w, r, loginStatus(err), err)
+		p.refuseLogin(w, r, err, web.LocalPath(o.ReturnTo, ""))
 		return
 	}
 	leaveFor(w, r, address)
@@ -119,7 +119,7 @@ func (p *Passport) LoginCallback(w http.ResponseWriter, r *http.Request) {
 	in, after, err := p.FinishLogin(addressed(r), before, query)
 	p.SetBrowserState(w, before, after)
 	if err != nil && !in.unasked {
-		p.refuse(w, r, loginStatus(err), err, p.waysOut(r, before, err)...)
+		p.refuseLogin(w, r, err, in.ReturnTo, p.waysOut(r, before, err)...)
 		return
 	}
 	http.Redirect(w, r, in.ReturnTo, http.StatusSeeOther)
@@ -158,6 +158,15 @@ func (p *Passport) servePostedLogout(w http.ResponseWriter, r *http.Request, b B
 		return
 	}
 	p.c.pages.ServePost(w, r, to, params)
+}
+
+// refuseLogin is refuse for a login that would have led to a path of this site, which may
+// be empty. The next one leads there, but not to what was to be shown in a frame.
+func (p *Passport) refuseLogin(w http.ResponseWriter, r *http.Request, err error, returnTo string, first ...pages.Link) {
+	if web.IsFramed(r) {
+		returnTo = ""
+	}
+	p.refuseTo(w, r, loginStatus(err), err, returnTo, first...)
 }
 
 // loginStatus is the HTTP status that fits a failed login.

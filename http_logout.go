@@ -111,7 +111,7 @@ func (p *Passport) afterLogout(w http.ResponseWriter, r *http.Request) string {
 	if to := r.PostFormValue("return_to"); web.IsLocalPath(to) {
 		return to
 	}
-	return p.http.place.Referrer(r, p.http.host)
+	return p.http.place.OtherReferrer(r, p.http.host)
 }
 
 // LogoutSilentCallback is what the app serves at LogoutRedirectURI in silent

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -112,6 +113,35 @@ func TestAnErrorOfNoLoginIsInTheLogAlone(t *testing.T) {
 
 	s.browser().get("/redirect?error=" + url.QueryEscape("a\nforged=line"))
 	assert.NotContains(t, s.log.String(), "forged")
+}
+
+// The user's deep link, or the form that they have filled in, is lost otherwise.
+func TestALoginThatIsBegunAgainLeadsWhereTheFirstWould(t *testing.T) {
+	s := newSite(t)
+	s.mux.Handle("/form", s.p.RequireLogin(http.HandlerFunc(who)))
+	back := "return_to=" + url.QueryEscape("/page?of=2&tab=b")
+
+	b := s.browser()
+	cancelled := url.Values{"error": {"access_denied"}, "state": {b.authorizeRequest("/login?" + back).Query().Get("state")}}
+	page := b.get("/redirect?" + cancelled.Encode()).body
+	assert.Contains(t, page, `href="/login?`+back+`"`)
+	assert.Contains(t, page, `href="/login?prompt=login&amp;`+back+`"`)
+	assert.Equal(t, "/page?of=2&tab=b", b.get("/login?"+back).Request.URL.RequestURI())
+
+	down := newSite(t, func(c *passport.Config) { c.Discover, c.AuthDomain, c.Issuer = true, "", "http://127.0.0.1:1" })
+	failed := down.browser().get("/login?" + back)
+	assert.Equal(t, http.StatusBadGateway, failed.StatusCode)
+	assert.Contains(t, failed.body, `href="/login?`+back+`"`)
+
+	post := func(from string) string {
+		r := s.browser().request(http.MethodPost, "/form", strings.NewReader("a=b"), "Accept", "text/html", "Referer", from)
+		a := s.browser().do(r)
+		assert.Equal(t, http.StatusUnauthorized, a.StatusCode)
+		return a.body
+	}
+	assert.Contains(t, post(s.server.URL+"/form?id=1"), `href="/login?return_to=%2Fform%3Fid%3D1"`)
+	assert.Contains(t, post("https://evil.example/form?id=1"), `href="/login"`)
+	assert.Contains(t, post(""), `href="/login"`)
 }
 
 // What a provider's rule says is for its user: "Please verify your e-mail address".

@@ -68,7 +68,10 @@ func TestThePageThatARequestComesFrom(t *testing.T) {
 	from := func(referer string) string {
 		r := httptest.NewRequest("POST", "https://example.com/shop/logout", nil)
 		r.Header.Set("Referer", referer)
-		return p.Referrer(r, "example.com")
+		if page := p.OtherReferrer(r, "example.com"); page != "" {
+			assert.Equal(t, page, p.Referrer(r, "example.com"))
+		}
+		return p.OtherReferrer(r, "example.com")
 	}
 	assert.Equal(t, "/shop/page?tab=2", from("https://example.com/shop/page?tab=2"))
 	assert.Empty(t, from("https://evil.example/shop/page"))

@@ -82,13 +82,22 @@ func (p Place) RequestedPath(r *http.Request) string {
 }
 
 // Referrer returns the page that a request was made from, if it is one of the program,
-// which is at host, and not the request's own path; otherwise "".
+// which is at host; otherwise "".
 func (p Place) Referrer(r *http.Request, host string) string {
 	from, err := url.Parse(r.Referer())
-	if err != nil || from.Host != r.Host && from.Host != host || p.Local(from.Path) == p.Local(r.URL.Path) {
+	if err != nil || from.Host == "" || from.Host != r.Host && from.Host != host {
 		return ""
 	}
 	return LocalPath(from.RequestURI(), "")
+}
+
+// OtherReferrer is Referrer for a request whose own path is no page to go back to.
+func (p Place) OtherReferrer(r *http.Request, host string) string {
+	from := p.Referrer(r, host)
+	if p.LocalOf(from) == p.Local(r.URL.Path) {
+		return ""
+	}
+	return from
 }
 
 // PathOf returns the path of a URL without scheme and host.
