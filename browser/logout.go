@@ -30,6 +30,10 @@ const stateTimeout = 5 * time.Second
 // left; with passport.FallbackReport, the error says why, and the user can finish
 // the logout at Logout.URL.
 //
+// A discovered provider that has no end-session endpoint leads nowhere: a silent logout is
+// passport.OutcomeUnconfirmed and its Logout.URL is empty, and a logout by redirect goes
+// straight to Config.LogoutRedirectURI.
+//
 // Logout never leaves an embedded page, nor any page while the auth domain cannot
 // be reached: it returns ErrEmbedded or ErrOffline. A silent logout that was
 // offline is retried when the network is back.
@@ -64,6 +68,9 @@ func (p *Passport) logout(ctx context.Context) (passport.Logout, error) {
 	l, ended := p.signOut(ctx, name, taken)
 	if !silent {
 		return p.leave(ctx, l, ended)
+	}
+	if v == nil && leadsNowhere(l) {
+		return p.stay(ctx, l, ended)
 	}
 	if v == nil {
 		v = p.newVisit(l.URL)
@@ -186,10 +193,7 @@ func (p *Passport) silently(ctx context.Context, l passport.Logout, ended error,
 	if ctx.Err() != nil {
 		return l, errors.Join(ended, err)
 	}
-	if offline := p.reach(ctx); offline != nil {
-		p.note(ctx, "a logout is not tried again when the network is back", func(ctx context.Context) error {
-			return p.state.ofLogout(ctx, l.State.Reveal(), func(s *state) { s.Offline = true })
-		})
+	if offline := p.noteOffline(ctx, l); offline != nil {
 		return l, errors.Join(ended, offline)
 	}
 	if p.c.SilentFallback == passport.FallbackReport || !atTop() {
@@ -197,6 +201,29 @@ func (p *Passport) silently(ctx context.Context, l passport.Logout, ended error,
 	}
 	p.c.Logger.WarnContext(ctx, "browser: a silent logout continues as a redirect", "error", err)
 	return p.leave(ctx, l, ended)
+}
+
+// noteOffline returns ErrOffline if the auth domain cannot be reached, and has the logout
+// tried again when it can.
+func (p *Passport) noteOffline(ctx context.Context, l passport.Logout) error {
+	offline := p.reach(ctx)
+	if offline != nil {
+		p.note(ctx, "a logout is not tried again when the network is back", func(ctx context.Context) error {
+			return p.state.ofLogout(ctx, l.State.Reveal(), func(s *state) { s.Offline = true })
+		})
+	}
+	return offline
+}
+
+// leadsNowhere reports whether a discovered provider has no end-session endpoint, or could
+// not be asked for it. Logout.URL is then a page of the site, and l is as the engine has
+// returned it.
+func leadsNowhere(l passport.Logout) bool { return l.Passport == passport.OutcomeUnconfirmed }
+
+// stay ends a logout that leads nowhere, without leaving the page.
+func (p *Passport) stay(ctx context.Context, l passport.Logout, ended error) (passport.Logout, error) {
+	l.Mode, l.URL = p.c.LogoutMode, ""
+	return l, errors.Join(ended, p.noteOffline(ctx, l))
 }
 
 // leave navigates the page to the auth domain.

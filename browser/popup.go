@@ -112,7 +112,8 @@ func (p *Passport) hasOtherSession(ctx context.Context, before passport.Secret) 
 // the error says otherwise, the app session has ended, whatever happens to the window.
 // Logout.Passport is passport.OutcomeDone if it came back. Otherwise it is
 // unconfirmed, with an error as for LoginPopup, and the user can finish the logout at
-// Logout.URL.
+// Logout.URL. At a provider without an end-session endpoint, that is empty, and the window
+// closes at once.
 //
 // Concurrent calls are one logout, unless somebody has signed in between them. If one
 // call's ctx is done while others still wait, it returns that error and no more.
@@ -129,6 +130,9 @@ func (p *Passport) LogoutPopup(ctx context.Context) (passport.Logout, error) {
 		stale: func() bool { is := p.item(); return is != "" && is != left },
 		work: func(ctx context.Context, w *popup) (passport.Logout, error) {
 			l, ended := p.signOut(context.WithoutCancel(ctx), name, taken)
+			if leadsNowhere(l) {
+				return p.stay(ctx, l, ended)
+			}
 			l.Mode, l.Passport = passport.LogoutRedirect, passport.OutcomeUnconfirmed
 			if blocked != nil {
 				return l, errors.Join(ended, blocked)

@@ -162,6 +162,46 @@ func TestPopupLogoutComesBackFromAProviderThatReturnsNoState(t *testing.T) {
 	}
 }
 
+// newSiteWithoutEndSession is at a provider that ends no session on request, such as Google.
+func newSiteWithoutEndSession(t testing.TB) *site {
+	t.Helper()
+	s := newSite(t, "auth.localhost").discovers()
+	s.config["SilentFallback"], s.config["RevocationWait"] = passport.FallbackRedirect, patience
+	s.auth.Inject(passporttest.Fault{Path: metadataPath, EditAnswer: func(metadata map[string]any) { delete(metadata, "end_session_endpoint") }})
+	return s
+}
+
+// There is nothing to visit, and no URL that would finish the logout.
+func TestAPageStaysAtAProviderThatEndsNoSession(t *testing.T) {
+	for _, logout := range []string{`game.logout()`, `game.logoutPopup()`} {
+		t.Run(logout, func(t *testing.T) {
+			s := newSiteWithoutEndSession(t)
+			g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
+			g.Run(`window.stays = true; new MutationObserver(added => window.framed ||= added.some(a => [...a.addedNodes].some(n => n.tagName === "IFRAME"))).observe(document.documentElement, {childList: true})`)
+			g.Gesture(`void (window.out = ` + logout + `)`)
+			got := browsertest.Eval[account](g.Tab, `out`)
+			assert.Equal(t, account{Mode: "silent", App: "done", Revocation: "done", Passport: "unconfirmed"}, got)
+			assert.Equal(t, nobody, g.who())
+			assert.True(t, browsertest.Eval[bool](g.Tab, `stays`))
+			assert.False(t, browsertest.Eval[bool](g.Tab, `!!window.framed`))
+			assert.True(t, g.unfinished())
+			passSeconds()
+			g.signIn()
+			assert.Equal(t, []string{"", "login"}, s.prompts(), "nobody is signed straight back in")
+		})
+	}
+}
+
+func TestAPageLeavesForItsOwnAtAProviderThatEndsNoSession(t *testing.T) {
+	s := newSiteWithoutEndSession(t).redirects()
+	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
+	g.leave()
+	assert.Equal(t, s.origin+"/", g.URL())
+	assert.Equal(t, nobody, g.who())
+	assert.True(t, g.unfinished())
+	s.revoked()
+}
+
 // bare makes ID tokens lack the user's profile.
 func (s *site) bare() {
 	s.auth.Inject(passporttest.Fault{EditClaims: func(claims map[string]any) {
