@@ -336,7 +336,10 @@ type Config struct {
 	CookieName string `json:"cookie_name" yaml:"cookie_name"`
 
 	// HTTPClient makes the calls to the auth domain and the API. It is copied, not
-	// changed. Default: a client with a timeout of 10 s.
+	// changed. The copy of an *http.Transport gives up dead connections over HTTP/2, which
+	// net/http uses for another quarter of an hour, after 8 s; a transport of another type
+	// has to do that itself (http.HTTP2Config.SendPingTimeout). Default: a client with a
+	// timeout of 10 s.
 	HTTPClient *http.Client `json:"-" yaml:"-"`
 
 	// Logger receives messages for operators, without secrets. Default: nothing is
