@@ -3,6 +3,7 @@ package browser
 import (
 	"context"
 	"net/url"
+	"strings"
 
 	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/internal/authdomain"
@@ -10,13 +11,23 @@ import (
 
 // UnfinishedLogout reports a logout from this browser that is not known to have
 // ended the Passport session, so that the program can offer the URL that does.
-// It is false if there is none, or if the browser's storage did not answer.
+// It is false if there is none, or if the browser's storage did not answer. The URL is
+// empty if a discovered provider has none, or cannot be asked for it now.
 func (p *Passport) UnfinishedLogout(ctx context.Context) (passport.Logout, bool) {
 	s, err := p.lastState(ctx)
 	if err != nil {
 		return passport.Logout{}, false
 	}
-	return p.engine.UnfinishedLogout(ctx, s.browser())
+	return p.unfinished(ctx, s)
+}
+
+// unfinished leaves out a URL at RedirectURI, where a server would find out the provider's.
+func (p *Passport) unfinished(ctx context.Context, s state) (passport.Logout, bool) {
+	l, there := p.engine.UnfinishedLogout(ctx, s.browser())
+	if p.c.Discover && strings.HasPrefix(l.URL, p.c.RedirectURI) {
+		l.URL = ""
+	}
+	return l, there
 }
 
 // lastState returns the state, as it will be once the last logout is noted.

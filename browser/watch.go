@@ -125,7 +125,7 @@ func (p *Passport) finishOffline(ctx context.Context) {
 	if err != nil || !s.Offline || s.Finished || p.c.LogoutMode != passport.LogoutSilent || p.reach(ctx) != nil {
 		return
 	}
-	l, unfinished := p.engine.UnfinishedLogout(ctx, s.browser())
+	l, unfinished := p.unfinished(ctx, s)
 	if !unfinished || l.URL == "" {
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -99,8 +100,12 @@ const postProbeTimeout = 2 * time.Second
 // AcceptsPostedLogout reports whether the end-session endpoint is known to accept
 // POST. Providers have to (RP-Initiated Logout 1.0 §2), and some do not: they
 // answer 404 or 405. So it is tried once, with an empty form, which ends nothing.
-// It is for a request that is too long for a URL.
+// It is for a request that is too long for a URL. In a page it is false: nothing there
+// makes the POST.
 func (c *Client) AcceptsPostedLogout(ctx context.Context) bool {
+	if runtime.GOOS == "js" {
+		return false
+	}
 	m, err := c.Metadata(ctx)
 	if err != nil || m.Endpoints.Logout == "" {
 		return false

@@ -1,7 +1,9 @@
 package gametest
 
 import (
+	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -61,4 +63,33 @@ func TestPopupLogoutComesBackFromADiscoveredProvider(t *testing.T) {
 			assert.Empty(t, s.auth.Sessions())
 		})
 	}
+}
+
+// A page cannot read whether the provider takes a POST, nor is there a handler that makes
+// one. The request goes without the ID token, and the provider may ask the user.
+func TestLogoutWhoseRequestIsTooLongGoesWithoutTheIDToken(t *testing.T) {
+	s := newSite(t, "auth.localhost").discovers().redirects()
+	s.auth.Inject(passporttest.Fault{EditClaims: func(claims map[string]any) { claims["groups"] = strings.Repeat("g", 5000) }})
+	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
+	g.leave()
+	requests := s.auth.Requests("/oidc/logout")
+	require.Len(t, requests, 1, "no try either, for which the user would wait")
+	assert.Equal(t, http.MethodGet, requests[0].Method)
+	assert.Empty(t, requests[0].Query.Get("id_token_hint"))
+	assert.NotEmpty(t, requests[0].Query.Get("logout_hint"))
+	assert.Equal(t, nobody, g.who())
+	assert.Empty(t, s.auth.Sessions())
+}
+
+// An address at RedirectURI that finds it out later is for servers.
+func TestUnfinishedLogoutHasNoURLWhileTheProviderCannotBeAsked(t *testing.T) {
+	s, down := newProxiedSite(t, true)
+	s.config["RevocationWait"] = patience
+	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
+	require.Equal(t, "unconfirmed", g.logout().Passport)
+	down.Store(true)
+	g.home() // which has discovered nothing yet
+	assert.Empty(t, browsertest.Eval[account](g.Tab, `game.unfinished()`).URL)
+	down.Store(false)
+	assert.Contains(t, browsertest.Eval[account](g.Tab, `game.unfinished()`).URL, "/oidc/logout")
 }

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -25,15 +26,20 @@ const (
 
 // newProxiedSite is at a provider whose issuer no browser can reach, as at Azure AD B2C
 // or behind a proxy: its discovery document is elsewhere, and names the public endpoints.
-// Scripts of the game's origin may read it (CORS) if readable says so.
-func newProxiedSite(t testing.TB, readable bool) (s *site, document string) {
+// Scripts of the game's origin may read it (CORS) if readable says so, unless it is down.
+func newProxiedSite(t testing.TB, readable bool) (s *site, down *atomic.Bool) {
 	t.Helper()
 	const issuer = "https://issuer.invalid/tenant/v2.0/"
 	s = serveSite(t, passporttest.Options{AutoLogin: true, Host: "auth.localhost", Issuer: issuer}, httptest.NewServer).discovers()
 	require.Equal(t, issuer, s.config["Issuer"])
+	down = &atomic.Bool{}
 	directory := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/tenant/policy/openid-configuration" {
 			http.NotFound(w, r)
+			return
+		}
+		if down.Load() {
+			http.Error(w, "down", http.StatusServiceUnavailable)
 			return
 		}
 		if readable && r.Header.Get("Origin") == s.origin {
@@ -43,9 +49,8 @@ func newProxiedSite(t testing.TB, readable bool) (s *site, document string) {
 		assert.NoError(t, json.NewEncoder(w).Encode(s.publicMetadata(issuer)))
 	}))
 	t.Cleanup(directory.Close)
-	document = strings.Replace(directory.URL, "127.0.0.1", "directory.localhost", 1) + "/tenant/policy/openid-configuration"
-	s.config["DiscoveryURL"] = document
-	return s, document
+	s.config["DiscoveryURL"] = strings.Replace(directory.URL, "127.0.0.1", "directory.localhost", 1) + "/tenant/policy/openid-configuration"
+	return s, down
 }
 
 // publicMetadata is the provider's discovery document, with the endpoints where they are.
