@@ -51,9 +51,9 @@ type launch struct {
 const launchLife = 24 * time.Hour
 
 var (
-	errAnotherUser  = errors.New("native: another user of this machine has requested the page that was meant for the browser")
-	errOpenedTwice  = errors.New("native: the page that was meant for the browser was opened a second time, by another one: somebody else may have read its URL")
-	errOtherBrowser = errors.New("native: the browser that came back is not the one that was opened, or it keeps no cookies")
+	errAnotherUser  = errors.New("native: another user of this machine has requested the page that was meant for the browser: if the browser runs as that user, sign in with a code (LoginWithDevice)")
+	errOpenedTwice  = errors.New("native: the page that was meant for the browser was opened a second time, by another one: somebody else may have read its URL, or it was opened in two browsers or profiles: try again in one")
+	errOtherBrowser = errors.New("native: the browser that came back is not the one that was opened, or it keeps no cookies: stay in the window, profile and container that opens (BROWSER chooses another), or sign in with a code (LoginWithDevice)")
 )
 
 func newLaunch() *launch {

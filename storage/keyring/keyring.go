@@ -28,7 +28,7 @@
 // When the last record is gone and no revocation is pending, the keyring holds
 // nothing of the program any more, but for a key that [Key] has made. Package
 // native keeps one record for thirty days after a logout, by which it knows
-// whether that is complete.
+// whether that is complete. [Remove] is for an uninstaller.
 package keyring
 
 import (

@@ -17,7 +17,9 @@ func NewPin(service, user string, opts Options) (*Pin, error) {
 	return &Pin{r}, nil
 }
 
-func (p *Pin) name() string { return p.ring.user + "/pin" }
+func (p *Pin) name() string { return p.ring.pinName() }
+
+func (r *ring) pinName() string { return r.user + "/pin" }
 
 // Get returns the value, or "" if there is none.
 func (p *Pin) Get(ctx context.Context) (string, error) {

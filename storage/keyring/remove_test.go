@@ -1,0 +1,41 @@
+package keyring_test
+
+import (
+	"testing"
+
+	"github.com/passport-go/passport/storage"
+	"github.com/passport-go/passport/storage/keyring"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	gokeyring "github.com/zalando/go-keyring"
+)
+
+func TestAnUninstallerLeavesNothing(t *testing.T) {
+	user, other, opts := newUser(), newUser(), keyOptions(t)
+	require.NoError(t, keyring.Remove(t.Context(), service, user, opts), "there is nothing")
+	for _, u := range []string{user, other} {
+		s := newStore(t, u, opts)
+		for _, id := range []string{"a", "b", "c"} { // in both slots
+			_, err := s.Save(t.Context(), record(id, 5000))
+			require.NoError(t, err)
+		}
+		_, err := keyring.Key(t.Context(), service, u, opts)
+		require.NoError(t, err)
+		pin, err := keyring.NewPin(service, u, opts)
+		require.NoError(t, err)
+		require.NoError(t, pin.Set(t.Context(), "x"))
+	}
+	for range 2 {
+		require.NoError(t, keyring.Remove(t.Context(), service, user, opts))
+	}
+	for _, name := range []string{"", "/a/0", "/a/1", "/b/0", "/b/1", "/key", "/pin"} {
+		_, err := gokeyring.Get(service, user+name)
+		assert.ErrorIs(t, err, gokeyring.ErrNotFound, name)
+	}
+	_, err := newStore(t, user, opts).Load(t.Context(), "a")
+	assert.ErrorIs(t, err, storage.ErrNotFound)
+	_, err = newStore(t, other, opts).Load(t.Context(), "a")
+	assert.NoError(t, err, "the other's stay")
+	_, err = gokeyring.Get(service, other+"/key")
+	assert.NoError(t, err)
+}
