@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -336,6 +338,44 @@ func useForbiddenService() error {
 		return err
 	}
 	return useNoService()
+}
+
+// The D-Bus session of another user, as under sudo -E: it accepts the connection, and
+// nobody who makes it.
+func TestTheSessionOfAnotherUserHasNoKeyring(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "bus")
+	listener, err := net.Listen("unix", socket)
+	require.NoError(t, err)
+	var serving sync.WaitGroup
+	t.Cleanup(func() {
+		require.NoError(t, listener.Close())
+		serving.Wait()
+	})
+	serving.Go(func() {
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			serving.Go(func() {
+				defer c.Close()
+				for lines := bufio.NewScanner(c); lines.Scan(); {
+					if _, err := io.WriteString(c, "REJECTED EXTERNAL\r\n"); err != nil {
+						return
+					}
+				}
+			})
+		}
+	})
+	self, err := os.Executable()
+	require.NoError(t, err)
+	for _, address := range []string{"unix:path=" + socket, "unix:path=" + socket + ".gone", "disabled:", "autolaunch:"} {
+		dir := t.TempDir()
+		cmd := exec.Command(self)
+		cmd.Env = []string{childVariable + "=no service", "HOME=" + dir, "XDG_RUNTIME_DIR=" + dir, "DBUS_SESSION_BUS_ADDRESS=" + address}
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s: %s", address, out)
+	}
 }
 
 // awaitService waits until there is a Secret Service.

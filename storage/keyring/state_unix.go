@@ -51,7 +51,10 @@ func probe(ctx context.Context) error {
 		return ErrNoKeyring
 	}
 	defer bus.Close()
-	if bus.Auth(nil) != nil || bus.Hello() != nil {
+	if bus.Auth(nil) != nil && ctx.Err() == nil { // it is another user's, as under sudo, or has ended
+		return ErrNoKeyring
+	}
+	if bus.Hello() != nil {
 		return errNoAnswer
 	}
 	for _, collection := range []dbus.ObjectPath{loginCollection, defaultAlias} {
