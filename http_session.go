@@ -121,7 +121,8 @@ func (c *sessionContext) String() string { return "passport.sessionContext" }
 //
 // In a frame of another page, providers do not show their login. There the login uses
 // Prompt none: a user who is not signed in at the provider gets a page (401) whose links
-// open in the whole window.
+// open in the whole window. In a frame on another site nobody is signed in, because
+// browsers send no cookies there: everybody gets that page.
 //
 // A CORS preflight, which never has cookies, gets a 204 that allows nothing, and is not
 // passed on: put CORS middleware around RequireLogin, not inside it.
@@ -157,6 +158,10 @@ func (p *Passport) RequireLogin(next http.Handler) http.Handler {
 		}
 		if p.endsLogout(r) {
 			p.serveSignedOut(w, r)
+			return
+		}
+		if web.IsForeignFrame(r) { // a login could not finish there
+			p.refuseToAsk(w, r, ErrNoSession)
 			return
 		}
 		if web.IsFramed(r) {

@@ -305,6 +305,24 @@ func TestALoginInAFrameShowsNoPageOfTheProviders(t *testing.T) {
 	assert.Equal(t, "/widget?of=page", a.Request.URL.RequestURI())
 }
 
+// Each load of such a frame was a login that failed, in the numbers that operators watch.
+func TestAFrameOnAnotherSiteBeginsNoLogin(t *testing.T) {
+	s := newSite(t)
+	s.mux.Handle("GET /widget", s.p.RequireLogin(http.HandlerFunc(who)))
+	b := s.browser()
+	b.Jar = nil
+	foreign := []string{"Sec-Fetch-Dest", "iframe", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Site", "cross-site"}
+	a := b.get("/widget?of=page", foreign...)
+	assert.Equal(t, http.StatusUnauthorized, a.StatusCode)
+	assert.Contains(t, a.body, "You are not signed in")
+	assert.Contains(t, a.body, `href="/widget?of=page" target="_top"`)
+	assert.Empty(t, s.auth.Requests("/authorize"))
+	assert.Empty(t, s.events.named("login.failed"))
+
+	back := s.browser().stay().get("/widget", append(foreign, "Cookie", "theme=dark")...)
+	assert.Equal(t, http.StatusSeeOther, back.StatusCode, "it is not on another site, but comes from there")
+}
+
 // Both look for who is signed in at the provider. SilentLogin's page is for everybody, and
 // that in the frame is not: it would begin another login.
 func TestALoginInAFrameInsideSilentLoginDoesNotLoop(t *testing.T) {

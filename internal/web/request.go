@@ -85,6 +85,13 @@ func IsFramed(r *http.Request) bool {
 	return false
 }
 
+// IsForeignFrame reports whether a page is loaded into another site's, where browsers send
+// no SameSite=Lax cookie and keep none. Sec-Fetch-Site says the same of a frame that comes
+// back from another site; that brings its cookies.
+func IsForeignFrame(r *http.Request) bool {
+	return IsFramed(r) && r.Header.Get("Sec-Fetch-Site") == "cross-site" && len(r.Header["Cookie"]) == 0
+}
+
 // IsByScript reports whether a script asks for something that it may show as a page.
 func IsByScript(r *http.Request) bool {
 	return r.Method == http.MethodGet && (IsHTMX(r) || WantsJSON(r))
