@@ -95,6 +95,14 @@ func TestSecretsOfAConfigMayBeInFiles(t *testing.T) {
 	assert.Equal(t, "hush", c.ClientSecret.Reveal())
 	assert.Equal(t, [][]byte{key}, c.EncryptionKeys)
 
+	// As Windows writes them.
+	require.NoError(t, os.WriteFile(secret, []byte("\xef\xbb\xbfhush\r\n"), 0o600))
+	require.NoError(t, os.WriteFile(keys, []byte("\xff\xfe"+strings.Join(strings.Split(text, ""), "\x00")+"\x00\r\x00\n\x00"), 0o600))
+	c, err = passport.ConfigFromEnv()
+	require.NoError(t, err)
+	assert.Equal(t, "hush", c.ClientSecret.Reveal())
+	assert.Equal(t, [][]byte{key}, c.EncryptionKeys)
+
 	t.Setenv("PASSPORT_CLIENT_SECRET", "another")
 	_, err = passport.ConfigFromEnv()
 	assert.ErrorContains(t, err, "PASSPORT_CLIENT_SECRET_FILE: does not go with PASSPORT_CLIENT_SECRET")

@@ -81,7 +81,7 @@ var walls = map[string][]string{
 	"otel":                {module, "go.opentelemetry.io/otel/..."},
 	"internal/revocation": {module + "/internal/tasks", module + "/storage"},
 	"internal/seal":       {},
-	"internal/textconfig": {module + "/internal/strictbase64"},
+	"internal/textconfig": {module + "/internal/strictbase64", module + "/internal/text"},
 	"internal/storecheck": {module + "/storage"},
 	"internal/text":       {},
 

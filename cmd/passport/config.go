@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/internal/text"
 )
 
 const configHelp = `CONFIG is a JSON file as docs/configuration.md describes it. Without one, the
@@ -55,7 +56,7 @@ func readAtMost(r io.Reader, n int64) ([]byte, error) {
 	if int64(len(data)) > n {
 		return nil, errors.New("is too large")
 	}
-	return data, nil
+	return text.UTF8(data), nil
 }
 
 // untilDone returns what read does, or gives up: nothing else ends a read from a terminal

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -119,4 +120,18 @@ func TestWhoTypesATokenIsToldHow(t *testing.T) {
 	assert.Equal(t, exitFailed, run(t.Context(), terminal{in: device, out: &out, err: &errs}, []string{"verify"}))
 	assert.Contains(t, errs.String(), "paste the token")
 	assert.NotContains(t, call(t, "", "verify").err, "paste", "it comes from a program")
+}
+
+func TestFilesAsWindowsWritesThemAreRead(t *testing.T) {
+	_, config, id, _, _ := signedIn(t)
+	encoded, err := json.Marshal(config)
+	require.NoError(t, err)
+	utf16 := func(s string) string { return "\xff\xfe" + strings.Join(strings.Split(s, ""), "\x00") + "\x00" }
+	for _, as := range []func(string) string{func(s string) string { return "\xef\xbb\xbf" + s }, utf16} {
+		file := newFile(t, as(string(encoded)))
+		got := call(t, as(id+"\r\n"), "verify", "-config", file)
+		assert.Equal(t, exitOK, got.code, got.err)
+		got = call(t, "", "verify", "-config", file, newFile(t, as(id)))
+		assert.Equal(t, exitOK, got.code, got.err)
+	}
 }

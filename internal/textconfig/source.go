@@ -11,6 +11,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/passport-go/passport/internal/text"
 )
 
 // FromEnv sets the fields of the struct that to points to from environment
@@ -109,15 +111,16 @@ func readSecret(path any) (string, error) {
 	}
 	defer f.Close()
 	content, err := io.ReadAll(io.LimitReader(f, longestSecret+1))
+	plain := text.UTF8(content)
 	switch {
 	case err != nil:
 		return "", unnamed(err)
 	case len(content) > longestSecret:
 		return "", errors.New("the file is larger than 1 MB, which no secret is")
-	case len(bytes.TrimSpace(content)) == 0:
+	case len(bytes.TrimSpace(plain)) == 0:
 		return "", errors.New("the file is empty")
 	}
-	return string(content), nil
+	return string(plain), nil
 }
 
 // unnamed takes the path out of an error: it may be the secret itself, set in the
