@@ -3,6 +3,7 @@ package native
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"slices"
@@ -41,10 +42,19 @@ func listen(u *url.URL) ([]net.Listener, int, error) {
 			break
 		}
 	}
-	if port != 0 && taken(err) {
-		return nil, 0, fmt.Errorf("native: Config.RedirectURI and LogoutRedirectURI: port %d is taken, by another program or by a login of this one that is waiting: end that, or leave the port out to use any free one: %w", port, err)
+	return nil, 0, explainListen(port, err)
+}
+
+// explainListen says why there is no port, and what to do.
+func explainListen(port int, err error) error {
+	const fields = "native: Config.RedirectURI and LogoutRedirectURI: "
+	switch {
+	case port != 0 && taken(err):
+		return fmt.Errorf(fields+"port %d is taken, by another program or by a login of this one that is waiting: end that, or leave the port out to use any free one: %w", port, err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf(fields+"this program may not open a port for the browser to come back to: one below 1024 is for root, and a sandbox has to allow any (a snap's network-bind, com.apple.security.network.server on macOS): %w", err)
 	}
-	return nil, 0, fmt.Errorf("native: Config.RedirectURI and LogoutRedirectURI: this machine has no port for the browser to come back to: %w", err)
+	return fmt.Errorf(fields+"this machine has no port for the browser to come back to: %w", err)
 }
 
 // listenAll opens a port on each address that the system has. It fails if the port is

@@ -1,0 +1,23 @@
+//go:build unix
+
+package native
+
+import (
+	"net"
+	"os"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// A sandbox refuses any port, and the system one below 1024.
+func TestAPortThatIsForbiddenIsSaid(t *testing.T) {
+	for _, refused := range []syscall.Errno{syscall.EPERM, syscall.EACCES} {
+		err := explainListen(0, &net.OpError{Op: "listen", Err: os.NewSyscallError("bind", refused)})
+		assert.ErrorIs(t, err, refused)
+		assert.ErrorContains(t, err, "network-bind")
+		assert.ErrorContains(t, err, "below 1024")
+	}
+	assert.NotContains(t, explainListen(0, syscall.ENOBUFS).Error(), "below 1024")
+}
