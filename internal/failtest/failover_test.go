@@ -115,6 +115,7 @@ func run(t *testing.T, deploy func(*testing.T, *network) deployment, safe bool, 
 			staleFrom: map[*instance]time.Time{},
 
 			unconfirmed: map[string]bool{},
+			unqueued:    map[string]bool{},
 		}
 		p := plans[i%len(plans)]
 		within(t, func(ctx context.Context) error { return w.play(ctx, d, p, rand.New(rand.NewPCG(seed, uint64(i)))) })
@@ -299,7 +300,7 @@ func (w *world) judge(ctx context.Context, next *instance, crashed bool) error {
 		}
 		w.checkHistory(s)
 	}
-	w.countRevocations(ctx)
+	w.countRevocations(ctx, crashed)
 	return nil
 }
 
@@ -393,7 +394,7 @@ func (w *world) askTheOthers(ctx context.Context, s *session) error {
 }
 
 // countRevocations waits until the tokens of all who have logged out are revoked.
-func (w *world) countRevocations(ctx context.Context) {
+func (w *world) countRevocations(ctx context.Context, crashed bool) {
 	out := map[string]*session{}
 	for _, s := range w.sessions {
 		if s.endedBy != nil {
@@ -410,7 +411,7 @@ func (w *world) countRevocations(ctx context.Context) {
 		for _, token := range w.auth.RefreshTokens(passporttest.Live) {
 			switch s := out[token.SID]; {
 			case s == nil:
-			case w.unconfirmed[s.id], s.uncertain: // what only a process knew that has been killed
+			case crashed && (w.unconfirmed[s.id] || s.uncertain || w.unqueued[s.sid]): // what only a process knew that has been killed
 				w.leftOver++
 			default:
 				w.revocationsLost++

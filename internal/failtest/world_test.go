@@ -89,6 +89,19 @@ func (s *witness) Save(ctx context.Context, r storage.Record) (storage.Record, e
 	return saved, err
 }
 
+// Enqueue notes whose refresh token is revoked without having been in a session: it came
+// with a refresh that found the session ended. If the store does not take it, or no
+// replica confirms it, it is lost with the process.
+func (s *witness) Enqueue(ctx context.Context, r storage.Record, lease time.Duration) (storage.Revocation, error) {
+	enqueued, err := s.store.Enqueue(ctx, r, lease)
+	if err != nil {
+		s.world.mu.Lock()
+		defer s.world.mu.Unlock()
+		s.world.unqueued[r.SID] = true
+	}
+	return enqueued, err
+}
+
 func (w *world) noteUnconfirmed(id string, called time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -141,6 +154,7 @@ type world struct {
 	wholeFrom time.Time
 
 	unconfirmed map[string]bool // records of which a write was not confirmed, by ID
+	unqueued    map[string]bool // by SID, of whose tokens one may have been known to a process alone
 
 	examples []string // of histories that are not linearizable
 }
@@ -157,7 +171,7 @@ type tally struct {
 	lostUncertain   int           // the same, of which a refresh was not answered
 	lostUnconfirmed int           // the same, of which the store said that no replica has them yet
 	revocationsLost int           // refresh tokens that outlive an acknowledged logout
-	leftOver        int           // and those that only an unconfirmed write had, or a refresh that was not answered
+	leftOver        int           // and those that only an unconfirmed write, a refresh that was not answered, or a process had
 	illegal         int           // histories that are not linearizable
 	flickers        int           // and those that are but for answers during a logout: see acknowledged
 	stale           int           // answers of an old primary that knew no better
@@ -190,7 +204,7 @@ func (t *tally) add(o tally) {
 
 func (t tally) String() string {
 	return fmt.Sprintf("%d fail-overs, %d sessions, %d refreshes, %d logouts acknowledged and %d not yet, of which %d never; "+
-		"back: %d, of which %d at the instance of the logout; lost: %d sessions (and %d that no replica had confirmed, %d with a refresh that was not answered), %d revocations (and %d tokens that only an unconfirmed write had, or a refresh that was not answered); "+
+		"back: %d, of which %d at the instance of the logout; lost: %d sessions (and %d that no replica had confirmed, %d with a refresh that was not answered), %d revocations (and %d tokens that only an unconfirmed write, a refresh that was not answered, or a process had); "+
 		"%d histories not linearizable, %d but for what was seen of unacknowledged logouts; %d stale answers, up to %s after the logout; longest without an answer %s (cut off: %s)",
 		t.rounds, t.sessionsBegun, t.refreshes, t.logouts, t.unsafe, t.undone, t.back, t.backHere, t.lost, t.lostUnconfirmed, t.lostUncertain, t.revocationsLost, t.leftOver,
 		t.illegal, t.flickers, t.stale, t.stalest.Round(time.Millisecond), t.silence.Round(time.Millisecond), t.silenceCut.Round(time.Millisecond))
