@@ -150,10 +150,7 @@ type events struct {
 
 func (to *events) emit(e Event) {
 	to.counts.countEvent(&e)
-	level := slog.LevelInfo
-	if e.Err != nil {
-		level = slog.LevelWarn
-	}
+	level := e.level()
 	ctx := e.Context
 	if ctx == nil {
 		ctx = context.Background()
@@ -229,7 +226,7 @@ const maxAuditedError = 500
 // AuditLog returns a Config.OnEvent that writes one record per event to l. The message
 // is the name of the event, and subject, session, sid, remote_addr, reason and error are
 // attributes, unless they are empty. The time is the Event's. The level is info, or warn
-// for an Event with an error. No attribute holds a secret; the subject and the address
+// for an Event with an error, unless its Reason is LoginInteractionRequired. No attribute holds a secret; the subject and the address
 // are personal data. A nil l means slog.Default().
 //
 // l's handler is called in the middle of requests: a handler that may block, for example
@@ -240,10 +237,7 @@ func AuditLog(l *slog.Logger) func(Event) {
 		if ctx == nil {
 			ctx = context.Background()
 		}
-		level := slog.LevelInfo
-		if e.Err != nil {
-			level = slog.LevelWarn
-		}
+		level := e.level()
 		handler := cmp.Or(l, slog.Default()).Handler()
 		if !handler.Enabled(ctx, level) {
 			return
@@ -252,6 +246,15 @@ func AuditLog(l *slog.Logger) func(Event) {
 		record.AddAttrs(e.attrs()...)
 		_ = handler.Handle(ctx, record) // a log that fails is no reason to
 	}
+}
+
+// level is that of e in logs. That a visitor is not signed in at the provider either is
+// what SilentLogin finds of most.
+func (e *Event) level() slog.Level {
+	if e.Err == nil || e.Reason == LoginInteractionRequired {
+		return slog.LevelInfo
+	}
+	return slog.LevelWarn
 }
 
 // attrs are what is known of e.

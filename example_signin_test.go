@@ -212,7 +212,7 @@ func ExamplePassport_SilentLogin() {
 	site := p.Handler(p.SilentLogin(mux))
 
 	first := navigation("http://localhost:3000/")
-	first.AddCookie(&http.Cookie{Name: "theme", Value: "dark"}) // the browser keeps cookies
+	first.AddCookie(&http.Cookie{Name: "passport-looked", Value: "00"}) // it has been seen that the browser keeps cookies
 	w := httptest.NewRecorder()
 	site.ServeHTTP(w, first)
 	to, err := w.Result().Location()

@@ -145,8 +145,11 @@ func ExamplePassport_SetBrowserState() {
 		before := p.BrowserState(r)
 		in, after, err := p.FinishLogin(r.Context(), before, r.URL.Query())
 		p.SetBrowserState(w, before, after)
-		if err == nil {
+		switch {
+		case err == nil:
 			err = createUser(r.Context(), in.Session.Subject())
+		case in.Silent: // SilentLogin's: the visitor has not asked for it
+			err = nil
 		}
 		if err != nil {
 			http.Error(w, "The sign-in did not work.", http.StatusBadGateway)

@@ -63,7 +63,8 @@ func (p *Passport) refuseTo(w http.ResponseWriter, r *http.Request, status int, 
 // refusalLevel keeps out of the log what nobody has to look at: a script whose user is not
 // signed in, and a browser that has not waited for the store's answer.
 func refusalLevel(r *http.Request, status int) slog.Level {
-	if status == http.StatusUnauthorized || errors.Is(r.Context().Err(), context.Canceled) {
+	gone := errors.Is(r.Context().Err(), context.Canceled)
+	if status == http.StatusUnauthorized || status == http.StatusServiceUnavailable && gone {
 		return slog.LevelDebug
 	}
 	return slog.LevelWarn

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/passport-go/passport/internal/loginstate"
 	"github.com/passport-go/passport/internal/logoutstate"
 	"github.com/passport-go/passport/internal/pages"
 	"github.com/passport-go/passport/internal/web"
@@ -26,7 +27,7 @@ import (
 //
 // A login leaves the page, which a script's request cannot: see [Passport.StartLogin].
 func (p *Passport) Login(w http.ResponseWriter, r *http.Request) {
-	if web.IsForeignNavigation(r) && p.isSignedIn(r) {
+	if web.IsForeignNavigation(r) && p.maybeSignedIn(r) {
 		web.NoStore(w)
 		http.Redirect(w, r, web.LocalPath(r.URL.Query().Get("return_to"), p.http.home), http.StatusSeeOther)
 		return
@@ -38,14 +39,14 @@ func (p *Passport) Login(w http.ResponseWriter, r *http.Request) {
 	p.StartLogin(w, r, o)
 }
 
-// isSignedIn reports whether a request has a live session, inside [Passport.Handler]
-// or without it.
-func (p *Passport) isSignedIn(r *http.Request) bool {
+// maybeSignedIn reports whether a request has a live session, or one of which the Store
+// cannot say that it has ended, inside [Passport.Handler] or without it.
+func (p *Passport) maybeSignedIn(r *http.Request) bool {
 	if SessionFrom(r.Context()) != nil {
 		return true
 	}
 	_, err := p.Session(p.useOf(r), p.http.sessionID(r))
-	return err == nil
+	return !errors.Is(err, ErrNoSession)
 }
 
 // StartLogin is Login with options, for your own handlers: for example, for a
@@ -77,6 +78,9 @@ func (p *Passport) StartLogin(w http.ResponseWriter, r *http.Request, o LoginOpt
 	o.ReturnTo = cmp.Or(o.ReturnTo, r.URL.Query().Get("return_to"))
 	before := p.BrowserState(r)
 	address, after, err := p.BeginLogin(addressed(r), before, o)
+	if o.Prompt == "none" {
+		p.http.noteLooked(w)
+	}
 	p.SetBrowserState(w, before, after)
 	if err != nil {
 		p.refuseLogin(w, r, err, web.LocalPath(o.ReturnTo, ""))
@@ -105,9 +109,9 @@ func leaveFor(w http.ResponseWriter, r *http.Request, to string) {
 
 // LoginCallback is what the app serves at RedirectURI: it finishes the login, gives
 // the browser its new session and sends the user on. Reloading the page is
-// harmless. Errors go to Config.OnError, but for those of a login that SilentLogin has
-// begun: its visitor sees the page that they wanted. It is FinishLogin and PostedLogout
-// over HTTP.
+// harmless. Errors go to Config.OnError, but for those of a silent login (Prompt none)
+// outside of a frame: its visitor sees the page that they wanted. It is FinishLogin and
+// PostedLogout over HTTP.
 func (p *Passport) LoginCallback(w http.ResponseWriter, r *http.Request) {
 	web.NoStore(w)
 	w.Header().Set("Referrer-Policy", "no-referrer") // the URL holds the code
@@ -118,11 +122,14 @@ func (p *Passport) LoginCallback(w http.ResponseWriter, r *http.Request) {
 	}
 	in, after, err := p.FinishLogin(addressed(r), before, query)
 	p.SetBrowserState(w, before, after)
-	if err != nil && !in.unasked {
+	switch {
+	case err == nil:
+		http.Redirect(w, r, in.ReturnTo, http.StatusSeeOther)
+	case in.Silent && !web.IsFramed(r):
+		p.http.leaveAlone(w, r, in.ReturnTo)
+	default:
 		p.refuseLogin(w, r, err, in.ReturnTo, p.waysOut(r, before, err)...)
-		return
 	}
-	http.Redirect(w, r, in.ReturnTo, http.StatusSeeOther)
 }
 
 // waysOut are links for a login that failed because of a logout that is unfinished.
@@ -239,21 +246,46 @@ const (
 	// with a cookie: to be at the right host, and to see whether cookies come back.
 	probedHost    = "passport_probe=host"
 	probedCookies = "passport_probe=cookies"
+
+	// The same after a silent login that has failed, if the cookie that says so has not
+	// come back. Some proxies let cookies through by name, or only the last one of a
+	// response.
+	probedLogin = "passport_probe=login"
 )
+
+// noteLooked has SilentLogin leave the browser alone for a while.
+func (d *httpDriver) noteLooked(w http.ResponseWriter) {
+	web.SetCookies(w, []string{d.Lasting(d.looked, lookedMark, silentLoginPause)})
+}
+
+// leaveAlone sends a browser back to its page after a silent login that has failed, once
+// and for all.
+func (d *httpDriver) leaveAlone(w http.ResponseWriter, r *http.Request, page string) {
+	if d.Get(r, d.looked, len(lookedMark)) == "" {
+		d.noteLooked(w)
+		page = withProbe(page, probedLogin)
+	}
+	http.Redirect(w, r, page, http.StatusSeeOther)
+}
 
 // SilentLogin is middleware that signs in visitors who are already signed in at the
 // provider, for example through another program of yours. A navigation without a
 // session is sent to the provider once, with prompt=none, so that the visitor is asked
 // nothing, and comes back to the same page, signed in or not. It then leaves the browser
 // alone for ten minutes, so there is no loop. All other requests are passed on: those of
-// scripts and programs, those of browsers without Fetch Metadata, and those after an
-// unfinished logout, because otherwise the user would be signed straight back in.
+// scripts and programs, those of browsers without Fetch Metadata, those for addresses of
+// more than 1000 bytes, and those after an unfinished logout, because otherwise the user
+// would be signed straight back in. A session that has ended otherwise, by EndSessions or
+// Config.IdleTimeout, begins anew while the provider knows the user.
 //
-// If the provider is down, the visitor sees the browser's own error page instead of
-// yours. Where the SDK has to call a discovered provider first, it waits for at most
-// 2 s, and then passes the request on.
+// If the provider is down, or answers with a page of its own, the visitor sees that, or the
+// browser's error page, instead of yours. Where the SDK has to call a discovered provider
+// first, it waits for at most 2 s, and then passes the request on.
 //
-// A browser that brings no cookie, or is at another name of the host than RedirectURI's,
+// A callback of your own sends the visitor of a login that fails to LoginResult.ReturnTo
+// if LoginResult.Silent is set.
+//
+// A browser that brings no cookie of this package, or is at another name of the host than RedirectURI's,
 // such as www., is first sent to the same page at RedirectURI's host, with the parameter
 // passport_probe. If it keeps no cookies, it then gets the page: its login could not
 // finish. A browser that returns to the other host is left alone there for ten minutes,
@@ -269,8 +301,10 @@ func (p *Passport) SilentLogin(next http.Handler) http.Handler {
 		probe := p.http.nextProbe(r, probed)
 		wasProbed := p.http.Get(r, p.http.looked, len(probeMark)) != ""
 		switch {
-		case probe == "" && len(r.Header["Cookie"]) == 0, // it keeps none, and its login could not finish
-			probe == probedHost && wasProbed: // its user is back at a host where no login can
+		case probed == probedLogin, // it has been looked for
+			probe == "" && !p.http.keepsCookies(r), // its login could not finish
+			probe == probedHost && wasProbed,       // its user is back at a host where no login can
+			!canReturnTo(r, page):
 			next.ServeHTTP(w, r)
 			return
 		case probe != "":
@@ -280,12 +314,12 @@ func (p *Passport) SilentLogin(next http.Handler) http.Handler {
 		before := p.BrowserState(r)
 		ctx, cancel := context.WithTimeout(addressed(r), silentLoginWait)
 		defer cancel()
-		address, after, err := p.BeginLogin(ctx, before, LoginOptions{Prompt: "none", ReturnTo: page, unasked: true})
+		address, after, err := p.BeginLogin(ctx, before, LoginOptions{Prompt: "none", ReturnTo: page})
 		if errors.Is(err, errLoginRequired) {
 			next.ServeHTTP(w, r)
 			return
 		}
-		web.SetCookies(w, []string{p.http.Lasting(p.http.looked, lookedMark, silentLoginPause)})
+		p.http.noteLooked(w)
 		if err != nil {
 			next.ServeHTTP(w, r)
 			return
@@ -305,27 +339,42 @@ func (d *httpDriver) nextProbe(r *http.Request, last string) string {
 		return ""
 	case last == "" && !strings.EqualFold(r.Host, d.host):
 		return probedHost
-	case len(r.Header["Cookie"]) == 0:
+	case !d.keepsCookies(r):
 		return probedCookies
 	}
 	return ""
+}
+
+// keepsCookies reports whether cookies of ours have come back.
+func (d *httpDriver) keepsCookies(r *http.Request) bool {
+	return d.sessionID(r) != "" || d.bringsOthers(r)
+}
+
+// canReturnTo reports whether a login leads back to the page of a request, whatever the
+// Store has room for.
+func canReturnTo(r *http.Request, page string) bool {
+	return len(page) <= loginstate.LongestReturnTo && web.IsLocalPath(r.URL.RequestURI())
 }
 
 // probe sends a browser to a page at RedirectURI's host, with a cookie.
 func (d *httpDriver) probe(w http.ResponseWriter, r *http.Request, page, probe string) {
 	web.SetCookies(w, []string{d.Lasting(d.looked, probeMark, silentLoginPause)})
 	web.NoStore(w)
-	separator := "?"
+	http.Redirect(w, r, d.origin+withProbe(page, probe), http.StatusSeeOther)
+}
+
+// withProbe is the address of a page with the parameter of a probe.
+func withProbe(page, probe string) string {
 	if strings.Contains(page, "?") {
-		separator = "&"
+		return page + "&" + probe
 	}
-	http.Redirect(w, r, d.origin+page+separator+probe, http.StatusSeeOther)
+	return page + "?" + probe
 }
 
 // withoutProbe returns the address of a page without the parameter of a probe, and the
 // probe: "" if there was none.
 func withoutProbe(address string) (page, probed string) {
-	for _, probe := range []string{probedHost, probedCookies} {
+	for _, probe := range []string{probedHost, probedCookies, probedLogin} {
 		for _, separator := range []string{"?", "&"} {
 			if page, found := strings.CutSuffix(address, separator+probe); found {
 				return page, probe
@@ -339,5 +388,5 @@ func withoutProbe(address string) (page, probed string) {
 // not signed in, and who has not been sent to the provider lately.
 func (p *Passport) mayLook(r *http.Request) bool {
 	return r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Dest") == "document" && web.IsNavigation(r) &&
-		!web.IsPrefetch(r) && !p.http.isOwn(r) && p.http.Get(r, p.http.looked, len(lookedMark)) == "" && !p.isSignedIn(r)
+		!web.IsPrefetch(r) && !p.http.isOwn(r) && p.http.Get(r, p.http.looked, len(lookedMark)) == "" && !p.maybeSignedIn(r)
 }

@@ -89,8 +89,6 @@ type LoginOptions struct {
 	// Config.IdleTimeout, counts in whole seconds, and excludes EndsWithBrowser. At most
 	// 400 days, because browsers keep no cookie for longer. Default: as Config says.
 	Remember time.Duration
-
-	unasked bool // SilentLogin's
 }
 
 // longestACRValues bounds what goes into the state of a login.
@@ -148,7 +146,7 @@ func (p *Passport) beginLogin(ctx context.Context, b BrowserState, o LoginOption
 		l.ACR = o.ACRValues
 	}
 	l.EndsWithBrowser = o.EndsWithBrowser || p.c.EndsWithBrowser && o.Remember == 0
-	l.Unasked = o.unasked
+	l.Silent = o.Prompt == "none"
 	params["ui_locales"] = p.c.UILocales
 	if unfinished {
 		l.Asked = true
@@ -328,8 +326,8 @@ func (b BrowserState) withLogin(binding Secret) BrowserState {
 // *ProviderError: the provider, or the user there, refused. ErrStoreUnavailable: the
 // Store could not answer. Other errors: the provider could not be reached, or the ID
 // token is invalid. After any error, the browser's previous session goes on. ReturnTo
-// is set even with an error, if the login is known: after a login with Prompt none that
-// found nobody signed in, send the user there.
+// and Silent are set even with an error, if the login is known: send the user of a silent
+// login to ReturnTo whatever the error, because they have not asked to be signed in.
 func (p *Passport) FinishLogin(ctx context.Context, b BrowserState, query url.Values) (LoginResult, BrowserState, error) {
 	p.revoker.Begin()
 	ctx, span := p.within(ctx, OperationFinishLogin)
@@ -344,8 +342,9 @@ func (p *Passport) FinishLogin(ctx context.Context, b BrowserState, query url.Va
 	if err != nil {
 		p.failLogin(ctx, err)
 		span.Ended(err)
-		return LoginResult{ReturnTo: l.ReturnTo, unasked: l.Unasked}, b, err
+		return LoginResult{ReturnTo: l.ReturnTo, Silent: l.Silent}, b, err
 	}
+	in.Silent = l.Silent
 	defer span.Ended(nil)
 	b.Session, b.begun, b.begunState, b.endsWithBrowser = in.SessionID, "", "", l.EndsWithBrowser
 	b.remember = time.Duration(l.Remember) * time.Second
@@ -391,7 +390,11 @@ func (p *Passport) finishLogin(ctx context.Context, b BrowserState, l loginstate
 	}
 	// The entry comes first: whichever of a login and a logout comes second sees
 	// the other.
-	if err := p.checkNotLoggedOut(work, l); err != nil {
+	err = p.checkNotLoggedOut(work, l)
+	if err == nil {
+		err = p.checkNotSignedIn(work, b, l)
+	}
+	if err != nil {
 		return LoginResult{}, errors.Join(err, p.dropUse(work, used))
 	}
 	in, err := p.signIn(work, code, l)
@@ -412,6 +415,21 @@ func (p *Passport) finishLogin(ctx context.Context, b BrowserState, l loginstate
 	p.replace(work, b.Session, in.Session.ID())
 	return in, nil
 }
+
+// checkNotSignedIn keeps a silent login from replacing a session that the user has begun
+// meanwhile, in another tab.
+func (p *Passport) checkNotSignedIn(ctx context.Context, b BrowserState, l loginstate.State) error {
+	if !l.Silent || l.Session != "" {
+		return nil
+	}
+	if id, _ := p.presentSession(ctx, b.Session); id != "" {
+		return errSignedIn
+	}
+	return nil
+}
+
+// errSignedIn ends a silent login.
+var errSignedIn = fmt.Errorf("%w: the user has signed in since the silent login began", ErrNoLogin)
 
 const (
 	// outcomePoll is how often a callback that is loaded again looks whether the

@@ -18,7 +18,8 @@ import (
 	"github.com/passport-go/passport/storage"
 )
 
-// LoginResult is the result of a successful login.
+// LoginResult is the result of a login. With an error, ReturnTo and Silent alone may be
+// set.
 type LoginResult struct {
 	// Session is the new session.
 	Session *Session
@@ -37,7 +38,9 @@ type LoginResult struct {
 	// credentials.
 	Reauthentication Outcome
 
-	unasked bool // the login was SilentLogin's; also if it failed
+	// Silent says that the login was begun with Prompt none: the user has not asked for
+	// it, and is asked nothing.
+	Silent bool
 }
 
 // SignInAttempt is a login whose ID token is verified, and which has no session yet.

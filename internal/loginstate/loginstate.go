@@ -52,9 +52,8 @@ type State struct {
 	// logged out since, and had no session.
 	Again bool `json:"again,omitempty"`
 
-	// Unasked says that the user has not asked for the login, and is at their page again
-	// if it fails.
-	Unasked bool `json:"unasked,omitempty"`
+	// Silent says that the user is asked nothing, and has not asked for the login either.
+	Silent bool `json:"silent,omitempty"`
 
 	MaxAge int64 `json:"max_age,omitempty"` // LoginOptions.MaxAge, in seconds
 
