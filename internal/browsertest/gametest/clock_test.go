@@ -106,6 +106,22 @@ func TestASessionOutlivesAClockThatJumps(t *testing.T) {
 	s.revoked()
 }
 
+// A week is the default of IdleTimeout, by the device's clock. There is no way back.
+func TestASessionEndsOnceTheClockPassesItsIdleTimeout(t *testing.T) {
+	for timeout, want := range map[time.Duration]string{0: nobody, -1: "alice@example.com"} {
+		t.Run(fmt.Sprint(timeout), func(t *testing.T) {
+			s := newSite(t, "auth.localhost")
+			s.config["IdleTimeout"] = timeout
+			g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
+			g.turn(8 * 24 * time.Hour)
+			assert.Equal(t, want, g.who())
+			g.turn(0)
+			assert.Equal(t, want, g.who())
+			g.signIn()
+		})
+	}
+}
+
 // A login is good for ten minutes by the device's clock.
 func TestALoginThatAClockHasOvertakenIsBegunAgain(t *testing.T) {
 	s := newSite(t, "auth.localhost")
