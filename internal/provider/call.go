@@ -97,6 +97,9 @@ func (c *Client) get(ctx context.Context, address, bearer string) (response, err
 // post sends a form to one of the provider's endpoints, as this client.
 func (c *Client) post(ctx context.Context, m *Metadata, address string, form url.Values) (response, error) {
 	header := http.Header{"Accept": {"application/json"}, "Content-Type": {"application/x-www-form-urlencoded"}}
+	if address != m.Endpoints.Token { // see grantTwice
+		header["Idempotency-Key"] = nil // is not sent: net/http repeats the call if a connection that was idle breaks
+	}
 	if err := c.authenticate(m, form, header); err != nil {
 		return response{}, err
 	}

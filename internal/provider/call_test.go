@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -109,6 +110,39 @@ func TestAnErrorNamesTheReasonAndNoBody(t *testing.T) {
 				assert.Contains(t, err.Error(), answer.reason)
 			})
 		}
+	}
+}
+
+// A server closes a connection that it takes for idle just as a call is on its way.
+// https://github.com/envoyproxy/gateway/issues/3178
+func TestACallOnAConnectionThatIsBeingClosedIsMadeOnAnother(t *testing.T) {
+	for path, call := range map[string]func(*provider.Client) error{
+		"/revoke": func(c *provider.Client) error { return c.Revoke(t.Context(), "the-token") },
+		"/par": func(c *provider.Client) error {
+			_, err := c.AuthorizeURL(t.Context(), provider.AuthRequest{RedirectURI: grant.RedirectURI})
+			return err
+		},
+	} {
+		t.Run(path, func(t *testing.T) {
+			o := newOP(t)
+			o.metadata["pushed_authorization_request_endpoint"] = o.url + "/par"
+			var calls atomic.Int64
+			o.serve(path, func(w http.ResponseWriter, r *http.Request) {
+				if calls.Add(1) == 2 {
+					panic(http.ErrAbortHandler)
+				}
+				assert.NotContains(t, r.Header, "Idempotency-Key")
+				w.Header().Set("Content-Type", "application/json")
+				if path == "/par" {
+					w.WriteHeader(http.StatusCreated)
+				}
+				_, _ = w.Write([]byte(`{"request_uri":"urn:x","expires_in":60}`))
+			})
+			c := o.client(func(c *provider.Config) { c.Push = true })
+			require.NoError(t, call(c))
+			require.NoError(t, call(c))
+			assert.EqualValues(t, 3, calls.Load())
+		})
 	}
 }
 
