@@ -160,7 +160,7 @@ func (p *Passport) RequireLogin(next http.Handler) http.Handler {
 			p.serveSignedOut(w, r)
 			return
 		}
-		if web.IsForeignFrame(r) { // a login could not finish there
+		if web.IsForeignFrame(r) && !p.http.keepsCookies(r) { // a login could not finish there
 			p.refuseToAsk(w, r, ErrNoSession)
 			return
 		}

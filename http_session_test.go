@@ -319,7 +319,8 @@ func TestAFrameOnAnotherSiteBeginsNoLogin(t *testing.T) {
 	assert.Empty(t, s.auth.Requests("/authorize"))
 	assert.Empty(t, s.events.named("login.failed"))
 
-	back := s.browser().stay().get("/widget", append(foreign, "Cookie", "theme=dark")...)
+	assert.Equal(t, http.StatusUnauthorized, b.get("/widget", append(foreign, "Cookie", "theme=dark")...).StatusCode, "a cookie of others")
+	back := s.browser().stay().get("/widget", append(foreign, "Cookie", "passport-looked=1")...)
 	assert.Equal(t, http.StatusSeeOther, back.StatusCode, "it is not on another site, but comes from there")
 }
 

@@ -73,7 +73,7 @@ var walls = map[string][]string{
 	"internal/language":     {},
 	"internal/jwt":          {module + "/internal/strictbase64", "github.com/go-jose/go-jose/v4/json"},
 	"internal/provider": {
-		module + "/internal/authdomain", module + "/internal/jwt", module + "/internal/text",
+		module + "/internal/authdomain", module + "/internal/jwt", module + "/internal/text", module + "/internal/transport",
 		"golang.org/x/oauth2", "golang.org/x/sync/semaphore", "golang.org/x/sync/singleflight", "github.com/go-jose/go-jose/v4/...",
 	},
 	"internal/observe":    {module + "/internal/storeanswer", module + "/storage"},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/internal/authdomain"
+	"github.com/passport-go/passport/internal/logoutstate"
 )
 
 // UnfinishedLogout reports a logout from this browser that is not known to have
@@ -24,10 +25,16 @@ func (p *Passport) UnfinishedLogout(ctx context.Context) (passport.Logout, bool)
 // unfinished leaves out a URL at RedirectURI, where a server would find out the provider's.
 func (p *Passport) unfinished(ctx context.Context, s state) (passport.Logout, bool) {
 	l, there := p.engine.UnfinishedLogout(ctx, s.browser())
-	if p.c.Discover && strings.HasPrefix(l.URL, p.c.RedirectURI) {
+	if p.c.Discover && strings.HasPrefix(l.URL, p.c.RedirectURI) && isPosted(l.URL) {
 		l.URL = ""
 	}
 	return l, there
+}
+
+// isPosted reports whether a server would answer an address at RedirectURI with a form.
+func isPosted(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && u.Query().Has(logoutstate.PostedParam)
 }
 
 // lastState returns the state, as it will be once the last logout is noted.

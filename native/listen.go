@@ -64,7 +64,7 @@ func listenAll(addresses []string, port int) (listeners []net.Listener, _ int, e
 	for _, address := range addresses {
 		l, err := net.Listen("tcp", net.JoinHostPort(address, strconv.Itoa(port)))
 		if err != nil && !taken(err) {
-			missing = err
+			missing = errors.Join(missing, err)
 			continue
 		}
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/passport-go/passport/internal/text"
+	"github.com/passport-go/passport/internal/transport"
 )
 
 // Every call to a provider is made here, and bounded: in time, in the size of its
@@ -45,7 +46,7 @@ func boundedTransport(base http.RoundTripper) http.RoundTripper {
 	if !ok || known.MaxResponseHeaderBytes > 0 {
 		return base
 	}
-	own := known.Clone()
+	own := transport.Clone(known)
 	own.MaxResponseHeaderBytes = maxHeader
 	return own
 }

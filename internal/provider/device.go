@@ -134,13 +134,14 @@ var ErrCodeExpired = errors.New("passport: the code was not entered in time")
 func (c *Client) pollDevice(ctx context.Context, d Device) (Tokens, error) {
 	expires := time.NewTimer(time.Until(d.Expiry))
 	defer expires.Stop()
+	expired := ErrCodeExpired
 	for interval := d.interval; ; {
 		timer := time.NewTimer(interval)
 		select {
 		case <-timer.C:
 		case <-expires.C:
 			timer.Stop()
-			return Tokens{}, ErrCodeExpired
+			return Tokens{}, expired
 		case <-ctx.Done():
 			timer.Stop()
 			return Tokens{}, fmt.Errorf("passport: the login on another device was not waited for: %w", ctx.Err())
@@ -156,6 +157,7 @@ func (c *Client) pollDevice(ctx context.Context, d Device) (Tokens, error) {
 		case refused != nil && refused.Code == "expired_token":
 			return Tokens{}, ErrCodeExpired
 		case temporary(err):
+			expired = fmt.Errorf("%w (the provider's last answer: %v)", ErrCodeExpired, err)
 			interval = min(2*interval, maxInterval)
 		default:
 			return t, err

@@ -105,4 +105,11 @@ func TestADeviceIsPolledUntilItsUserIsDone(t *testing.T) {
 	require.NoError(t, err)
 	_, _, err = c.RedeemDevice(t.Context(), expired)
 	assert.ErrorIs(t, err, provider.ErrCodeExpired)
+
+	o.answer("/token", "text/html", "<html>Not found</html>", http.StatusNotFound)
+	late, err := c.AuthorizeDevice(t.Context(), 1500*time.Millisecond) // polled once
+	require.NoError(t, err)
+	_, _, err = c.RedeemDevice(t.Context(), late)
+	assert.ErrorIs(t, err, provider.ErrCodeExpired)
+	assert.ErrorContains(t, err, "404", "what kept it from being heard of")
 }

@@ -58,7 +58,7 @@ func (c *Client) Exchange(ctx context.Context, g CodeGrant) (t Tokens, id *IDTok
 
 // codeGrant asks once more if the connection broke: the code may not have arrived. If it
 // has, the provider refuses it, and should revoke the tokens that got lost (RFC 6749
-// §4.1.2). Then the first error is the reason.
+// §4.1.2). Then the first error is the reason: no refusal says that the code is unused.
 func (c *Client) codeGrant(ctx context.Context, g CodeGrant) (Tokens, error) {
 	t, lost, err := c.grantTwice(ctx, url.Values{
 		"grant_type":    {"authorization_code"},
@@ -66,7 +66,7 @@ func (c *Client) codeGrant(ctx context.Context, g CodeGrant) (Tokens, error) {
 		"redirect_uri":  {g.RedirectURI},
 		"code_verifier": {g.Verifier},
 	})
-	if lost != nil && InvalidGrant(err) {
+	if lost != nil && errors.As(err, new(*Error)) {
 		return t, lost
 	}
 	return t, err

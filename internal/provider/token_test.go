@@ -317,6 +317,16 @@ func TestACodeWhoseConnectionBreaksIsSentOnceMore(t *testing.T) {
 	assert.False(t, provider.InvalidGrant(err), "the provider's word is not the reason: %v", err)
 	assert.ErrorAs(t, err, new(*provider.UnreachableError))
 	assert.EqualValues(t, 2, calls.Load())
+
+	calls.Store(0)
+	o.serve("/token", func(w http.ResponseWriter, _ *http.Request) {
+		if calls.Add(1) == 1 {
+			panic(http.ErrAbortHandler)
+		}
+		w.WriteHeader(http.StatusTooManyRequests)
+	})
+	_, _, err = c.Exchange(t.Context(), grant)
+	assert.ErrorAs(t, err, new(*provider.UnreachableError), "the code may have been used")
 }
 
 // What cannot have arrived is not asked for again at once, nor what took too long.

@@ -30,13 +30,24 @@ func Checked(base http.RoundTripper) http.RoundTripper {
 	if !ok || known.HTTP2 != nil && known.HTTP2.SendPingTimeout > 0 {
 		return base
 	}
-	own := known.Clone()
+	own := Clone(known)
 	if own.HTTP2 == nil {
 		own.HTTP2 = &http.HTTP2Config{}
 	}
 	own.HTTP2.SendPingTimeout = silence
 	if own.HTTP2.PingTimeout == 0 {
 		own.HTTP2.PingTimeout = patience
+	}
+	return own
+}
+
+// Clone copies a transport with what it speaks. By the time that Clone of net/http copies
+// one that was to find out by itself whether it speaks HTTP/2, its TLSClientConfig offers
+// that, and the copy does not find out with one that is set (Go 1.26).
+func Clone(t *http.Transport) *http.Transport {
+	own := t.Clone()
+	if own.TLSNextProto == nil && t.TLSNextProto["h2"] != nil {
+		own.ForceAttemptHTTP2 = true
 	}
 	return own
 }

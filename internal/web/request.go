@@ -86,10 +86,9 @@ func IsFramed(r *http.Request) bool {
 }
 
 // IsForeignFrame reports whether a page is loaded into another site's, where browsers send
-// no SameSite=Lax cookie and keep none. Sec-Fetch-Site says the same of a frame that comes
-// back from another site; that brings its cookies.
+// no SameSite=Lax cookie and keep none, or comes back to a frame from another site.
 func IsForeignFrame(r *http.Request) bool {
-	return IsFramed(r) && r.Header.Get("Sec-Fetch-Site") == "cross-site" && len(r.Header["Cookie"]) == 0
+	return IsFramed(r) && r.Header.Get("Sec-Fetch-Site") == "cross-site"
 }
 
 // IsByScript reports whether a script asks for something that it may show as a page.

@@ -44,6 +44,10 @@ func reachable() error {
 	return bus.Close()
 }
 
+// refusedUser is what the library says of a bus that lets a user's programs in alone, as
+// that of another user does under sudo.
+const refusedUser = "dbus: authentication failed"
+
 // probe asks the Secret Service for its state, without prompting the user.
 func probe(ctx context.Context) error {
 	bus, err := dbus.SessionBusPrivateNoAutoStartup(dbus.WithContext(ctx))
@@ -51,10 +55,9 @@ func probe(ctx context.Context) error {
 		return ErrNoKeyring
 	}
 	defer bus.Close()
-	if bus.Auth(nil) != nil && ctx.Err() == nil { // it is another user's, as under sudo, or has ended
+	if err := bus.Auth(nil); err != nil && err.Error() == refusedUser {
 		return ErrNoKeyring
-	}
-	if bus.Hello() != nil {
+	} else if err != nil || bus.Hello() != nil {
 		return errNoAnswer
 	}
 	for _, collection := range []dbus.ObjectPath{loginCollection, defaultAlias} {

@@ -203,8 +203,6 @@ func TestASignOutEndsNoLaterSession(t *testing.T) {
 	assert.Equal(t, []string{old.RefreshToken}, claim(t, s, time.Hour))
 }
 
-// Another tab has yet to hear that the item has gone, and puts refreshed tokens in
-// its place.
 // By the clock, which was put back, the session has begun after its end.
 func TestASignOutEndsASessionOfAClockThatWasAhead(t *testing.T) {
 	f := newFake()
@@ -226,6 +224,8 @@ func TestASignOutEndsASessionOfAClockThatWasAhead(t *testing.T) {
 	assert.Empty(t, f.items)
 }
 
+// Another tab has yet to hear that the item has gone, and puts refreshed tokens in
+// its place.
 func TestASignOutEndsWhatATabThatLagsBehindWrites(t *testing.T) {
 	clock := now.Add(-time.Hour)
 	o := options()
