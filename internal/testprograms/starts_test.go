@@ -51,6 +51,7 @@ var computed = map[string][]string{
 	"native/browserenv.go":                          {users},
 	"storage/bolt/child_test.go":                    {itself},
 	"storage/file/process_test.go":                  {itself},
+	"storage/keyring/exit_test.go":                  {itself},
 	"storage/keyring/locked_linux_test.go":          {itself},
 	"storage/keyring/secretservice_linux_test.go":   {"dbus-run-session", "gnome-keyring-daemon"},
 	"storage/postgres/pgbouncer_test.go":            {"pgbouncer"},
