@@ -110,10 +110,10 @@ func (p *Passport) hasOtherSession(ctx context.Context, before passport.Secret) 
 //
 // It returns when the window has come back or was closed, or when ctx is done. Unless
 // the error says otherwise, the app session has ended, whatever happens to the window.
-// Logout.Passport is passport.OutcomeDone if it came back. Otherwise it is
-// unconfirmed, with an error as for LoginPopup, and the user can finish the logout at
-// Logout.URL. At a provider without an end-session endpoint, that is empty, and the window
-// closes at once.
+// Logout.Passport is passport.OutcomeDone if it came back, and unconfirmed from a provider
+// that returns no state. Otherwise it is unconfirmed, with an error as for LoginPopup, and
+// the user can finish the logout at Logout.URL. At a provider without an end-session
+// endpoint, that is empty, and the window closes at once, without an error.
 //
 // Concurrent calls are one logout, unless somebody has signed in between them. If one
 // call's ctx is done while others still wait, it returns that error and no more.
