@@ -285,11 +285,11 @@ func (d *httpDriver) leaveAlone(w http.ResponseWriter, r *http.Request, page str
 // A callback of your own sends the visitor of a login that fails to LoginResult.ReturnTo
 // if LoginResult.Silent is set.
 //
-// A browser that brings no cookie of this package, or is at another name of the host than RedirectURI's,
-// such as www., is first sent to the same page at RedirectURI's host, with the parameter
-// passport_probe. If it keeps no cookies, it then gets the page: its login could not
-// finish. A browser that returns to the other host is left alone there for ten minutes,
-// but do not wrap pages that exist at that host alone. SilentLogin works inside
+// A browser that brings no cookie of this package, or is at another name of the host than
+// RedirectURI's, such as www., is first sent to the same page at RedirectURI's host, with
+// the parameter passport_probe. If it keeps no cookies, it then gets the page: its login
+// could not finish. A browser that returns to the other host is left alone there for ten
+// minutes, but do not wrap pages that exist at that host alone. SilentLogin works inside
 // [Passport.Handler] or by itself.
 func (p *Passport) SilentLogin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

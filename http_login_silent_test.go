@@ -55,6 +55,7 @@ func TestSilentLoginEndsBehindAGatewayThatLosesCookies(t *testing.T) {
 			assert.Equal(t, "/page", res.Request.URL.Path)
 			assert.Equal(t, "2", res.Request.URL.Query().Get("tab"))
 			assert.Len(t, s.auth.Requests("/authorize"), 1)
+			assert.NotContains(t, s.log.String(), "level=WARN", "most visitors are signed in nowhere")
 		})
 	}
 }

@@ -283,6 +283,10 @@ func TestTheLogWarnsOfWhatSomebodyHasToLookAt(t *testing.T) {
 		time.AfterFunc(time.Millisecond, cancel)
 		assert.Equal(t, http.StatusServiceUnavailable, ask(closed, cookie...))
 		assert.NotContains(t, log.String(), "request refused")
+		w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(closed, http.MethodPost, "/logout", nil)
+		r.Header.Set("Sec-Fetch-Site", "cross-site")
+		p.Logout(w, r)
+		assert.Contains(t, log.String(), `level=WARN msg="passport: request refused" path=/logout status=403`, "who goes away hides nothing else")
 
 		assert.Equal(t, http.StatusServiceUnavailable, ask(t.Context(), cookie...))
 		assert.Contains(t, log.String(), `level=WARN msg="passport: request refused" path=/api status=503`)

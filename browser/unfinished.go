@@ -3,7 +3,6 @@ package browser
 import (
 	"context"
 	"net/url"
-	"strings"
 
 	"github.com/passport-go/passport"
 	"github.com/passport-go/passport/internal/authdomain"
@@ -25,16 +24,21 @@ func (p *Passport) UnfinishedLogout(ctx context.Context) (passport.Logout, bool)
 // unfinished leaves out a URL at RedirectURI, where a server would find out the provider's.
 func (p *Passport) unfinished(ctx context.Context, s state) (passport.Logout, bool) {
 	l, there := p.engine.UnfinishedLogout(ctx, s.browser())
-	if p.c.Discover && strings.HasPrefix(l.URL, p.c.RedirectURI) && isPosted(l.URL) {
+	if p.c.Discover && isForServers(l.URL, p.c.RedirectURI) {
 		l.URL = ""
 	}
 	return l, there
 }
 
-// isPosted reports whether a server would answer an address at RedirectURI with a form.
-func isPosted(address string) bool {
+// isForServers reports whether address is RedirectURI with the parameter that a server
+// finishes a logout by. The provider's own addresses may begin like RedirectURI.
+func isForServers(address, redirectURI string) bool {
 	u, err := url.Parse(address)
-	return err == nil && u.Query().Has(logoutstate.PostedParam)
+	if err != nil || !u.Query().Has(logoutstate.PostedParam) {
+		return false
+	}
+	back, err := url.Parse(redirectURI)
+	return err == nil && u.Scheme == back.Scheme && u.Host == back.Host && u.EscapedPath() == back.EscapedPath()
 }
 
 // lastState returns the state, as it will be once the last logout is noted.

@@ -20,4 +20,8 @@ func TestAPortThatIsForbiddenIsSaid(t *testing.T) {
 		assert.ErrorContains(t, err, "below 1024")
 	}
 	assert.NotContains(t, explainListen(0, syscall.ENOBUFS).Error(), "below 1024")
+
+	// Of several addresses each counts, whatever the last says.
+	_, _, err := listenAll([]string{"192.0.2.1", "no address"}, 0)
+	assert.ErrorIs(t, err, syscall.EADDRNOTAVAIL)
 }
