@@ -136,6 +136,24 @@ func (s *site) token(edit func(header, claims map[string]any)) passport.Secret {
 	}}))
 }
 
+// A response says the provider's time to the second. What a page of the same session was
+// given at the beginning of the next one is no newer than the logout that follows.
+func TestALogoutEndsTokensOfTheSecondThatTheProviderHasNotTold(t *testing.T) {
+	s := newSite(t, verifies)
+	s.clock.add(950 * time.Millisecond)
+	b := s.signedIn() // the provider says that a second has begun
+	sid := b.sid()
+	s.clock.add(100 * time.Millisecond)
+	copied := s.token(func(_, claims object) { claims["sid"] = sid })
+	accepts(t, copied, s.p)
+	s.clock.add(50 * time.Millisecond)
+	require.Equal(t, http.StatusSeeOther, b.logout().StatusCode)
+	refuses(t, passport.ErrBearerSignedOut, copied, s.p)
+
+	s.clock.add(2 * time.Second)
+	accepts(t, s.token(func(_, claims object) { claims["sid"] = sid }), s.p)
+}
+
 type object = map[string]any
 
 func TestABearerTokenThatBreaksARuleIsRefused(t *testing.T) {

@@ -135,14 +135,14 @@ func (c *Client) checkIssued(issued time.Time) error {
 	return nil
 }
 
-// Clock is the provider's time, as its latest response told it: up to a second behind,
-// for the Date of a response is exact to the second, and not ahead. It is the zero time
-// before the first response.
+// Clock is the latest that the provider's time may be, by its latest response: nothing that
+// the provider has issued has a later iat. It is about a second ahead, for the Date of a
+// response is exact to the second. It is the zero time before the first response.
 func (c *Client) Clock() time.Time {
 	if !c.compared.Load() {
 		return time.Time{}
 	}
-	return c.c.Now().Add(time.Duration(c.skew.Load()))
+	return c.c.Now().Add(time.Duration(c.mostSkew.Load() - 1)) // the end of a second belongs to the next
 }
 
 // IssuedAt reads the iat of a token of this client's without verifying it. It is the

@@ -60,12 +60,13 @@ func (c *Client) call(ctx context.Context, r *http.Request) (response, error) {
 	} else {
 		r.Header.Set("User-Agent", userAgent)
 	}
+	sent := c.c.Now()
 	res, err := c.transport.RoundTrip(r.WithContext(ctx))
 	if err != nil {
 		return response{}, &UnreachableError{cause: err, host: r.URL.Host}
 	}
 	defer res.Body.Close()
-	c.compareClocks(res.Header.Get("Date"))
+	c.compareClocks(res.Header.Get("Date"), sent)
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
 	switch {
 	case err != nil:
@@ -144,12 +145,21 @@ func fetchHint(reason string) string {
 
 func (e *UnreachableError) Unwrap() error { return e.cause }
 
-// compareClocks remembers by how much the provider's clock is ahead of ours.
-func (c *Client) compareClocks(date string) {
-	if theirs, err := http.ParseTime(date); err == nil {
-		c.skew.Store(int64(theirs.Sub(c.c.Now())))
-		c.compared.Store(true)
+// mostTransit bounds how long before its arrival a response may have been dated.
+const mostTransit = 2 * time.Second
+
+// compareClocks remembers by how much the provider's clock is ahead of ours, and by how
+// much at most: the Date of a response to a request that was sent at a moment is that of
+// its beginning, which came later, without the part of the second.
+func (c *Client) compareClocks(date string, sent time.Time) {
+	theirs, err := http.ParseTime(date)
+	if err != nil {
+		return
 	}
+	now := c.c.Now()
+	c.skew.Store(int64(theirs.Sub(now)))
+	c.mostSkew.Store(int64(theirs.Sub(now) + time.Second + min(max(now.Sub(sent), 0), mostTransit)))
+	c.compared.Store(true)
 }
 
 // clocksDiffer says by how much they do, if it is enough to matter. The Date of a

@@ -71,9 +71,11 @@ type Client struct {
 	begins  *semaphore.Weighted // see forLogin
 	codes   *semaphore.Weighted
 	backOff backOff
-	skew    atomic.Int64 // of the provider's clock against ours, in nanoseconds
 
-	compared atomic.Bool // whether skew is known
+	// By how much the provider's clock is ahead of ours, and by how much at most, in
+	// nanoseconds.
+	skew, mostSkew atomic.Int64
+	compared       atomic.Bool // whether they are known
 }
 
 // DefaultTimeout bounds a call if HTTPClient has no timeout.
