@@ -346,7 +346,8 @@ type Config struct {
 	// logged.
 	Logger *slog.Logger `json:"-" yaml:"-"`
 
-	// OnEvent is told what happens to sessions; see [Event]. It is called from
+	// OnEvent is told what happens to sessions on this instance; see [Event]. For the end
+	// of a session wherever it happens, see [Session.Done]. It is called from
 	// many goroutines at once and must not block. A panic in it stops nothing, and is
 	// in the log, or in slog.Default's if there is no Logger. Default: none.
 	OnEvent func(Event) `json:"-" yaml:"-"`

@@ -184,10 +184,12 @@ func (p *Passport) RequireLogin(next http.Handler) http.Handler {
 // navigation is sent to the provider, which asks for credentials, and comes back; any
 // other request gets a 401 with ErrNotRecent, in a frame with a link that opens the page
 // in the whole window. If the provider does not say when it asked (auth_time), the login
-// ends in an error page, not in a loop.
+// ends in an error page, not in a loop. Ten seconds more than maxAge are allowed, because
+// clocks differ.
 //
-// The login begins a new session, which replaces the old one. If that was remembered
-// (LoginOptions.Remember), the new one lives for the rest of its time.
+// The login begins a new session, which replaces the old one and ends its streams
+// ([Session.Done]). If that was remembered (LoginOptions.Remember), the new one lives for
+// the rest of its time.
 //
 // RequireRecent panics if maxAge is not positive, as http.ServeMux.Handle does if it is
 // used wrongly.

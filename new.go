@@ -55,7 +55,7 @@ func New(c Config) (*Passport, error) {
 	p.signedOut = marks.BearerBook{Records: p.records, Now: s.Now, Life: s.BearerLifetime + 2*s.ClockLeeway + time.Minute}
 	p.retries = retry.New(p.tasks, records.Timeout, s.Logger)
 	notifier, _ := s.Store.(storage.Notifier)
-	p.notices = notice.NewWatcher(notice.Config{Store: p.measured(s.Store), Notifier: notifier, Owns: p.records.Owns, Tasks: p.tasks, Timeout: records.Timeout, Logger: s.Logger, Ended: p.records.Ended()})
+	p.notices = notice.NewWatcher(notice.Config{Store: p.measured(s.Store), Notifier: notifier, Owns: p.records.Owns, Tasks: p.tasks, Timeout: records.Timeout, Now: s.Now, Logger: s.Logger, Ended: p.records.Ended()})
 	p.records.OnReturn(p.endAgain)
 	p.records.UseCircuit(circuit.New(s.Logger, p.retries.Wake))
 	p.revoker = newRevoker(p)

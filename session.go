@@ -266,8 +266,16 @@ type watch struct {
 // which would otherwise outlive a logout. If a notice is lost, or the session
 // expires, the channel is closed within 15 s.
 //
-// The watch lasts until ctx is done: pass the context of the request. Calls with
+// The watch lasts until ctx is done, or [Passport.Close]; then the channel is closed too,
+// because nothing would tell the stream of a logout any more. Pass the context of the
+// request. It is done when the handler returns, so a handler that leaves a WebSocket to
+// other goroutines and returns passes a context of its own, which it cancels when the
+// connection closes. ctx.Err says whether the watch ended, and not the session. Calls with
 // the same context return the same channel.
+//
+// A session also ends when the next login in its browser replaces it, such as that of
+// [Passport.RequireRecent]. Have the page connect again: if that is a 401, the user is
+// signed out.
 //
 // A shutdown of the server does not end the session, so it does not close the channel:
 // http.Server.Shutdown would wait for the stream, and does not close a WebSocket. End

@@ -338,6 +338,26 @@ func TestDoneClosesWhenTheSessionEnds(t *testing.T) {
 	}
 }
 
+// A handler that leaves its WebSocket to other goroutines, and returns, would never hear
+// of the logout.
+func TestDoneClosesWhenNobodyWatchesAnyMore(t *testing.T) {
+	s := newSite(t)
+	session := s.signedIn().session()
+	request, returned := context.WithCancel(t.Context())
+	done, other := session.Done(request), session.Done(t.Context())
+	returned()
+	waitFor(t, done)
+	select {
+	case <-other:
+		t.Fatal("the session goes on")
+	default:
+	}
+	waitFor(t, session.Done(request))
+	require.NoError(t, s.p.Close(t.Context()))
+	waitFor(t, other)
+	waitFor(t, session.Done(t.Context()))
+}
+
 func TestDoneOfASessionThatEndedAlreadyClosesToo(t *testing.T) {
 	s := newSite(t)
 	b := s.signedIn()

@@ -341,7 +341,8 @@ type StepUp struct {
 	ACRValues string
 
 	// MaxAge is the longest time since the user last gave credentials (the claim
-	// auth_time). Default: any time ago.
+	// auth_time); ten seconds more are allowed, because clocks differ. Default: any
+	// time ago.
 	MaxAge time.Duration
 }
 

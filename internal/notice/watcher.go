@@ -37,6 +37,7 @@ type Config struct {
 
 	Tasks   *tasks.Group  // runs what keeps the listeners informed
 	Timeout time.Duration // of a call to the store
+	Now     func() time.Time
 	Logger  *slog.Logger
 	Ended   *ended.Set // is told of every session that is found to have ended; may be nil
 }
@@ -55,12 +56,13 @@ func NewWatcher(c Config) *Watcher {
 	return &Watcher{board: NewBoard(), c: c, notifier: c.Notifier}
 }
 
-// Watch adds a listener for a session, until ctx is done. It looks at once whether
-// the session ended before the watch began.
+// Watch adds a listener for a session, until ctx is done or the tasks are finished,
+// which ends it too. It looks at once whether the session ended before the watch began.
 func (w *Watcher) Watch(ctx context.Context, id string) *Listener {
 	l := w.board.Add(id)
 	context.AfterFunc(ctx, func() { w.board.Remove(id, l) })
 	w.start.Do(func() {
+		context.AfterFunc(w.c.Tasks.Stopping(), w.board.Close)
 		w.c.Tasks.Loop(w.recheckAll)
 		if w.notifier != nil {
 			w.c.Tasks.Loop(w.listen)
@@ -140,13 +142,18 @@ func (w *Watcher) lookAgain(ctx context.Context) {
 	looking.Wait()
 }
 
-// recheck ends the watches of a session that is no longer there. A store that does
-// not answer says nothing.
+// recheck ends the watches of a session that is no longer there, or has expired by
+// Config.Now, for the store may go by another clock. A store that does not answer says
+// nothing.
 func (w *Watcher) recheck(ctx context.Context, id string) {
 	call, cancel := context.WithTimeout(ctx, w.c.Timeout)
 	defer cancel()
-	if _, err := w.c.Store.Load(call, id); errors.Is(err, storage.ErrNotFound) {
+	rec, err := w.c.Store.Load(call, id)
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
 		w.end(id)
+	case err == nil && !w.c.Now().Before(rec.Expiry):
+		w.board.End(id) // an instance whose clock is behind may still see it used
 	}
 }
 

@@ -32,7 +32,7 @@ func bubble(t *testing.T, f func(t *testing.T, w *Watcher, store storage.TokenSt
 	synctest.Test(t, func(t *testing.T) {
 		group := tasks.New()
 		store := farAway{memory.New(memory.Options{})}
-		f(t, NewWatcher(Config{Store: store, Tasks: group, Timeout: time.Second, Logger: slog.New(slog.DiscardHandler)}), store)
+		f(t, NewWatcher(Config{Store: store, Tasks: group, Timeout: time.Second, Now: time.Now, Logger: slog.New(slog.DiscardHandler)}), store)
 		group.Finish(t.Context())
 	})
 }
@@ -100,11 +100,48 @@ func TestAListenerHearsOfASessionThatExpires(t *testing.T) {
 func TestAWatchIsForgottenWithItsRequest(t *testing.T) {
 	bubble(t, func(t *testing.T, w *Watcher, store storage.TokenStore) {
 		ctx, cancel := context.WithCancel(t.Context())
-		w.Watch(ctx, stored(t, store, "a", time.Hour))
+		l := w.Watch(ctx, stored(t, store, "a", time.Hour))
 		assert.Len(t, w.board.IDs(), 1)
 		cancel()
 		synctest.Wait()
 		assert.Empty(t, w.board.IDs())
+		assert.True(t, closed(l), "who is told of nothing any more must not go on")
+	})
+}
+
+func TestNobodyListensAfterTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		group := tasks.New()
+		store := memory.New(memory.Options{})
+		w := NewWatcher(Config{Store: store, Tasks: group, Timeout: time.Second, Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
+		before := w.Watch(t.Context(), stored(t, store, "a", time.Hour))
+		group.Finish(t.Context())
+		synctest.Wait()
+		assert.True(t, closed(before))
+		assert.True(t, closed(w.Watch(t.Context(), "a")))
+		assert.Empty(t, w.board.IDs())
+	})
+}
+
+func closed(l *Listener) bool {
+	select {
+	case <-l.Ended():
+		return true
+	default:
+		return false
+	}
+}
+
+// The store's server goes by its own clock.
+func TestASessionThatHasExpiredByTheProgramsClockEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		group, known, began := tasks.New(), ended.New(), time.Now()
+		store := memory.New(memory.Options{Now: func() time.Time { return time.Now().Add(-time.Hour) }})
+		w := NewWatcher(Config{Store: store, Tasks: group, Timeout: time.Second, Now: time.Now, Logger: slog.New(slog.DiscardHandler), Ended: known})
+		<-w.Watch(t.Context(), stored(t, store, "a", time.Minute)).Ended()
+		assert.InDelta(t, time.Minute, time.Since(began), float64(recheckEvery))
+		assert.False(t, known.HasSession("a"), "an instance whose clock is behind may prolong it")
+		group.Finish(t.Context())
 	})
 }
 
@@ -136,7 +173,7 @@ func TestAnEndIsAnnouncedToTheOtherInstances(t *testing.T) {
 		group := tasks.New()
 		store := heard{TokenStore: memory.New(memory.Options{}), ids: make(chan string, 10)}
 		log := new(bytes.Buffer)
-		w := NewWatcher(Config{Store: store, Notifier: store, Tasks: group, Timeout: time.Second, Logger: slog.New(slog.NewTextHandler(log, nil))})
+		w := NewWatcher(Config{Store: store, Notifier: store, Tasks: group, Timeout: time.Second, Now: time.Now, Logger: slog.New(slog.NewTextHandler(log, nil))})
 		w.Announce("a", "b")
 		w.Announce()
 		group.Finish(t.Context())
@@ -174,7 +211,7 @@ func TestNoticesOfOthersAreNotRemembered(t *testing.T) {
 		w := NewWatcher(Config{
 			Store: store, Notifier: telling{"ours a", "theirs a", strings.Repeat("x", 1<<20), "ours b"},
 			Owns:  func(id string) bool { return strings.HasPrefix(id, "ours ") },
-			Tasks: group, Timeout: time.Second, Logger: slog.New(slog.DiscardHandler), Ended: known,
+			Tasks: group, Timeout: time.Second, Now: time.Now, Logger: slog.New(slog.DiscardHandler), Ended: known,
 		})
 		l := w.Watch(t.Context(), stored(t, store, "ours b", time.Hour))
 		<-l.Ended()
@@ -214,7 +251,7 @@ func TestWhatWasSaidWhileNobodyHeardIsFoundAtOnce(t *testing.T) {
 		store := memory.New(memory.Options{})
 		w := NewWatcher(Config{
 			Store: store, Notifier: &interrupted{lost: func() { deleted(t, store, "a") }},
-			Tasks: group, Timeout: time.Second, Logger: slog.New(slog.NewTextHandler(log, nil)), Ended: known,
+			Tasks: group, Timeout: time.Second, Now: time.Now, Logger: slog.New(slog.NewTextHandler(log, nil)), Ended: known,
 		})
 		began := time.Now()
 		l := w.Watch(t.Context(), stored(t, store, "a", time.Hour))
@@ -242,7 +279,7 @@ func TestAnAnnouncementThatFailsIsInTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		group := tasks.New()
 		log := new(bytes.Buffer)
-		w := NewWatcher(Config{Notifier: heard{refuses: true}, Tasks: group, Timeout: time.Second, Logger: slog.New(slog.NewTextHandler(log, nil))})
+		w := NewWatcher(Config{Notifier: heard{refuses: true}, Tasks: group, Timeout: time.Second, Now: time.Now, Logger: slog.New(slog.NewTextHandler(log, nil))})
 		w.Announce("a")
 		group.Finish(t.Context())
 		assert.Contains(t, log.String(), "other instances could not be told of a logout")

@@ -134,7 +134,9 @@ func (s *site) events(c fiber.Ctx) error {
 			}
 			select {
 			case <-session.Done(ctx):
-				fmt.Fprint(w, "event: signed-out\ndata:\n\n")
+				if ctx.Err() == nil { // Done is closed with its context, too
+					fmt.Fprint(w, "event: signed-out\ndata:\n\n")
+				}
 				return
 			case <-ctx.Done():
 				return
