@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -128,10 +130,14 @@ func TestABearerSaysWhoseItIsAndWhatItWas(t *testing.T) {
 
 // token signs an access token as Auth0 does, but for edit.
 func (s *site) token(edit func(header, claims map[string]any)) passport.Secret {
-	return passport.Secret(s.auth.SignLogoutToken(passporttest.LogoutToken{Subject: alice, Edit: func(header, claims map[string]any) {
+	return accessToken(s.auth.AuthDomain, s.clock.Now(), edit)
+}
+
+func accessToken(auth *passporttest.AuthDomain, now time.Time, edit func(header, claims map[string]any)) passport.Secret {
+	return passport.Secret(auth.SignLogoutToken(passporttest.LogoutToken{Subject: alice, Edit: func(header, claims map[string]any) {
 		delete(claims, "events")
 		claims["aud"], claims["azp"] = "platform_api", passporttest.ClientID
-		claims["exp"] = s.clock.Now().Add(time.Hour).Unix()
+		claims["exp"] = now.Add(time.Hour).Unix()
 		edit(header, claims)
 	}}))
 }
@@ -428,6 +434,130 @@ func TestAMarkThatTheStoreCouldNotTakeIsTriedAgain(t *testing.T) {
 		_, err := s.p.VerifyBearer(t.Context(), h.access)
 		return errors.Is(err, passport.ErrBearerSignedOut)
 	}, 10*time.Second, 10*time.Millisecond)
+}
+
+// bubble is an API whose provider is within the process, so that waiting takes no time.
+type bubble struct {
+	t    *testing.T
+	p    *passport.Passport
+	auth *passporttest.AuthDomain
+	n    int // of tokens
+}
+
+func inBubble(t *testing.T, test func(t *testing.T, b *bubble)) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &bubble{t: t, auth: passporttest.New(passporttest.Options{Issuer: "https://auth.example/"})}
+		var err error
+		b.p, err = passport.New(passport.Config{
+			ClientID: passporttest.ClientID, AuthDomain: "https://auth.example", HTTPClient: b.auth.InProcess(), BearerTokens: true,
+		})
+		require.NoError(t, err)
+		defer func() { assert.NoError(t, b.p.Close(t.Context())) }()
+		test(t, b)
+	})
+}
+
+// token signs one that was not sent before.
+func (b *bubble) token() passport.Secret {
+	b.n++
+	return accessToken(b.auth, time.Now(), func(_, c object) { c["n"] = b.n })
+}
+
+func (b *bubble) verify(token passport.Secret) error {
+	_, err := b.p.VerifyBearer(b.t.Context(), token)
+	return err
+}
+
+func (b *bubble) fetches() int { return len(b.auth.Requests("/.well-known/jwks.json")) }
+
+// verifyAtOnce has many tokens come at the same time, and counts the errors.
+func (b *bubble) verifyAtOnce(n int) map[string]int {
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	errs := map[string]int{}
+	for range n {
+		token := b.token()
+		all.Go(func() {
+			err := b.verify(token)
+			mu.Lock()
+			defer mu.Unlock()
+			errs[fmt.Sprint(err)]++
+		})
+	}
+	all.Wait()
+	return errs
+}
+
+func TestAllTokensThatComeWhileTheKeysAreFetchedWaitForThem(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		b.auth.Inject(passporttest.Fault{Path: "/.well-known/jwks.json", Delay: time.Second})
+		assert.Equal(t, map[string]int{"<nil>": 20}, b.verifyAtOnce(20), "after the start")
+		b.auth.RotateKeys()
+		assert.Equal(t, map[string]int{"<nil>": 20}, b.verifyAtOnce(20), "after a rotation")
+		assert.Equal(t, 2, b.fetches())
+	})
+}
+
+// The keys that somebody else's token has caused to be fetched may be from just before.
+func TestATokenIsNotRefusedForKeysThatWereFetchedBeforeItCame(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		b.auth.Inject(passporttest.Fault{Path: "/.well-known/jwks.json", Delay: time.Second, Late: true})
+		junk := accessToken(b.auth, time.Now(), func(h, _ object) { h["kid"] = "unknown" })
+		var both sync.WaitGroup
+		both.Go(func() { assert.ErrorIs(t, b.verify(junk), passport.ErrBearerInvalid) })
+		synctest.Wait()
+		b.auth.RotateKeys()
+		newer := b.token()
+		both.Go(func() { assert.NoError(t, b.verify(newer)) })
+		both.Wait()
+	})
+}
+
+// Nothing is known of such a token, whoever has used up the fetches.
+func TestATokenByAnUnknownKeyIsNotJudgedWhileKeysCannotBeFetched(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		require.NoError(t, b.verify(b.token()))
+		b.auth.RotateKeys()
+		lift := b.auth.Inject(passporttest.Fault{Path: "/.well-known/jwks.json", Status: http.StatusServiceUnavailable})
+		for range 10 {
+			err := b.verify(b.token())
+			require.ErrorIs(t, err, passport.ErrKeysUnavailable)
+			require.NotErrorIs(t, err, passport.ErrBearerInvalid)
+		}
+		lift()
+		time.Sleep(15 * time.Second)
+		assert.NoError(t, b.verify(b.token()))
+	})
+}
+
+func TestNobodyWaitsForNewerKeysWhileTheOldOnesDo(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		require.NoError(t, b.verify(b.token()))
+		lift := b.auth.Inject(passporttest.Fault{Path: "/.well-known/jwks.json", Hang: true})
+		verifyEachMinute := func(n int) {
+			t.Helper()
+			for range n {
+				time.Sleep(time.Minute)
+				began := time.Now()
+				require.NoError(t, b.verify(b.token()))
+				require.Zero(t, time.Since(began))
+			}
+		}
+		verifyEachMinute(61)
+		assert.Greater(t, b.fetches(), 1, "in the background")
+		verifyEachMinute(20)
+		assert.Greater(t, b.fetches(), 10, "and again")
+		lift()
+		verifyEachMinute(1)
+
+		old := accessToken(b.auth, time.Now(), func(_, c object) { c["exp"] = time.Now().Add(3 * time.Hour).Unix() })
+		b.auth.RotateKeys()
+		b.auth.RotateKeys()
+		time.Sleep(2 * time.Hour)
+		fetched := b.fetches()
+		assert.ErrorIs(t, b.verify(old), passport.ErrBearerInvalid, "whoever comes after hours waits, and a key that was withdrawn is forgotten")
+		assert.Equal(t, fetched+1, b.fetches())
+	})
 }
 
 // Programs without bearer tokens pay nothing for them.

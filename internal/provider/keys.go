@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -30,38 +31,85 @@ const (
 	// fetch newer ones.
 	keysRetry = 30 * time.Second
 
+	// keysGrace is how long after they are due newer keys are fetched in the background.
+	// Later, as when nobody has come for hours, a request waits for them.
+	keysGrace = 5 * time.Minute
+
 	// maxKeys bounds how many keys a token is tried with.
 	maxKeys = 64
+
+	// mostWaiting bounds how many strangers wait for keys at once.
+	mostWaiting = 1024
 )
 
-// keySet are the provider's signing keys.
+// keySet are the provider's signing keys. At most one fetch of them is under way.
 type keySet struct {
-	limit rateLimit // of fetches that strangers cause
+	limit   rateLimit // of fetches that strangers cause
+	waiting atomic.Int64
 
-	mu   sync.Mutex
-	keys []jose.JSONWebKey
-	due  time.Time // when they are to be fetched again
+	mu       sync.Mutex
+	state    keyState
+	underway *keyFetch // nil: none
 }
 
-func (s *keySet) current() (keys []jose.JSONWebKey, due time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.keys, s.due
+// keyState is what is known of the keys at a moment.
+type keyState struct {
+	keys    []jose.JSONWebKey
+	due     time.Time // when they are to be fetched again
+	begun   uint64    // how many fetches have been begun
+	fetched uint64    // the number of the one that keys are from
+	failed  bool      // the latest fetch
 }
 
-func (s *keySet) replace(keys []jose.JSONWebKey, due time.Time) {
+// keyFetch is a fetch of the keys, for all who want them meanwhile.
+type keyFetch struct {
+	number uint64
+	done   chan struct{}
+	err    error // once done is closed
+}
+
+func (s *keySet) current() keyState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.due = due
-	if keys != nil {
-		s.keys = keys
+	return s.state
+}
+
+// fetch returns the fetch that is under way or, if there is none, a new one, which the
+// caller has to carry out. It is nil if strangers have caused too many.
+func (s *keySet) fetch(stranger bool) (f *keyFetch, isNew bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.underway != nil {
+		return s.underway, false
 	}
+	if stranger && !s.limit.allow() {
+		return nil, false
+	}
+	s.state.begun++
+	s.underway = &keyFetch{number: s.state.begun, done: make(chan struct{})}
+	return s.underway, true
+}
+
+// end notes what a fetch has brought.
+func (s *keySet) end(f *keyFetch, keys []jose.JSONWebKey, err error, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state.failed = err != nil
+	if err != nil {
+		s.state.due = now.Add(keysRetry)
+	} else {
+		s.state.keys, s.state.fetched, s.state.due = keys, f.number, now.Add(keysLife)
+	}
+	s.underway, f.err = nil, err
+	close(f.done)
 }
 
 var (
 	errAlgorithm   = errors.New("its alg is not one of those that are accepted")
 	errSignature   = errors.New("its signature is not by a key of the provider")
 	errRateLimited = errors.New("its key is unknown, and the provider's keys were fetched too often just now")
+	errWaiting     = errors.New("too many requests wait for the provider's keys")
+	errTooLate     = errors.New("it is too late to fetch the provider's keys")
 )
 
 // ErrKeys reports that the provider's keys could not be fetched, so that nothing is
@@ -69,46 +117,52 @@ var (
 var ErrKeys = errors.New("passport: the provider's signing keys are not available")
 
 // verifyStrangersSignature checks the signature of a token that anybody may have sent.
-// ErrKeys: that was not possible.
+// ErrKeys: that was not possible. A token by an unknown key is invalid although the keys
+// are not fetched for it, if that has just been done for others, and brought keys.
 func (c *Client) verifyStrangersSignature(ctx context.Context, raw string) error {
 	err := c.verifySignature(ctx, raw, true)
-	switch keys, _ := c.keys.current(); {
-	case err == nil, errors.Is(err, errSignature), errors.Is(err, errAlgorithm), errors.Is(err, errRateLimited) && keys != nil:
+	switch {
+	case err == nil, errors.Is(err, errSignature), errors.Is(err, errAlgorithm):
 		return err
+	case errors.Is(err, errRateLimited):
+		if s := c.keys.current(); s.keys != nil && !s.failed {
+			return err
+		}
 	}
 	return fmt.Errorf("%w: %w", ErrKeys, err)
 }
 
 // verifySignature checks the signature of a token against the provider's keys. If
 // it is by none of them, the keys are fetched again (OpenID Connect Core 1.0
-// §10.1.1): for a stranger's token only so often.
+// §10.1.1): for a stranger's token only so often. Keys of a fetch that began before the
+// token came say nothing of a key that is newer.
 func (c *Client) verifySignature(ctx context.Context, raw string, stranger bool) error {
 	token, err := jose.ParseSignedCompact(raw, signingAlgs)
 	if err != nil {
 		return errAlgorithm
 	}
-	keys, due := c.keys.current()
-	known := signedByOneOf(token, keys)
-	switch {
-	case known && c.c.Now().Before(due):
+	before, now := c.keys.current(), c.c.Now()
+	known := signedByOneOf(token, before.keys)
+	if known && now.Before(before.due.Add(keysGrace)) {
+		if !now.Before(before.due) {
+			c.renewKeys()
+		}
 		return nil
-	case stranger && !c.keys.limit.allow():
-		if known {
+	}
+	for latest := before; latest.fetched <= before.begun; {
+		err := c.awaitKeys(ctx, stranger)
+		if err != nil && known {
+			return nil // the old keys are in use until newer ones are there
+		}
+		if err != nil {
+			return err
+		}
+		latest = c.keys.current()
+		if signedByOneOf(token, latest.keys) {
 			return nil
 		}
-		return errRateLimited
 	}
-	err = c.once(ctx, "keys", c.fetchKeys)
-	if err != nil && known {
-		return nil // the old keys are in use until newer ones are there
-	}
-	if err != nil {
-		return err
-	}
-	if keys, _ := c.keys.current(); !signedByOneOf(token, keys) {
-		return errSignature
-	}
-	return nil
+	return errSignature
 }
 
 func signedByOneOf(token *jose.JSONWebSignature, keys []jose.JSONWebKey) bool {
@@ -126,20 +180,47 @@ func signedByOneOf(token *jose.JSONWebSignature, keys []jose.JSONWebKey) bool {
 
 // Check reads the provider's metadata, if it is discovered, and its keys, which are
 // used from then on.
-func (c *Client) Check(ctx context.Context) error { return c.once(ctx, "keys", c.fetchKeys) }
+func (c *Client) Check(ctx context.Context) error { return c.awaitKeys(ctx, false) }
 
-func (c *Client) fetchKeys(ctx context.Context) error {
+// awaitKeys waits for a fetch of the keys: for the one that is under way, or for a new one.
+// It costs a stranger nothing of the budget to wait with others.
+func (c *Client) awaitKeys(ctx context.Context, stranger bool) error {
+	defer c.keys.waiting.Add(-1)
+	if c.keys.waiting.Add(1) > mostWaiting && stranger {
+		return errWaiting
+	}
+	f, isNew := c.keys.fetch(stranger)
+	if f == nil {
+		return errRateLimited
+	}
+	if isNew {
+		go c.c.Run(func(ctx context.Context) { c.fetchKeys(ctx, f) }) // Run may wait for its end
+	}
+	select {
+	case <-f.done:
+		return f.err
+	case <-ctx.Done():
+		return notYet(ctx)
+	}
+}
+
+// renewKeys fetches the keys in the background, unless that is being done.
+func (c *Client) renewKeys() {
+	f, isNew := c.keys.fetch(false)
+	if isNew && !c.c.Start(func(ctx context.Context) { c.fetchKeys(ctx, f) }) {
+		c.keys.end(f, nil, errTooLate, c.c.Now())
+	}
+}
+
+func (c *Client) fetchKeys(ctx context.Context, f *keyFetch) {
 	m, err := c.Metadata(ctx)
-	if err != nil {
-		return err
+	var keys []jose.JSONWebKey
+	if err == nil {
+		if keys, err = c.readKeys(ctx, m.Endpoints.Keys); err != nil {
+			err = fmt.Errorf("the provider's signing keys could not be used: %w", err)
+		}
 	}
-	keys, err := c.readKeys(ctx, m.Endpoints.Keys)
-	if err != nil {
-		c.keys.replace(nil, c.c.Now().Add(keysRetry))
-		return fmt.Errorf("the provider's signing keys could not be used: %w", err)
-	}
-	c.keys.replace(keys, c.c.Now().Add(keysLife))
-	return nil
+	c.keys.end(f, keys, err, c.c.Now())
 }
 
 func (c *Client) readKeys(ctx context.Context, address string) ([]jose.JSONWebKey, error) {

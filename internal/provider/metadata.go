@@ -62,7 +62,7 @@ func (c *Client) Metadata(ctx context.Context) (*Metadata, error) {
 		c.rediscover()
 		return m, nil
 	}
-	err := c.once(ctx, "discovery", c.discoverAndKeep)
+	err := c.once(ctx, c.discoverAndKeep)
 	if m := c.metadata.Load(); m != nil {
 		return m, nil
 	}
@@ -96,8 +96,8 @@ func (c *Client) rediscover() {
 
 // once does something for all who ask for it at the same time. A caller whose ctx
 // ends stops waiting.
-func (c *Client) once(ctx context.Context, what string, do func(context.Context) error) error {
-	done := c.discovery.DoChan(what, func() (_ any, err error) {
+func (c *Client) once(ctx context.Context, do func(context.Context) error) error {
+	done := c.discovery.DoChan("", func() (_ any, err error) {
 		finished := make(chan struct{})
 		c.c.Run(func(ctx context.Context) {
 			defer close(finished)
@@ -110,8 +110,13 @@ func (c *Client) once(ctx context.Context, what string, do func(context.Context)
 	case r := <-done:
 		return r.Err
 	case <-ctx.Done():
-		return fmt.Errorf("passport: the provider has not answered yet: %w", ctx.Err())
+		return notYet(ctx)
 	}
+}
+
+// notYet is the error of a caller that has stopped waiting.
+func notYet(ctx context.Context) error {
+	return fmt.Errorf("passport: the provider has not answered yet: %w", ctx.Err())
 }
 
 func (c *Client) discoverAndKeep(ctx context.Context) error {
