@@ -71,16 +71,20 @@ ROUNDTRIPTIME ?= 0.6s
 ROUNDS        ?= 6
 BENCHSTAT      = $(GO) run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
-.PHONY: hydra engines stamp-begin docs release release-check test quick failovers endure lint platforms modules tools bench record smoke load fuzz soak soak-stores soak-model soak-kills fresh wine portable
+.PHONY: hydra engines stamp-begin docs release release-check test quick failovers endure lint format staticcheck workflows platforms modules tools bench record smoke load fuzz soak soak-stores soak-model soak-kills fresh wine portable
 
 # The tests come last, so that a log ends with them. More packages run at a time
 # than there are cores, for many wait: for a browser, a server, a time-out. The
 # fail-overs come at random moments, and take their time: make failovers has them.
 # What takes longest begins first, lest it is alone in the end. Nothing comes from the
 # cache of results, which does not see the programs that tests build.
-test: stamp-begin tools lint smoke
+test: stamp-begin tools
+	@$(MAKE) $(TWO_AT_A_TIME) lint smoke
 	$(GO) test -race -count 1 -vet=off -p 4 -timeout 40m $(FIRST) $(filter-out %/internal/failtest $(FIRST),$(shell $(GO) list work))
 	@.ci/stamp end
+
+# What most checks do by themselves takes one core.
+TWO_AT_A_TIME = --no-print-directory -j 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 # The keyring's other tests need no D-Bus. What outsiders can have is packed and compiled
 # anew after each change, which takes a third of a minute by itself.
@@ -88,13 +92,20 @@ quick:
 	$(GO) vet work
 	$(GO) test -short -vet=off -skip '^(TestALifeInTheSecretService|TestAnOutsiderCanHave)$$' $(filter-out $(SERVERS),$(shell $(GO) list work))
 
-# make modules vets this platform. What it and staticcheck look at compiles with -race, as
-# it does for make test: most of what the tests alone import is not compiled twice so.
-lint: platforms modules
+lint: modules staticcheck format workflows platforms
+
+format:
 	@unformatted=$$(gofmt -l .); \
 	if [ -n "$$unformatted" ]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
+
+# After make modules, which has vetted this platform, and compiled what this needs. Both
+# compile with -race, as make test does: most of what the tests alone import is not
+# compiled twice so.
+staticcheck: modules
 	GOGC=400 $(GO) run -exec "env 'GOFLAGS=$(GOFLAGS) -race'" $(STATICCHECK) work
 	$(GO) run -exec 'env $(WASM_ENV)' $(STATICCHECK) $(WASM)
+
+workflows:
 	$(GO) run $(ACTIONLINT) -shellcheck= -pyflakes=
 
 # Nothing is compiled: internal/release/cmd/vet reads the source.
