@@ -93,9 +93,16 @@ func (w *Watcher) Announce(ids ...string) {
 // listen hears what other instances announce. What was announced while nobody
 // listened is found by looking once more as soon as somebody does.
 func (w *Watcher) listen(ctx context.Context) {
+	l, leave := w.join()
+	defer leave()
+	select {
+	case l.turn <- struct{}{}:
+		defer func() { <-l.turn }()
+	case <-ctx.Done():
+		return
+	}
 	for {
-		ready := func() { w.c.Tasks.Start(w.lookAgain) }
-		err := w.notifier.Listen(ctx, ready, w.hear)
+		err := l.listen(ctx, w.notifier)
 		if ctx.Err() != nil {
 			return
 		}
@@ -105,6 +112,9 @@ func (w *Watcher) listen(ctx context.Context) {
 		}
 	}
 }
+
+// catchUp looks for what may have been missed.
+func (w *Watcher) catchUp() { w.c.Tasks.Start(w.lookAgain) }
 
 // hear passes a notice on to whoever waits for it, and remembers it if it is for us.
 func (w *Watcher) hear(id string) {
