@@ -157,6 +157,24 @@ func TestALoginTakesThePlaceOfTheSessionBefore(t *testing.T) {
 	assert.Len(t, all, 1)
 }
 
+// A user who signs in in one process is not told by another that they are signed out.
+func TestALoginThatReplacesASessionWhileItIsLookedUp(t *testing.T) {
+	d := newDesktop(t)
+	first := d.login(d.p)
+	other := d.run()
+	var second *passport.Session
+	d.store.failing(func(method, id string) bool {
+		if method == "Load" && id == first.ID() {
+			d.store.failing(nil)
+			second = d.login(other)
+		}
+		return false
+	})
+	now, err := d.p.Session(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, second.ID(), now.ID())
+}
+
 func TestOfLoginsAtOnceOneSessionStays(t *testing.T) {
 	d := newDesktop(t)
 	const programs = 4

@@ -179,17 +179,26 @@ func (p *Passport) Engine() *passport.Passport { return p.engine }
 // in this process or another. passport.ErrNoSession: the user is signed out. Any
 // other error: the Store could not answer.
 func (p *Passport) Session(ctx context.Context) (*passport.Session, error) {
-	now, err := p.current.load(ctx)
-	if err != nil {
-		return nil, err
+	for before := ""; ; {
+		now, err := p.current.load(ctx)
+		if err != nil {
+			return nil, err
+		}
+		p.endReplaced(ctx, now.Replaced)
+		if now.Ending { // by a process that did not live to see it
+			_, err := p.carryOut(ctx, p.engine, now)
+			return nil, errors.Join(passport.ErrNoSession, err)
+		}
+		if before != "" && now.Session == before {
+			return nil, passport.ErrNoSession
+		}
+		// Also if there is none: the engine then begins with revocations that are due.
+		session, err := p.engine.Session(ctx, passport.Secret(now.Session))
+		if now.Session == "" || !errors.Is(err, passport.ErrNoSession) {
+			return session, err
+		}
+		before = now.Session // a login may have replaced it meanwhile
 	}
-	p.endReplaced(ctx, now.Replaced)
-	if now.Ending { // by a process that did not live to see it
-		_, err := p.carryOut(ctx, p.engine, now)
-		return nil, errors.Join(passport.ErrNoSession, err)
-	}
-	// Also if there is none: the engine then begins with revocations that are due.
-	return p.engine.Session(ctx, passport.Secret(now.Session))
 }
 
 // UnfinishedLogout returns the last logout if it is not known to have ended the
