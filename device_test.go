@@ -247,6 +247,15 @@ func TestADevicePutsUpWithAProviderThatIsAway(t *testing.T) {
 	})
 }
 
+// Whoever enters the code after an outage is signed in as soon as without one.
+func TestADeviceAsksAsOftenAsBeforeOnceTheProviderIsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at, _, err := waitAt(t, t.Context(), "slow_down", "down", "down", "authorization_pending", "access_denied")
+		assert.ErrorContains(t, err, "access_denied")
+		assert.Equal(t, []float64{5, 15, 35, 75, 85}, at)
+	})
+}
+
 func TestADeviceWaitsTenMinutesAtMost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, took, err := waitAt(t, t.Context())

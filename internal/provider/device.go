@@ -135,8 +135,8 @@ func (c *Client) pollDevice(ctx context.Context, d Device) (Tokens, error) {
 	expires := time.NewTimer(time.Until(d.Expiry))
 	defer expires.Stop()
 	expired := ErrCodeExpired
-	for interval := d.interval; ; {
-		timer := time.NewTimer(interval)
+	for interval, pause := d.interval, d.interval; ; {
+		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
 		case <-expires.C:
@@ -152,13 +152,15 @@ func (c *Client) pollDevice(ctx context.Context, d Device) (Tokens, error) {
 		case err == nil:
 			return t, nil
 		case refused != nil && refused.Code == "authorization_pending":
+			pause = interval
 		case refused != nil && refused.Code == "slow_down":
 			interval = min(interval+5*time.Second, maxInterval) // RFC 8628 §3.5
+			pause = interval
 		case refused != nil && refused.Code == "expired_token":
 			return Tokens{}, ErrCodeExpired
 		case temporary(err):
 			expired = fmt.Errorf("%w (the provider's last answer: %v)", ErrCodeExpired, err)
-			interval = min(2*interval, maxInterval)
+			pause = min(2*pause, maxInterval) // until it answers again
 		default:
 			return t, err
 		}
