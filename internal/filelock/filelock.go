@@ -33,7 +33,8 @@ func New(path string, patience time.Duration) *Lock {
 }
 
 // Acquire takes the lock, which the caller gives up by calling release. It
-// returns the error of ctx if that is done before the lock is to be had.
+// returns the error of ctx if that is done before the lock is to be had, and says
+// so if another process has it.
 func (l *Lock) Acquire(ctx context.Context) (release func(), err error) {
 	select {
 	case l.turn <- struct{}{}:
@@ -72,7 +73,7 @@ func (l *Lock) wait(ctx context.Context) (*os.File, error) {
 		}
 		select {
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return nil, fmt.Errorf("%s is %w: %w", l.path, err, ctx.Err())
 		case <-time.After(pause):
 		}
 	}

@@ -2,6 +2,7 @@ package keyring_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/passport-go/passport/storage"
+	"github.com/passport-go/passport/storage/document"
 	"github.com/passport-go/passport/storage/keyring"
 	"github.com/passport-go/passport/storage/storagetest"
 	"github.com/stretchr/testify/assert"
@@ -208,6 +210,18 @@ func TestAKeyringThatCannotBeUsedIsAnErrorWithAWayOut(t *testing.T) {
 	_, err = s.Load(t.Context(), "a")
 	assert.ErrorContains(t, err, "no such service")
 	assert.NotErrorIs(t, err, storage.ErrNotFound)
+}
+
+// Otherwise its user looks for what is wrong with the keyring.
+func TestAProcessThatKeepsTheLockIsSaid(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	release, err := document.NewLock(path, time.Minute).Acquire(t.Context())
+	require.NoError(t, err)
+	defer release()
+	_, err = keyring.New(t.Context(), service, newUser(), keyring.Options{LockFile: path, UnlockTimeout: 20 * time.Millisecond})
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	assert.NotErrorIs(t, err, keyring.ErrLocked)
+	assert.ErrorContains(t, err, "another process of this program, or another call, is using the keyring")
 }
 
 func TestNewRefusesNamesThatCannotBeStored(t *testing.T) {

@@ -109,7 +109,7 @@ func wait(ctx context.Context, do func(*work) error) error {
 		stuck.Add(1)
 	}
 	if !asked {
-		return ctx.Err()
+		return fmt.Errorf("storage/keyring: another process of this program, or another call, is using the keyring: %w", ctx.Err())
 	}
 	return explain(ctx.Err())
 }
