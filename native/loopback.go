@@ -54,6 +54,7 @@ type loopback struct {
 	end     *time.Timer // calls close; nil unless the server lingers
 
 	mu     sync.Mutex
+	open   []net.Conn        // the connections, the oldest first
 	unused map[net.Conn]bool // connections that have not sent a request yet
 	active map[net.Conn]bool // connections with a request in progress
 	quiet  chan struct{}     // closed when active is empty; nil if nobody waits
@@ -72,6 +73,9 @@ const (
 	// longestHeader is more than a browser sends: it may keep 180 cookies of 4 KB for this
 	// address, of all that has ever been developed on this machine.
 	longestHeader = 1 << 20
+
+	// mostConnections is more than a browser opens to one address.
+	mostConnections = 64
 )
 
 // openLoopback listens on the host of u, with its port or a free one. It shows the
@@ -188,6 +192,9 @@ func (l *loopback) fail(err error) {
 // ServeHTTP accepts requests of this user's browser. It rejects those that another
 // site sends here under its own host name (DNS rebinding).
 func (l *loopback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 { // no browser sends a body here, and nobody waits for it
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now())
+	}
 	switch {
 	case !strings.EqualFold(r.Host, l.host):
 		l.refuseHost(w, r)
@@ -197,16 +204,16 @@ func (l *loopback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case web.IsPrefetch(r):
 		w.Header().Set("Cache-Control", "no-store")
 		http.Error(w, "not in advance", http.StatusServiceUnavailable)
+	case !l.launch.isAt(r) && !l.isReturn(r):
+		l.other(w, r) // before what costs more
 	case isAnotherUser(r):
 		l.refuse(w, r, errAnotherUser, anotherUserPage)
 	case r.URL.Path == l.launch.path:
 		l.serveLaunch(w, r)
 	case r.URL.Path == l.launch.onward:
 		l.serveOnward(w, r)
-	case l.isReturn(r):
-		l.serveReturn(w, r)
 	default:
-		l.other(w, r)
+		l.serveReturn(w, r)
 	}
 }
 
@@ -220,11 +227,9 @@ func (l *loopback) refuseHost(w http.ResponseWriter, r *http.Request) {
 	http.Error(w, "wrong host: this is "+l.host+", and a port that is forwarded has to keep its number", http.StatusMisdirectedRequest)
 }
 
-// refuse shows p and fails the login or logout.
+// refuse shows m and fails the login or logout.
 func (l *loopback) refuse(w http.ResponseWriter, r *http.Request, err error, m message) {
-	if l.launch.isAt(r) || l.isReturn(r) {
-		l.fail(err)
-	}
+	l.fail(err)
 	l.show(w, r, m)
 }
 
@@ -244,7 +249,8 @@ func (l *loopback) serveReturn(w http.ResponseWriter, r *http.Request) {
 }
 
 // track records which connections have a request in progress, and which have sent
-// none: browsers open some in advance, and Shutdown would wait for them.
+// none: browsers open some in advance, and Shutdown would wait for them. It bounds how
+// many there are, since any program of the machine can open some.
 func (l *loopback) track(c net.Conn, state http.ConnState) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -252,14 +258,28 @@ func (l *loopback) track(c net.Conn, state http.ConnState) {
 	delete(l.active, c)
 	switch state {
 	case http.StateNew:
+		if l.open = append(l.open, c); len(l.open) > mostConnections {
+			l.dropOldest()
+		}
 		l.unused[c] = true
 	case http.StateActive:
 		l.active[c] = true
+	case http.StateClosed:
+		l.open = slices.DeleteFunc(l.open, func(other net.Conn) bool { return other == c })
 	}
 	if len(l.active) == 0 && l.quiet != nil {
 		close(l.quiet)
 		l.quiet = nil
 	}
+}
+
+// dropOldest closes the oldest connection, if possible one without a request in progress.
+// The caller holds l.mu.
+func (l *loopback) dropOldest() {
+	oldest := l.open[:len(l.open)-1] // the last one has just been opened
+	i := max(0, slices.IndexFunc(oldest, func(c net.Conn) bool { return !l.active[c] }))
+	_ = oldest[i].Close()
+	l.open = slices.Delete(l.open, i, i+1)
 }
 
 // awaitQuiet waits until no request is in progress.
