@@ -276,6 +276,20 @@ func TestADeviceStopsWaitingWithItsContext(t *testing.T) {
 	})
 }
 
+// Users give up while they look for their phone: the provider is not to blame.
+func TestADeviceThatNobodyWaitsForIsNoOutage(t *testing.T) {
+	s := newSite(t)
+	d := s.beginDevice()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := s.p.FinishDeviceLogin(ctx, d)
+	require.ErrorIs(t, err, context.Canceled)
+	failed := s.events.named(passport.EventLoginFailed)
+	require.Len(t, failed, 1)
+	assert.Equal(t, passport.LoginCanceled, failed[0].Reason)
+	assert.EqualValues(t, 1, s.p.Stats().LoginsFailed[passport.LoginCanceled])
+}
+
 func TestATokenThatIsOnItsWayToADeviceIsWaitedFor(t *testing.T) {
 	t.Parallel() // a device waits a second
 	s := newSite(t).hasty()

@@ -83,6 +83,7 @@ const (
 	LoginUnknown             LoginFailure = "unknown"              // ErrNoLogin: too late, used before, from elsewhere, or logged out since
 	LoginDenied              LoginFailure = "denied"               // by the user at the provider, or by its rules (access_denied, unauthorized)
 	LoginInteractionRequired LoginFailure = "interaction_required" // a login with Prompt none, of a user who is not signed in there
+	LoginCanceled            LoginFailure = "canceled"             // FinishDeviceLogin was not waited for: its context was done first
 	LoginRefused             LoginFailure = "refused"              // by Config.OnSignIn
 	LoginProgramFailed       LoginFailure = "program_failed"       // ErrSignIn: an error of Config.OnSignIn
 	LoginNotReauthenticated  LoginFailure = "not_reauthenticated"  // ErrNotReauthenticated, ErrNotRecent or ErrInsufficientACR
@@ -94,7 +95,8 @@ const (
 )
 
 var loginFailures = []LoginFailure{
-	LoginUnknown, LoginDenied, LoginInteractionRequired, LoginRefused, LoginProgramFailed, LoginNotReauthenticated,
+	LoginUnknown, LoginDenied, LoginInteractionRequired, LoginCanceled, LoginRefused, LoginProgramFailed,
+	LoginNotReauthenticated,
 	LoginProviderRefused, LoginProviderUnavailable, LoginInvalid, LoginStoreUnavailable, LoginLoop,
 }
 

@@ -487,6 +487,8 @@ func loginFailure(err error) LoginFailure {
 	var refused *ProviderError
 	var unreachable *provider.UnreachableError
 	switch {
+	case errors.Is(err, provider.ErrNotAwaited):
+		return LoginCanceled
 	case errors.As(err, new(*SignInRefused)):
 		return LoginRefused
 	case errors.Is(err, ErrSignIn):

@@ -49,7 +49,7 @@ func OpenBrowser(ctx context.Context, address string) error {
 }
 
 // openBrowser is OpenBrowser. ended receives how the command ends that was still running
-// when openBrowser returned.
+// when openBrowser returned. It waits no more, and tries no other, when ctx is done.
 func openBrowser(ctx context.Context, address string) (ended <-chan error, err error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
@@ -58,7 +58,10 @@ func openBrowser(ctx context.Context, address string) (ended <-chan error, err e
 	here := platform{system: runtime.GOOS, getenv: os.Getenv, executable: isExecutable}
 	commands, err := here.browsers(u.String())
 	reasons := []error{ErrNoBrowser, err}
-	for _, command := range commands {
+	for i, command := range commands {
+		if i > 0 && ctx.Err() != nil {
+			return nil, fmt.Errorf("native: no browser was opened in time: %w", ctx.Err())
+		}
 		ended, err := start(ctx, command)
 		if err == nil {
 			return ended, nil
@@ -154,9 +157,21 @@ func (p *Passport) openBrowser(ctx context.Context, l *loopback, address string)
 	if p.c.OpenBrowser != nil {
 		return l.openBy(ctx, func(ctx context.Context) error { return p.c.OpenBrowser(ctx, address) })
 	}
-	ended, err := openBrowser(ctx, address)
-	if err == nil {
+	starting, started := context.WithCancel(ctx)
+	defer started()
+	l.serving.Go(func() {
+		select {
+		case <-l.launched:
+			started()
+		case <-starting.Done():
+		}
+	})
+	ended, err := openBrowser(starting, address)
+	switch {
+	case err == nil:
 		l.serving.Go(func() { l.watch(ended) })
+	case l.hasLaunched():
+		return nil
 	}
 	return err
 }

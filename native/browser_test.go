@@ -115,6 +115,46 @@ func TestABrowserThatHasOpenedThePageIsOne(t *testing.T) {
 	require.NoError(t, <-ended)
 }
 
+// As with BROWSER=firefox, if it is not running yet: a user whom the provider knows is back
+// in no time.
+func TestABrowserThatIsBackAlreadyIsNotWaitedFor(t *testing.T) {
+	native.ShortenStart(t, time.Hour)
+	dir := t.TempDir() // removed when the test ends, and with it the command
+	stays, notes := command(t, "while [ -d "+dir+" ]; do sleep .01; done; exit 4")
+	d := newDesktop(t)
+	p := d.run(func(c *native.Config) { c.OpenBrowser = nil })
+	second, opened := command(t, "exit 0")
+	t.Setenv("BROWSER", stays+":"+second)
+	browser := d.auth.Browser()
+	ended := make(chan error, 2)
+	go func() {
+		_, err := p.Login(t.Context(), passport.LoginOptions{})
+		ended <- err
+	}()
+	d.visit(browser, noted(t, notes)[0])
+	waitFor(t, ended)
+	require.NoError(t, os.Remove(notes))
+	go func() {
+		l, err := p.Logout(t.Context())
+		assert.Equal(t, passport.OutcomeDone, l.Passport)
+		ended <- err
+	}()
+	d.visit(browser, noted(t, notes)[0])
+	waitFor(t, ended)
+	assert.NoFileExists(t, opened, "one browser is enough")
+}
+
+// waitFor waits for a call that returns without an error.
+func waitFor(t *testing.T, ended <-chan error) {
+	t.Helper()
+	select {
+	case err := <-ended:
+		require.NoError(t, err)
+	case <-time.After(patience):
+		t.Fatal("it did not end")
+	}
+}
+
 // As with a browser that starts slowly, after a service of the desktop has given up on it.
 func TestABrowserMayOpenThePageAfterItsCommandHasFailed(t *testing.T) {
 	native.ShortenStart(t, time.Millisecond)

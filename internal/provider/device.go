@@ -116,8 +116,8 @@ func (c *Client) displayURL(raw string) (string, error) {
 
 // RedeemDevice trades the device code for tokens, as soon as the user allows it
 // (RFC 8628 §3.4), and verifies the ID token. It polls at the provider's interval
-// and tolerates outages. Errors are those of [Client.Exchange], and
-// [ErrCodeExpired].
+// and tolerates outages. Errors are those of [Client.Exchange],
+// [ErrCodeExpired] and [ErrNotAwaited].
 func (c *Client) RedeemDevice(ctx context.Context, d Device) (Tokens, *IDToken, error) {
 	t, err := c.pollDevice(ctx, d)
 	if err != nil {
@@ -130,6 +130,10 @@ func (c *Client) RedeemDevice(ctx context.Context, d Device) (Tokens, *IDToken, 
 
 // ErrCodeExpired reports a device code that was not entered in time.
 var ErrCodeExpired = errors.New("passport: the code was not entered in time")
+
+// ErrNotAwaited reports a caller whose context was done before the user had entered the
+// code.
+var ErrNotAwaited = errors.New("passport: the login on another device was not waited for")
 
 func (c *Client) pollDevice(ctx context.Context, d Device) (Tokens, error) {
 	expires := time.NewTimer(time.Until(d.Expiry))
@@ -144,7 +148,7 @@ func (c *Client) pollDevice(ctx context.Context, d Device) (Tokens, error) {
 			return Tokens{}, expired
 		case <-ctx.Done():
 			timer.Stop()
-			return Tokens{}, fmt.Errorf("passport: the login on another device was not waited for: %w", ctx.Err())
+			return Tokens{}, fmt.Errorf("%w: %w", ErrNotAwaited, ctx.Err())
 		}
 		t, err := c.redeem(ctx, d)
 		var refused *Error
