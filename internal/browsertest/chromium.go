@@ -63,7 +63,7 @@ const (
 const unused = "Translate,BlinkGenPropertyTrees,WebUIOmniboxPopup,WebUIOmniboxAimPopup"
 
 // patience is how long a test waits for what should come at once.
-const patience = 60 * time.Second
+const patience = 2 * time.Minute
 
 // chromium is a process that the tests share, each with a profile of its own.
 type chromium struct {
