@@ -369,7 +369,8 @@ type Config struct {
 
 	// OnError answers requests that a handler of this package could not serve;
 	// status is the suggested HTTP status, and err says why, without secrets.
-	// Default: a short page for browsers, JSON for programs.
+	// Default: a short page for browsers, and JSON for programs: error and detail for
+	// their users, and for some errors a code; see docs/single-page-apps.md.
 	OnError ErrorHandler `json:"-" yaml:"-"`
 
 	// Pages make the few pages that this package serves itself look like your own, and

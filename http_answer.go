@@ -43,7 +43,7 @@ func (p *Passport) refuseTo(w http.ResponseWriter, r *http.Request, status int, 
 	what := explain(status, err)
 	if web.WantsJSON(r) || web.IsHTMX(r) {
 		said := p.c.pages.Say(w, r, what.title, what.text)
-		web.WriteJSON(w, status, map[string]string{"error": said[0], "detail": said[1]})
+		web.WriteJSON(w, status, refusal{said[0], said[1], refusalCode(err)})
 		return
 	}
 	m := pages.Message{Kind: page.Failed, Status: status, Title: what.title, Texts: []pages.Text{what.text}, Links: first}
@@ -58,6 +58,36 @@ func (p *Passport) refuseTo(w http.ResponseWriter, r *http.Request, status int, 
 	}
 	m.Links = append(m.Links, p.homeLink())
 	p.c.pages.Serve(w, r, m)
+}
+
+// refusal is what a program is told that could not be served. Error and Detail are for its
+// user, in their language; Code is for the program.
+type refusal struct {
+	Error  string `json:"error"`
+	Detail string `json:"detail"`
+	Code   string `json:"code,omitempty"`
+}
+
+// refusalCodes are what refusals are called in JSON, as in package otel.
+// docs/single-page-apps.md lists them.
+var refusalCodes = []struct {
+	err  error
+	code string
+}{
+	{ErrStoreUnavailable, "store_unavailable"},
+	{ErrNoSession, "no_session"},
+	{ErrNotRecent, "not_recent"},
+	{ErrInsufficientACR, "insufficient_acr"},
+	{errCrossOrigin, "cross_origin"},
+}
+
+func refusalCode(err error) string {
+	for _, known := range refusalCodes {
+		if errors.Is(err, known.err) {
+			return known.code
+		}
+	}
+	return ""
 }
 
 // refusalLevel keeps out of the log what nobody has to look at: a script whose user is not

@@ -1,6 +1,7 @@
 package passport
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -181,9 +182,10 @@ func (p *Passport) RequireLogin(next http.Handler) http.Handler {
 
 // RequireRecent is RequireLogin for pages that need a user who gave credentials within
 // maxAge, such as a change of the e-mail address. Of a user who signed in longer ago, a
-// navigation is sent to the provider, which asks for credentials, and comes back; any
-// other request gets a 401 with ErrNotRecent, in a frame with a link that opens the page
-// in the whole window. If the provider does not say when it asked (auth_time), the login
+// navigation is sent to the provider, which asks for credentials, and comes back; a form
+// that was posted, or an htmx request, comes back to the page that it was made from, where
+// the user does it once more; any other request gets a 401 with ErrNotRecent (the code
+// not_recent in JSON), in a frame with a link that opens the page in the whole window. If the provider does not say when it asked (auth_time), the login
 // ends in an error page, not in a loop. Ten seconds more than maxAge are allowed, because
 // clocks differ.
 //
@@ -203,18 +205,15 @@ func (p *Passport) RequireRecent(maxAge time.Duration, next http.Handler) http.H
 			next.ServeHTTP(w, r)
 			return
 		}
-		if !canAsk(r) {
-			p.refuseToAsk(w, r, ErrNotRecent)
-			return
-		}
-		p.StartLogin(w, r, LoginOptions{MaxAge: maxAge, ReturnTo: p.http.place.Requested(r), Remember: s.remembered()})
+		p.ask(w, r, LoginOptions{MaxAge: maxAge, Remember: s.remembered()}, ErrNotRecent)
 	}))
 }
 
 // RequireStepUp is RequireRecent for pages that need a certain way of signing in, such
 // as a second factor (ACRValues). Of a user who signed in in another way, a navigation
-// is sent to the provider with acr_values and max_age, and comes back; any other request
-// gets a 401 with ErrInsufficientACR or ErrNotRecent. If the provider does not do what
+// is sent to the provider with acr_values and max_age, and comes back, as do forms and htmx
+// requests; any other request gets a 401 with ErrInsufficientACR or ErrNotRecent (the codes
+// insufficient_acr and not_recent in JSON). If the provider does not do what
 // it was asked for, the login ends in an error page, not in a loop.
 //
 // It panics if s has neither ACRValues nor MaxAge, if MaxAge is negative, or if
@@ -238,20 +237,34 @@ func (p *Passport) RequireStepUp(s StepUp, next http.Handler) http.Handler {
 			p.refuse(w, r, http.StatusServiceUnavailable, err)
 		case !missing:
 			p.refuse(w, r, http.StatusUnauthorized, err)
-		case !canAsk(r):
-			p.refuseToAsk(w, r, err)
 		default:
-			p.StartLogin(w, r, LoginOptions{
-				ACRValues: s.ACRValues, RequireACR: s.ACRValues != "", MaxAge: s.MaxAge,
-				ReturnTo: p.http.place.Requested(r), Remember: session.remembered(),
-			})
+			p.ask(w, r, LoginOptions{
+				ACRValues: s.ACRValues, RequireACR: s.ACRValues != "", MaxAge: s.MaxAge, Remember: session.remembered(),
+			}, err)
 		}
 	}))
 }
 
-// canAsk reports whether the provider could ask the user if a request were sent there: its
-// pages are not shown in frames.
-func canAsk(r *http.Request) bool { return web.IsNavigation(r) && !web.IsFramed(r) }
+// ask sends a user to the provider to be asked for more, and back to the page: that of the
+// form, if one was posted, and for htmx the page around. A request that cannot be sent
+// there is refused with err: a script's, and one in a frame, where providers show no pages.
+func (p *Passport) ask(w http.ResponseWriter, r *http.Request, o LoginOptions, err error) {
+	switch {
+	case web.IsHTMX(r):
+		o.ReturnTo = p.http.htmxPage(r)
+	case web.IsFramed(r):
+		p.refuseToAsk(w, r, err)
+		return
+	case web.IsNavigation(r):
+		o.ReturnTo = p.http.place.Requested(r)
+	case web.IsFormPost(r):
+		o.ReturnTo = cmp.Or(p.http.place.Referrer(r, p.http.host), p.http.home)
+	default:
+		p.refuseToAsk(w, r, err)
+		return
+	}
+	p.StartLogin(w, r, o)
+}
 
 // refuseToAsk refuses a page whose user would have to be asked. In a frame, a link opens
 // it in the whole window, where the provider can.

@@ -2,6 +2,7 @@ package passport_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -48,6 +49,66 @@ func TestRequireRecentAsksAgain(t *testing.T) {
 	assert.NotEqual(t, before, b.session().ID())
 
 	assert.Equal(t, http.StatusUnauthorized, s.browser().get("/email", "Sec-Fetch-Mode", "cors").StatusCode)
+}
+
+// What was typed is lost, but a page that says "sign in again", and asks for nothing, would
+// lead to itself.
+func TestAFormThatNeedsARecentUserComesBackToItsPage(t *testing.T) {
+	s := newSite(t)
+	s.mux.Handle("POST /email", s.p.RequireRecent(10*time.Minute, http.HandlerFunc(who)))
+	s.mux.Handle("POST /vault", s.p.RequireStepUp(passport.StepUp{ACRValues: multi}, http.HandlerFunc(who)))
+	b := s.signedIn()
+	s.clock.add(11 * time.Minute)
+	post := func(b *browser, path string, header ...string) answer {
+		return b.do(b.request(http.MethodPost, path, nil, append(header, "Sec-Fetch-Site", "same-origin")...))
+	}
+	form := []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Referer", s.server.URL + "/page?tab=2"}
+	for path, want := range map[string]url.Values{"/email": {"max_age": {"600"}}, "/vault": {"acr_values": {multi}}} {
+		res := post(b.stay(), path, form...)
+		require.Equal(t, http.StatusSeeOther, res.StatusCode, path)
+		for name := range want {
+			assert.Equal(t, want.Get(name), queryOf(t, res.Header.Get("Location")).Get(name), path)
+		}
+		res = post(b.stay(), path, "HX-Request", "true", "HX-Current-URL", s.server.URL+"/page", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty")
+		for name := range want {
+			assert.Equal(t, want.Get(name), queryOf(t, res.Header.Get("HX-Redirect")).Get(name), "htmx")
+		}
+		assert.Equal(t, http.StatusUnauthorized, post(b.stay(), path, "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe").StatusCode)
+		assert.Equal(t, http.StatusUnauthorized, post(b.stay(), path, "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty").StatusCode)
+	}
+	res := post(b, "/email", form...)
+	assert.Equal(t, alice, res.body, "by way of the provider")
+	assert.Equal(t, "/page?tab=2", res.Request.URL.RequestURI())
+	assert.Equal(t, alice, post(b, "/email", form...).body)
+	s.clock.add(11 * time.Minute)
+	res = post(b, "/email", "Accept", "text/html") // an old browser, and a page that hides itself
+	assert.Equal(t, "/", res.Request.URL.Path)
+}
+
+// error and detail are for people, and in their language.
+func TestScriptsAreToldByACodeWhatTheUserHasToDo(t *testing.T) {
+	var store distant
+	s := newSite(t, storedFarAway(&store))
+	s.mux.Handle("/users", s.p.RequireLogin(http.HandlerFunc(who)))
+	s.mux.Handle("/recent", s.p.RequireRecent(time.Minute, http.HandlerFunc(who)))
+	s.mux.Handle("/vault", s.p.RequireStepUp(passport.StepUp{ACRValues: multi}, http.HandlerFunc(who)))
+	b := s.signedIn()
+	s.clock.add(2 * time.Minute)
+	code := func(b *browser, path string) string {
+		var said struct{ Error, Detail, Code string }
+		res := b.get(path, "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Accept-Language", "fr")
+		require.NoError(t, json.Unmarshal([]byte(res.body), &said), res.body)
+		assert.NotEmpty(t, said.Error)
+		assert.NotEmpty(t, said.Detail)
+		return said.Code
+	}
+	assert.Equal(t, "no_session", code(s.browser(), "/users"))
+	assert.Equal(t, "no_session", code(s.browser(), "/recent"))
+	assert.Equal(t, "not_recent", code(b, "/recent"))
+	assert.Equal(t, "insufficient_acr", code(b, "/vault"))
+	store.fail("Load")
+	defer store.fail()
+	assert.Equal(t, "store_unavailable", code(b, "/users"))
 }
 
 // TestRequireRecentDoesNotLoop meets a provider that never says when it asked.

@@ -8,11 +8,13 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/passport-go/passport"
+	"github.com/passport-go/passport/passporttest"
 )
 
 // backend serves a single-page app's files and its back end.
@@ -50,13 +52,18 @@ func apiFor(app string, c passport.Config) (*passport.Passport, http.Handler, er
 	mux.HandleFunc("POST /logout", p.Logout)
 	mux.HandleFunc("/session", p.SessionInfo)
 	mux.Handle("GET /passport.js", p.Script())
-	mux.Handle("/api/", cors(app, own.Handler(p.RequireLogin(http.HandlerFunc(inventory)))))
+	api := http.NewServeMux()
+	api.HandleFunc("/api/", inventory)
+	api.Handle("POST /api/email", p.RequireRecent(10*time.Minute, http.HandlerFunc(changeEmail)))
+	mux.Handle("/api/", cors(app, own.Handler(p.RequireLogin(api))))
 
 	// Logins and logouts end on this origin, and go on to the app.
 	mux.Handle("GET /signed-out", http.RedirectHandler(app, http.StatusSeeOther)) // LogoutRedirectURI
-	mux.HandleFunc("GET /app/", func(w http.ResponseWriter, r *http.Request) {    // return_to=/app/inventory
-		http.Redirect(w, r, app+strings.TrimPrefix(r.URL.EscapedPath(), "/app"), http.StatusSeeOther)
+	toApp := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, app+"/"+r.PathValue("page"), http.StatusSeeOther)
 	})
+	mux.Handle("GET /app/{page...}", toApp) // return_to=/app/inventory
+	mux.Handle("GET /confirm/{page...}", p.RequireRecent(10*time.Minute, toApp))
 	mux.Handle("GET /{$}", http.RedirectHandler(app, http.StatusSeeOther))
 	return p, p.Handler(mux), nil
 }
@@ -78,6 +85,8 @@ func cors(app string, next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
+
+func changeEmail(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "changed") }
 
 // script are the headers of a fetch with credentials from a page of an origin.
 func script(origin string) []string {
@@ -136,4 +145,31 @@ func TestASinglePageAppOnAnotherOrigin(t *testing.T) {
 	assert.Equal(t, "done", answer.App)
 	assert.Equal(t, "the app at /", get(t, browser, answer.URL).body, "where passport.finish sends the browser")
 	assert.Empty(t, s.auth.Sessions())
+}
+
+func TestASinglePageAppOnAnotherOriginHasItsUserConfirm(t *testing.T) {
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, "the app at ", r.URL.Path)
+	}))
+	t.Cleanup(front.Close)
+	s := serve(t, func(c passport.Config) (*passport.Passport, http.Handler) {
+		p, handler, err := apiFor(front.URL, c)
+		assert.NoError(t, err)
+		return p, handler
+	})
+	browser := s.auth.Browser()
+	code := func() string {
+		var said struct{ Code string }
+		_ = json.Unmarshal([]byte(post(t, browser, s.URL+"/api/email", script(front.URL)...).body), &said)
+		return said.Code
+	}
+	assert.Equal(t, "no_session", code())
+	lift := s.auth.Inject(passporttest.Fault{Path: "/oauth/token", EditClaims: func(c map[string]any) {
+		c["auth_time"] = time.Now().Add(-time.Hour).Unix()
+	}})
+	get(t, browser, s.URL+"/login?return_to=/app/settings")
+	assert.Equal(t, "not_recent", code())
+	lift()
+	assert.Equal(t, "the app at /settings", get(t, browser, s.URL+"/confirm/settings").body, "by way of the provider")
+	assert.Empty(t, code())
 }

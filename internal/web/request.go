@@ -19,6 +19,18 @@ func IsNavigation(r *http.Request) bool {
 	return accepts(r, "text/html")
 }
 
+// IsFormPost reports whether a page has posted a form, and a person is about to see the
+// response.
+func IsFormPost(r *http.Request) bool {
+	if r.Method != http.MethodPost || IsHTMX(r) {
+		return false
+	}
+	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
+		return mode == "navigate"
+	}
+	return accepts(r, "text/html")
+}
+
 // IsOwnNavigation reports whether the browser itself says that a GET loads a page
 // at top level, at the wish of this origin or of the user (a bookmark, the address
 // bar), and not of another site (W3C Fetch Metadata §2).
