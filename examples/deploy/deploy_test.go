@@ -85,6 +85,26 @@ func get(t *testing.T, client *http.Client, url string) (status int, body string
 	return res.StatusCode, string(data)
 }
 
+// A secret made from a file ends in a newline, for which url.Parse quotes all of it.
+func TestAnAddressWithAPasswordIsReadAndNeverQuoted(t *testing.T) {
+	environment(t, "http://localhost")
+	t.Setenv("REDIS_URL", os.Getenv("REDIS_URL")+"\n")
+	i := start(t, listen(t))
+	require.Eventually(t, func() bool {
+		res, err := http.Get(i.url + "/readyz")
+		return err == nil && res.Body.Close() == nil && res.StatusCode == http.StatusOK
+	}, 10*time.Second, 10*time.Millisecond)
+	i.stop()
+	require.NoError(t, <-i.done)
+
+	for _, url := range []string{"redis://app:hu%sh@localhost:6379", "redis://app:hu#sh@localhost:6379", "redis://app:hu/sh@localhost:6379", "redis://app:hu\nsh@localhost:6379"} {
+		t.Setenv("REDIS_URL", url)
+		err := run(t.Context(), listen(t), drain)
+		require.ErrorContains(t, err, "REDIS_URL")
+		assert.NotContains(t, err.Error(), "hu")
+	}
+}
+
 func TestNobodyNoticesARestart(t *testing.T) {
 	first, second := listen(t), listen(t)
 	auth := environment(t, "http://"+first.Addr().String())

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -38,9 +39,10 @@ func main() {
 // run serves until ctx is done. drain is how long the proxy takes to see that an
 // instance is not ready.
 func run(ctx context.Context, listener net.Listener, drain time.Duration) error {
-	options, err := goredis.ParseURL(os.Getenv("REDIS_URL"))
+	options, err := goredis.ParseURL(strings.TrimSpace(os.Getenv("REDIS_URL"))) // a file ends in a newline
 	if err != nil {
-		return err
+		// err quotes the password.
+		return errors.New("REDIS_URL is not like redis://user:password@host:6379; a password needs %23 for #, %25 for %, %2F for /, %3F for ?")
 	}
 	options.ContextTimeoutEnabled = true
 	client := goredis.NewClient(options)
