@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -59,10 +60,18 @@ func newMachine(t *testing.T) *machine {
 	t.Cleanup(helper.Close)
 	return &machine{t: t, auth: auth, browser: helper.Browser(), env: append(os.Environ(),
 		asProgram+"=1",
-		"PASSPORT_EXAMPLE_DIR="+filepath.Join(t.TempDir(), "cli"),
+		dirVariable+filepath.Join(t.TempDir(), "cli"),
 		"PASSPORT_CLIENT_ID=", "PASSPORT_AUTH_DOMAIN="+base,
 		"BROWSER=true", // the command that does nothing
 	)}
+}
+
+const dirVariable = "PASSPORT_EXAMPLE_DIR="
+
+// dir is the program's directory.
+func (m *machine) dir() string {
+	i := slices.IndexFunc(m.env, func(setting string) bool { return strings.HasPrefix(setting, dirVariable) })
+	return strings.TrimPrefix(m.env[i], dirVariable)
 }
 
 // process is a run of the program.
@@ -306,6 +315,25 @@ func TestWithoutAnAuthDomainItSaysHowToGetOne(t *testing.T) {
 	assert.Equal(t, unconfirmed, code)
 	assert.Contains(t, told, "go run ./examples/cli serve")
 	assert.Contains(t, out, "You were not signed in to this program.")
+}
+
+func TestALogoutThatCannotBeStoredPromisesNothing(t *testing.T) {
+	m := newMachine(t)
+	m.login()
+	lock := filepath.Join(m.dir(), "session.json.lock")
+	require.NoError(t, os.Remove(lock))
+	require.NoError(t, os.Mkdir(lock, 0o700)) // nothing can be written
+	code, out, told := m.run("logout", "--local")
+	assert.Equal(t, failed, code)
+	assert.Equal(t, "You could not be signed out of this program.\n", out)
+	assert.Contains(t, told, lock)
+	code, _, _ = m.run("whoami")
+	assert.Equal(t, allWell, code, "as it said")
+
+	require.NoError(t, os.Remove(lock))
+	_, out, _ = m.run("logout", "--local")
+	assert.Contains(t, out, "You are signed out of this program.")
+	assert.Empty(t, m.auth.RefreshTokens(passporttest.Live))
 }
 
 func TestNoSecretIsPrinted(t *testing.T) {

@@ -103,6 +103,9 @@ func (p *program) account(l passport.Logout, err error) int {
 		passport.OutcomeSkipped: "You were not signed in to this program.",
 		passport.OutcomeFailed:  "You could not be signed out of this program.",
 	}[l.App])
+	if l.App == passport.OutcomeFailed { // nor is any of the rest done, or stored for the next run
+		return report(p.terminal, err)
+	}
 	for _, line := range []string{
 		map[passport.Outcome]string{
 			passport.OutcomeDone:        "The refresh token is revoked.",
