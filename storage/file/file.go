@@ -17,8 +17,8 @@
 //
 //   - A full disk: a write that needs more space than the file has fails with
 //     [storage.ErrFull], and the file stays as it was. A write that needs no more,
-//     such as a logout, is made in place; a power cut at that very moment damages
-//     the file.
+//     such as a logout, is made in place; a crash or a power cut at that very moment
+//     damages the file.
 //
 //   - A damaged file: it counts as having no sessions, and Options.Logger is told.
 //     The next write that stores something moves it to the path and ".damaged",

@@ -1,10 +1,12 @@
 package file
 
 import (
+	"bytes"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -73,4 +75,68 @@ func TestOnAFullDiskSessionsCanBeEndedAndNotBegun(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotContains(t, string(now), "  ", "the room is given back")
 	assert.NoFileExists(t, path+".new")
+}
+
+// Other processes read without the lock, while a session is refreshed, for example.
+func TestWhoReadsOnAFullDiskSeesOneVersion(t *testing.T) {
+	ctx := t.Context()
+	path := filepath.Join(t.TempDir(), "session.json")
+	open := func() (*file, *document.Store) {
+		f := newFile(path, filelock.New(path+".lock", time.Minute))
+		s, err := document.New(ctx, f, document.Options{Name: "storage/file"})
+		require.NoError(t, err)
+		return f, s
+	}
+	const size = 20_000
+	record := storage.Record{ID: "a", Subject: "alice", Expiry: time.Now().Add(time.Hour), Data: bytes.Repeat([]byte("-"), size)}
+	f, writer := open()
+	record, err := writer.Save(ctx, record)
+	require.NoError(t, err)
+	f.fillDisk()
+	var reading sync.WaitGroup
+	defer reading.Wait()
+	over := make(chan struct{})
+	defer close(over)
+	for range 2 {
+		_, reader := open()
+		reading.Go(func() {
+			for {
+				select {
+				case <-over:
+					return
+				default:
+				}
+				r, err := reader.Load(ctx, "a")
+				if !assert.NoError(t, err) || !assert.True(t, bytes.Count(r.Data, r.Data[:1]) == len(r.Data), "two versions are mixed") {
+					return
+				}
+			}
+		})
+	}
+	for i := range 200 {
+		record.Data = bytes.Repeat([]byte{byte('a' + i%16)}, size-100)
+		record, err = writer.Save(ctx, record)
+		require.NoError(t, err)
+	}
+}
+
+// A process that was killed while it overwrote the file.
+func TestAFileThatIsOverwrittenHalfIsDamaged(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "session.json")
+	f := newFile(path, filelock.New(path+".lock", time.Minute))
+	s, err := document.New(t.Context(), f, document.Options{Name: "storage/file"})
+	require.NoError(t, err)
+	r := storage.Record{ID: "a", Expiry: time.Now().Add(time.Hour)}
+	_, err = s.Save(t.Context(), r)
+	require.NoError(t, err)
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	require.NoError(t, err)
+	require.NoError(t, writeAllAt(file, []byte{overwritten}, 0))
+	require.NoError(t, file.Close())
+	_, err = s.Load(t.Context(), "a")
+	require.ErrorIs(t, err, storage.ErrNotFound)
+	require.ErrorContains(t, err, "damaged")
+	_, err = s.Save(t.Context(), r)
+	require.NoError(t, err)
+	assert.FileExists(t, path+".damaged")
 }

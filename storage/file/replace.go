@@ -8,9 +8,11 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/passport-go/passport/internal/filelock"
 	"github.com/passport-go/passport/internal/privatefile"
@@ -31,7 +33,8 @@ func newFile(path string, lock *filelock.Lock) *file {
 	return &file{path: path, lock: lock, open: privatefile.Open, logger: slog.New(slog.DiscardHandler)}
 }
 
-// Read needs no lock, because the file is only ever replaced as a whole.
+// Read needs no lock, because the file is replaced as a whole; see overwrite for the
+// exception.
 func (f *file) Read(ctx context.Context) ([]byte, error) {
 	contents, err := f.readCurrent(ctx)
 	if err != nil {
@@ -57,7 +60,37 @@ func (f *file) readOnce() ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
-	return io.ReadAll(file)
+	return readStable(file)
+}
+
+// overwritten is the first byte of a file that is being overwritten.
+const overwritten = '!'
+
+// overwriteTime is longer than it takes to overwrite a file.
+const overwriteTime = 100 * time.Millisecond
+
+// readStable reads a file that may be overwritten meanwhile, until two reads in a row
+// agree: the second begins after the end of the first, and so sees what was written
+// between its pages. A file that has been cut off in the middle stays as it is.
+func readStable(file *os.File) ([]byte, error) {
+	var before []byte
+	begun := time.Now()
+	for pause := time.Millisecond; ; pause *= 2 {
+		contents, err := io.ReadAll(io.NewSectionReader(file, 0, math.MaxInt64))
+		if err != nil {
+			return nil, err
+		}
+		unfinished := len(contents) > 0 && contents[0] == overwritten
+		switch {
+		case unfinished && time.Since(begun) > overwriteTime:
+			return contents, nil
+		case unfinished:
+			time.Sleep(pause)
+		case bytes.Equal(contents, before):
+			return contents, nil
+		}
+		before = contents
+	}
 }
 
 func (f *file) Update(ctx context.Context, change func([]byte) ([]byte, error)) error {
@@ -76,8 +109,8 @@ func (f *file) Update(ctx context.Context, change func([]byte) ([]byte, error)) 
 	}
 	err = f.pinned(ctx, old, contents, func() error {
 		err := f.replace(contents)
-		if privatefile.IsFull(err) && len(contents) <= len(old) {
-			err = f.overwrite(contents, len(old))
+		if privatefile.IsFull(err) && 0 < len(contents) && len(contents) <= len(old) {
+			err = f.overwrite(old, contents)
 		}
 		return err
 	})
@@ -122,19 +155,34 @@ func (f *file) write(path string, contents []byte) error {
 }
 
 // overwrite is for a full disk, where there is no space for a second file, so that users
-// can still log out. It pads contents with spaces, which JSON ignores, to the old
-// length, so that a single write without a new block does it.
-func (f *file) overwrite(contents []byte, length int) error {
+// can still log out. It pads contents with spaces, which JSON ignores, to the length of
+// old, so that no new block is needed. Readers, who have no lock, know the file by its
+// first byte meanwhile.
+func (f *file) overwrite(old, contents []byte) error {
 	file, err := f.openPatiently(f.path, os.O_WRONLY)
 	if err != nil {
 		return err
 	}
-	spaces := bytes.Repeat([]byte(" "), length-len(contents))
-	_, err = file.WriteAt(slices.Concat(contents, spaces), 0)
+	padded := slices.Concat(contents, bytes.Repeat([]byte(" "), len(old)-len(contents)))
+	err = writeAllAt(file, []byte{overwritten}, 0)
+	if err == nil {
+		err = writeAllAt(file, padded[1:], 1)
+	}
+	if err == nil {
+		err = writeAllAt(file, padded[:1], 0)
+	}
+	if err != nil { // there are file systems that need new blocks all the same
+		err = errors.Join(err, writeAllAt(file, old[1:], 1), writeAllAt(file, old[:1], 0))
+	}
 	if err == nil {
 		err = file.Sync()
 	}
 	return errors.Join(err, file.Close())
+}
+
+func writeAllAt(file *os.File, b []byte, offset int64) error {
+	_, err := file.WriteAt(b, offset)
+	return err
 }
 
 func (f *file) SetAside([]byte) error {
