@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -120,6 +121,32 @@ func TestNobodyListensAfterTheEnd(t *testing.T) {
 		assert.True(t, closed(before))
 		assert.True(t, closed(w.Watch(t.Context(), "a")))
 		assert.Empty(t, w.board.IDs())
+	})
+}
+
+// busy counts the calls that it has not answered yet.
+type busy struct {
+	farAway
+	asked atomic.Int32
+}
+
+func (b *busy) Load(ctx context.Context, id string) (storage.Record, error) {
+	b.asked.Add(1)
+	defer b.asked.Add(-1)
+	return b.farAway.Load(ctx, id)
+}
+
+// The program closes its store after its Passport.
+func TestTheStoreIsNotInUseAfterTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		group, store := tasks.New(), &busy{farAway: farAway{memory.New(memory.Options{})}}
+		w := NewWatcher(Config{Store: store, Tasks: group, Timeout: time.Second, Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
+		w.Watch(t.Context(), stored(t, store, "a", time.Hour))
+		time.Sleep(recheckEvery)
+		synctest.Wait()
+		require.EqualValues(t, 1, store.asked.Load(), "in the middle of a look")
+		group.Finish(t.Context())
+		assert.Zero(t, store.asked.Load())
 	})
 }
 
