@@ -59,7 +59,7 @@ func (s *Store) notify(ctx context.Context, payloads []string) error {
 //
 // Before it calls ready it sends itself a notice through the pool, and it fails if
 // that does not arrive within five seconds. After 30 seconds of silence it checks the
-// connection.
+// connection, for which it turns the server's idle_session_timeout off.
 func (s *Store) Listen(ctx context.Context, ready func(), ended func(id string)) error {
 	conn, err := s.connect(ctx)
 	if err != nil {
@@ -67,6 +67,9 @@ func (s *Store) Listen(ctx context.Context, ready func(), ended func(id string))
 	}
 	defer hangUp(ctx, conn)
 	if err := s.tune(ctx, conn, ended); err != nil {
+		return failed("listen", err)
+	}
+	if err := s.stay(ctx, conn); err != nil {
 		return failed("listen", err)
 	}
 	if ready != nil {
@@ -95,7 +98,7 @@ func hangUp(ctx context.Context, conn *pgx.Conn) {
 
 // tune starts to listen, and waits for proof that notices arrive.
 func (s *Store) tune(ctx context.Context, conn *pgx.Conn, ended func(id string)) error {
-	if _, err := conn.Exec(ctx, `LISTEN `+pgx.Identifier{s.names.channel}.Sanitize()); err != nil {
+	if err := s.sendListen(ctx, conn); err != nil {
 		return err
 	}
 	probe := probeMark + rand.Text()
@@ -109,6 +112,21 @@ func (s *Store) tune(ctx context.Context, conn *pgx.Conn, ended func(id string))
 		return errDeaf
 	}
 	return err
+}
+
+func (s *Store) sendListen(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, `LISTEN `+pgx.Identifier{s.names.channel}.Sanitize())
+	return err
+}
+
+// stay keeps the server from ending the session, which is idle for as long as nobody signs
+// out. It comes after the proof that the session is ours alone. LISTEN comes once more, so
+// that pg_stat_activity shows what the session is for.
+func (s *Store) stay(ctx context.Context, conn *pgx.Conn) error {
+	if _, err := conn.Exec(ctx, `SET idle_session_timeout = 0`); err != nil {
+		return err
+	}
+	return s.sendListen(ctx, conn)
 }
 
 // follow passes notices on until ctx is done or the connection is lost. After each

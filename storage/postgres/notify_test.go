@@ -62,6 +62,26 @@ func TestNoticesStayWithinThePrefix(t *testing.T) {
 	assert.Empty(t, receive(t, l.heard), "the ID may be empty")
 }
 
+// A session that listens is idle for as long as nobody signs out, and the server may end
+// those that are idle.
+func TestAListenerOutlivesTheServersIdleTimeout(t *testing.T) {
+	config := poolConfig(t, server.URL())
+	config.ConnConfig.RuntimeParams["idle_session_timeout"] = "1200ms" // the pool looks after a second whether a connection is alive
+	s := newStore(t, openPool(t, config), Options{})
+	l := listen(t, s)
+	idle, err := pgx.ConnectConfig(t.Context(), config.ConnConfig)
+	require.NoError(t, err)
+	_, err = idle.WaitForNotification(t.Context())
+	require.ErrorContains(t, err, "57P05", "the server ends a session that is idle for as long")
+	require.NoError(t, s.Notify(t.Context(), "a"))
+	select {
+	case heard := <-l.heard:
+		assert.Equal(t, "a", heard)
+	case err := <-l.result:
+		require.FailNow(t, "Listen ended", "%v", err)
+	}
+}
+
 // Whoever may connect to the database may send a notice on any channel.
 func TestAStrangersNoticeEndsNoListener(t *testing.T) {
 	pool := newPool(t)
