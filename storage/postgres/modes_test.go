@@ -29,6 +29,42 @@ func TestEveryVerbInEveryExecMode(t *testing.T) {
 	}
 }
 
+// How the server writes values as text is the affair of whoever set it up, and some modes
+// get text.
+func TestEveryVerbHoweverTheServerWritesText(t *testing.T) {
+	for name, value := range map[string]string{
+		"bytea_output": "escape", "DateStyle": "SQL, DMY", "TimeZone": "Asia/Kolkata", "IntervalStyle": "sql_standard",
+	} {
+		for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeCacheStatement, pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol} {
+			t.Run(name+" "+mode.String(), func(t *testing.T) {
+				config := poolConfig(t, server.URL())
+				config.ConnConfig.RuntimeParams[name] = value
+				config.ConnConfig.DefaultQueryExecMode = mode
+				useEveryVerb(t, openPool(t, config))
+			})
+		}
+	}
+}
+
+func TestEveryByteaIsReadFromText(t *testing.T) {
+	all := make([]byte, 256)
+	for i := range all {
+		all[i] = byte(i)
+	}
+	for _, format := range []string{"hex", "escape"} {
+		config := poolConfig(t, server.URL())
+		config.ConnConfig.RuntimeParams["bytea_output"] = format
+		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+		for _, want := range [][]byte{{}, []byte(`\x00`), all} {
+			assert.Equal(t, string(want), string(query[data](t, openPool(t, config), `SELECT $1::bytea`, want)), format)
+		}
+	}
+	for _, damaged := range []string{`\x0`, `\xzz`, `\`, `\12`, `\400`, `\999`, `\+12`} {
+		_, err := decodeBytea(damaged)
+		assert.Error(t, err, damaged)
+	}
+}
+
 func useEveryVerb(t *testing.T, pool *pgxpool.Pool) {
 	clock := newClock()
 	s := openStore(t, pool, Options{Now: clock.Now})

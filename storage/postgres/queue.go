@@ -74,7 +74,7 @@ func (s *Store) Claim(ctx context.Context, tenant string, n int, lease time.Dura
 // the tenant's part of the queue.
 func (s *Store) CountRevocations(ctx context.Context, tenant string) (storage.RevocationCount, error) {
 	var n storage.RevocationCount
-	err := s.row(ctx, s.read, "count revocations", s.sql.count, []any{[]byte(tenant), time.Unix(0, 0)}, []any{&n.Pending, (*instant)(&n.Oldest)})
+	err := s.row(ctx, s.read, "count revocations", s.sql.count, []any{[]byte(tenant)}, []any{&n.Pending, (*instant)(&n.Oldest)})
 	if err != nil {
 		return storage.RevocationCount{}, err
 	}

@@ -50,6 +50,12 @@ const (
 	columns           = `id, tenant, kind, subject, sid, revision, expiry, data`
 	revocationColumns = columns + `, since, attempts, due`
 
+	// What a caller gets. Without a prepared statement it comes as text, and the server's
+	// settings say how a timestamptz looks then. So times come as microseconds.
+	returnedBody       = `tenant, kind, subject, sid, revision, (extract(epoch FROM expiry) * 1000000)::bigint, data`
+	returned           = `id, ` + returnedBody
+	returnedRevocation = returned + `, (extract(epoch FROM since) * 1000000)::bigint, attempts, (extract(epoch FROM due) * 1000000)::bigint`
+
 	// Without the casts, a parameter that is only tested for NULL has no type.
 	whereSubject = ` WHERE subject = $3 AND $4::bytea IS NULL AND tenant = $5 AND kind = $6 AND id <> $1 AND expiry > $2`
 	whereSID     = ` WHERE sid = $4 AND $3::bytea IS NULL AND tenant = $5 AND kind = $6 AND id <> $1 AND expiry > $2`
@@ -61,7 +67,7 @@ func newStatements(n names) statements {
 		// The caller checks the expiry: one parameter less on the path of every
 		// request.
 		load: n.fill(`
-			SELECT tenant, kind, subject, sid, revision, expiry, data FROM {records} WHERE id = $1`),
+			SELECT ` + returnedBody + ` FROM {records} WHERE id = $1`),
 
 		// An expired record is absent, so a new one may take its place.
 		create: n.fill(`
@@ -83,42 +89,42 @@ func newStatements(n names) statements {
 			SELECT EXISTS (SELECT FROM done), revision = $2 AND tenant = $9 AND kind = $10 FROM {records} WHERE id = $1 AND expiry > $8`),
 
 		remove: n.fill(`
-			DELETE FROM {records} WHERE id = $1 AND expiry > $2 RETURNING ` + columns),
+			DELETE FROM {records} WHERE id = $1 AND expiry > $2 RETURNING ` + returned),
 
 		list: n.byMatch(`
-			SELECT `+columns+` FROM {records}`, ``),
+			SELECT `+returned+` FROM {records}`, ``),
 
-		removeMatching: n.byMatch(deleteMatching, inOrder+`)) RETURNING `+columns),
+		removeMatching: n.byMatch(deleteMatching, inOrder+`)) RETURNING `+returned),
 
 		removeAndEnqueue: n.fill(`
 			WITH gone AS (
 				DELETE FROM {records} WHERE id = $1 AND expiry > $2 RETURNING ` + columns + `)
 			INSERT INTO {revocations} (` + revocationColumns + `)
 			SELECT ` + columns + `, $2::timestamptz, 0, $3::timestamptz FROM gone
-			RETURNING ` + revocationColumns),
+			RETURNING ` + returnedRevocation),
 
 		removeMatchingAndEnqueue: n.byMatch(`
 			WITH gone AS (`+deleteMatching, inOrder+`)) RETURNING `+columns+`)
 			INSERT INTO {revocations} (`+revocationColumns+`)
 			SELECT `+columns+`, $2::timestamptz, 0, $7::timestamptz FROM gone
-			RETURNING `+revocationColumns),
+			RETURNING `+returnedRevocation),
 
 		enqueue: n.fill(`
 			INSERT INTO {revocations} (` + revocationColumns + `)
 			VALUES ($1, $9, $10, $2, $3, $4, $5, $6, $7, 0, $8)
 			ON CONFLICT (id) DO NOTHING
-			RETURNING ` + revocationColumns),
+			RETURNING ` + returnedRevocation),
 
 		// The array makes the update use the primary key, whatever the planner
 		// thinks of the limit. The join gives the order by the previous due.
 		claim: n.fill(`
 			WITH ripe AS MATERIALIZED (
-				SELECT id, due FROM {revocations} WHERE tenant = $4 AND due <= $1 ORDER BY due LIMIT $2
+				SELECT id, due AS former FROM {revocations} WHERE tenant = $4 AND due <= $1 ORDER BY due LIMIT $2
 				FOR UPDATE SKIP LOCKED),
 			leased AS (
 				UPDATE {revocations} SET due = $3 WHERE id = ANY (ARRAY(SELECT id FROM ripe))
 				RETURNING ` + revocationColumns + `)
-			SELECT leased.* FROM leased JOIN ripe USING (id) ORDER BY ripe.due`),
+			SELECT ` + returnedRevocation + ` FROM leased JOIN ripe USING (id) ORDER BY former`),
 
 		retry: n.fill(`
 			WITH done AS (
@@ -132,7 +138,7 @@ func newStatements(n names) statements {
 			SELECT EXISTS (SELECT FROM done), due = $2 FROM {revocations} WHERE id = $1 AND tenant = $3`),
 
 		count: n.fill(`
-			SELECT count(*), coalesce(min(since), $2::timestamptz) FROM {revocations} WHERE tenant = $1`),
+			SELECT count(*), coalesce((extract(epoch FROM min(since)) * 1000000)::bigint, 0) FROM {revocations} WHERE tenant = $1`),
 
 		sweep: n.fill(`
 			DELETE FROM {records} WHERE id = ANY (ARRAY(
