@@ -83,7 +83,9 @@ func TestThePageAndOtherProgramsAreSignedOutTogether(t *testing.T) {
 	program := newClient(t, s.Browser(), "Authorization", "Bearer "+s.Token(b))
 	page.admitted()
 	program.admitted()
-	ends := []func() error{page.open(), program.open()}
+	staged := newClient(t, b, "Authorization", "Basic c3RhZ2luZw==") // what a browser sends to a site that a proxy guards
+	staged.admitted()
+	ends := []func() error{page.open(), program.open(), staged.open()}
 
 	b.SignOut()
 	for _, end := range ends {
@@ -92,6 +94,7 @@ func TestThePageAndOtherProgramsAreSignedOutTogether(t *testing.T) {
 	page.refused()
 	copied.refused()
 	program.refused()
+	staged.refused()
 }
 
 func TestAnotherSitesPageCannotUseTheCookie(t *testing.T) {
