@@ -39,6 +39,7 @@ func (c *Client) VerifyBearerToken(ctx context.Context, raw string) (BearerToken
 	if err := c.verifyStrangersSignature(ctx, raw); err != nil {
 		return BearerToken{}, err
 	}
+	c.sawIssued(t.Issued)
 	return t, nil
 }
 
@@ -60,10 +61,21 @@ func (c *Client) checkBearer(raw string) (BearerToken, error) {
 	}
 	t.Subject, t.SID, t.Issued = id.Subject, id.SID, id.Issued
 	t.Expiry, _ = token.Claims.Time("exp")
-	if scope, _ := token.Claims.Text("scope"); t.Access {
-		t.Scopes = strings.Fields(scope)
+	if t.Access {
+		t.Scopes = scopesOf(token.Claims)
 	}
 	return t, c.checkIssued(t.Issued)
+}
+
+// scopesOf reads scope (RFC 9068 §2.2.3) or, as some providers call it, scp. Some send an
+// array.
+func scopesOf(claims jwt.Object) []string {
+	for _, name := range []string{"scope", "scp"} {
+		if scopes, ok := claims.Texts(name); ok {
+			return strings.Fields(strings.Join(scopes, " "))
+		}
+	}
+	return nil
 }
 
 // isAccessToken tells the kinds apart. What is for the client itself is an ID token,
@@ -135,14 +147,23 @@ func (c *Client) checkIssued(issued time.Time) error {
 	return nil
 }
 
-// Clock is the latest that the provider's time may be, by its latest response: nothing that
-// the provider has issued has a later iat. It is about a second ahead, for the Date of a
-// response is exact to the second. It is the zero time before the first response.
+// Clock is the latest that the provider's time may be, by its latest response and the
+// tokens that were verified since: nothing that the provider has issued has a later iat. It
+// is about a second ahead, for the Date of a response is exact to the second. It is the zero
+// time before the first response.
 func (c *Client) Clock() time.Time {
 	if !c.compared.Load() {
 		return time.Time{}
 	}
 	return c.c.Now().Add(time.Duration(c.mostSkew.Load() - 1)) // the end of a second belongs to the next
+}
+
+// Now is the provider's time, for the age of what it says, which it does not overstate: it
+// may be a second or two behind. It differs from ours by no more than Config.Leeway, and not
+// before the first response.
+func (c *Client) Now() time.Time {
+	skew := time.Duration(c.skew.Load()) // 0 if nothing is known
+	return c.c.Now().Add(min(max(skew, -c.c.Leeway), c.c.Leeway))
 }
 
 // IssuedAt reads the iat of a token of this client's without verifying it. It is the

@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/passport-go/passport/internal/text"
@@ -66,7 +68,7 @@ func (c *Client) call(ctx context.Context, r *http.Request) (response, error) {
 		return response{}, &UnreachableError{cause: err, host: r.URL.Host}
 	}
 	defer res.Body.Close()
-	c.compareClocks(res.Header.Get("Date"), sent)
+	c.compareClocks(res.Header, sent)
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
 	switch {
 	case err != nil:
@@ -150,16 +152,43 @@ const mostTransit = 2 * time.Second
 
 // compareClocks remembers by how much the provider's clock is ahead of ours, and by how
 // much at most: the Date of a response to a request that was sent at a moment is that of
-// its beginning, which came later, without the part of the second.
-func (c *Client) compareClocks(date string, sent time.Time) {
-	theirs, err := http.ParseTime(date)
+// its beginning, which came later, without the part of the second. A cache, which may keep
+// the provider's keys for hours, says in Age how many seconds ago that was (RFC 9111 §5.1).
+func (c *Client) compareClocks(header http.Header, sent time.Time) {
+	theirs, err := http.ParseTime(header.Get("Date"))
 	if err != nil {
 		return
 	}
+	inexact := time.Second
+	if age, err := strconv.ParseUint(header.Get("Age"), 10, 31); err == nil && age > 0 {
+		theirs = theirs.Add(time.Duration(age) * time.Second)
+		inexact += time.Second
+	}
 	now := c.c.Now()
 	c.skew.Store(int64(theirs.Sub(now)))
-	c.mostSkew.Store(int64(theirs.Sub(now) + time.Second + min(max(now.Sub(sent), 0), mostTransit)))
+	c.mostSkew.Store(int64(theirs.Sub(now) + inexact + min(max(now.Sub(sent), 0), mostTransit)))
 	c.compared.Store(true)
+}
+
+// sawIssued remembers that the provider has issued something at a moment of its clock,
+// which is that far at least: some caches keep a response's Date, and do not say its Age.
+func (c *Client) sawIssued(at time.Time) {
+	if at.IsZero() {
+		return
+	}
+	least := int64(at.Sub(c.c.Now()))
+	raise(&c.skew, least)
+	raise(&c.mostSkew, least+int64(time.Second))
+}
+
+// raise makes a number no less than that.
+func raise(n *atomic.Int64, least int64) {
+	for {
+		now := n.Load()
+		if now >= least || n.CompareAndSwap(now, least) {
+			return
+		}
+	}
 }
 
 // clocksDiffer says by how much they do, if it is enough to matter. The Date of a

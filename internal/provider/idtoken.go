@@ -58,7 +58,11 @@ func (c *Client) verifyIDToken(ctx context.Context, raw string) (*IDToken, error
 		return nil, err
 	}
 	id.alg, _ = token.Header.Text("alg")
-	return id, c.verifySignature(ctx, raw, false)
+	if err := c.verifySignature(ctx, raw, false); err != nil {
+		return id, err
+	}
+	c.sawIssued(id.Issued)
+	return id, nil
 }
 
 func (c *Client) checkIDToken(claims jwt.Object) (*IDToken, error) {

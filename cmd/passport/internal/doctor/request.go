@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -73,6 +74,9 @@ func (e *examination) send(ctx context.Context, jar http.CookieJar, r *http.Requ
 	}
 	a := response{Response: res, body: string(body)}
 	if date, err := http.ParseTime(res.Header.Get("Date")); err == nil {
+		if age, err := strconv.ParseUint(res.Header.Get("Age"), 10, 31); err == nil { // of a cache (RFC 9111 §5.1)
+			date = date.Add(time.Duration(age) * time.Second)
+		}
 		a.clock, a.clockIsKnown = date.Add(time.Second/2).Sub(begun.Add(answered.Sub(begun)/2)), true
 	}
 	return a, nil

@@ -2,8 +2,10 @@ package doctor
 
 import (
 	"net/http"
+	"net/http/httputil"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 
@@ -44,6 +46,13 @@ func TestASoundDeploymentGivesNoFinding(t *testing.T) {
 			register: func(c *passporttest.Client) { c.LogoutURLs = []string{c.LogoutURLs[0] + "/", c.LogoutURLs[0]} },
 		},
 		"a strict policy": {program: withHeader("Content-Security-Policy", "default-src 'self'; form-action 'self' http://127.0.0.1:*")},
+		"responses that a cache has kept": {proxy: func(p *httputil.ReverseProxy) {
+			p.ModifyResponse = func(r *http.Response) error {
+				r.Header.Set("Date", time.Now().Add(-3*time.Minute).UTC().Format(http.TimeFormat))
+				r.Header.Set("Age", "180")
+				return nil
+			}
+		}},
 		"everything for users alone": {routes: func(r *routes) {
 			r.home = http.RedirectHandler("/login", http.StatusSeeOther)
 		}},
