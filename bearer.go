@@ -43,7 +43,7 @@ type Bearer struct {
 	Issued time.Time
 	Expiry time.Time
 
-	// Scopes are the scopes of an access token.
+	// Scopes are the scopes of an access token: the claim scope, or scp.
 	Scopes []string
 
 	hash    string // of the token
@@ -140,7 +140,7 @@ func (p *Passport) EndBearer(ctx context.Context, token Secret) error {
 	if err != nil {
 		return err
 	}
-	l := marks.NewLogout(p.provider.Clock())
+	l := p.newMarks()
 	l.Session(b.Subject, b.SID, b.Issued)
 	return p.markBearers(ctx, l)
 }
@@ -212,13 +212,28 @@ func bearerOf(authorization []string) (Secret, error) {
 	return Secret(token), nil
 }
 
+// newMarks are those of a logout that happens now.
+func (p *Passport) newMarks() *marks.Logout { return marks.NewLogout(p.provider.Clock()) }
+
 // endBearersOf marks the ends of sessions. It does nothing without Config.BearerTokens.
 func (p *Passport) endBearersOf(ctx context.Context, sessions ...storage.Record) error {
 	if !p.c.BearerTokens || len(sessions) == 0 {
 		return nil
 	}
-	l := marks.NewLogout(p.provider.Clock())
+	return p.endBearersBy(ctx, p.newMarks(), sessions...)
+}
+
+// endBearersBy is endBearersOf for a logout that was asked for at another moment, or nil.
+// Records without an ID do not count.
+func (p *Passport) endBearersBy(ctx context.Context, asked *marks.Logout, sessions ...storage.Record) error {
+	if asked == nil {
+		return nil
+	}
+	l := asked.Again()
 	for _, rec := range sessions {
+		if rec.ID == "" {
+			continue
+		}
 		l.Session(rec.Subject, rec.SID, p.newestIn(rec))
 	}
 	return p.markBearers(ctx, l)
@@ -231,7 +246,7 @@ func (p *Passport) endBearersMatching(ctx context.Context, m storage.Match, remo
 	if !p.c.BearerTokens {
 		return nil
 	}
-	l := marks.NewLogout(p.provider.Clock())
+	l := p.newMarks()
 	if m.Except != "" {
 		var err error
 		if l.Spared, err = p.namesOfSession(ctx, m.Except); err != nil {
@@ -278,11 +293,24 @@ func (p *Passport) newestIn(rec storage.Record) time.Time {
 	if err != nil {
 		return time.Time{}
 	}
-	newest := provider.IssuedAt(t.IDToken.Reveal())
-	if issued := provider.IssuedAt(t.AccessToken.Reveal()); issued.After(newest) {
-		newest = issued
-	}
+	_, newest := t.issuedAt()
 	return newest
+}
+
+// issuedAt returns when the oldest and the newest of the tokens were issued, or zero if
+// none says so. The two of one response may be of different seconds.
+func (t tokens) issuedAt() (oldest, newest time.Time) {
+	oldest, newest = provider.IssuedAt(t.IDToken.Reveal()), provider.IssuedAt(t.AccessToken.Reveal())
+	if newest.IsZero() {
+		return oldest, oldest
+	}
+	if oldest.IsZero() {
+		return newest, newest
+	}
+	if newest.Before(oldest) {
+		return newest, oldest
+	}
+	return oldest, newest
 }
 
 // namesOfSession returns the names by which marks spare what belongs to a session.
@@ -415,13 +443,33 @@ func (p *Passport) liftMarks(ctx context.Context, t tokens, subject, sid string,
 	if !p.c.BearerTokens {
 		return nil
 	}
+	return p.forOwners(ctx, subject, sid, p.issueOf(t, begun), p.signedOut.Lift)
+}
+
+// spareRefreshed is liftMarks for the tokens of a session that were refreshed. What the
+// refresh has not brought is as it was in old.
+func (p *Passport) spareRefreshed(ctx context.Context, rec storage.Record, old, t tokens, begun int64) error {
+	if !p.c.BearerTokens {
+		return nil
+	}
+	if t.IDToken == old.IDToken {
+		t.IDToken = ""
+	}
+	return p.forOwners(ctx, rec.Subject, rec.SID, p.issueOf(t, begun), p.signedOut.Spare)
+}
+
+func (p *Passport) issueOf(t tokens, begun int64) marks.Issue {
+	oldest, _ := t.issuedAt()
+	return marks.Issue{Begun: begun, Issued: oldest.Unix(), Names: p.namesOfTokens(t)}
+}
+
+func (p *Passport) forOwners(ctx context.Context, subject, sid string, by marks.Issue, edit func(context.Context, marks.Owner, marks.Issue) error) error {
 	owners := []marks.Owner{marks.OfSubject(subject)}
 	if sid != "" {
 		owners = append(owners, marks.OfSID(sid))
 	}
-	login := marks.Login{Begun: begun, Issued: provider.IssuedAt(t.IDToken.Reveal()).Unix(), Names: p.namesOfTokens(t)}
 	for _, owner := range owners {
-		if err := p.signedOut.Lift(ctx, owner, login); err != nil {
+		if err := edit(ctx, owner, by); err != nil {
 			return storeError(err)
 		}
 	}

@@ -1,9 +1,13 @@
 package passport_test
 
 import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -243,9 +247,17 @@ func TestARequestWithoutATokenIsAnsweredAsRFC6750Says(t *testing.T) {
 	scoped := s.p.RequireBearer(s.p.RequireScope("write", api(s.p)))
 	w = ask(scoped, http.MethodGet, bearing(good))
 	assert.Equal(t, http.StatusForbidden, w.Code)
-	assert.Contains(t, w.Header().Get("WWW-Authenticate"), "insufficient_scope")
-	w = ask(scoped, http.MethodGet, bearing(s.token(func(_, c object) { c["scope"] = "read write" })))
-	assert.Equal(t, http.StatusOK, w.Code)
+	assert.Equal(t, `Bearer error="insufficient_scope", error_description="the token lacks a scope", scope="write"`, w.Header().Get("WWW-Authenticate"))
+	w = ask(s.p.RequireBearer(s.p.RequireScope(`a"b`, api(s.p))), http.MethodGet, bearing(good))
+	assert.Equal(t, `Bearer error="insufficient_scope", error_description="the token lacks a scope"`, w.Header().Get("WWW-Authenticate"))
+	for _, scopes := range []object{
+		{"scope": "read write"}, {"scope": []string{"read", "write"}}, {"scp": "read write"}, {"scp": []string{"read", "write"}},
+	} {
+		w = ask(scoped, http.MethodGet, bearing(s.token(func(_, c object) { maps.Copy(c, scopes) })))
+		assert.Equal(t, http.StatusOK, w.Code, scopes)
+	}
+	w = ask(scoped, http.MethodGet, bearing(s.token(func(_, c object) { c["scope"], c["scp"] = "read", "write" })))
+	assert.Equal(t, http.StatusForbidden, w.Code, "scope is what the specification says")
 
 	store.fail("Load")
 	_, err = s.p.VerifyBearer(t.Context(), good)
@@ -560,6 +572,157 @@ func TestNobodyWaitsForNewerKeysWhileTheOldOnesDo(t *testing.T) {
 	})
 }
 
+// A refreshed access token may have the iat of a logout, or of a second that the provider
+// may have reached by then.
+func TestASessionThatALogoutLeavesKeepsTheTokensOfItsNextRefresh(t *testing.T) {
+	for name, logOut := range map[string]func(s *site, other, spared holder){
+		"the logout of another session": func(_ *site, other, _ holder) { other.logout() },
+		"a logout of all others": func(s *site, _, spared holder) {
+			_, err := s.p.EndSessions(s.t.Context(), storage.Match{Subject: alice, Except: spared.session.ID()})
+			require.NoError(s.t, err)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, verifies)
+			second := newPassport(t, s.c)
+			other, spared := s.holder(), s.holder()
+			logOut(s, other, spared)
+			copied := s.token(func(_, _ object) {})
+			require.NoError(t, spared.session.Refresh(t.Context()))
+			spared.copyTokens()
+			accepts(t, spared.id, s.p, second)
+			accepts(t, spared.access, s.p, second)
+			for _, token := range []passport.Secret{other.id, other.access, copied} {
+				refuses(t, passport.ErrBearerSignedOut, token, s.p, second)
+			}
+			spared.logout()
+			refuses(t, passport.ErrBearerSignedOut, spared.access, s.p, second)
+		})
+	}
+}
+
+// The tokens of one response may be of different seconds.
+func TestAnAccessTokenThatIsOlderThanItsIDTokenIsGoodAfterALogout(t *testing.T) {
+	s := newSite(t, verifies)
+	s.holder().logout()
+	s.auth.Inject(passporttest.Fault{Path: "/oauth/token", EditClaims: func(c map[string]any) {
+		c["iat"] = s.clock.Now().Add(time.Second).Unix()
+	}})
+	h := s.holder()
+	accepts(t, h.id, s.p)
+	accepts(t, h.access, s.p)
+}
+
+// A mark lives as long as what it ends, although the provider's clock is ahead.
+func TestATokenStaysDeadAfterItsMarkHasLivedADay(t *testing.T) {
+	const behind = 5 * time.Minute
+	s := newSite(t, func(c *passport.Config) {
+		now := c.Now
+		c.Now = func() time.Time { return now().Add(-behind) }
+	}, verifies)
+	h := s.holder()
+	h.logout()
+	life := behind + 24*time.Hour // from the iat, by our clock
+	copied := s.token(func(_, c object) { c["exp"] = s.clock.Now().Add(2 * life).Unix() })
+	for ago := range 10 {
+		s.clock.add(life - time.Duration(ago)*time.Minute - s.clock.Now().Sub(h.issued()))
+		_, err := s.p.VerifyBearer(t.Context(), copied)
+		require.ErrorIs(t, err, passport.ErrBearerSignedOut, "%d minutes before its end", ago)
+	}
+}
+
+// issued is the iat of the access token.
+func (h holder) issued() time.Time {
+	h.s.t.Helper()
+	var claims struct{ Iat int64 }
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(h.access.Reveal(), ".")[1])
+	require.NoError(h.s.t, err)
+	require.NoError(h.s.t, json.Unmarshal(payload, &claims))
+	return time.Unix(claims.Iat, 0)
+}
+
+// The clock of a provider that has not answered yet may be in the next second.
+func TestALogoutBeforeTheProvidersFirstResponseEndsTokensOfTheNextSecond(t *testing.T) {
+	s := newSite(t, verifies)
+	admin := newPassport(t, s.c) // which only logs out
+	copied := s.token(func(_, c object) { c["iat"] = time.Now().Add(time.Second).Unix() })
+	accepts(t, copied, s.p)
+	_, err := admin.EndSessions(t.Context(), storage.Match{Subject: alice})
+	require.NoError(t, err)
+	refuses(t, passport.ErrBearerSignedOut, copied, s.p)
+}
+
+// Redis is such a store for a while, when its primary has become a replica.
+func TestATokenIsNotAcceptedWhileItsSessionWaitsForAStoreThatCanOnlyBeRead(t *testing.T) {
+	store := &faultyStore{Store: memory.New(memory.Options{})}
+	s := newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = store, someKey() }, verifies)
+	h := s.holder()
+	store.fail("Save", "Delete", "DeleteMatching", "DeleteAndEnqueue", "Enqueue")
+	l, err := s.p.EndSession(t.Context(), h.session.ID())
+	assert.ErrorIs(t, err, passport.ErrStoreUnavailable)
+	assert.Equal(t, passport.OutcomeFailed, l.App)
+	for _, token := range []passport.Secret{h.id, h.access} {
+		_, err = s.p.VerifyBearer(t.Context(), token)
+		assert.ErrorIs(t, err, passport.ErrStoreUnavailable)
+	}
+}
+
+// A logout that is tried again ends what had begun when it was asked for.
+func TestALoginDuringAnOutageKeepsItsTokensWhenTheLogoutBeforeItIsDone(t *testing.T) {
+	store := &faultyStore{Store: memory.New(memory.Options{})}
+	s := newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = store, someKey() }, verifies)
+	h := s.holder()
+	store.fail("DeleteAndEnqueue")
+	store.hook(func(method, id string) { // nor can the session be read, so that the marks wait, too
+		store.mu.Lock()
+		defer store.mu.Unlock()
+		store.failing["Load"] = store.failing["DeleteAndEnqueue"] && id == h.session.ID()
+	})
+	_, err := s.p.EndSession(t.Context(), h.session.ID())
+	require.ErrorIs(t, err, passport.ErrStoreUnavailable)
+	s.clock.add(5 * time.Second)
+	fresh := s.holder()
+	store.hook(nil)
+	store.fail()
+	require.Eventually(t, func() bool {
+		_, err := s.p.VerifyBearer(t.Context(), h.id)
+		return errors.Is(err, passport.ErrBearerSignedOut)
+	}, 10*time.Second, 10*time.Millisecond)
+	refuses(t, passport.ErrBearerSignedOut, h.access, s.p)
+	accepts(t, fresh.id, s.p)
+	accepts(t, fresh.access, s.p)
+}
+
+// lossy is a store whose answers to a logout get lost. With again, its client asks once
+// more, as clients of Redis do.
+type lossy struct {
+	*memory.Store
+	lose, again bool
+}
+
+func (l *lossy) DeleteAndEnqueue(ctx context.Context, id string, hold time.Duration) (storage.Revocation, error) {
+	removed, err := l.Store.DeleteAndEnqueue(ctx, id, hold)
+	if l.lose && l.again {
+		return l.Store.DeleteAndEnqueue(ctx, id, hold)
+	}
+	if l.lose {
+		return storage.Revocation{}, errStoreDown
+	}
+	return removed, err
+}
+
+func TestATokenDiesWithALogoutWhoseAnswerWasLost(t *testing.T) {
+	for _, again := range []bool{false, true} {
+		store := &lossy{Store: memory.New(memory.Options{}), again: again}
+		s := newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = store, someKey() }, verifies)
+		h := s.holder()
+		store.lose = true
+		_, _ = s.p.EndSession(t.Context(), h.session.ID())
+		refuses(t, passport.ErrBearerSignedOut, h.id, s.p)
+		refuses(t, passport.ErrBearerSignedOut, h.access, s.p)
+	}
+}
+
 // Programs without bearer tokens pay nothing for them.
 func TestALogoutLeavesMarksOnlyForThoseWhoVerifyBearers(t *testing.T) {
 	calls := func(edit ...func(*passport.Config)) (n int) {
@@ -574,7 +737,7 @@ func TestALogoutLeavesMarksOnlyForThoseWhoVerifyBearers(t *testing.T) {
 		return n
 	}
 	assert.Equal(t, 1, calls())
-	assert.Equal(t, 3, calls(verifies), "a mark for the sid, and one for the user")
+	assert.Equal(t, 4, calls(verifies), "a look at the session, a mark for the sid, and one for the user")
 }
 
 func TestOneLookUpForATokenWithoutASIDAndTwoForOneWithIt(t *testing.T) {

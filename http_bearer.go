@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/passport-go/passport/internal/web"
@@ -37,7 +38,7 @@ func (p *Passport) RequireBearer(next http.Handler) http.Handler {
 }
 
 // RequireScope passes on requests whose access token has a scope, and answers others
-// with a 403 and insufficient_scope. Use it inside [Passport.RequireBearer].
+// with a 403, insufficient_scope and the scope. Use it inside [Passport.RequireBearer].
 func (p *Passport) RequireScope(scope string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b, ok := BearerFrom(r.Context())
@@ -46,11 +47,25 @@ func (p *Passport) RequireScope(scope string, next http.Handler) http.Handler {
 			return
 		}
 		if !b.HasScope(scope) {
-			p.refuseBearer(w, r, errScope)
+			p.refuseBearer(w, r, &scopeNeeded{scope})
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// scopeNeeded is an error of a request whose token lacks a scope.
+type scopeNeeded struct{ scope string }
+
+func (e *scopeNeeded) Error() string { return errScope.Error() }
+func (e *scopeNeeded) Unwrap() error { return errScope }
+
+// parameters are those of WWW-Authenticate (RFC 6750 §3.1). What is no scope is not named.
+func (e *scopeNeeded) parameters() string {
+	if e.scope == "" || strings.ContainsFunc(e.scope, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) {
+		return ""
+	}
+	return `, scope="` + e.scope + `"`
 }
 
 // RequireBearerStepUp passes on requests whose user has signed in as s says. It answers
@@ -143,7 +158,7 @@ func (p *Passport) refuseBearer(w http.ResponseWriter, r *http.Request, err erro
 		body = oauthError{"unauthorized", "send a bearer token"}
 	default:
 		challenge := `Bearer error="` + body.Error + `", error_description="` + body.Description + `"`
-		var needed *stepUpNeeded
+		var needed interface{ parameters() string }
 		if errors.As(err, &needed) {
 			challenge += needed.parameters()
 		}

@@ -286,6 +286,7 @@ func (p *Passport) refreshLeased(ctx context.Context, rec storage.Record, old to
 func (p *Passport) refreshAndKeep(ctx context.Context, rec storage.Record, old tokens) (tokens, error) {
 	call, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
+	begun := time.Now().UnixNano()
 	issued, err := p.provider.Refresh(call, rec.Subject, old.issued())
 	renewed, err := tokensOf(issued), providerError(err)
 	switch {
@@ -307,6 +308,9 @@ func (p *Passport) refreshAndKeep(ctx context.Context, rec storage.Record, old t
 	if err != nil {
 		p.enqueueToken(rec, renewed)
 		return tokens{}, err
+	}
+	if err := p.spareRefreshed(circuit.Around(ctx), rec, old, renewed, begun); err != nil {
+		p.c.Logger.WarnContext(ctx, "passport: the bearer tokens of a refresh may be refused until the next one", "error", err)
 	}
 	return renewed, nil
 }

@@ -251,7 +251,7 @@ func (s *Session) remembered() time.Duration {
 // isRecent reports whether the user has proved who they are within a time.
 func (s *Session) isRecent(ctx context.Context, within time.Duration) bool {
 	at, err := s.AuthTime(ctx)
-	return err == nil && !at.IsZero() && s.p.c.Now().Sub(at) <= within+instanceLeeway
+	return err == nil && !at.IsZero() && s.p.provider.Now().Sub(at) <= within+instanceLeeway
 }
 
 // watch is what a session knows of its latest listener.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/passport-go/passport/internal/ended"
+	"github.com/passport-go/passport/internal/marks"
 	"github.com/passport-go/passport/internal/records"
 	"github.com/passport-go/passport/internal/retry"
 	"github.com/passport-go/passport/storage"
@@ -18,19 +19,18 @@ func (p *Passport) endSession(ctx context.Context, id string, event EventName) (
 	p.revoker.Begin()
 	call, cancel := p.records.BoundCalls(ctx)
 	defer cancel()
+	asked := p.askedFor(event)
+	before := p.readToEnd(call, id, asked)
 	removed, err := p.deleteSession(call, id)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
-		return OutcomeSkipped, removed, p.absenceSafe(err, id, event)
+		return OutcomeSkipped, removed, errors.Join(p.absenceSafe(err, id, event), p.endBearersBy(call, asked, before))
 	case err != nil && !notSafe(err):
-		p.retries.Add(id, &unendedSession{p: p, id: id, event: event})
-		return OutcomeFailed, removed, storeError(err)
+		p.retries.Add(id, &unendedSession{p: p, id: id, event: event, asked: asked})
+		return OutcomeFailed, removed, errors.Join(storeError(err), p.endBearersBy(call, asked, before))
 	}
 	gone := []storage.Record{removed.Record}
-	err = p.makeSafe(err, event, gone...)
-	if event == EventLogout {
-		err = errors.Join(err, p.endBearersOf(call, gone...))
-	}
+	err = errors.Join(p.makeSafe(err, event, gone...), p.endBearersBy(call, asked, gone...))
 	p.announceEnd(Event{Name: event, Context: ctx}, gone...)
 	return appOutcome(err), removed, err
 }
@@ -93,7 +93,7 @@ func (p *Passport) announceEnd(about Event, records ...storage.Record) {
 func (p *Passport) makeSafe(err error, event EventName, removed ...storage.Record) error {
 	if notSafe(err) {
 		for _, rec := range removed {
-			p.retries.Add(rec.ID, &unendedSession{p: p, id: rec.ID, event: event, gone: true})
+			p.retries.Add(rec.ID, &unendedSession{p: p, id: rec.ID, event: event, gone: true, asked: p.askedFor(event)})
 		}
 	}
 	return err
@@ -106,7 +106,7 @@ func (p *Passport) absenceSafe(err error, id string, event EventName) error {
 	if id == "" || !errors.Is(err, storage.ErrNotReplicated) {
 		return nil
 	}
-	p.retries.AddUpTo(mostAbsences, id, &unendedSession{p: p, id: id, event: event, gone: true})
+	p.retries.AddUpTo(mostAbsences, id, &unendedSession{p: p, id: id, event: event, gone: true, asked: p.askedFor(event)})
 	return fmt.Errorf("passport: no session was found: %w", storage.ErrNotReplicated)
 }
 
@@ -124,9 +124,41 @@ type unendedSession struct {
 	id    string
 	event EventName // to tell of
 	gone  bool      // it has been ended, and waits for the store's replicas
+
+	// asked is the logout that ends its bearer tokens: a login that came later keeps its
+	// own. nil: none.
+	asked *marks.Logout
+}
+
+// askedFor is the logout that ends bearer tokens with a session. nil: none does.
+func (p *Passport) askedFor(event EventName) *marks.Logout {
+	if event != EventLogout || !p.c.BearerTokens {
+		return nil
+	}
+	return p.newMarks()
+}
+
+// readPatience is how long the end of a session waits for what is known of it.
+const readPatience = 500 * time.Millisecond
+
+// readToEnd reads a session that asked is about to end, if that may be known from nothing
+// else: a store may be read although nothing can be written, and it may have removed the
+// session although its answer was lost. The record is empty if it could not be read soon.
+func (p *Passport) readToEnd(ctx context.Context, id string, asked *marks.Logout) storage.Record {
+	if asked == nil || p.records.InProcess() {
+		return storage.Record{}
+	}
+	ctx, cancel := context.WithTimeout(ctx, readPatience)
+	defer cancel()
+	rec, err := p.records.Load(ctx, id)
+	if err != nil {
+		return storage.Record{}
+	}
+	return rec
 }
 
 func (u *unendedSession) Do(ctx context.Context) error {
+	_ = u.p.endBearersBy(ctx, u.asked, u.p.readToEnd(ctx, u.id, u.asked)) // waits in its turn
 	removed, err := u.p.revoker.Delete(ctx, u.id)
 	if errors.Is(err, storage.ErrNotFound) && !errors.Is(err, storage.ErrNotReplicated) {
 		return nil
@@ -135,9 +167,7 @@ func (u *unendedSession) Do(ctx context.Context) error {
 		return err
 	}
 	_ = u.p.makeSafe(err, u.event, removed.Record)
-	if u.event == EventLogout {
-		_ = u.p.endBearersOf(ctx, removed.Record) // waits in its turn
-	}
+	_ = u.p.endBearersBy(ctx, u.asked, removed.Record)
 	about := Event{Name: u.event}
 	if u.p.records.Ended().HasSession(u.id) {
 		about = Event{Name: EventSessionReturned, Err: errReturned}
@@ -152,8 +182,8 @@ func (u *unendedSession) Do(ctx context.Context) error {
 func (u *unendedSession) After(older retry.Job) retry.Job {
 	if o, ok := older.(*unendedSession); ok {
 		u.gone = u.gone && o.gone
-		if o.event == EventLogout {
-			u.event = EventLogout
+		if o.event == EventLogout && u.event != EventLogout {
+			u.event, u.asked = EventLogout, o.asked
 		}
 	}
 	return u

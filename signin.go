@@ -392,7 +392,7 @@ func (s *Session) Satisfies(ctx context.Context, need StepUp) error {
 	if err := s.Claims(ctx, &a); err != nil {
 		return err
 	}
-	return a.satisfies(need, s.p.c.Now())
+	return a.satisfies(need, s.p.provider.Now())
 }
 
 // CheckBearer returns nil if the user of a token that VerifyBearer accepted has signed in
@@ -404,5 +404,5 @@ func (p *Passport) CheckBearer(b Bearer, s StepUp) error {
 	if err := b.Claims(&a); err != nil {
 		return err
 	}
-	return a.satisfies(s, p.c.Now())
+	return a.satisfies(s, p.provider.Now())
 }

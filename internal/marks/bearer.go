@@ -20,7 +20,8 @@ import (
 // Times of tokens are whole seconds, and the provider's time is known to the second
 // alone. So a login that began after the logout lifts what is in its way: its tokens
 // are spared, and the mark moves back to their iat, because whatever was issued
-// before the logout has an earlier iat, or the same.
+// before the logout has an earlier iat, or the same. The tokens of a refresh that began
+// after the logout are spared, too: its session lives on.
 
 // Bearer ends the tokens that were issued up to a moment.
 type Bearer struct {
@@ -49,12 +50,20 @@ func (m Bearer) moved(by Bearer) Bearer {
 	return m
 }
 
-// lifted is m after a login that began later, whose tokens were issued at a moment.
-func (m Bearer) lifted(by Login) (Bearer, bool) {
+// lifted is m after a login that began later.
+func (m Bearer) lifted(by Issue) (Bearer, bool) {
+	m, spares := m.sparing(by)
+	if spares {
+		m.Time = by.Issued
+	}
+	return m, spares
+}
+
+// sparing is m after a refresh that began later.
+func (m Bearer) sparing(by Issue) (Bearer, bool) {
 	if by.Begun <= m.Order || by.Issued <= 0 || by.Issued > m.Time {
 		return m, false
 	}
-	m.Time = by.Issued
 	m.Spared = append(slices.Clone(m.Spared), by.Names...)
 	m.Spared = m.Spared[max(len(m.Spared)-mostSpared, 0):]
 	return m, true
@@ -98,6 +107,11 @@ func NewLogout(provider time.Time) *Logout {
 	return l
 }
 
+// Again is the same logout, which has collected nothing yet.
+func (l *Logout) Again() *Logout {
+	return &Logout{Order: l.Order, Now: l.Now, Spared: l.Spared, Marks: map[Owner]Bearers{}}
+}
+
 // Session ends the tokens of one session, the newest of which was issued at a
 // moment.
 func (l *Logout) Session(subject, sid string, newest time.Time) {
@@ -121,18 +135,18 @@ func (l *Logout) at(newest time.Time) Bearer {
 	if !newest.IsZero() {
 		t = max(t, newest.Unix())
 	}
-	if t <= 0 { // nothing is known of the provider's clock
-		t = l.Order / int64(time.Second)
+	if t <= 0 { // nothing is known of the provider's clock, which may be in the next second already
+		t = l.Order/int64(time.Second) + 1
 	}
 	return Bearer{Time: t, Order: l.Order, Spared: l.Spared}
 }
 
 func (l *Logout) add(owner Owner, m Bearers) { l.Marks[owner] = l.Marks[owner].Moved(m) }
 
-// Login is a login that began after a logout, whose tokens are good.
-type Login struct {
+// Issue is a login, or a refresh, that began after a logout, and whose tokens are good.
+type Issue struct {
 	Begun  int64    // ours, in Unix nanoseconds
-	Issued int64    // when its tokens were issued: the provider's, in Unix seconds
+	Issued int64    // when the first of its tokens was issued: the provider's, in Unix seconds
 	Names  []string // of its tokens
 }
 
@@ -180,13 +194,23 @@ func (b *BearerBook) Mark(ctx context.Context, owner Owner, by Bearers) error {
 
 // Lift lets the tokens of a login through that began after the logouts which are
 // marked.
-func (b *BearerBook) Lift(ctx context.Context, owner Owner, by Login) error {
+func (b *BearerBook) Lift(ctx context.Context, owner Owner, by Issue) error {
+	return b.amend(ctx, owner, by, Bearer.lifted)
+}
+
+// Spare lets the tokens of a refresh through that began after the logouts which are
+// marked, and of a session that was not ended by them.
+func (b *BearerBook) Spare(ctx context.Context, owner Owner, by Issue) error {
+	return b.amend(ctx, owner, by, Bearer.sparing)
+}
+
+func (b *BearerBook) amend(ctx context.Context, owner Owner, by Issue, edit func(Bearer, Issue) (Bearer, bool)) error {
 	err := b.Records.Amend(ctx, b.ID(owner), func(rec storage.Record) (storage.Record, bool, error) {
 		m, ok := b.read(rec)
-		var liftsAll, liftsBare bool
-		m.All, liftsAll = m.All.lifted(by)
-		m.Bare, liftsBare = m.Bare.lifted(by)
-		if !ok || !liftsAll && !liftsBare {
+		var editsAll, editsBare bool
+		m.All, editsAll = edit(m.All, by)
+		m.Bare, editsBare = edit(m.Bare, by)
+		if !ok || !editsAll && !editsBare {
 			return rec, false, nil
 		}
 		return b.sealed(rec, m)
@@ -228,7 +252,11 @@ func (b *BearerBook) sealed(rec storage.Record, m Bearers) (storage.Record, bool
 	if err != nil {
 		return rec, false, err
 	}
-	rec.Expiry = b.Now().Add(b.Life)
+	from := b.Now()
+	if latest := time.Unix(max(m.All.Time, m.Bare.Time), 0); latest.After(from) {
+		from = latest // the provider's clock is ahead, and so is what it issues
+	}
+	rec.Expiry = from.Add(b.Life)
 	return b.Records.Seal(rec, body), true, nil
 }
 

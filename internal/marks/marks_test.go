@@ -27,7 +27,7 @@ func newRecords(t *testing.T) *records.Records {
 // login was granted.
 func TestAnOlderLogoutDoesNotEndWhatALaterLoginHasSpared(t *testing.T) {
 	m := Bearer{}.moved(Bearer{Time: 100, Order: 10})
-	m, lifted := m.lifted(Login{11, 98, []string{"fresh"}})
+	m, lifted := m.lifted(Issue{11, 98, []string{"fresh"}})
 	assert.True(t, lifted)
 	assert.True(t, m.ends(98, []string{"old"}), "a tie")
 	assert.False(t, m.ends(98, []string{"fresh"}))
@@ -37,7 +37,7 @@ func TestAnOlderLogoutDoesNotEndWhatALaterLoginHasSpared(t *testing.T) {
 	m = m.moved(Bearer{Time: 98, Order: 12})
 	assert.True(t, m.ends(98, []string{"fresh"}), "a later logout")
 
-	_, lifted = m.lifted(Login{12, 98, []string{"begun before"}})
+	_, lifted = m.lifted(Issue{12, 98, []string{"begun before"}})
 	assert.False(t, lifted)
 }
 
@@ -62,7 +62,7 @@ func TestAMarkEndsTheTokensOfItsOwnerAlone(t *testing.T) {
 	assert.False(t, ended(OfSubject("bob"), bare))
 	assert.False(t, ended(OfSID("sid"), Token{"a", "sid", now.Add(time.Second)}), "issued later")
 
-	require.NoError(t, b.Lift(t.Context(), OfSubject("alice"), Login{l.Order + 1, now.Unix(), []string{b.TokenName("b")}}))
+	require.NoError(t, b.Lift(t.Context(), OfSubject("alice"), Issue{l.Order + 1, now.Unix(), []string{b.TokenName("b")}}))
 	assert.False(t, ended(OfSubject("alice"), bare), "the tokens of a later login")
 	assert.True(t, ended(OfSubject("alice"), Token{"c", "", now}))
 }
@@ -166,7 +166,7 @@ func TestMarksOfALaterVersionEndWhatTheyEndedAndNothingAfterTheNextLogout(t *tes
 		return ends
 	}
 	assert.True(t, ends(1001), "what it says is not known")
-	require.NoError(t, book.Lift(t.Context(), owner, Login{Begun: time.Now().UnixNano(), Issued: 1000}))
+	require.NoError(t, book.Lift(t.Context(), owner, Issue{Begun: time.Now().UnixNano(), Issued: 1000}))
 	same, err := r.Load(t.Context(), book.ID(owner))
 	require.NoError(t, err)
 	assert.Equal(t, rec.Data, same.Data, "a login takes back nothing that it cannot read")

@@ -50,6 +50,7 @@ func TestASoundDeploymentGivesNoFinding(t *testing.T) {
 			p.ModifyResponse = func(r *http.Response) error {
 				r.Header.Set("Date", time.Now().Add(-3*time.Minute).UTC().Format(http.TimeFormat))
 				r.Header.Set("Age", "180")
+				r.Header.Set("Vary", "Cookie")
 				return nil
 			}
 		}},
