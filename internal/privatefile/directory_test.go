@@ -38,6 +38,22 @@ func TestADirectoryIsMadeForTheUserAlone(t *testing.T) {
 	}
 }
 
+// A power cut right after the first session must not take its directory.
+func TestADirectoryThatIsMadeIsOnTheDisk(t *testing.T) {
+	top := tempDir(t)
+	var synced []string
+	t.Cleanup(func() { syncDir = SyncDir })
+	syncDir = func(dir string) error {
+		synced = append(synced, dir)
+		return SyncDir(dir)
+	}
+	dir := filepath.Join(top, "a", "b")
+	require.NoError(t, MakeDir(dir))
+	assert.Equal(t, []string{filepath.Join(top, "a"), top}, synced)
+	require.NoError(t, MakeDir(dir))
+	assert.Len(t, synced, 2, "it is there")
+}
+
 func TestNobodyElseCanWriteToAnyDirectoryAbove(t *testing.T) {
 	for _, mode := range []os.FileMode{0o777, 0o775, 0o722} {
 		open := makeDir(t, mode, tempDir(t), "open")
@@ -91,6 +107,8 @@ func TestLinksAreResolvedWhetherOrNotTheyLeadSomewhere(t *testing.T) {
 	}
 	_, err := Resolve(filepath.Join(dir, "loop"))
 	assert.ErrorContains(t, err, "too many symbolic links")
+	_, err = Resolve(filepath.Join(dir, "real", "file", "below", "it"))
+	assert.ErrorContains(t, err, filepath.Join(dir, "real", "file")+"/below: not a directory")
 	_, err = Resolve(filepath.Join(dir, "nowhere", "file"))
 	assert.ErrorContains(t, err, filepath.Join(dir, "nowhere")+" is a symbolic link that leads nowhere")
 }

@@ -34,30 +34,49 @@ func PrepareDir(dir string) error {
 
 // MakeDir makes a directory for the user alone, and the missing ones above it. As root
 // it makes nothing in another user's directory: a program that runs once under sudo,
-// which may keep HOME, would lock that user out of what it makes there.
+// which may keep HOME, would lock that user out of what it makes there. What it has made
+// is on the disk when it returns.
 func MakeDir(dir string) error {
 	if isRoot() {
 		if err := checkNearest(dir); err != nil {
 			return err
 		}
 	}
-	return explainDenied(dir, os.MkdirAll(dir, 0o700))
+	there := nearest(dir)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return explainDenied(dir, err)
+	}
+	for made := dir; made != there && made != filepath.Dir(made); made = filepath.Dir(made) {
+		err := syncDir(filepath.Dir(made))
+		if err != nil && !errors.Is(err, fs.ErrPermission) { // who may not read it may make something in it
+			return err
+		}
+	}
+	return nil
+}
+
+// syncDir is replaced by a test.
+var syncDir = SyncDir
+
+// nearest is dir or, if it is missing, the next directory above it that is there.
+func nearest(dir string) string {
+	for {
+		if _, err := os.Lstat(dir); err == nil || filepath.Dir(dir) == dir {
+			return dir
+		}
+		dir = filepath.Dir(dir)
+	}
 }
 
 // checkNearest checks the owner of dir or, if it is missing, of the next directory above
 // it that is there.
 func checkNearest(dir string) error {
-	for {
-		info, err := os.Lstat(dir)
-		if err == nil {
-			return checkOwner("directory", dir, info)
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return err
-		}
-		dir = parent
+	dir = nearest(dir)
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err
 	}
+	return checkOwner("directory", dir, info)
 }
 
 // explainDenied says so if name may not be used because it, or a directory above it,

@@ -114,6 +114,9 @@ func Resolve(name string) (string, error) {
 // resolveDir resolves those directories that exist.
 func resolveDir(dir string) (string, error) {
 	real, err := filepath.EvalSymlinks(dir)
+	if errors.Is(err, syscall.ENOTDIR) { // that error has no path
+		return "", &fs.PathError{Op: "open", Path: dir, Err: err}
+	}
 	if !errors.Is(err, fs.ErrNotExist) || filepath.Dir(dir) == dir {
 		return real, err
 	}
