@@ -111,14 +111,22 @@ func (c *contents) leased(d storage.Revocation) (int, error) {
 	return i, nil
 }
 
+// longestWait is longer than any revocation waits. A later Due is of a clock that was
+// ahead, as players set theirs, or a battery that is empty.
+const longestWait = 48 * time.Hour
+
+func (c *contents) isDue(d storage.Revocation) bool {
+	return !c.now.Before(d.Due) || d.Due.After(c.now.Add(longestWait))
+}
+
 // claim leases up to n revocations of tenant that are due, the oldest Due first.
 func (c *contents) claim(tenant string, n int, lease time.Duration) (claimed []storage.Revocation) {
 	slices.SortStableFunc(c.revocations, func(a, b storage.Revocation) int { return a.Due.Compare(b.Due) })
 	for i := range c.revocations {
-		if len(claimed) >= n || c.now.Before(c.revocations[i].Due) {
+		if len(claimed) >= n {
 			break
 		}
-		if c.revocations[i].Record.Tenant != tenant {
+		if c.revocations[i].Record.Tenant != tenant || !c.isDue(c.revocations[i]) {
 			continue
 		}
 		c.revocations[i].Due = instant(c.now.Add(lease))

@@ -107,3 +107,22 @@ func TestARecordIsChangedInOneStep(t *testing.T) {
 	})
 	assert.ErrorContains(t, err, "Expiry has passed")
 }
+
+// Players set their clocks ahead. What they owe from then is not put off for a year.
+func TestARevocationDoesNotWaitForAClockThatWasAhead(t *testing.T) {
+	now := time.Now()
+	s, err := document.New(t.Context(), &variable{}, document.Options{Now: func() time.Time { return now }})
+	require.NoError(t, err)
+	now = now.AddDate(1, 0, 0)
+	_, err = s.Enqueue(t.Context(), storage.Record{ID: "id", Expiry: now.Add(time.Hour)}, time.Minute)
+	require.NoError(t, err)
+	now = now.AddDate(-1, 0, 0)
+	claimed, err := s.Claim(t.Context(), "", 1, time.Minute)
+	require.NoError(t, err)
+	require.Len(t, claimed, 1)
+	assert.True(t, claimed[0].Due.Equal(now.Add(time.Minute)))
+	again, err := s.Claim(t.Context(), "", 1, time.Minute)
+	require.NoError(t, err)
+	assert.Empty(t, again, "it is leased")
+	require.NoError(t, s.Complete(t.Context(), claimed[0]))
+}
