@@ -1,9 +1,11 @@
 package keyring
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
 )
 
@@ -17,7 +19,8 @@ const keySize = 32
 //
 // Other programs of the user can read the key, as they can read sessions. If it is
 // deleted, the sessions and the pending revocations are lost. If the item is not a key,
-// Key returns an error and does not change it.
+// Key returns an error and does not change it. If the keyring does not keep a new key,
+// that is an error too.
 //
 // ctx and errors are as for [New].
 func Key(ctx context.Context, service, user string, opts Options) ([]byte, error) {
@@ -25,6 +28,11 @@ func Key(ctx context.Context, service, user string, opts Options) ([]byte, error
 	if err != nil {
 		return nil, err
 	}
+	return r.keyOrNew(ctx, service)
+}
+
+// keyOrNew returns the key, and creates it if there is none.
+func (r *ring) keyOrNew(ctx context.Context, service string) ([]byte, error) {
 	var key []byte
 	get := func(w *work) error {
 		there, err := r.key(service)
@@ -37,7 +45,7 @@ func Key(ctx context.Context, service, user string, opts Options) ([]byte, error
 	if err := r.ask(ctx, get); err != nil || key != nil {
 		return key, err
 	}
-	err = r.alone(ctx, func(w *work) error {
+	err := r.alone(ctx, func(w *work) error {
 		if there, err := r.key(service); err != nil || there != nil { // another process has just created it
 			return get(w)
 		}
@@ -46,14 +54,25 @@ func Key(ctx context.Context, service, user string, opts Options) ([]byte, error
 		}
 		made := make([]byte, keySize)
 		_, _ = rand.Read(made) // never fails
+		if err := r.items.set(r.keyName(), base64.StdEncoding.EncodeToString(made)); err != nil {
+			return err
+		}
+		stored, err := r.key(service)
+		if err == nil && !bytes.Equal(stored, made) {
+			err = errForgets
+		}
 		key = made
-		return r.items.set(r.keyName(), base64.StdEncoding.EncodeToString(made))
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return key, nil
 }
+
+// errForgets is for a keyring that loses what it has stored: the next run would create
+// another key, which opens nothing.
+var errForgets = errors.New("storage/keyring: Key: the keyring has not kept the key that was stored in it: use storage/file")
 
 func (r *ring) keyName() string { return r.user + "/key" }
 

@@ -124,3 +124,17 @@ func TestALetterIsNotCutInTwo(t *testing.T) {
 		assert.Equal(t, string(document), string(found))
 	}
 }
+
+// forgetful is a keyring that takes everything and keeps nothing.
+type forgetful struct{}
+
+func (forgetful) get(string) (string, error) { return "", nil }
+func (forgetful) set(string, string) error   { return nil }
+func (forgetful) delete(string) error        { return nil }
+
+// Otherwise each run would have a key of its own, and its user would sign in each time.
+func TestAKeyringThatForgetsTheKeyIsSaid(t *testing.T) {
+	r := &ring{items: forgetful{}, user: "user", lock: document.NewLock(filepath.Join(t.TempDir(), "lock"), time.Minute), patience: time.Minute}
+	_, err := r.keyOrNew(t.Context(), "service")
+	require.ErrorIs(t, err, errForgets)
+}
