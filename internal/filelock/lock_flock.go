@@ -22,6 +22,9 @@ var noLocks = []error{syscall.ENOLCK, syscall.ENOSYS, syscall.ENOTSUP, syscall.E
 
 func lock(path string) (*os.File, error) {
 	file, err := privatefile.Open(path, os.O_RDWR|os.O_CREATE)
+	if errors.Is(err, syscall.ESTALE) {
+		return nil, stale(err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -34,8 +37,15 @@ func lock(path string) (*os.File, error) {
 		return nil, errHeld
 	}
 	err = &os.PathError{Op: "flock", Path: path, Err: err}
+	if errors.Is(err, syscall.ESTALE) {
+		return nil, stale(err)
+	}
 	if slices.ContainsFunc(noLocks, func(none error) bool { return errors.Is(err, none) }) {
 		return nil, fmt.Errorf("the file system has no locks, or no room for one: use a path on another one, such as a local disk: %w", err)
 	}
 	return nil, err
 }
+
+// stale has the lock tried again. NFS says so of a file that another machine has removed
+// meanwhile.
+func stale(err error) error { return fmt.Errorf("%w (%w)", errHeld, err) }

@@ -33,6 +33,24 @@ func TestAFileSystemWithoutLocksIsSaid(t *testing.T) {
 	release()
 }
 
+// On NFS, another machine may remove the file in that moment, with the cache that it is in.
+func TestALockThatGoesStaleIsTriedAgain(t *testing.T) {
+	t.Cleanup(func() { flock = syscall.Flock })
+	flock = func(fd, how int) error {
+		flock = syscall.Flock
+		return syscall.ESTALE
+	}
+	lock := New(filepath.Join(t.TempDir(), "lock"), time.Minute)
+	release, err := lock.Acquire(t.Context())
+	require.NoError(t, err)
+	release()
+
+	flock = func(int, int) error { return syscall.ESTALE }
+	lock = New(filepath.Join(t.TempDir(), "lock"), time.Millisecond)
+	_, err = lock.Acquire(t.Context())
+	assert.ErrorIs(t, err, syscall.ESTALE, "it stays so")
+}
+
 // Otherwise a program that runs once under sudo would lock the user out of its lock.
 func TestRootMakesNoLockInAUsersDirectory(t *testing.T) {
 	dir := t.TempDir()
