@@ -39,3 +39,21 @@ func TestAnUninstallerLeavesNothing(t *testing.T) {
 	_, err = gokeyring.Get(service, other+"/key")
 	assert.NoError(t, err)
 }
+
+// Otherwise pieces of a session stay for ever.
+func TestAnUninstallerLeavesNothingOfSessionsThatAreDamaged(t *testing.T) {
+	user, opts := newUser(), keyOptions(t)
+	_, err := newStore(t, user, opts).Save(t.Context(), record("a", 9000))
+	require.NoError(t, err)
+	head, err := gokeyring.Get(service, user)
+	require.NoError(t, err)
+	slot := user + "/" + string(head[2]) + "/"
+	require.NoError(t, gokeyring.Delete(service, slot+"1"))
+	_, err = gokeyring.Get(service, slot+"2")
+	require.NoError(t, err)
+	require.NoError(t, keyring.Remove(t.Context(), service, user, opts))
+	for _, piece := range []string{"0", "2", "3", "4", "5"} {
+		_, err := gokeyring.Get(service, slot+piece)
+		assert.ErrorIs(t, err, gokeyring.ErrNotFound, piece)
+	}
+}

@@ -186,10 +186,32 @@ func pieceLen(document []byte) int {
 }
 
 func (r *ring) remove() error {
+	head, err := r.items.get(r.user)
+	if err != nil {
+		return err
+	}
 	if err := r.items.delete(r.user); err != nil {
 		return err
 	}
-	return errors.Join(r.cut("a", 0), r.cut("b", 0))
+	return errors.Join(r.removeListed(head), r.cut("a", 0), r.cut("b", 0))
+}
+
+// mostPieces bounds what a damaged head may ask for. It is more than a keyring holds.
+const mostPieces = 1000
+
+// removeListed deletes the pieces that a head lists. If the keyring has lost one, the
+// others are not numbered without gaps any more.
+func (r *ring) removeListed(head string) error {
+	var version, pieces int
+	var slot string
+	if _, err := fmt.Sscanf(head, "%d %1s %d", &version, &slot, &pieces); err != nil || version != format {
+		return nil
+	}
+	var errs []error
+	for i := min(pieces, mostPieces) - 1; i >= 0; i-- {
+		errs = append(errs, r.items.delete(r.piece(slot, i)))
+	}
+	return errors.Join(errs...)
 }
 
 // cut deletes the pieces in the slot, from the n-th on.
