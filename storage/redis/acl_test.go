@@ -14,7 +14,7 @@ import (
 const (
 	documentedCommands        = "GET MGET EXISTS ZCARD ZRANGE ZRANGEBYSCORE EVAL EVALSHA PUBLISH SUBSCRIBE"
 	documentedScriptCommands  = "SET DEL SETRANGE GETRANGE PEXPIRE PTTL ZADD ZREM ZSCORE"
-	documentedClientCommands  = "PING HELLO"
+	documentedClientCommands  = "PING HELLO SELECT CLIENT|SETNAME"
 	documentedClusterCommands = "CLUSTER|SLOTS COMMAND"
 	documentedWaitCommands    = "WAIT" // WAITAOF is not one of Redis 7.0
 )
@@ -44,7 +44,10 @@ func TestTheDocumentedPermissionsSuffice(t *testing.T) {
 	}
 	for name, client := range map[string]redis.UniversalClient{
 		"one server": newClient(t, &redis.Options{Addr: theServer(t).addr, Username: "app", Password: "secret"}),
-		"cluster":    redis.NewClusterClient(&redis.ClusterOptions{Addrs: theCluster(t).addrs(), Username: "app", Password: "secret"}),
+		"a numbered database, and a name": newClient(t, &redis.Options{
+			Addr: theServer(t).addr, Username: "app", Password: "secret", DB: 3, ClientName: "shop",
+		}),
+		"cluster": redis.NewClusterClient(&redis.ClusterOptions{Addrs: theCluster(t).addrs(), Username: "app", Password: "secret"}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Cleanup(func() { _ = client.Close() })

@@ -27,7 +27,7 @@ func (s *Store) Claim(ctx context.Context, tenant string, n int, lease time.Dura
 		due, unseen := s.oldestDue(ctx, tenant, n)
 		claimed, unclaimed := s.claimAmong(ctx, tenant, due, lease)
 		if err := cmp.Or(unseen, unclaimed); err != nil {
-			return inOrder(claimed), failure("claim", err)
+			return inOrder(claimed), s.failure("claim", err)
 		}
 		// Others may have claimed all of it first; then there may be more.
 		if len(claimed) > 0 || len(due) == 0 {

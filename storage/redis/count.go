@@ -30,7 +30,7 @@ func (s *Store) CountRevocations(ctx context.Context, tenant string) (storage.Re
 		queues[i] = pipe.ZRange(ctx, in.due(tenant), 0, share-1)
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
-		return storage.RevocationCount{}, failure("count", err)
+		return storage.RevocationCount{}, s.failure("count", err)
 	}
 	var keys []string
 	for i, in := range s.spaces {
@@ -42,7 +42,7 @@ func (s *Store) CountRevocations(ctx context.Context, tenant string) (storage.Re
 	for some := range slices.Chunk(keys, batch) {
 		oldest, err := s.oldestOf(ctx, some)
 		if err != nil {
-			return storage.RevocationCount{}, failure("count", err)
+			return storage.RevocationCount{}, s.failure("count", err)
 		}
 		if n.Oldest.IsZero() || !oldest.IsZero() && oldest.Before(n.Oldest) {
 			n.Oldest = oldest

@@ -50,7 +50,7 @@ func (s *Store) remove(ctx context.Context, id string, by *enqueuer) (value stri
 		return "", nil, proven(storage.ErrNotFound, unproven)
 	}
 	if err != nil {
-		return "", nil, failure("delete", err)
+		return "", nil, s.failure("delete", err)
 	}
 	return value, unproven, nil
 }

@@ -68,7 +68,7 @@
 // (~passport:* and &passport:*), the commands GET, MGET, EXISTS, ZCARD, ZRANGE,
 // ZRANGEBYSCORE, EVAL, EVALSHA, PUBLISH and SUBSCRIBE, those that the scripts use
 // (SET, DEL, SETRANGE, GETRANGE, PEXPIRE, PTTL, ZADD, ZREM and ZSCORE), and those of
-// the client (PING and HELLO; with a Cluster
-// CLUSTER SLOTS and COMMAND; with Options.WaitReplicas WAIT, and with
-// Options.WaitFsync WAITAOF).
+// the client (PING and HELLO; with a numbered database SELECT; with a ClientName
+// CLIENT SETNAME; with a Cluster CLUSTER SLOTS and COMMAND; with Options.WaitReplicas
+// WAIT, and with Options.WaitFsync WAITAOF).
 package redis

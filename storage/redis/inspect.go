@@ -56,6 +56,11 @@ var (
 		Why:    "A fail-over loses what no replica has yet. If a logout was in it, the session is there again.",
 		Remedy: "Set Options.WaitReplicas of the store. Or bound the loss: min-replicas-to-write 1, and min-replicas-max-lag of a few seconds.",
 	}
+	foundCluster = storage.Finding{
+		ID: "redis.cluster", Severity: storage.Problem,
+		Why:    "The server is a node of a Cluster, and the store does not know: it neither follows a session to its node, nor keeps what belongs together on one.",
+		Remedy: "Use redis.NewClusterClient. If the client is one inside another type, or a proxy is in between, set Options.Spread.",
+	}
 	foundVersion = storage.Finding{
 		ID: "redis.version", Severity: storage.Problem,
 		Why:    "The store needs Redis 6.2 or later.",
@@ -126,6 +131,9 @@ func (s *Store) inspect(ctx context.Context, client redis.Cmdable) ([]storage.Fi
 	}
 	at := settingsIn(info)
 	found := at.inspect()
+	if at["cluster_enabled"] == "1" && len(s.spaces) == 1 {
+		found = append(found, foundWith(foundCluster, "cluster_enabled is 1, and Options.Spread is false"))
+	}
 	for _, name := range []string{"appendfsync", "min-replicas-to-write"} {
 		values, err := client.ConfigGet(ctx, name).Result()
 		if err != nil {

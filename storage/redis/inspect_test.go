@@ -96,6 +96,61 @@ func TestInspectLeavesToTheStoreWhatItWaitsFor(t *testing.T) {
 	assert.Equal(t, []string{"redis.failover"}, findingIDs(lax.inspectConfig(&replicas{fsync: true})))
 }
 
+// Each of them can work with part of the keys, or fails with an error of which the cause is
+// not obvious.
+func TestAStoreThatDoesNotKnowOfItsClusterIsTold(t *testing.T) {
+	one := newClient(t, &redis.Options{Addr: theCluster(t).addrs()[0], ContextTimeoutEnabled: true})
+	hidden := struct{ redis.UniversalClient }{theCluster(t).client(t)}
+	for name, client := range map[string]redis.UniversalClient{"a client of one node": one, "a client inside another": hidden} {
+		t.Run(name, func(t *testing.T) {
+			s := newStore(t, client, Options{})
+			found, err := s.Inspect(t.Context())
+			require.NoError(t, err)
+			assert.Contains(t, findingIDs(found), "redis.cluster")
+			for _, id := range []string{"a", "b", "c", "d"} { // on several nodes
+				_, err = s.Save(t.Context(), newRecord(id))
+				assert.ErrorContains(t, err, "NewClusterClient", id)
+			}
+		})
+	}
+	for name, s := range map[string]*Store{
+		"spread":  newStore(t, hidden, Options{Spread: true}),
+		"cluster": newStore(t, theCluster(t).client(t), Options{}),
+		"single":  newStore(t, theServer(t).client(t), Options{}),
+	} {
+		found, err := s.Inspect(t.Context())
+		require.NoError(t, err)
+		assert.NotContains(t, findingIDs(found), "redis.cluster", name)
+		save(t, s, newRecord("a"))
+	}
+}
+
+// A server quotes the arguments of a command that it does not know.
+func TestErrorsSayWhatToDoAndDoNotQuote(t *testing.T) {
+	for line, does := range map[string]func(*Store) error{
+		`rename-command EVALSHA ""`: func(s *Store) error {
+			_, err := s.DeleteMatching(t.Context(), storage.Match{Subject: "alice"})
+			return err
+		},
+		`rename-command GET "another"`: func(s *Store) error {
+			_, err := s.Load(t.Context(), "alice")
+			return err
+		},
+	} {
+		err := does(newStore(t, newServer(t, line).client(t), Options{}))
+		assert.ErrorContains(t, err, "rename-command")
+		assert.NotContains(t, err.Error(), "alice")
+		var answer redis.Error
+		assert.ErrorAs(t, err, &answer)
+	}
+	s := newServer(t, "user limited on >pass ~* &* +@all -get")
+	_, err := newStore(t, newClient(t, &redis.Options{Addr: s.addr, Username: "limited", Password: "pass"}), Options{}).Load(t.Context(), "a")
+	assert.ErrorContains(t, err, "lists what an ACL user needs")
+	replica := newServer(t, "replicaof 127.0.0.1 1")
+	_, err = newStore(t, newClient(t, &redis.Options{Addr: replica.addr, MaxRetries: -1}), Options{}).Save(t.Context(), newRecord("a"))
+	assert.ErrorContains(t, err, "lead it to the primary")
+}
+
 // A server that hangs holds up a request for longer than it should be.
 func TestInspectFindsAClientThatIgnoresDeadlines(t *testing.T) {
 	for _, client := range []redis.UniversalClient{theServer(t).client(t), theCluster(t).client(t)} {

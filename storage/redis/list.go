@@ -20,7 +20,7 @@ func (s *Store) List(ctx context.Context, m storage.Match) ([]storage.Record, er
 		err = s.readRecords(ctx, reads)
 	}
 	if err != nil {
-		return nil, failure("list", err)
+		return nil, s.failure("list", err)
 	}
 	var listed []storage.Record
 	for _, chunk := range reads {

@@ -23,7 +23,7 @@ func (s *Store) Load(ctx context.Context, id string) (storage.Record, error) {
 		return storage.Record{}, storage.ErrNotFound
 	}
 	if err != nil {
-		return storage.Record{}, failure("load", err)
+		return storage.Record{}, s.failure("load", err)
 	}
 	r, err := decodeRecord(id, cmd.Val(), value)
 	if err != nil {

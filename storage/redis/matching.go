@@ -73,7 +73,7 @@ func (s *Store) removeMatching(ctx context.Context, m storage.Match, by *enqueue
 		calls = more
 	}
 	if failed != nil {
-		return failure("delete matching", failed)
+		return s.failure("delete matching", failed)
 	}
 	return proven(nil, unproven)
 }

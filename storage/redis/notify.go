@@ -24,7 +24,7 @@ func (s *Store) Notify(ctx context.Context, ids ...string) error {
 		pipe.Publish(ctx, s.channel, id)
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
-		return failure("notify", err)
+		return s.failure("notify", err)
 	}
 	return nil
 }
@@ -45,7 +45,7 @@ func (s *Store) Listen(ctx context.Context, ready func(), ended func(id string))
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return failure("listen", err)
+	return s.failure("listen", err)
 }
 
 var errResubscribed = errors.New("the connection was replaced")

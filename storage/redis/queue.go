@@ -24,7 +24,7 @@ func (s *Store) Enqueue(ctx context.Context, r storage.Record, lease time.Durati
 	value := appendRecord(head, r)
 	cmd, unproven := s.write(ctx, enqueueScript, in, in.revocation(r.ID), r.ID, r.Tenant, value, due)
 	if err := outcome(cmd); err != nil {
-		return storage.Revocation{}, proven(failure("enqueue", err), unproven)
+		return storage.Revocation{}, proven(s.failure("enqueue", err), unproven)
 	}
 	r.Data = value[len(value)-len(r.Data):] // the caller may change its own
 	return storage.Revocation{Record: r, Since: by.since, Due: by.until}, proven(nil, unproven)
@@ -50,7 +50,7 @@ func (s *Store) resolve(ctx context.Context, script *redis.Script, doing string,
 	in := s.space(id)
 	args = append([]any{id, d.Record.Tenant, d.Due.UnixMilli()}, args...)
 	if err := outcome(s.run(ctx, script, in, in.revocation(id), args...)); err != nil {
-		return failure(doing, err)
+		return s.failure(doing, err)
 	}
 	return nil
 }

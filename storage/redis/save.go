@@ -28,7 +28,7 @@ func (s *Store) Save(ctx context.Context, r storage.Record) (storage.Record, err
 	value := appendRecord(nil, r)
 	cmd, unproven := s.write(ctx, saveScript, in, in.record(r.ID), r.ID, value, read)
 	if err := outcome(cmd); err != nil {
-		return storage.Record{}, proven(failure("save", err), unproven)
+		return storage.Record{}, proven(s.failure("save", err), unproven)
 	}
 	r.Data = value[len(value)-len(r.Data):] // the caller may change its own
 	return r, proven(nil, unproven)
