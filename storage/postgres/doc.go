@@ -15,9 +15,14 @@
 // role that may create tables in Options.Schema (and that schema, if it is missing); in
 // "public", from PostgreSQL 15 on, only the owner of the database may, unless CREATE on
 // it is granted.
-// Once the tables exist, USAGE on the schema and SELECT, INSERT, UPDATE and DELETE on
-// the tables are enough. The clocks of the instances decide what has expired, and
-// should agree to the second.
+// Once the tables exist, a role needs no more than this; a release that adds a table says
+// so in the CHANGELOG:
+//
+//	GRANT USAGE ON SCHEMA public TO app;
+//	GRANT SELECT, INSERT, UPDATE, DELETE ON passport_records, passport_revocations TO app;
+//	GRANT SELECT ON passport_migrations TO app;
+//
+// The clocks of the instances decide what has expired, and should agree to the second.
 //
 // The pool must connect to the primary only: a standby lags behind, and may still
 // have a session after its logout. If the connection string names several servers,

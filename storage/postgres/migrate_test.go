@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -117,31 +118,38 @@ func TestEachVersionSaysWhoWorksWithIt(t *testing.T) {
 	}
 }
 
-// The role that serves requests need not be the one that may create tables.
+// The role that serves requests needs the rights that the package documentation lists.
 func TestRoleWithoutTheRightToCreate(t *testing.T) {
 	owner := newPool(t)
 	opts := Options{Schema: freshPrefix() + "owned", Prefix: "app_"}
 	openStore(t, owner, opts)
-	execute(t, owner, strings.NewReplacer("{schema}", opts.Schema).Replace(`
-		CREATE ROLE {schema} LOGIN;
-		GRANT USAGE ON SCHEMA {schema} TO {schema};
-		GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {schema}`))
+	documentation, err := os.ReadFile("doc.go")
+	require.NoError(t, err)
+	grants := regexp.MustCompile(`(?m)^//\t(GRANT .*;)$`).FindAllStringSubmatch(string(documentation), -1)
+	require.Len(t, grants, 3)
+	execute(t, owner, `CREATE ROLE `+opts.Schema+` LOGIN`)
+	for _, grant := range grants {
+		execute(t, owner, strings.NewReplacer("public", opts.Schema, "passport_", opts.Schema+".app_", "TO app", "TO "+opts.Schema).Replace(grant[1]))
+	}
 
 	u, err := url.Parse(server.URL())
 	require.NoError(t, err)
 	u.User = url.User(opts.Schema)
 	pool := openPool(t, poolConfig(t, u.String()))
+	clock := newClock()
+	opts.Now = clock.Now
 	s := newStore(t, pool, opts)
 	require.NoError(t, s.Migrate(t.Context()))
-	_, err = s.Save(t.Context(), aRecord("id"))
+	useRecords(t, s)
+	useQueue(t, s, clock)
+	_, err = s.CountRevocations(t.Context(), "")
 	require.NoError(t, err)
-	_, err = s.DeleteAndEnqueue(t.Context(), "id", -time.Second)
-	require.NoError(t, err)
-	revocations, err := s.Claim(t.Context(), "", 1, time.Minute)
-	require.NoError(t, err)
-	require.Len(t, revocations, 1)
-	require.NoError(t, s.Complete(t.Context(), revocations[0]))
+	clock.advance(3 * time.Hour)
+	assert.Equal(t, 1, sweep(t, s, 10))
+	l := listen(t, s)
 	require.NoError(t, s.Notify(t.Context(), "id"))
+	assert.Equal(t, "id", receive(t, l.heard))
+	assert.NotContains(t, inspected(t, s), "postgres.migrations")
 
 	opts.Prefix = freshPrefix()
 	err = newStore(t, pool, opts).Migrate(t.Context())

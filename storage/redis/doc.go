@@ -47,7 +47,9 @@
 // repeats it until it is confirmed. "min-replicas-to-write 1" and
 // "min-replicas-max-lag" limit what an isolated old master still accepts. Never read
 // from replicas: New refuses a Cluster client that does, and a *redis.Client must
-// not be connected to one.
+// not be connected to one. If its address leads to another server after a fail-over (by
+// DNS, or a Service of Kubernetes) and the old one keeps its connections, sessions are read
+// from that until these end: set the client's ConnMaxLifetime, for example to a minute.
 //
 // While a Cluster migrates a slot to another node, its sessions can be read, but
 // writes may fail. A write that failed has changed nothing and can be retried.
