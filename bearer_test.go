@@ -280,6 +280,23 @@ func TestWithoutKeysNoTokenIsJudged(t *testing.T) {
 	accepts(t, good, s.p)
 }
 
+// A browser keeps a response with Last-Modified, and finds it by its URL alone: it would show
+// it to the next user of the page, or without a token.
+func TestNoCacheKeepsWhatABearerTokenHasBroughtUnlessTheProgramSaysSo(t *testing.T) {
+	s := newSite(t, verifies)
+	good := s.token(func(_, _ object) {})
+	serve := func(cache string) http.Header {
+		return ask(s.p.RequireBearer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if cache != "" {
+				w.Header().Set("Cache-Control", cache)
+			}
+			http.ServeContent(w, r, "inventory.json", time.Now().Add(-240*time.Hour), strings.NewReader("{}"))
+		})), http.MethodGet, bearing(good)).Header()
+	}
+	assert.Equal(t, "no-store", serve("").Get("Cache-Control"))
+	assert.Equal(t, "private, max-age=60", serve("private, max-age=60").Get("Cache-Control"))
+}
+
 func TestBearerTokensAreRefusedUnlessTheConfigTakesThem(t *testing.T) {
 	s := newSite(t)
 	h := s.holder()
@@ -664,6 +681,27 @@ func TestATokenIsNotAcceptedWhileItsSessionWaitsForAStoreThatCanOnlyBeRead(t *te
 	for _, token := range []passport.Secret{h.id, h.access} {
 		_, err = s.p.VerifyBearer(t.Context(), token)
 		assert.ErrorIs(t, err, passport.ErrStoreUnavailable)
+	}
+}
+
+// The browser has forgotten the session, and a copy of its cookie must not do any more.
+func TestASessionIsNotServedHereWhileItsLogoutWaitsForTheStore(t *testing.T) {
+	for _, config := range []func(*passport.Config){func(*passport.Config) {}, verifies} {
+		store := &faultyStore{Store: memory.New(memory.Options{})}
+		s := newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = store, someKey() }, config)
+		b := s.signedIn()
+		cookie := passport.Secret(b.cookie("passport"))
+		stream := sessionAt(t, s, cookie.Reveal()).Done(t.Context())
+		store.fail("DeleteAndEnqueue")
+		_, err := s.p.EndSession(t.Context(), sessionAt(t, s, cookie.Reveal()).ID())
+		require.ErrorIs(t, err, passport.ErrStoreUnavailable)
+		_, err = s.p.Session(t.Context(), cookie)
+		assert.ErrorIs(t, err, passport.ErrNoSession)
+		<-stream
+		store.fail()
+		require.Eventually(t, func() bool { return len(s.events.named(passport.EventLogout)) == 1 }, 10*time.Second, 10*time.Millisecond)
+		assert.Empty(t, s.events.named(passport.EventSessionReturned))
+		s.revoked(1)
 	}
 }
 

@@ -21,6 +21,9 @@ import (
 //   - 204 to a CORS preflight, which carries no token and is not passed on: put CORS
 //     middleware around RequireBearer, not inside it.
 //
+// Responses get Cache-Control: no-store, which next may replace: a browser's cache goes by
+// the URL, and would show one user what another has been sent.
+//
 // Tokens in the query or the body are ignored. It is VerifyAuthorization over HTTP.
 func (p *Passport) RequireBearer(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -33,6 +36,7 @@ func (p *Passport) RequireBearer(next http.Handler) http.Handler {
 			p.refuseBearer(w, r, err)
 			return
 		}
+		web.NoStore(w)
 		serve(w, r, r.WithContext(context.WithValue(r.Context(), bearerKey{}, b)), next)
 	})
 }

@@ -27,6 +27,9 @@ func (p *Passport) endSession(ctx context.Context, id string, event EventName) (
 		return OutcomeSkipped, removed, errors.Join(p.absenceSafe(err, id, event), p.endBearersBy(call, asked, before))
 	case err != nil && !notSafe(err):
 		p.retries.Add(id, &unendedSession{p: p, id: id, event: event, asked: asked})
+		if event == EventLogout {
+			p.notices.Announce(id) // whoever hears of it serves the session no more
+		}
 		return OutcomeFailed, removed, errors.Join(storeError(err), p.endBearersBy(call, asked, before))
 	}
 	gone := []storage.Record{removed.Record}
@@ -169,7 +172,7 @@ func (u *unendedSession) Do(ctx context.Context) error {
 	_ = u.p.makeSafe(err, u.event, removed.Record)
 	_ = u.p.endBearersBy(ctx, u.asked, removed.Record)
 	about := Event{Name: u.event}
-	if u.p.records.Ended().HasSession(u.id) {
+	if (u.gone || u.event == EventSessionReturned) && u.p.records.Ended().HasSession(u.id) {
 		about = Event{Name: EventSessionReturned, Err: errReturned}
 	}
 	u.p.announceEnd(about, removed.Record)
