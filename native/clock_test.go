@@ -104,6 +104,22 @@ func TestALongSleepEndsALoginWithAPageThatSaysSo(t *testing.T) {
 	d.login(d.p)
 }
 
+// The laptop is closed while the game runs, and the timers that its program measures
+// time by stand still.
+func TestATokenThatHasExpiredInASleepIsRefreshed(t *testing.T) {
+	d, clock, _ := withClock(t)
+	session := d.login(d.p)
+	before, err := session.AccessToken(t.Context())
+	require.NoError(t, err)
+	for _, slept := range []time.Duration{25 * time.Hour, 50 * time.Hour} { // the second is after a refresh
+		clock.sleep(slept)
+		now, err := session.AccessToken(t.Context())
+		require.NoError(t, err)
+		require.NotEqual(t, before, now, slept)
+		before = now
+	}
+}
+
 // The program is updated while a login waits: the new one has the same files.
 func TestAnUpdateInTheMiddleOfALogin(t *testing.T) {
 	d, _, onFile := withClock(t)

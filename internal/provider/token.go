@@ -248,18 +248,19 @@ const (
 )
 
 // expiryOf is what expires_in says or else, if the token is a JWT, its exp.
-// RFC 6749 §5.1 only recommends expires_in; 0 is what some send who do not know.
+// RFC 6749 §5.1 only recommends expires_in; 0 is what some send who do not know. It goes by
+// the wall clock alone: the other one stands still while the machine sleeps.
 func (c *Client) expiryOf(o jwt.Object, token string) time.Time {
 	if seconds, ok := o.Number("expires_in"); ok && seconds > 0 {
 		life := time.Duration(math.Min(seconds, maxTokenLife.Seconds()) * float64(time.Second))
-		return c.c.Now().Add(life)
+		return c.c.Now().Add(life).Round(0)
 	}
 	if read, err := jwt.Parse(token); err == nil {
 		if exp, ok := read.Claims.Time("exp"); ok && exp.Unix() > 0 {
 			return exp
 		}
 	}
-	return c.c.Now().Add(DefaultTokenLife)
+	return c.c.Now().Add(DefaultTokenLife).Round(0)
 }
 
 // maxUserInfo bounds what a session keeps of the UserInfo endpoint.
