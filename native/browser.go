@@ -31,8 +31,8 @@ var (
 // BROWSER in the environment names the commands to try, in order: separated by
 // colons (by semicolons on Windows), each with arguments if it has any, quoted as
 // in a shell. %s stands for the URL, which is the last argument otherwise. Then it
-// tries the system's own: xdg-open, open or rundll32, preceded by wslview in the
-// Windows Subsystem for Linux.
+// tries the system's own: xdg-open (or gio, or x-www-browser, where that is not installed),
+// open or rundll32, preceded by wslview in the Windows Subsystem for Linux.
 //
 // The browser does not inherit variables that a launcher (Steam, an AppImage, a snap) set
 // for the program, such as LD_LIBRARY_PATH, LD_PRELOAD and PYTHONHOME, because it needs
@@ -110,9 +110,20 @@ func (p platform) browsers(address string) (commands [][]string, err error) {
 		return append(commands, []string{"open", address}), err
 	}
 	if display { // without one, xdg-open would start a text browser in the terminal
-		commands = append(commands, []string{"xdg-open", address})
+		commands = append(commands, append(p.opener(), address))
 	}
 	return commands, err
+}
+
+// opener is the first command that there is of those with which Unix desktops open a URL,
+// and not all of them: a second browser could not finish what the first has begun.
+func (p platform) opener() []string {
+	for _, command := range [][]string{{"xdg-open"}, {"gio", "open"}, {"x-www-browser"}} {
+		if p.executable(command[0]) {
+			return command
+		}
+	}
+	return []string{"xdg-open"} // whose absence the error says
 }
 
 func (p platform) isWSL() bool {

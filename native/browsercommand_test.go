@@ -81,6 +81,24 @@ func TestTheBrowserOfWindowsIsUsedInItsSubsystemForLinux(t *testing.T) {
 	assert.Equal(t, []string{"xdg-open", "URL"}, commands[3])
 }
 
+// Some desktops come without xdg-utils.
+func TestADesktopWithoutXDGOpenHasABrowserToo(t *testing.T) {
+	screen := map[string]string{"WAYLAND_DISPLAY": "wayland-0"}
+	for _, test := range []struct {
+		installed []string
+		want      []string
+	}{
+		{nil, []string{"xdg-open", "URL"}},
+		{[]string{"x-www-browser"}, []string{"x-www-browser", "URL"}},
+		{[]string{"x-www-browser", "gio"}, []string{"gio", "open", "URL"}},
+		{[]string{"x-www-browser", "gio", "xdg-open"}, []string{"xdg-open", "URL"}},
+	} {
+		commands, err := on("linux", screen, test.installed...).browsers("URL")
+		require.NoError(t, err)
+		assert.Equal(t, [][]string{test.want}, commands)
+	}
+}
+
 func TestASessionOverSSHWithoutADisplaySaysSo(t *testing.T) {
 	for _, system := range []string{"linux", "darwin", "windows", "freebsd"} {
 		commands, err := on(system, map[string]string{"SSH_CONNECTION": "10.0.0.1 50000 10.0.0.2 22"}).browsers("URL")
