@@ -18,6 +18,7 @@ import (
 	"github.com/passport-go/passport/internal/pages"
 	"github.com/passport-go/passport/internal/provider"
 	"github.com/passport-go/passport/internal/seal"
+	"github.com/passport-go/passport/internal/storecheck"
 	"github.com/passport-go/passport/internal/transport"
 	"github.com/passport-go/passport/internal/web"
 	"github.com/passport-go/passport/storage/memory"
@@ -325,6 +326,9 @@ func (c *config) checkStore(p *problems) {
 	keys := c.checkKeys(p)
 	if c.Store == nil {
 		c.Store = memory.New(memory.Options{Now: c.Now})
+	}
+	if storecheck.IsNil(c.Store) {
+		p.add("Store", "is a nil %T: check the error of the function that made it, or leave the field empty", c.Store)
 	}
 	if _, inProcess := c.Store.(*memory.Store); !inProcess && !given {
 		p.add("EncryptionKeys", "is empty, but the Store keeps sessions outside this process: add a key of 32 random bytes, the same on every instance; make one with: openssl rand -base64 32")

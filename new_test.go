@@ -105,6 +105,16 @@ func TestAtRefusesWhatIsNoPort(t *testing.T) {
 // counting is a wrapper as programs write it.
 type counting struct{ storage.TokenStore }
 
+// A nil pointer in the interface is what is left of an error that was ignored, and every
+// request would panic.
+func TestAStoreThatIsANilPointerIsRefused(t *testing.T) {
+	var none *memory.Store
+	_, err := passport.New(passport.Config{
+		ClientID: "client", RedirectURI: "http://localhost:3000/redirect", Store: none,
+	})
+	assert.ErrorContains(t, err, "Config.Store is a nil *memory.Store")
+}
+
 func TestAStoreThatHidesTheQueueOfAnotherIsNoticed(t *testing.T) {
 	inner := memory.New(memory.Options{})
 	for store, warnings := range map[storage.TokenStore]int{
