@@ -185,9 +185,9 @@ func (s settings) inspect() (found []storage.Finding) {
 		see(foundEvicted, "evicted_keys is %d since the server started", n)
 	}
 	switch most, used := s.number("maxmemory"), s.number("used_memory"); {
-	case most == 0:
+	case s["maxmemory"] == "0": // some services do not say
 		see(foundNoLimit, "maxmemory is 0")
-	case used > most/10*9:
+	case most > 0 && used > most/10*9:
 		see(foundMemory, "%d of %d bytes are used", used, most)
 	}
 	if s["aof_enabled"] == "0" {

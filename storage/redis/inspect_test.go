@@ -84,6 +84,7 @@ func TestInspectFindsEvictedKeysAndOldServers(t *testing.T) {
 	assert.Equal(t, []string{"redis.version", "redis.evicted"}, findingIDs(settings{
 		"redis_version": "6.0.16", "role": "master", "maxmemory": "100", "evicted_keys": "3", "aof_enabled": "1",
 	}.inspect()))
+	assert.Empty(t, settingsIn("# Server\r\nredis_version:7.1.0\r\nrole:master\r\nused_memory:5\r\n").inspect(), "a service that does not say more")
 	for version, before := range map[string]bool{"6.2.0": false, "7.0.15": false, "5.9": true, "10.0": false, "unknown": false} {
 		assert.Equal(t, before, isBefore(version, 6, 2), version)
 	}
