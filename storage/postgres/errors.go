@@ -16,7 +16,7 @@ var wayOut = map[string]string{
 	"3F000": "call Migrate first, or check Options.Schema",
 	"42P01": "call Migrate first, or check Options.Schema and Options.Prefix",
 	"42501": "Migrate needs a role that may create tables in Options.Schema; " +
-		"every other method needs USAGE on the schema and SELECT, INSERT, UPDATE and DELETE on the tables",
+		"every other method needs USAGE on the schema and SELECT, INSERT, UPDATE and DELETE on the tables, with no row level security",
 	"25006": "the pool has reached a read-only server: lead it to the primary, for example with target_session_attrs=read-write",
 	"26000": preparedLost,
 	"42P05": preparedLost,

@@ -39,12 +39,45 @@ func TestErrorsShowTheWayOut(t *testing.T) {
 		_, err = s.Load(t.Context(), "id")
 		assert.ErrorIs(t, err, storage.ErrNotFound, "reading goes on")
 	})
+	t.Run("row level security without a policy", func(t *testing.T) {
+		owner := newPool(t)
+		opts := Options{Prefix: freshPrefix()}
+		s := openStore(t, owner, opts)
+		role := opts.Prefix + "secured"
+		execute(t, owner, `CREATE ROLE `+role+` LOGIN`)
+		execute(t, owner, `GRANT ALL ON `+s.names.table("records")+` TO `+role)
+		execute(t, owner, `ALTER TABLE `+s.names.table("records")+` ENABLE ROW LEVEL SECURITY`)
+		config := poolConfig(t, server.URL())
+		config.ConnConfig.User = role
+		_, err := newStore(t, openPool(t, config), opts).Save(t.Context(), aRecord("id"))
+		assert.ErrorContains(t, err, "with no row level security")
+	})
 	t.Run("no server", func(t *testing.T) {
 		s := newStore(t, openPool(t, poolConfig(t, "postgres://user:hush@127.0.0.1:1/db")), Options{})
 		_, err := s.Load(t.Context(), "id")
 		assert.ErrorContains(t, err, "connection refused")
 		assert.NotContains(t, fmt.Sprintf("%+v %#v", err, err), "hush")
 	})
+}
+
+// A trigger, or a policy, can have the server skip a row that it shows. Trying again shows
+// the same.
+func TestARowThatTheServerKeepsAsItIsIsNoEndlessLoop(t *testing.T) {
+	pool := newPool(t)
+	clock := newClock()
+	s := openStore(t, pool, Options{Now: clock.Now})
+	saved, err := s.Save(t.Context(), aRecord("id"))
+	require.NoError(t, err)
+	enqueued, err := s.Enqueue(t.Context(), aRecord("pending"), time.Minute)
+	require.NoError(t, err)
+	execute(t, pool, `CREATE OR REPLACE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'`)
+	for _, table := range []string{"records", "revocations"} {
+		execute(t, pool, `CREATE TRIGGER keep BEFORE UPDATE OR DELETE ON `+s.names.table(table)+` FOR EACH ROW EXECUTE FUNCTION keep()`)
+	}
+	_, err = s.Save(t.Context(), saved)
+	assert.ErrorContains(t, err, "look for a trigger")
+	assert.ErrorContains(t, s.Retry(t.Context(), enqueued, clock.Now()), "look for a trigger")
+	assert.ErrorContains(t, s.Complete(t.Context(), enqueued), "look for a trigger")
 }
 
 // The server quotes rows in the detail of some errors, and functions' arguments

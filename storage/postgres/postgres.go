@@ -154,7 +154,7 @@ func rows[T any](ctx context.Context, run runner, verb, sql string, fields func(
 // caller read. The statement returns whether it acted, and whether its snapshot still
 // had those values.
 func (s *Store) ifUnchanged(ctx context.Context, run runner, verb, sql string, args ...any) error {
-	for {
+	for range mostSnapshots {
 		var acted, unchanged bool
 		err := s.row(ctx, run, verb, sql, args, []any{&acted, &unchanged})
 		switch unsafe := (*unsafeError)(nil); {
@@ -164,6 +164,14 @@ func (s *Store) ifUnchanged(ctx context.Context, run runner, verb, sql string, a
 			return asConflict(err)
 		}
 		// Another writer came between the snapshot and the lock. Only a new snapshot
-		// shows what it has done. This repeats only while others make progress.
+		// shows what it has done.
 	}
+	return failed(verb, errKept)
 }
+
+// mostSnapshots is more than other writers can cause: after the first of them, the values
+// are no longer those that the caller read.
+const mostSnapshots = 10
+
+var errKept = errors.New("the server shows the row and does not let it change: " +
+	"look for a trigger on the table, or a policy of row level security that is for SELECT alone")
