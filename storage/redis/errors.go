@@ -75,4 +75,9 @@ func (serverError) RedisError() {}
 // the command.
 func isOutOfMemory(err error) bool { return strings.Contains(err.Error(), "OOM command not allowed") }
 
-func isNonLocal(err error) bool { return strings.Contains(err.Error(), "non local key") }
+// isNonLocal also knows how servers refuse what belongs to several hash slots, in a
+// command and in a script.
+func isNonLocal(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "non local key") || strings.Contains(text, "CROSSSLOT") || strings.Contains(text, "do not hash to the same slot")
+}

@@ -112,6 +112,12 @@ func TestAStoreThatDoesNotKnowOfItsClusterIsTold(t *testing.T) {
 				_, err = s.Save(t.Context(), newRecord(id))
 				assert.ErrorContains(t, err, "NewClusterClient", id)
 			}
+			for _, answer := range []string{
+				"CROSSSLOT Keys in request don't hash to the same slot",
+				"ERR Script attempted to access keys that do not hash to the same slot script: f00, on @user_script:5.",
+			} {
+				assert.ErrorContains(t, s.failure("list", serverError(answer)), "NewClusterClient")
+			}
 		})
 	}
 	for name, s := range map[string]*Store{
