@@ -60,7 +60,8 @@ type Options struct {
 
 	// Listen says how Listen connects to the server. Default nil: as the pool does.
 	// If the pool goes through a proxy that pools transactions, Listen must bypass
-	// it. It comes from pgx.ParseConfig and is copied.
+	// it. It comes from pgx.ParseConfig and is copied; the pool's BeforeConnect, which may
+	// fetch a password that expires, is not called for it.
 	Listen *pgx.ConnConfig
 }
 
