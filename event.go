@@ -109,7 +109,8 @@ type Event struct {
 	Time time.Time
 
 	// Session is the [Session.ID], which is not secret, Subject the user, and SID
-	// the Passport session. Each is empty if it is unknown.
+	// the Passport session. Each is empty if it is unknown. A login that fails has a
+	// Subject if its ID token was verified, as when Config.OnSignIn refuses the user.
 	Session string
 	Subject string
 	SID     string

@@ -148,6 +148,10 @@ func ExamplePassport_SetBrowserState() {
 		switch {
 		case err == nil:
 			err = createUser(r.Context(), in.Session.Subject())
+			if err != nil { // no session without a user
+				_, endErr := p.EndSession(r.Context(), in.Session.ID())
+				err = errors.Join(err, endErr)
+			}
 		case in.Silent: // SilentLogin's: the visitor has not asked for it
 			err = nil
 		}

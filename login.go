@@ -479,7 +479,12 @@ func (p *Passport) finishedBefore(ctx context.Context, l loginstate.State, sessi
 
 // failLogin tells of a login that has failed.
 func (p *Passport) failLogin(ctx context.Context, err error) {
-	p.emit(Event{Name: EventLoginFailed, Reason: loginFailure(err), Context: ctx, Err: err})
+	e := Event{Name: EventLoginFailed, Reason: loginFailure(err), Context: ctx, Err: err}
+	var known *userError
+	if errors.As(err, &known) {
+		e.Subject, e.SID = known.subject, known.sid
+	}
+	p.emit(e)
 }
 
 // loginFailure is the reason in an error of a login.

@@ -96,6 +96,32 @@ func TestAFailedLoginSaysWhy(t *testing.T) {
 	}
 }
 
+// Who was refused is what an audit log is for.
+func TestALoginThatFailsNamesItsUserOnceTheProviderHas(t *testing.T) {
+	s := newSite(t, func(c *passport.Config) {
+		c.OnSignIn = func(context.Context, *passport.SignInAttempt) error { return &passport.SignInRefused{Text: "Not you."} }
+	})
+	assert.Contains(t, s.browser().get("/login").body, "Not you.")
+	d := s.hasty().beginDevice()
+	s.enter(d, "allow")
+	_, err := s.p.FinishDeviceLogin(t.Context(), d)
+	require.ErrorAs(t, err, new(*passport.SignInRefused))
+	s.auth.Inject(passporttest.Fault{EditClaims: func(c map[string]any) { c["aud"] = "another" }})
+	s.browser().get("/login")
+
+	failed := s.events.named(passport.EventLoginFailed)
+	require.Len(t, failed, 3)
+	for _, refused := range failed[:2] {
+		assert.Equal(t, passport.LoginRefused, refused.Reason)
+		assert.Equal(t, passporttest.DefaultUser().Subject, refused.Subject)
+		assert.NotEmpty(t, refused.SID)
+		assert.Empty(t, refused.Session)
+	}
+	assert.Equal(t, passport.LoginInvalid, failed[2].Reason)
+	assert.Empty(t, failed[2].Subject, "nothing is known by a token that is not valid")
+	assert.Empty(t, failed[2].SID)
+}
+
 // Providers that refuse a request may leave out the state, so that nobody can be told
 // but the log.
 func TestAnErrorOfNoLoginIsInTheLogAlone(t *testing.T) {

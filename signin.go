@@ -113,7 +113,7 @@ func (p *Passport) signIn(ctx context.Context, code string, l loginstate.State) 
 	}
 	if err != nil {
 		p.enqueueToken(storage.Record{Subject: id.Subject}, t)
-		return LoginResult{}, err
+		return LoginResult{}, loginOf(id, err)
 	}
 	in, err := p.welcome(ctx, t, id, l.Order, time.Duration(l.Remember)*time.Second)
 	if err != nil {
@@ -124,6 +124,20 @@ func (p *Passport) signIn(ctx context.Context, code string, l loginstate.State) 
 	}
 	in.ReturnTo, in.Reauthentication = l.ReturnTo, proved
 	return in, nil
+}
+
+// userError is the error of a login of which it is known, from a verified ID token, who has
+// tried.
+type userError struct {
+	error
+	subject, sid string
+}
+
+func (e *userError) Unwrap() error { return e.error }
+
+// loginOf adds to the error of a login whose it is.
+func loginOf(id *provider.IDToken, err error) error {
+	return &userError{error: err, subject: id.Subject, sid: id.SID}
 }
 
 // unusedCode reports whether the auth domain rejected a code, or was not sent it.
@@ -216,15 +230,15 @@ func (p *Passport) admit(ctx context.Context, t *tokens, id *provider.IDToken) e
 // counts them, and whose tokens have been verified. remember is LoginOptions.Remember.
 func (p *Passport) welcome(ctx context.Context, t tokens, id *provider.IDToken, begun int64, remember time.Duration) (LoginResult, error) {
 	if err := p.admit(ctx, &t, id); err != nil {
-		return LoginResult{}, err
+		return LoginResult{}, loginOf(id, err)
 	}
 	in, err := p.beginSession(ctx, t, id.Subject, id.SID, remember)
 	if err != nil {
 		p.enqueueToken(storage.Record{Subject: id.Subject}, t)
-		return LoginResult{}, err
+		return LoginResult{}, loginOf(id, err)
 	}
 	if err := p.confirmLogin(ctx, in.Session, id, begun); err != nil {
-		return LoginResult{}, err
+		return LoginResult{}, loginOf(id, err)
 	}
 	if err := p.liftMarks(ctx, t, id.Subject, in.Session.record().SID, begun); err != nil {
 		p.c.Logger.WarnContext(ctx, "passport: the bearer tokens of a login may be refused until they are refreshed", "error", err)

@@ -23,7 +23,9 @@ type SignedIn struct {
 	session testsession.Session
 }
 
-// NewSession begins an app session for user without a login. It does not call the auth
+// NewSession begins an app session for user without a login, and so without
+// Config.OnSignIn: what that adds to a session, a test sets with SetData of the session that
+// passport.SessionFrom finds in [SignedIn.Context]. It does not call the auth
 // domain, which need not exist. p is the *passport.Passport of the program under test.
 // The test fails if p's Store refuses the session.
 //
