@@ -278,6 +278,13 @@ type Config struct {
 	// Logout never waits. Default: 1 s. Negative: do not wait.
 	RevocationWait time.Duration `json:"revocation_wait" yaml:"revocation_wait"`
 
+	// RefreshWait bounds how long [Session.AccessToken] waits for a refresh while its
+	// token is still valid. After that it returns that token, and the refresh continues in
+	// the background. In a function that is frozen or ended after each response, set it to
+	// 30 s, more than a refresh takes: if a refresh is cut off after the provider has
+	// rotated the refresh token, the session is lost. Default: 1 s. Negative: do not wait.
+	RefreshWait time.Duration `json:"refresh_wait" yaml:"refresh_wait"`
+
 	// Federated makes a logout also end the session at the upstream provider, such
 	// as the Google account that the user signed in with. It works only with
 	// Auth0's /v2/logout. Default: false.

@@ -41,6 +41,7 @@ const (
 	defaultIdleTimeout     = 7 * 24 * time.Hour
 	defaultSilentTimeout   = 10 * time.Second
 	defaultRevocationWait  = time.Second
+	defaultRefreshWait     = time.Second
 
 	defaultBearerLifetime = 24 * time.Hour
 
@@ -384,6 +385,7 @@ func (c *config) checkDurations(p *problems) {
 		"IdleTimeout":     c.IdleTimeout,
 		"SilentTimeout":   c.SilentTimeout,
 		"RevocationWait":  c.RevocationWait,
+		"RefreshWait":     c.RefreshWait,
 		"ClockLeeway":     c.ClockLeeway,
 		"BearerLifetime":  c.BearerLifetime,
 	} {
@@ -409,6 +411,7 @@ func (c *config) checkDurations(p *problems) {
 	c.BearerLifetime = cmp.Or(c.BearerLifetime, defaultBearerLifetime)
 	c.SilentTimeout = cmp.Or(c.SilentTimeout, defaultSilentTimeout)
 	c.RevocationWait = max(cmp.Or(c.RevocationWait, defaultRevocationWait), 0)
+	c.RefreshWait = max(cmp.Or(c.RefreshWait, defaultRefreshWait), 0)
 	c.MaxSessionsPerUser = cmp.Or(c.MaxSessionsPerUser, defaultMaxSessionsPerUser)
 }
 

@@ -69,6 +69,7 @@ func TestNewNamesTheFieldOfEachProblemAndTheWayOut(t *testing.T) {
 		{"IdleTimeout", "give it a unit", func(c *passport.Config) { c.IdleTimeout = 7 }},
 		{"SilentTimeout", "10ns", func(c *passport.Config) { c.SilentTimeout = 10 }},
 		{"RevocationWait", "give it a unit", func(c *passport.Config) { c.RevocationWait = 1 }},
+		{"RefreshWait", "give it a unit", func(c *passport.Config) { c.RefreshWait = 30 }},
 		{"LoginPath", "path of this site", func(c *passport.Config) { c.LoginPath = "//evil.example.com" }},
 		{"LogoutPath", "path of this site", func(c *passport.Config) { c.LogoutPath = "logout" }},
 		{"CookieName", "letters", func(c *passport.Config) { c.CookieName = "my cookie" }},

@@ -19,11 +19,11 @@ import (
 )
 
 // AccessToken returns an access token that is valid for at least 30 s, or for less
-// if it cannot be refreshed now. While the token is still valid, it waits at most a
-// second for the refresh, and not at all while an earlier one of this session takes
-// longer than that, or if the provider has to be given a rest. Concurrent callers share one refresh, on this
-// instance and on others, and the new tokens are stored before they are returned.
-// ctx bounds the caller's wait, not the refresh.
+// if it cannot be refreshed now. While the token is still valid, it waits for the
+// refresh for up to [Config.RefreshWait], and not at all while an earlier one of this
+// session takes longer than that, or if the provider has to be given a rest. Concurrent
+// callers share one refresh, on this instance and on others, and the new tokens are stored
+// before they are returned. ctx bounds the caller's wait, not the refresh.
 //
 // ErrNoSession: the session has ended, possibly just now, because the auth domain
 // rejected the refresh token. ErrTokenExpired: there is no refresh token. Any other
@@ -161,10 +161,6 @@ func (p *Passport) accessTokenOf(ctx context.Context, id string) (string, error)
 	return token.Reveal(), err
 }
 
-// refreshPatience is how long a caller waits for a refresh while its current token
-// is still valid. The refresh continues after that.
-const refreshPatience = time.Second
-
 func (s *Session) refresh(ctx context.Context, t tokens, now time.Time) (tokens, error) {
 	if err := s.p.provider.RefreshDelayed(t.RefreshToken.Reveal()); err != nil {
 		return tokens{}, providerError(err)
@@ -172,7 +168,7 @@ func (s *Session) refresh(ctx context.Context, t tokens, now time.Time) (tokens,
 	if !now.Before(t.Expiry) {
 		return s.p.refresh(ctx, s.ID())
 	}
-	wait, cancel := context.WithTimeout(ctx, refreshPatience)
+	wait, cancel := context.WithTimeout(ctx, s.p.c.RefreshWait)
 	defer cancel()
 	renewed, err := s.p.refresh(wait, s.ID())
 	if err != nil && wait.Err() != nil && ctx.Err() == nil {

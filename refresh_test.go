@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -387,6 +388,53 @@ func TestRefreshIsDoneOnceForAllWhoAskTogether(t *testing.T) {
 	answer()
 	wg.Wait()
 	assert.Equal(t, 1, s.refreshes())
+}
+
+// signedInByVerbs signs a user in where nothing listens.
+func signedInByVerbs(t *testing.T, p *passport.Passport, auth *passporttest.AuthDomain) *passport.Session {
+	t.Helper()
+	address, state, err := p.BeginLogin(t.Context(), passport.BrowserState{}, passport.LoginOptions{})
+	require.NoError(t, err)
+	client := auth.InProcess()
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	res, err := client.Get(address)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	in, _, err := p.FinishLogin(t.Context(), state, queryOf(t, res.Header.Get("Location")))
+	require.NoError(t, err)
+	return in.Session
+}
+
+// A function is frozen after its response, and a refresh under way with it.
+func TestAProgramSaysHowLongItWaitsForARefresh(t *testing.T) {
+	for wait, want := range map[time.Duration]struct {
+		took    time.Duration
+		renewed bool
+	}{
+		0:                {time.Second, false},
+		-1:               {0, false},
+		30 * time.Second: {5 * time.Second, true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			auth := passporttest.New(passporttest.Options{AutoLogin: true, Issuer: "https://auth.example/"})
+			p, err := passport.New(passport.Config{
+				ClientID: passporttest.ClientID, AuthDomain: "https://auth.example", RedirectURI: "http://localhost/redirect",
+				HTTPClient: auth.InProcess(), RefreshWait: wait,
+			})
+			require.NoError(t, err)
+			session := signedInByVerbs(t, p, auth)
+			before, err := session.AccessToken(t.Context())
+			require.NoError(t, err)
+			time.Sleep(24*time.Hour - expiryMargin)
+			auth.Inject(passporttest.Fault{Path: "/oauth/token", Delay: 5 * time.Second})
+			began := time.Now()
+			after, err := session.AccessToken(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, want.took, time.Since(began), wait)
+			assert.Equal(t, want.renewed, before != after, wait)
+			require.NoError(t, p.Close(t.Context()))
+		})
+	}
 }
 
 func TestRefreshNeedsARefreshTokenAndASession(t *testing.T) {

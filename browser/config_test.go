@@ -30,6 +30,7 @@ var leftOut = map[string]string{
 	"CountsAsUse":            onServers,
 	"EndsWithBrowser":        onServers,
 	"MaxSessionsPerUser":     "there is one session",
+	"RefreshWait":            "a page is not frozen after each request",
 	"StrictLogoutTokens":     onServers,
 	"BearerTokens":           onServers,
 	"BearerLifetime":         onServers,
