@@ -491,6 +491,7 @@ func (p *Passport) failLogin(ctx context.Context, err error) {
 func loginFailure(err error) LoginFailure {
 	var refused *ProviderError
 	var unreachable *provider.UnreachableError
+	var answered *provider.Error // with another document than that of a login
 	switch {
 	case errors.Is(err, provider.ErrNotAwaited):
 		return LoginCanceled
@@ -508,6 +509,8 @@ func loginFailure(err error) LoginFailure {
 		return LoginNotReauthenticated
 	case errors.As(err, &refused):
 		return providerFailure(refused)
+	case errors.As(err, &answered) && (answered.Status >= 500 || answered.Status == http.StatusTooManyRequests):
+		return LoginProviderUnavailable
 	case errors.As(err, &unreachable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return LoginProviderUnavailable
 	}
