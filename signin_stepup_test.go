@@ -54,6 +54,8 @@ func TestAStepUpAsksForAMethodAndHoldsTheProviderToIt(t *testing.T) {
 	s.answersWith(multi)
 	assert.Equal(t, alice, b.get("/vault", "Sec-Fetch-Mode", "navigate").body)
 	assert.Equal(t, alice, b.get("/vault", "Sec-Fetch-Mode", "cors").body)
+	require.Eventually(t, func() bool { return len(s.events.named(passport.EventRevocationDone)) == 2 }, 10*time.Second, time.Millisecond,
+		"a response of the provider tells its time, so none is under way when the clock is moved")
 	s.clock.add(2 * time.Minute)
 	assert.ErrorIs(t, b.session().Satisfies(t.Context(), passport.StepUp{ACRValues: multi, MaxAge: time.Minute}), passport.ErrNotRecent)
 	assert.Equal(t, http.StatusUnauthorized, b.get("/vault", "Sec-Fetch-Mode", "cors").StatusCode)
