@@ -179,3 +179,40 @@ func TestFormsOfThePageAreNoneOfItsBusiness(t *testing.T) {
 	tab.WaitURL(l.at(appHost, "/bye?"))
 	assert.Equal(t, []string{"GET app.localhost/bye"}, l.requests("/bye"))
 }
+
+// A button that closes the dialog around the question, or leads elsewhere, is no logout.
+func TestFormsButtonThatSendsNothingIsTheBrowsers(t *testing.T) {
+	t.Run("it closes a dialog", func(t *testing.T) {
+		l := newLab(t)
+		l.app = `<dialog><form method="post" action="/logout" data-passport-logout>
+			<button>Sign out</button><button id="cancel" formmethod="dialog">Cancel</button></form></dialog>`
+		tab := l.open()
+		tab.Run(`document.querySelector("dialog").showModal()`)
+		tab.Click("#cancel")
+		tab.Wait(`!document.querySelector("dialog").open`)
+		Eval[int](tab, `fetch("/bye").then(r => r.status)`) // comes after what the click has sent
+		assert.Empty(t, l.requests("/logout"))
+	})
+	t.Run("it closes the dialog of its form", func(t *testing.T) {
+		l := newLab(t)
+		l.app = `<dialog><form method="dialog" action="/logout" data-passport-logout>
+			<button id="cancel">Cancel</button><button id="out" formmethod="post">Sign out</button></form></dialog>`
+		tab := l.open()
+		tab.Run(`document.querySelector("dialog").showModal()`)
+		tab.Click("#cancel")
+		tab.Wait(`!document.querySelector("dialog").open`)
+		tab.Run(`document.querySelector("dialog").showModal()`)
+		tab.Click("#out")
+		await(t, "the logout", func() bool { return len(l.requests("app.localhost/logout")) == 1 })
+	})
+	t.Run("it leads elsewhere", func(t *testing.T) {
+		l := newLab(t)
+		l.app = `<form method="post" action="/logout" data-passport-logout>
+			<button id="stay" formmethod="get" formaction="/bye">Stay</button></form>`
+		tab := l.open()
+		tab.Click("#stay")
+		tab.WaitURL(l.at(appHost, "/bye?"))
+		assert.Equal(t, []string{"GET app.localhost/bye"}, l.requests("/bye"))
+		assert.Empty(t, l.requests("/logout"))
+	})
+}

@@ -309,7 +309,7 @@
   // leave out the button that was clicked, and where that leads.
   function submit(path, body) {
     const form = create("form");
-    form.method = "post";
+    form.method = "POST";
     form.action = local(path);
     // Not as controls: one that is named submit would shadow what comes next.
     form.onformdata = ({ formData }) => {
@@ -320,11 +320,15 @@
   }
 
   const submitted = (e) => {
-    const { target: form, submitter } = /** @type {SubmitEvent & { target: HTMLFormElement }} */ (e);
-    const attribute = (name) => Element.prototype.getAttribute.call(form, name);
-    if (e.defaultPrevented || attribute("data-passport-logout") === null) return;
+    const { target: form, submitter } = /** @type {SubmitEvent & { target: HTMLFormElement, submitter: HTMLButtonElement? }} */ (e);
+    const attribute = /** @type {(name: string) => any} */ (Element.prototype.getAttribute.bind(form));
     const path = submitter?.getAttribute("formaction") ?? attribute("action") ?? "";
-    if (!local(path)) return; // the browser's to do, or to refuse
+    // A button that closes a dialog, or is to lead elsewhere (get), posts nothing. An address
+    // of another origin is the browser's to go to, or to refuse.
+    if (
+      e.defaultPrevented || attribute("data-passport-logout") === null ||
+      /^[dg]/i.test(submitter?.formMethod || attribute("method")) || !local(path)
+    ) return;
     e.preventDefault();
     logout({ path, body: new URLSearchParams(/** @type {any} */ (new FormData(form, submitter))) }, true).catch(() => {});
   };
