@@ -121,7 +121,9 @@ const finishedMark = "."
 // SetBrowserState writes cookies for what has changed between the BrowserState that
 // a browser sent and the one that a method returned. Call it before the response's
 // header is written, even if the method returned an error. If there are any, it sets
-// Cache-Control: no-store, because no other browser may get this response.
+// Cache-Control: no-store, because no other browser may get this response. If it is
+// another session now, or none, it also sets Clear-Site-Data, so that no link leads to a
+// page that the browser has fetched beforehand (speculation rules) for the session before.
 //
 //	before := p.BrowserState(r)
 //	in, after, err := p.FinishLogin(r.Context(), before, r.URL.Query())
@@ -165,6 +167,9 @@ func (p *Passport) SetBrowserState(w http.ResponseWriter, before, after BrowserS
 		lines = append(lines, d.Lasting(d.again, strconv.Itoa(after.again), againLife))
 	}
 	web.SetCookies(w, lines)
+	if after.Session != before.Session {
+		web.ClearPrepared(w)
+	}
 }
 
 func (d *httpDriver) sessionID(r *http.Request) Secret {

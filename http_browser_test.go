@@ -113,3 +113,14 @@ func TestNoCacheKeepsWhatSetBrowserStateHasSet(t *testing.T) {
 	require.NotEmpty(t, a.Header["Set-Cookie"])
 	assert.Equal(t, "no-store", a.Header.Get("Cache-Control"))
 }
+
+// What a browser has fetched beforehand was for the session before.
+func TestPagesFetchedBeforehandAreClearedWithTheirSession(t *testing.T) {
+	s := newSite(t)
+	const clear = `"prefetchCache", "prerenderCache"`
+	b := s.signedIn()
+	assert.Empty(t, b.get("/").Header.Get("Clear-Site-Data"))
+	again := b.stay().get(b.callback("/login"))
+	assert.Equal(t, clear, again.Header.Get("Clear-Site-Data"), "another session")
+	assert.Equal(t, clear, b.stay().logout().Header.Get("Clear-Site-Data"))
+}

@@ -211,3 +211,19 @@ const javascriptSDK = `new Promise((resolve, reject) => {
 	frame.src = %q;
 	document.body.append(frame);
 })`
+
+// A browser may fetch a page before its link is clicked (speculation rules), whatever its
+// Cache-Control. What it has fetched before a logout is not shown after it.
+func TestALinkShowsNothingPersonalThatWasFetchedBeforeALogout(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	asked := s.inventory(keeping{cacheControl: "no-store"})
+	tab := s.signedIn(Chromium.Open(t))
+	tab.Go(s.at("/away"))
+	tab.Run(`document.head.append(Object.assign(document.createElement("script"), {
+		type: "speculationrules", textContent: '{"prefetch": [{"source": "list", "urls": ["/inventory"]}]}'}))`)
+	await(t, "the page", func() bool { return asked.Load() == 1 })
+	require.Equal(t, "done", Eval[outcome](tab, settle(`passport.logout()`)).App)
+	tab.Run(`setTimeout(() => location.href = "/inventory")`)
+	tab.WaitURL(s.at("/inventory"))
+	assert.Equal(t, "nobody", who(tab))
+}

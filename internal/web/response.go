@@ -14,6 +14,20 @@ var noStore = []string{"no-store"}
 // has the same for the SDK's own pages.
 func NoStore(w http.ResponseWriter) { w.Header()["Cache-Control"] = noStore }
 
+// ClearPrepared makes the browser forget which pages of the site it has fetched, or drawn,
+// before anybody has asked for them (Clear-Site-Data; the types are of the WICG's
+// nav-speculation). It does so whatever Cache-Control those have. Browsers that know no
+// such type, or prepare no pages, ignore it.
+func ClearPrepared(w http.ResponseWriter) {
+	if h := w.Header(); h["Clear-Site-Data"] == nil {
+		h["Clear-Site-Data"] = prepared
+	} else { // the program clears something itself
+		h.Add("Clear-Site-Data", prepared[0])
+	}
+}
+
+var prepared = []string{`"prefetchCache", "prerenderCache"`}
+
 // WriteJSON writes v as a response that is not stored.
 func WriteJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
