@@ -28,16 +28,29 @@ func explain(err error) error {
 }
 
 // handlers are functions that the browser calls, until they are released.
-type handlers []dom.Func
+type handlers []handler
+
+type handler struct {
+	f      dom.Func
+	target dom.Value
+	name   string
+}
 
 func (h *handlers) on(target dom.Value, event string, do func()) error {
 	f := dom.FuncOf(func([]dom.Value) { do() })
-	*h = append(*h, f)
+	*h = append(*h, handler{f, target, "on" + event})
 	return target.Set("on"+event, f.Value())
 }
 
+// detach has the browser forget them, if it may still call one.
+func (h handlers) detach() {
+	for _, one := range h {
+		_ = one.target.Set(one.name, nil)
+	}
+}
+
 func (h handlers) release() {
-	for _, f := range h {
-		f.Release()
+	for _, one := range h {
+		one.f.Release()
 	}
 }

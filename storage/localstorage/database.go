@@ -61,12 +61,17 @@ func (d *database) SetAside([]byte) error { return nil }
 
 // transact calls do with the document, within a transaction. do runs in the
 // goroutine of an event handler, and the transaction does not outlast that.
+//
+// There are browsers whose database stops answering until other pages of the site are
+// closed, and scripts that keep a transaction going: transact gives up after patience.
 func (d *database) transact(ctx context.Context, mode string, do func(store dom.Value, old []byte) error) error {
+	ctx, cancel := d.patiently(ctx, "does not get to")
+	defer cancel()
 	select {
 	case d.turn <- struct{}{}:
 		defer func() { <-d.turn }()
 	case <-ctx.Done():
-		return ctx.Err()
+		return whyDone(ctx)
 	}
 	transaction, err := d.begin(ctx, mode)
 	if err != nil {
@@ -79,7 +84,7 @@ func (d *database) transact(ctx context.Context, mode string, do func(store dom.
 	}
 
 	var h handlers
-	defer h.release()
+	defer func() { h.release() }() // all of them: h grows
 	var begun atomic.Bool
 	var refused error
 	ended := make(chan error, 1)
@@ -101,8 +106,9 @@ func (d *database) transact(ctx context.Context, mode string, do func(store dom.
 	case err = <-ended:
 	case <-ctx.Done():
 		if !begun.Load() {
+			h.detach() // for the end may never come
 			transaction.Call("abort")
-			refused = ctx.Err()
+			return whyDone(ctx)
 		}
 		err = <-ended
 	}
@@ -136,9 +142,23 @@ func (d *database) begin(ctx context.Context, mode string) (dom.Value, error) {
 	return transaction, explain(transaction.Err())
 }
 
-// patience is how long a database may take to open, which is a matter of
-// milliseconds.
+// patience is how long a database may take to open, or a transaction to begin, which is
+// a matter of milliseconds.
 const patience = 20 * time.Second
+
+// patiently bounds ctx by patience.
+func (d *database) patiently(ctx context.Context, what string) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, patience, errors.New(
+		"storage/localstorage: the browser "+what+" the database "+d.name+": close other pages of the site, and load this one again"))
+}
+
+// whyDone is the error of a ctx of patiently's.
+func whyDone(ctx context.Context) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctx.Err()
+	}
+	return context.Cause(ctx)
+}
 
 // stepAside has the browser discard those of the site's pages that it keeps for
 // the way back and that the user has left while they were opening the database:
@@ -152,8 +172,7 @@ func (d *database) stepAside() (stop func()) {
 }
 
 func (d *database) connect(ctx context.Context) (connection dom.Value, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, errors.New(
-		"storage/localstorage: the browser does not open the database "+d.name+": close other pages of the site, and load this one again"))
+	ctx, cancel := d.patiently(ctx, "does not open")
 	defer cancel()
 	defer d.stepAside()()
 	factory := dom.Window().Get("indexedDB")

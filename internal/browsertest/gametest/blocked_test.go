@@ -116,3 +116,46 @@ func TestPopupLogoutWhoseEndCannotBeStoredSaysSo(t *testing.T) {
 	assert.Equal(t, "done", got.Passport)
 	assert.Contains(t, got.Error, "allow cookies and site data for the site")
 }
+
+// A game may show what its users write: an element's name hides what document has.
+func TestElementsDoNotStandInForTheBrowsersOwn(t *testing.T) {
+	s := newSite(t, "auth.app.localhost")
+	g := s.signedIn(browsertest.Open(t, browsertest.Blocked))
+	g.Run(`for (const name of ["createElement", "documentElement", "addEventListener"])
+		document.body.append(Object.assign(new Image(), {name}))`)
+	got := g.logout()
+	assert.Equal(t, "done", got.App)
+	assert.Empty(t, got.Error)
+	assert.Len(t, s.auth.Requests("/v2/logout"), 1)
+}
+
+// Some browsers' databases stop answering until other pages of the site are closed. Here, a
+// page keeps a transaction going, and for the game time runs twenty times as fast.
+func TestADatabaseThatDoesNotAnswerIsAnErrorInTheEnd(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	s.mux.HandleFunc("GET /other", func(http.ResponseWriter, *http.Request) {})
+	s.mux.HandleFunc("GET /fast", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `<script>
+			const now = performance.now.bind(performance), later = setTimeout;
+			performance.now = () => now() * 20;
+			window.setTimeout = (f, ms) => later(f, ms / 20);
+			</script>`)
+		s.page(w, s.config)
+	})
+	profile := browsertest.Open(t, browsertest.Blocked)
+	g, other := s.signedIn(profile), s.tab(profile)
+	other.Go(s.origin + "/other")
+	other.Run(fmt.Sprintf(`indexedDB.open("passport-go:%s:%s").onsuccess = e => {
+		const store = e.target.result.transaction("document", "readwrite").objectStore("document");
+		const go = () => { window.busy = true; store.get("x").onsuccess = go };
+		go();
+	}`, s.auth.URL, passporttest.ClientID))
+	other.Wait(`window.busy`)
+
+	g.Go(s.origin + "/fast")
+	g.ready()
+	assert.Contains(t, browsertest.Eval[string](g.Tab, `game.refused`), "close other pages of the site")
+	other.Run(`location.reload()`)
+	g.home()
+	assert.Equal(t, "alice@example.com", g.who())
+}

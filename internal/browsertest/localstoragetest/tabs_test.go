@@ -229,3 +229,22 @@ func TestThePageMayDeleteTheDatabase(t *testing.T) {
 	assert.Equal(t, "storage: no such record", outcome(tab, `store.load()`))
 	assert.Equal(t, alice(tab), load(tab))
 }
+
+// The browser keeps a function of the program until it is released.
+func TestNoFunctionOutlivesItsTransaction(t *testing.T) {
+	s := newSite(t)
+	tab := s.tab()
+	alice(tab)
+	tab.Run(`window.kept = [], window.said = [];
+		console.error = (...words) => said.push(words.join(" "));
+		for (const [of, name] of [[IDBRequest, "onsuccess"], [IDBTransaction, "oncomplete"], [IDBTransaction, "onabort"]]) {
+			const own = Object.getOwnPropertyDescriptor(of.prototype, name);
+			void Object.defineProperty(of.prototype, name, {...own, set(f) { kept.push(f); own.set.call(this, f) }});
+		}`)
+	load(tab)
+	released := browsertest.Eval[[]string](tab, `kept.filter(f => f).map(f => (f(), said.pop() ?? "it is not"))`)
+	require.Len(t, released, 3)
+	for _, said := range released {
+		assert.Equal(t, "call to released function", said)
+	}
+}
