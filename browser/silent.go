@@ -47,12 +47,12 @@ func (p *Passport) newVisit(address string) *visit {
 		return v
 	}
 	document := window.Get("document")
-	v.frame = document.Call("createElement", "iframe")
+	v.frame = document.CallOwn("Document", "createElement", "iframe")
 	v.listen(document)
 	// Not in the body, which some programs replace.
 	_ = v.frame.Get("style").Set("cssText", "display:none!important")
 	_ = v.frame.Set("src", address)
-	if err := document.Get("documentElement").Call("append", v.frame).Err(); err != nil {
+	if err := document.Own("Document", "documentElement").Call("append", v.frame).Err(); err != nil {
 		v.err = fmt.Errorf("browser: there is no place for the iframe of a silent logout: %w", err)
 	}
 	return v

@@ -28,9 +28,14 @@ func (f Func) Release() { f.f.Release() }
 // stop is called.
 func Listen(target Value, event string, do func(event Value)) (stop func()) {
 	f := FuncOf(func(args []Value) { do(args[0]) })
-	target.Call("addEventListener", event, f.Value())
+	listener := func(method string) {
+		if target.CallOwn("EventTarget", method, event, f.Value()).err != nil { // a polyfill's, which is an object like any other
+			target.Call(method, event, f.Value())
+		}
+	}
+	listener("addEventListener")
 	return func() {
-		target.Call("removeEventListener", event, f.Value())
+		listener("removeEventListener")
 		f.Release()
 	}
 }

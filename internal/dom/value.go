@@ -1,6 +1,7 @@
 package dom
 
 import (
+	"cmp"
 	"errors"
 	"strconv"
 
@@ -36,6 +37,25 @@ func (v Value) Get(names ...string) Value {
 	return v
 }
 
+// Own reads a property as v has it from class, its interface, even if the page has another
+// of that name: <img name=createElement> hides what document has of its own.
+func (v Value) Own(class, name string) Value {
+	prototype := Window().Get(class, "prototype")
+	if v.err != nil || prototype.err != nil {
+		return Value{err: cmp.Or(v.err, prototype.err)}
+	}
+	return invoke(functions.get, prototype.v, name, v.v)
+}
+
+// CallOwn calls such a method.
+func (v Value) CallOwn(class, method string, args ...any) Value {
+	f := v.Own(class, method)
+	if f.err != nil {
+		return f
+	}
+	return f.invokeOn(v, args)
+}
+
 // Set changes a property.
 func (v Value) Set(name string, to any) error {
 	if v.err != nil {
@@ -49,6 +69,16 @@ func (v Value) Call(method string, args ...any) Value {
 	f := v.Get(method)
 	if f.err != nil {
 		return f
+	}
+	return f.invokeOn(v, args)
+}
+
+// invokeOn calls f as a method of v. An argument that there is not is a failure of the call.
+func (f Value) invokeOn(v Value, args []any) Value {
+	for _, arg := range args {
+		if arg, ok := arg.(Value); ok && arg.err != nil {
+			return arg
+		}
 	}
 	return invoke(functions.call, append([]any{f.v, v.v}, list(args)...)...)
 }
