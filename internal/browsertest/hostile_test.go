@@ -192,3 +192,40 @@ func (w withoutPolicy) Write(b []byte) (int, error) {
 	w.Header().Del("Content-Security-Policy")
 	return w.ResponseWriter.Write(b)
 }
+
+// A cache between the browser and the program, such as that of a service worker, may answer
+// with the callback of an earlier logout, which has done what this one has not.
+func TestACallbackThatACacheHasKeptConfirmsNothing(t *testing.T) {
+	l := newLab(t)
+	l.callbackAt(appHost)
+	first := true
+	l.logout = func(w http.ResponseWriter, r *http.Request) {
+		state := "second"
+		if first {
+			state, first = "first", false
+		}
+		http.Redirect(w, r, l.at(appHost, "/silent-logout?passport_logout="+state), http.StatusFound)
+	}
+	l.policy = strings.Replace(l.policy, l.at(callbackHost, ""), l.at(appHost, ""), 1) + "; worker-src 'self'"
+	l.other = func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/javascript")
+		fmt.Fprint(w, `
+			addEventListener("activate", (e) => e.waitUntil(clients.claim()));
+			addEventListener("fetch", (e) => {
+				if (e.request.mode !== "navigate" || !e.request.url.includes("/silent-logout")) return;
+				e.respondWith(caches.open("pages").then(async (pages) => {
+					const kept = await pages.match(e.request, {ignoreSearch: true});
+					if (kept) return kept;
+					const fresh = await fetch(e.request);
+					await pages.put(e.request, fresh.clone());
+					return fresh;
+				}));
+			});`)
+	}
+	tab := l.open()
+	tab.Run(`navigator.serviceWorker.register("/worker.js")`)
+	tab.Wait(`navigator.serviceWorker.controller !== null`)
+	assert.Equal(t, "done", Eval[outcome](tab, settle(`passport.logout()`)).Passport)
+	assert.Equal(t, "unconfirmed", Eval[outcome](tab, settle(`passport.logout()`)).Passport)
+	assert.Len(t, l.requests("/silent-logout"), 1)
+}

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"cmp"
 	_ "embed"
 	"html/template"
 	"net/http"
@@ -30,7 +31,8 @@ type Callback struct {
 	set       *Set
 	parentURL string
 	ancestors string
-	heads     map[Return]template.HTML // the same for every user
+	url       string                   // that the message goes to
+	heads     map[Return]template.HTML // the same for every user, if not done
 }
 
 // Return is what the server knows of a browser that comes to the callback.
@@ -64,21 +66,16 @@ func (s *Set) NewCallback(parentURL string, embedders ...string) (*Callback, err
 		}
 		ancestors += " " + o
 	}
-	c := &Callback{set: s, parentURL: parentURL, ancestors: ancestors, heads: make(map[Return]template.HTML)}
-	for _, r := range []Return{{}, {Done: true}, {Unknown: true}, {Done: true, Unknown: true}} {
-		c.heads[r] = r.head(map[string]any{
-			"Next": parentURL,
-			// The JavaScript SDK takes error and state in a query for an
-			// answer of the auth domain, so the message goes without one.
-			"URL":    parent + u.EscapedPath(),
-			"Script": callbackJS,
-		})
-	}
+	// The JavaScript SDK takes error and state in a query for an answer of the auth
+	// domain, so the message goes without one.
+	c := &Callback{set: s, parentURL: parentURL, ancestors: ancestors, url: parent + u.EscapedPath()}
+	c.heads = map[Return]template.HTML{{}: c.head(Return{}, ""), {Unknown: true}: c.head(Return{Unknown: true}, "")}
 	return c, nil
 }
 
-func (r Return) head(data map[string]any) template.HTML {
-	data["Passport"] = "unconfirmed"
+// head is the head of the page. state is that of the logout which is done.
+func (c *Callback) head(r Return, state string) template.HTML {
+	data := map[string]any{"Next": c.parentURL, "URL": c.url, "Script": callbackJS, "Passport": "unconfirmed", "State": state}
 	if r.Done {
 		data["Passport"] = "done"
 	}
@@ -88,12 +85,20 @@ func (r Return) head(data map[string]any) template.HTML {
 	return callbackHead.render(data)
 }
 
+// stateOf returns what ties a return to its logout, or "".
+func stateOf(query url.Values) string {
+	return cmp.Or(query.Get(authdomain.ReturnParam), query.Get("state"))
+}
+
 // Serve sends the page. It tells the parent "done" or "unconfirmed" and, at top level,
 // hands an unknown return on to the parent URL. Only in a window, such as a popup, does
 // it look like the program's own: in an iframe nobody sees it.
 func (c *Callback) Serve(w http.ResponseWriter, r *http.Request, returned Return) {
 	d := c.set.begin(r, Say(SigningOut), Say(Continue))
 	d.head = c.heads[returned]
+	if returned.Done {
+		d.head = c.head(returned, stateOf(r.URL.Query()))
+	}
 	d.tail = continueLink.render(map[string]string{"URL": c.parentURL, "Text": d.say(Say(Continue))})
 	directives := []string{"script-src " + hash(callbackJS), c.ancestors}
 	if d.nonce != "" && r.Header.Get("Sec-Fetch-Dest") == "document" {
