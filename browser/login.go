@@ -42,6 +42,9 @@ func (p *Passport) beginLogin(ctx context.Context, o passport.LoginOptions) (add
 	if err := p.makeUp(ctx); err != nil {
 		return "", begun, err
 	}
+	if err := p.keepKey(ctx); err != nil {
+		return "", begun, err
+	}
 	for {
 		s, err := p.state.load(ctx)
 		if err != nil {

@@ -110,6 +110,9 @@ func (p *Passport) signOut(ctx context.Context, name string, taken bool) (passpo
 	l, err := p.endSession(ctx, taken)
 	<-noted
 	p.leaving.CompareAndSwap(name, "") // if something failed, makeUp does it
+	if l.Revocation == passport.OutcomePending {
+		p.note(ctx, "the next page may not be able to revoke the refresh token", p.keepKey)
+	}
 	p.note(ctx, "a logout's return will not be recognised", func(ctx context.Context) error {
 		return p.state.ofLogout(ctx, name, func(s *state) { s.Logout, s.Provisional = l.State.Reveal(), name })
 	})

@@ -27,6 +27,7 @@ type Passport struct {
 	state    *states
 	callback string // the origin of LogoutRedirectURI
 	sameHost bool   // the auth domain's is that of the page
+	key      []byte // seals what the engine stores
 	popup    string // begins the names of the windows that LoginPopup and LogoutPopup open
 
 	logouts singleflight.Group
@@ -84,7 +85,7 @@ func New(c Config) (*Passport, error) {
 		return nil, err
 	}
 	kept.Store = store
-	key, err := sealingKey(context.Background(), store, c.Now())
+	key, err := sealingKey(context.Background(), store, c.Now(), newKey())
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +97,7 @@ func New(c Config) (*Passport, error) {
 		return nil, err
 	}
 	p := &Passport{
-		c: c, engine: engine, sessions: kept, state: &states{store: store, now: c.Now},
+		c: c, engine: engine, sessions: kept, state: &states{store: store, now: c.Now}, key: key,
 		popup: popupName + rand.Text(), // so that no other page finds it
 	}
 	life, end := context.WithCancelCause(context.Background())

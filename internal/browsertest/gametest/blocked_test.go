@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -158,4 +159,23 @@ func TestADatabaseThatDoesNotAnswerIsAnErrorInTheEnd(t *testing.T) {
 	other.Run(`location.reload()`)
 	g.home()
 	assert.Equal(t, "alice@example.com", g.who())
+}
+
+// Programs delete the databases of their origin, to begin anew, and go on.
+func TestADatabaseThatThePageHasDeletedIsMadeAnew(t *testing.T) {
+	s := newSite(t, "auth.localhost")
+	g := s.open(browsertest.Open(t, browsertest.Blocked))
+	deleteDatabase := fmt.Sprintf(`new Promise((resolve, reject) => Object.assign(
+		indexedDB.deleteDatabase("passport-go:%s:%s"), {onsuccess: () => resolve(true), onerror: reject}))`, s.auth.URL, passporttest.ClientID)
+	g.Run(deleteDatabase)
+	g.signIn()
+
+	g.Run(deleteDatabase)
+	lift := s.auth.Inject(passporttest.Fault{Path: "/oauth/revoke", Status: http.StatusInternalServerError})
+	assert.Equal(t, "pending", g.logout().Revocation)
+	lift()
+	s.config["Ahead"] = 2 * time.Minute // until then, the page before might still be at it
+	g.home()
+	assert.Equal(t, nobody, g.who())
+	s.revoked()
 }
