@@ -305,7 +305,7 @@ func (p *Passport) refreshAndKeep(ctx context.Context, rec storage.Record, old t
 		p.enqueueToken(rec, renewed)
 		return tokens{}, err
 	}
-	if err := p.spareRefreshed(circuit.Around(ctx), rec, old, renewed, begun); err != nil {
+	if err := p.spareRefreshed(ctx, rec, old, renewed, begun); err != nil {
 		p.c.Logger.WarnContext(ctx, "passport: the bearer tokens of a refresh may be refused until the next one", "error", err)
 	}
 	return renewed, nil

@@ -232,10 +232,22 @@ func (s *Session) AuthTime(ctx context.Context) (time.Time, error) {
 	var claims struct {
 		AuthTime float64 `json:"auth_time"`
 	}
-	if err := s.Claims(ctx, &claims); err != nil || claims.AuthTime <= 0 {
+	if err := s.Claims(ctx, &claims); err != nil {
 		return time.Time{}, err
 	}
-	return time.Unix(int64(claims.AuthTime), 0), nil
+	return numericDate(claims.AuthTime), nil
+}
+
+// latestDate is that of the year 5138. What is later counts milliseconds, as some
+// providers do, and would be recent for ever.
+const latestDate = 1e11
+
+// numericDate is the moment of a claim (RFC 7519 §2), or the zero Time if it is none.
+func numericDate(seconds float64) time.Time {
+	if seconds <= 0 || seconds > latestDate {
+		return time.Time{}
+	}
+	return time.Unix(int64(seconds), 0)
 }
 
 // remembered is for how much longer a session is remembered; 0 if it is not.

@@ -383,8 +383,8 @@ func (a authentication) satisfies(s StepUp, now time.Time) error {
 	if err := a.checkACR(s.ACRValues); err != nil {
 		return err
 	}
-	at := time.Unix(int64(a.AuthTime), 0)
-	if s.MaxAge > 0 && (a.AuthTime <= 0 || now.Sub(at) > s.MaxAge+instanceLeeway) {
+	at := numericDate(a.AuthTime)
+	if s.MaxAge > 0 && (at.IsZero() || now.Sub(at) > s.MaxAge+instanceLeeway) {
 		return ErrNotRecent
 	}
 	return nil

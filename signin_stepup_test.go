@@ -89,6 +89,27 @@ func TestAStepUpToCredentialsOfSecondsAgoIsNoLoopWhereClocksDiffer(t *testing.T)
 	}
 }
 
+// Some providers count milliseconds. What they say would be in the future, and recent for ever.
+func TestAnAuthTimeThatIsNoTimeIsNotRecent(t *testing.T) {
+	for _, authTime := range []any{time.Now().UnixMilli(), 1e300, -1, 0, "now", nil} {
+		s := newSite(t, func(c *passport.Config) { c.BearerTokens = true })
+		s.auth.Inject(passporttest.Fault{Path: "/oauth/token", EditClaims: func(c map[string]any) { c["auth_time"] = authTime }})
+		need := passport.StepUp{MaxAge: time.Minute}
+		s.mux.Handle("GET /recent", s.p.RequireRecent(need.MaxAge, http.HandlerFunc(who)))
+		b := s.signedIn()
+		at, err := b.session().AuthTime(t.Context())
+		require.NoError(t, err)
+		assert.True(t, at.IsZero(), authTime)
+		assert.ErrorIs(t, b.session().Satisfies(t.Context(), need), passport.ErrNotRecent, authTime)
+		assert.Equal(t, http.StatusForbidden, b.get("/recent", "Sec-Fetch-Mode", "navigate").StatusCode, "%v: an error page, and no loop", authTime)
+		token, err := b.session().IDToken(t.Context())
+		require.NoError(t, err)
+		bearer, err := s.p.VerifyBearer(t.Context(), token)
+		require.NoError(t, err)
+		assert.ErrorIs(t, s.p.CheckBearer(bearer, need), passport.ErrNotRecent, authTime)
+	}
+}
+
 func TestAnACRIsAWishUnlessItIsRequired(t *testing.T) {
 	s := newSite(t)
 	s.answersWith("")
