@@ -226,11 +226,12 @@ func (to *events) guard(trace func(context.Context, Operation) Span) func(contex
 // maxAuditedError bounds what an audit log repeats of an error, in bytes.
 const maxAuditedError = 500
 
-// AuditLog returns a Config.OnEvent that writes one record per event to l. The message
-// is the name of the event, and subject, session, sid, remote_addr, reason and error are
+// AuditLog returns a Config.OnEvent that writes one record per event to l. The message is
+// the name of the event, and subject, session, sid, remote_addr, reason and error are
 // attributes, unless they are empty. The time is the Event's. The level is info, or warn
-// for an Event with an error, unless its Reason is LoginInteractionRequired. No attribute holds a secret; the subject and the address
-// are personal data. A nil l means slog.Default().
+// for an Event with an error, unless its Reason is LoginInteractionRequired. No attribute
+// holds a secret; the subject and the address are personal data. A nil l means
+// slog.Default().
 //
 // l's handler is called in the middle of requests: a handler that may block, for example
 // because it sends records over the network, should queue them.

@@ -183,11 +183,12 @@ func (p *Passport) RequireLogin(next http.Handler) http.Handler {
 // RequireRecent is RequireLogin for pages that need a user who gave credentials within
 // maxAge, such as a change of the e-mail address. Of a user who signed in longer ago, a
 // navigation is sent to the provider, which asks for credentials, and comes back; a form
-// that was posted, or an htmx request, comes back to the page that it was made from, where
-// the user does it once more; any other request gets a 401 with ErrNotRecent (the code
-// not_recent in JSON), in a frame with a link that opens the page in the whole window. If the provider does not say when it asked (auth_time), the login
-// ends in an error page, not in a loop. Ten seconds more than maxAge are allowed, because
-// clocks differ.
+// that was posted, or an htmx request, comes back to the page that it was made from,
+// where the user does it once more; any other request gets a 401 with ErrNotRecent (the
+// code not_recent in JSON), in a frame with a link that opens the page in the whole
+// window. If the provider does not say when it asked (auth_time), the login ends in an
+// error page, not in a loop. Ten seconds more than maxAge are allowed, because clocks
+// differ.
 //
 // The login begins a new session, which replaces the old one and ends its streams
 // ([Session.Done]). If that was remembered (LoginOptions.Remember), the new one lives for

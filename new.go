@@ -180,7 +180,7 @@ func (p *Passport) Close(ctx context.Context) error {
 	p.c.HTTPClient.CloseIdleConnections() // those to the API
 	var errs []error
 	if n := p.retries.Losses(); n > 0 {
-		errs = append(errs, fmt.Errorf("passport: %d sessions could not be ended, and live until they expire", n))
+		errs = append(errs, fmt.Errorf("passport: sessions could not be ended, and live until they expire: %d", n))
 	}
 	if n := p.retries.Count(waitsForReplicas); n > 0 {
 		errs = append(errs, fmt.Errorf("passport: %d sessions have ended, but a fail-over of the store may bring them back", n))

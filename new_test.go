@@ -195,7 +195,7 @@ func TestCloseSaysWhichSessionsItCouldNotEnd(t *testing.T) {
 	b := s.signedIn()
 	faulty.fail("Load", "Delete", "DeleteAndEnqueue")
 	b.logout()
-	assert.ErrorContains(t, s.p.Close(t.Context()), "1 sessions could not be ended")
+	assert.ErrorContains(t, s.p.Close(t.Context()), "sessions could not be ended, and live until they expire: 1")
 
 	s = newSite(t, func(c *passport.Config) { c.Store, c.EncryptionKeys = faulty, someKey() })
 	faulty.fail()

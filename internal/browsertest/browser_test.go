@@ -39,7 +39,8 @@ func (s *site) inventory(k keeping) *atomic.Int32 {
 
 const signedOutInventory = `location.pathname === "/inventory" && document.querySelector("#who").textContent === "nobody"`
 
-// The back button shows nothing personal after a logout in another tab, which a page that is gone cannot hear of.
+// The back button shows nothing personal after a logout in another tab, which a page that
+// is gone cannot hear of.
 func TestBackButtonShowsNothingPersonalAfterALogoutInAnotherTab(t *testing.T) {
 	for kept, k := range keepings {
 		t.Run("pages "+kept, func(t *testing.T) {

@@ -1,8 +1,8 @@
-// Package loginstate is the state parameter of a login in progress (OpenID Connect
-// Core 1.0 §3.1.2.1). The login is nowhere else (but for a long destination): its state is sealed, and bound to
-// the browser that began it, so that logins which are begun and never finished fill
-// nobody's store. PKCE verifier and nonce follow from the seed in the state and from
-// the browser's binding: neither alone gives them away.
+// Package loginstate is the state parameter of a login in progress (OpenID Connect Core
+// 1.0 §3.1.2.1). The login is nowhere else (but for a long destination): its state is
+// sealed, and bound to the browser that began it, so that logins which are begun and
+// never finished fill nobody's store. PKCE verifier and nonce follow from the seed in the
+// state and from the browser's binding: neither alone gives them away.
 package loginstate
 
 import (

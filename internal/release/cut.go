@@ -15,10 +15,10 @@ import (
 // Stamp is the file in which make test notes the commit that it has passed on.
 const Stamp = "tmp/tested"
 
-// Cut makes a release of the commit that is checked out in the repository at root:
-// it tries the modules as an outsider does, sets the version in the go.mod files,
-// commits that, and tags the commit for every module. It pushes nothing. What it has done and what is left
-// to do goes to log.
+// Cut makes a release of the commit that is checked out in the repository at root: it
+// tries the modules as an outsider does, sets the version in the go.mod files, commits
+// that, and tags the commit for every module. It pushes nothing. What it has done and
+// what is left to do goes to log.
 func Cut(ctx context.Context, root, version string, log io.Writer) error {
 	w, err := Open(root)
 	if err != nil {

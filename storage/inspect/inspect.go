@@ -34,9 +34,10 @@ const (
 )
 
 // Store inspects a store, within 10 s: it saves, reads and deletes a record of its own,
-// takes one through the queue of revocations and, if the store is a [storage.Inspector] (or a wrapper with a method Unwrap around
-// one), asks it about its settings. No findings: all is well. The findings are 100 at most,
-// and their texts short, without control characters, whatever the Inspector returns.
+// takes one through the queue of revocations and, if the store is a [storage.Inspector]
+// (or a wrapper with a method Unwrap around one), asks it about its settings. No
+// findings: all is well. The findings are 100 at most, and their texts short, without
+// control characters, whatever the Inspector returns.
 func Store(ctx context.Context, store storage.TokenStore) []storage.Finding {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()

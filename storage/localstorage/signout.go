@@ -68,11 +68,11 @@ func (s *Store) PendingSignOut() (logout string, at time.Time, err error) {
 // changed.
 func (s *Store) Item() (string, error) { return s.items.get(s.name) }
 
-// CompleteSignOut records that the session of the last SignOut has ended and, in
-// the same atomic step, enqueues the revocation that record returns for it, under a
-// lease. It also enqueues those of the earlier sessions that SignOut has kept, for
-// whoever claims next. record is called once for each, while other callers wait, and
-// must neither block nor call the Store. storage.ErrNotFound: nobody was signed in, or it was completed before.
+// CompleteSignOut records that the session of the last SignOut has ended and, in the same
+// atomic step, enqueues the revocation that record returns for it, under a lease. It also
+// enqueues those of the earlier sessions that SignOut has kept, for whoever claims next.
+// record is called once for each, while other callers wait, and must neither block nor
+// call the Store. storage.ErrNotFound: nobody was signed in, or it was completed before.
 func (s *Store) CompleteSignOut(ctx context.Context, record func(User) (storage.Record, error), lease time.Duration) (storage.Revocation, error) {
 	var queued storage.Revocation
 	pending, err := s.pendingSignOut()

@@ -25,9 +25,9 @@ import (
 // storage.Notifier if it implements them.
 //
 // Every call of open must return a new, empty store, and register its close with
-// t.Cleanup, after which no goroutine of the store's package may be left. The store must use no other clock than now: the suite moves that clock
-// forward, by hours. It starts at the present, so that a server with its own clock does
-// not expire records too early.
+// t.Cleanup, after which no goroutine of the store's package may be left. The store must
+// use no other clock than now: the suite moves that clock forward, by hours. It starts at
+// the present, so that a server with its own clock does not expire records too early.
 func Run(t *testing.T, open func(t *testing.T, now func() time.Time) storage.TokenStore) {
 	runSections(t, sections, func(t *testing.T, now func() time.Time) []storage.TokenStore {
 		return []storage.TokenStore{open(t, now)}
