@@ -679,7 +679,7 @@ var contextMutants = []mutant{
 }
 
 // gap is where a store that is not atomic lets others in.
-func gap() { time.Sleep(50 * time.Microsecond) }
+func gap() { time.Sleep(500 * time.Microsecond) }
 
 func racySave(b *broken) {
 	b.save = func(ctx context.Context, r storage.Record) (storage.Record, error) {
