@@ -206,6 +206,14 @@ func (s *site) revoked(n int) {
 		10*time.Second, time.Millisecond, "%d refresh tokens revoked", n)
 }
 
+// awaitRevocations waits until n revocations are done here, too. Every response tells the
+// provider's time, so none may be under way when a test moves the clocks.
+func (s *site) awaitRevocations(n int) {
+	s.t.Helper()
+	require.Eventually(s.t, func() bool { return len(s.events.named(passport.EventRevocationDone)) == n },
+		10*time.Second, time.Millisecond, "%d revocations done", n)
+}
+
 // clock is moved by the tests.
 type clock struct {
 	mu  sync.Mutex

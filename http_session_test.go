@@ -80,7 +80,7 @@ func TestAFormThatNeedsARecentUserComesBackToItsPage(t *testing.T) {
 	assert.Equal(t, alice, res.body, "by way of the provider")
 	assert.Equal(t, "/page?tab=2", res.Request.URL.RequestURI())
 	assert.Equal(t, alice, post(b, "/email", form...).body)
-	require.Eventually(t, func() bool { return len(s.events.named(passport.EventRevocationDone)) == 1 }, 10*time.Second, time.Millisecond)
+	s.awaitRevocations(1)
 	s.clock.add(11 * time.Minute)
 	res = post(b, "/email", "Accept", "text/html") // an old browser, and a page that hides itself
 	assert.Equal(t, "/", res.Request.URL.Path)
