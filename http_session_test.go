@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -95,21 +97,33 @@ func TestScriptsAreToldByACodeWhatTheUserHasToDo(t *testing.T) {
 	s.mux.Handle("/vault", s.p.RequireStepUp(passport.StepUp{ACRValues: multi}, http.HandlerFunc(who)))
 	b := s.signedIn()
 	s.clock.add(2 * time.Minute)
-	code := func(b *browser, path string) string {
+	seen := map[string]bool{}
+	told := func(want string, res answer) {
+		t.Helper()
 		var said struct{ Error, Detail, Code string }
-		res := b.get(path, "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Accept-Language", "fr")
 		require.NoError(t, json.Unmarshal([]byte(res.body), &said), res.body)
 		assert.NotEmpty(t, said.Error)
 		assert.NotEmpty(t, said.Detail)
-		return said.Code
+		assert.Equal(t, want, said.Code)
+		seen[said.Code] = true
 	}
-	assert.Equal(t, "no_session", code(s.browser(), "/users"))
-	assert.Equal(t, "no_session", code(s.browser(), "/recent"))
-	assert.Equal(t, "not_recent", code(b, "/recent"))
-	assert.Equal(t, "insufficient_acr", code(b, "/vault"))
+	script := []string{"Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Accept", "application/json", "Accept-Language", "fr"}
+	told("no_session", s.browser().get("/users", script...))
+	told("no_session", s.browser().get("/recent", script...))
+	told("not_recent", b.get("/recent", script...))
+	told("insufficient_acr", b.get("/vault", script...))
+	told("cross_origin", b.logout(append(script, "Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site")...))
 	store.fail("Load")
 	defer store.fail()
-	assert.Equal(t, "store_unavailable", code(b, "/users"))
+	told("store_unavailable", b.get("/users", script...))
+
+	guide, err := os.ReadFile("docs/single-page-apps.md")
+	require.NoError(t, err)
+	listed := map[string]bool{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| [0-9]{3} \\|").FindAllSubmatch(guide, -1) {
+		listed[string(row[1])] = true
+	}
+	assert.Equal(t, listed, seen, "docs/single-page-apps.md")
 }
 
 // TestRequireRecentDoesNotLoop meets a provider that never says when it asked.

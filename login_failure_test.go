@@ -54,22 +54,8 @@ func TestAFailedLoginSaysWhy(t *testing.T) {
 		"a provider without an answer": {
 			do: faulty(passporttest.Fault{Path: "/oauth/token", Cut: true}), want: passport.LoginProviderUnavailable,
 		},
-		"a provider whose discovery document is away": {
-			edit: discovered,
-			do: func(s *site, b *browser) {
-				s.auth.Inject(passporttest.Fault{Path: wellKnown, Status: 503})
-				b.get("/login")
-			},
-			want: passport.LoginProviderUnavailable,
-		},
-		"a provider without a discovery document": {
-			edit: discovered,
-			do: func(s *site, b *browser) {
-				s.auth.Inject(passporttest.Fault{Path: wellKnown, Status: 404})
-				b.get("/login")
-			},
-			want: passport.LoginInvalid,
-		},
+		"a provider whose discovery document is away": {edit: discovered, do: faulty(passporttest.Fault{Path: wellKnown, Status: 503}), want: passport.LoginProviderUnavailable},
+		"a provider without a discovery document":     {edit: discovered, do: faulty(passporttest.Fault{Path: wellKnown, Status: 404}), want: passport.LoginInvalid},
 		"another's ID token": {
 			do:   faulty(passporttest.Fault{EditClaims: func(c map[string]any) { c["aud"] = "another" }}),
 			want: passport.LoginInvalid,

@@ -343,28 +343,11 @@ func useForbiddenService() error {
 // The D-Bus session of another user, as under sudo -E: it accepts the connection, and
 // nobody who makes it.
 func TestTheSessionOfAnotherUserHasNoKeyring(t *testing.T) {
-	socket := filepath.Join(t.TempDir(), "bus")
-	listener, err := net.Listen("unix", socket)
-	require.NoError(t, err)
-	var serving sync.WaitGroup
-	t.Cleanup(func() {
-		require.NoError(t, listener.Close())
-		serving.Wait()
-	})
-	serving.Go(func() {
-		for {
-			c, err := listener.Accept()
-			if err != nil {
+	socket := keyring.ServeBus(t, func(c net.Conn) {
+		for lines := bufio.NewScanner(c); lines.Scan(); {
+			if _, err := io.WriteString(c, "REJECTED EXTERNAL\r\n"); err != nil {
 				return
 			}
-			serving.Go(func() {
-				defer c.Close()
-				for lines := bufio.NewScanner(c); lines.Scan(); {
-					if _, err := io.WriteString(c, "REJECTED EXTERNAL\r\n"); err != nil {
-						return
-					}
-				}
-			})
 		}
 	})
 	self, err := os.Executable()
