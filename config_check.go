@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -18,7 +19,6 @@ import (
 	"github.com/passport-go/passport/internal/pages"
 	"github.com/passport-go/passport/internal/provider"
 	"github.com/passport-go/passport/internal/seal"
-	"github.com/passport-go/passport/internal/storecheck"
 	"github.com/passport-go/passport/internal/transport"
 	"github.com/passport-go/passport/internal/web"
 	"github.com/passport-go/passport/storage/memory"
@@ -92,7 +92,9 @@ func (c Config) check() (*config, error) {
 		own := *c.HTTPClient
 		s.HTTPClient = &own
 	}
-	s.HTTPClient.Transport = transport.Checked(s.HTTPClient.Transport)
+	if !p.isNil("HTTPClient", "has", s.HTTPClient.Transport) {
+		s.HTTPClient.Transport = transport.Checked(s.HTTPClient.Transport)
+	}
 	return s, p.join()
 }
 
@@ -184,7 +186,7 @@ func (c *config) checkDiscovery(p *problems) {
 }
 
 func (c *config) checkClientAuth(p *problems) {
-	if c.ClientKey != nil {
+	if c.ClientKey != nil && !p.isNil("ClientKey", "is", c.ClientKey) {
 		if _, err := provider.KeyAlgorithm(c.ClientKey); err != nil {
 			p.add("ClientKey", "%v", err)
 		}
@@ -328,9 +330,7 @@ func (c *config) checkStore(p *problems) {
 	if c.Store == nil {
 		c.Store = memory.New(memory.Options{Now: c.Now})
 	}
-	if storecheck.IsNil(c.Store) {
-		p.add("Store", "is a nil %T: check the error of the function that made it, or leave the field empty", c.Store)
-	}
+	p.isNil("Store", "is", c.Store)
 	if _, inProcess := c.Store.(*memory.Store); !inProcess && !given {
 		p.add("EncryptionKeys", "is empty, but the Store keeps sessions outside this process: add a key of 32 random bytes, the same on every instance; make one with: openssl rand -base64 32")
 	}
@@ -420,6 +420,17 @@ type problems struct{ errs []error }
 
 func (p *problems) add(field, format string, args ...any) {
 	p.errs = append(p.errs, fmt.Errorf("passport: Config.%s %s", field, fmt.Sprintf(format, args...)))
+}
+
+// isNil adds a problem if a field is, or has, a nil pointer, such as that of a constructor
+// whose error was ignored: it does not equal nil, and the first call would panic.
+func (p *problems) isNil(field, verb string, value any) bool {
+	v := reflect.ValueOf(value)
+	if v.Kind() != reflect.Pointer || !v.IsNil() {
+		return false
+	}
+	p.add(field, "%s a nil %T: check the error of the function that made it, or leave it out", verb, value)
+	return true
 }
 
 func (p *problems) join() error { return errors.Join(p.errs...) }

@@ -2,6 +2,9 @@ package passport_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -107,12 +110,24 @@ type counting struct{ storage.TokenStore }
 
 // A nil pointer in the interface is what is left of an error that was ignored, and every
 // request would panic.
-func TestAStoreThatIsANilPointerIsRefused(t *testing.T) {
-	var none *memory.Store
-	_, err := passport.New(passport.Config{
-		ClientID: "client", RedirectURI: "http://localhost:3000/redirect", Store: none,
-	})
-	assert.ErrorContains(t, err, "Config.Store is a nil *memory.Store")
+// A constructor whose error was ignored leaves them behind.
+func TestNilPointersAndEmptyKeysAreRefused(t *testing.T) {
+	for _, row := range []struct {
+		edit func(*passport.Config)
+		want string
+	}{
+		{func(c *passport.Config) { c.Store = (*memory.Store)(nil) }, "Config.Store is a nil *memory.Store"},
+		{func(c *passport.Config) { c.HTTPClient = &http.Client{Transport: (*http.Transport)(nil)} }, "Config.HTTPClient has a nil *http.Transport"},
+		{func(c *passport.Config) { c.ClientKey = (*ecdsa.PrivateKey)(nil) }, "Config.ClientKey is a nil *ecdsa.PrivateKey"},
+		{func(c *passport.Config) { c.ClientKey = &rsa.PrivateKey{} }, "Config.ClientKey must be an RSA key"},
+		{func(c *passport.Config) { c.ClientKey = &ecdsa.PrivateKey{} }, "Config.ClientKey must be an RSA key"},
+		{func(c *passport.Config) { c.ClientKey = ed25519.PrivateKey(nil) }, "Config.ClientKey must be an RSA key"},
+	} {
+		c := passport.Config{ClientID: "client", RedirectURI: "http://localhost:3000/redirect"}
+		row.edit(&c)
+		_, err := passport.New(c)
+		assert.ErrorContains(t, err, row.want)
+	}
 }
 
 func TestAStoreThatHidesTheQueueOfAnotherIsNoticed(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
@@ -109,22 +110,27 @@ func (c *Client) assertion(m *Metadata) (string, error) {
 
 // KeyAlgorithm is what a key of private_key_jwt signs by.
 func KeyAlgorithm(key crypto.Signer) (jose.SignatureAlgorithm, error) {
+	if own, ok := key.(ed25519.PrivateKey); ok && len(own) != ed25519.PrivateKeySize {
+		return "", errNoKey // of which Public would panic
+	}
 	switch public := key.Public().(type) {
 	case *rsa.PublicKey:
-		if public.N.BitLen() >= 2048 {
+		if public.N != nil && public.N.BitLen() >= 2048 {
 			return jose.RS256, nil
 		}
 	case ed25519.PublicKey:
 		return jose.EdDSA, nil
 	case *ecdsa.PublicKey:
-		switch public.Curve.Params().BitSize {
-		case 256:
+		switch public.Curve {
+		case elliptic.P256():
 			return jose.ES256, nil
-		case 384:
+		case elliptic.P384():
 			return jose.ES384, nil
-		case 521:
+		case elliptic.P521():
 			return jose.ES512, nil
 		}
 	}
-	return "", errors.New("must be an RSA key of 2048 bits or more, an ECDSA key on P-256, P-384 or P-521, or an Ed25519 key")
+	return "", errNoKey
 }
+
+var errNoKey = errors.New("must be an RSA key of 2048 bits or more, an ECDSA key on P-256, P-384 or P-521, or an Ed25519 key")

@@ -1,5 +1,4 @@
-// Package storecheck finds stores that are none, and those that wrap another and hide its
-// optional interfaces.
+// Package storecheck finds stores that wrap another and hide its optional interfaces.
 package storecheck
 
 import (
@@ -30,13 +29,6 @@ var tokenStore = reflect.TypeFor[storage.TokenStore]()
 
 // maxDepth bounds how many wrappers are looked into.
 const maxDepth = 8
-
-// IsNil reports whether store is a nil pointer, such as that of a constructor whose error
-// was ignored: it is not equal to nil, and its first call would panic.
-func IsNil(store storage.TokenStore) bool {
-	v := reflect.ValueOf(store)
-	return v.Kind() == reflect.Pointer && v.IsNil()
-}
 
 // Find returns the interfaces that store hides. A store wraps another if it has a
 // method Unwrap() storage.TokenStore or, without one, if it is a struct, or points to
