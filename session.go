@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/passport-go/passport/internal/envelope"
+	"github.com/passport-go/passport/internal/jwt"
 	"github.com/passport-go/passport/internal/notice"
 	"github.com/passport-go/passport/internal/records"
 	"github.com/passport-go/passport/storage"
@@ -235,19 +236,7 @@ func (s *Session) AuthTime(ctx context.Context) (time.Time, error) {
 	if err := s.Claims(ctx, &claims); err != nil {
 		return time.Time{}, err
 	}
-	return numericDate(claims.AuthTime), nil
-}
-
-// latestDate is that of the year 5138. What is later counts milliseconds, as some
-// providers do, and would be recent for ever.
-const latestDate = 1e11
-
-// numericDate is the moment of a claim (RFC 7519 §2), or the zero Time if it is none.
-func numericDate(seconds float64) time.Time {
-	if seconds <= 0 || seconds > latestDate {
-		return time.Time{}
-	}
-	return time.Unix(int64(seconds), 0)
+	return jwt.Date(claims.AuthTime), nil
 }
 
 // remembered is for how much longer a session is remembered; 0 if it is not.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/passport-go/passport/internal/jwt"
 	"github.com/passport-go/passport/internal/loginstate"
 	"github.com/passport-go/passport/internal/logoutstate"
 	"github.com/passport-go/passport/internal/provider"
@@ -383,7 +384,7 @@ func (a authentication) satisfies(s StepUp, now time.Time) error {
 	if err := a.checkACR(s.ACRValues); err != nil {
 		return err
 	}
-	at := numericDate(a.AuthTime)
+	at := jwt.Date(a.AuthTime)
 	if s.MaxAge > 0 && (at.IsZero() || now.Sub(at) > s.MaxAge+instanceLeeway) {
 		return ErrNotRecent
 	}

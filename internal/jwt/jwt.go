@@ -8,7 +8,6 @@ import (
 	"bytes"
 	stdjson "encoding/json"
 	"errors"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -115,17 +114,27 @@ func (o Object) Number(name string) (float64, bool) {
 	return n, err == nil
 }
 
-// Time returns a NumericDate (RFC 7519 §2), which is a number. 0 is no time: it is
-// what providers send that have none.
+// Time returns a NumericDate (RFC 7519 §2), which is a number. Providers that have none
+// send 0.
 func (o Object) Time(name string) (time.Time, bool) {
 	if _, isText := o.Text(name); isText {
 		return time.Time{}, false
 	}
 	seconds, ok := o.Number(name)
-	if !ok || math.Abs(seconds) > 1e11 || seconds == 0 {
+	if !ok {
 		return time.Time{}, false
 	}
-	return time.Unix(int64(seconds), 0), true
+	t := Date(seconds)
+	return t, !t.IsZero()
+}
+
+// Date is the moment of a NumericDate, or the zero Time if it is none: not after 1970, or
+// after the year 5138, as of those who count milliseconds.
+func Date(seconds float64) time.Time {
+	if seconds <= 0 || seconds > 1e11 {
+		return time.Time{}
+	}
+	return time.Unix(int64(seconds), 0)
 }
 
 // Token is a JWT that was read, and not verified.

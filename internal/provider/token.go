@@ -256,7 +256,7 @@ func (c *Client) expiryOf(o jwt.Object, token string) time.Time {
 		return c.c.Now().Add(life).Round(0)
 	}
 	if read, err := jwt.Parse(token); err == nil {
-		if exp, ok := read.Claims.Time("exp"); ok && exp.Unix() > 0 {
+		if exp, ok := read.Claims.Time("exp"); ok {
 			return exp
 		}
 	}
